@@ -1,0 +1,67 @@
+"""Create an adjustment, over HTTP or by direct invocation: translate, call the one use case, translate."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from random import SystemRandom
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from aws_lambda_powertools import Logger, Metrics
+
+from inventory import direct, http
+from inventory.adjust import Adjuster, Outcome
+from inventory.answers import adjustment_members
+from inventory.client import dynamodb_client
+from inventory.dynamodb import DynamoDBStore
+from inventory.report import report_error, report_outcome
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from inventory.model import Command
+
+logger = Logger()
+metrics = Metrics()
+adjuster = Adjuster(
+    store=DynamoDBStore(
+        dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None),
+        inventory_table=os.environ["INVENTORY_TABLE"],
+        ledger_table=os.environ["LEDGER_TABLE"],
+        time_s=time.time,
+    ),
+    clock=lambda: datetime.now(UTC),
+    new_id=uuid4,
+    fraction=SystemRandom().random,  # not `random`: environments restored from one snapshot would share its seed
+    sleep=time.sleep,
+)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: object, context: LambdaContext) -> http.Response | dict[str, object]:
+    """Answer an API event with a response, and a direct payload with the adjustment or an exception."""
+    if http.is_api_event(event):
+        return _over_http(event, context)
+    try:
+        command = direct.adjustment_command(event, invocation_id=context.aws_request_id)
+        return adjustment_members(_adjust(command, context).adjustment)
+    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+        raise direct.raised(report_error(error, logger, metrics)) from None
+
+
+def _over_http(event: http.ApiEvent, context: LambdaContext) -> http.Response:
+    try:
+        caller = http.authenticated_caller(event, scope=http.WRITE_SCOPE)
+        outcome = _adjust(http.adjustment_command(event, caller), context)
+    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
+        return http.refused(report_error(error, logger, metrics), request_id=context.aws_request_id)
+    return http.created(outcome, request_id=context.aws_request_id)
+
+
+def _adjust(command: Command, context: LambdaContext) -> Outcome:
+    outcome = adjuster.adjust(command, remaining_s=lambda: context.get_remaining_time_in_millis() / 1000)
+    report_outcome(outcome, logger, metrics)
+    return outcome

@@ -1,0 +1,82 @@
+"""What callers are answered: an adjustment's members, and for each error its status, code and detail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from inventory.errors import (
+    BusinessNotFound,
+    Forbidden,
+    IdempotencyKeyReused,
+    InsufficientStock,
+    InternalError,
+    LocationNotFound,
+    NoDefaultLocation,
+    QuantityLimitExceeded,
+    ServiceError,
+    StaleQuantity,
+    TokenNotFound,
+    TryAgain,
+    Unauthorized,
+    VariantNotFound,
+)
+from inventory.instants import instant_text
+from inventory.requests import InvalidRequest, entry
+
+if TYPE_CHECKING:
+    from inventory.model import Adjustment
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an error is told: HTTP status, and the code in its body and in the metrics."""
+
+    status: int
+    code: str
+
+
+ANSWERS: Final[dict[type[ServiceError], Answer]] = {
+    Unauthorized: Answer(401, "unauthorized"),
+    Forbidden: Answer(403, "forbidden"),
+    InvalidRequest: Answer(422, "invalid_request"),
+    IdempotencyKeyReused: Answer(422, "idempotency_key_reused"),
+    VariantNotFound: Answer(404, "variant_not_found"),
+    LocationNotFound: Answer(404, "location_not_found"),
+    BusinessNotFound: Answer(404, "business_not_found"),
+    TokenNotFound: Answer(404, "token_not_found"),
+    InsufficientStock: Answer(409, "insufficient_stock"),
+    QuantityLimitExceeded: Answer(409, "quantity_limit_exceeded"),
+    StaleQuantity: Answer(409, "stale_quantity"),
+    NoDefaultLocation: Answer(409, "no_default_location"),
+    InternalError: Answer(500, "internal_error"),
+    TryAgain: Answer(503, "try_again"),
+}
+
+
+def detail_of(error: ServiceError) -> object:
+    """The ``detail`` of an error's body: a list of entries where the request was invalid, else code, message, facts."""
+    if isinstance(error, InvalidRequest):
+        return error.entries
+    if isinstance(error, IdempotencyKeyReused):
+        return [entry(["header", "idempotency-key"], "idempotency_key_reused", error.message, given=error.key)]
+    return {"code": ANSWERS[type(error)].code, "message": error.message, **error.facts()}
+
+
+def adjustment_members(adjustment: Adjustment) -> dict[str, object]:
+    """An adjustment as every caller sees it: the body of a 201, a direct answer, an event's detail."""
+    return {
+        "id": str(adjustment.id),
+        "business_id": str(adjustment.business_id),
+        "variant_id": str(adjustment.variant_id),
+        "delta": adjustment.delta,
+        "correction_reason": adjustment.reason,
+        "location_id": str(adjustment.location_id),
+        "created_at": instant_text(adjustment.created_at),
+        "quantity_after": adjustment.quantity_after,
+        "sequence": adjustment.sequence,
+        "reason_code": adjustment.reason_code,
+        "reference": adjustment.reference,
+        "created_by": adjustment.created_by,
+        "reverses": None if adjustment.reverses is None else str(adjustment.reverses),
+    }

@@ -1,0 +1,80 @@
+"""The DynamoDB client: time-outs that fit into an invocation, one attempt a call, and what its failures mean."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ChecksumError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+)
+from botocore.exceptions import (
+    ConnectionError as NoConnectionError,
+)
+from botocore.parsers import ResponseParserError
+
+from inventory.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CONNECT_TIMEOUT_S: Final = 1
+READ_TIMEOUT_S: Final = 2
+
+_PASSING_CODES: Final = frozenset(
+    {
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+_HTTP_SERVER_ERROR: Final = 500
+_NO_REPLY: Final = (ChecksumError, NoConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)
+
+
+def dynamodb_client(endpoint_url: str | None) -> DynamoDBClient:
+    """Make the client; ``endpoint_url`` is None for AWS itself.
+
+    The SDK makes one attempt a call: retries belong to the one loop that knows the invocation's remaining time and
+    that looks at the ledger before it writes again.
+    """
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": 1},
+    )
+    return boto3.client("dynamodb", endpoint_url=endpoint_url, config=config)
+
+
+@contextmanager
+def faults_as_unavailable() -> Iterator[None]:
+    """Turn what may pass when a call is repeated into ``StoreUnavailable``; anything else is a bug and goes on.
+
+    Passing are throttling, the service's own faults, and every way of not getting a whole reply. After a write that
+    says nothing about whether it was applied.
+    """
+    try:
+        yield
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
+        if not _is_passing(error):
+            raise
+        raise StoreUnavailable from error
+
+
+def _is_passing(error: Exception) -> bool:
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return error.response.get("Error", {}).get("Code") in _PASSING_CODES or status >= _HTTP_SERVER_ERROR
+    return isinstance(error, _NO_REPLY)

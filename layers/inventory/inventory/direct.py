@@ -1,0 +1,50 @@
+"""Direct invocation: payload to command, and refusals as errors that the invoker can tell apart."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from inventory.answers import ANSWERS, detail_of
+from inventory.model import Command
+from inventory.requests import DirectAdjustmentRequest, InvalidRequest, validated
+
+if TYPE_CHECKING:
+    from inventory.errors import ServiceError
+
+DEFAULT_ACTOR: Final = "direct-invocation"
+"""``created_by`` of an adjustment whose invoker named no actor: IAM decided that it may invoke, and says no more."""
+
+
+def adjustment_command(payload: object, *, invocation_id: str) -> Command:
+    """Translate a payload; ``invocation_id``, which Lambda keeps across its asynchronous retries, is the default key.
+
+    Raises:
+        InvalidRequest: where the payload breaks ``DirectAdjustmentRequest``.
+    """
+    request = validated(DirectAdjustmentRequest, payload)
+    return Command(
+        business_id=request.business_id,
+        variant_id=request.variant_id,
+        quantity_change=request.quantity_change,
+        reason=request.reason,
+        actor=request.actor or DEFAULT_ACTOR,
+        location_id=request.location_id,
+        reason_code=request.reason_code,
+        reference=request.reference,
+        expected_quantity=request.expected_quantity,
+        idempotency_key=request.idempotency_key or invocation_id,
+    )
+
+
+def raised(error: ServiceError) -> Exception:
+    """Make the exception to raise: Lambda answers its class name as ``errorType`` and its text as ``errorMessage``.
+
+    The name is ``InvalidRequest`` for all that HTTP answers with 422, otherwise the code in CamelCase, which is the
+    class's own name; the text is the JSON of HTTP's ``detail``.
+    """
+    invalid = ANSWERS[type(error)].status == HTTPStatus.UNPROCESSABLE_ENTITY
+    name = InvalidRequest.__name__ if invalid else type(error).__name__
+    kind: type[Exception] = type(name, (Exception,), {})
+    return kind(json.dumps(detail_of(error)))

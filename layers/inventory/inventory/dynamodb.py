@@ -1,0 +1,292 @@
+"""The store on DynamoDB: its items, the one transaction, and the reading of cancellation reasons."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final, TypedDict, cast
+from uuid import UUID
+
+from inventory import keys
+from inventory.adjust import AlreadyRecorded, CommitResult, Committed, Contended, StockMoved, stock_after
+from inventory.client import faults_as_unavailable
+from inventory.errors import StoreUnavailable
+from inventory.instants import instant_text, parse_instant
+from inventory.memory import Memory
+from inventory.model import Adjustment, Business, Command, ReasonCode, Snapshot, StockItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from botocore.exceptions import ClientError
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        KeysAndAttributesTypeDef,
+        PutTypeDef,
+        UpdateTypeDef,
+    )
+
+    type Item = Mapping[str, AttributeValueTypeDef]
+    type CatalogKey = tuple[str, str]
+
+CATALOG_LIFETIME_S: Final = 60
+"""Seconds for which an active variant, an active location and a business's settings are taken as read."""
+
+CATALOG_ENTRIES_MAX: Final = 10_000
+
+
+class _Position(IntEnum):
+    """Where each part stands in the transaction, and so its reason among the cancellation reasons."""
+
+    STOCK = 0
+    LEDGER = 1
+
+
+class _CancellationReason(TypedDict, total=False):
+    Code: str
+    Item: dict[str, AttributeValueTypeDef]
+
+
+_CONDITION_FAILED: Final = "ConditionalCheckFailed"
+_NOT_AT_FAULT: Final = "None"
+_PASSING: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+
+class DynamoDBStore:
+    """The two tables of the write path behind ``adjust.Store``. ``time_s`` is the wall clock in seconds."""
+
+    def __init__(
+        self, client: DynamoDBClient, *, inventory_table: str, ledger_table: str, time_s: Callable[[], float]
+    ) -> None:
+        self._client = client
+        self._inventory_table = inventory_table
+        self._ledger_table = ledger_table
+        self._time_s = time_s
+        self._catalog: Memory[CatalogKey, Item] = Memory(
+            lifetime_s=CATALOG_LIFETIME_S, entries_max=CATALOG_ENTRIES_MAX, time_s=time_s
+        )
+
+    def load(self, command: Command, recorded_id: UUID | None) -> Snapshot:
+        """Read catalog, stock item and ledger row in one BatchGetItem.
+
+        Only where no location is named and the business's default one was never seen here, a second one follows.
+        """
+        settings_key = (keys.business(command.business_id), keys.SETTINGS)
+        variant_key = (keys.business(command.business_id), keys.variant(command.variant_id))
+        location_id = command.location_id or _default_location_id(self._catalog.last_known(settings_key))
+
+        catalog, stock, recorded = self._read(command, [settings_key, variant_key], location_id, recorded_id)
+        settings = catalog.get(settings_key)
+        if command.location_id is None and location_id != _default_location_id(settings):
+            location_id = _default_location_id(settings)
+            if location_id is not None:
+                more, stock, _ = self._read(command, [], location_id, None)
+                catalog |= more
+
+        return Snapshot(
+            business=None if settings is None else _business(settings),
+            variant_active=_is_active(catalog.get(variant_key)),
+            location_id=location_id,
+            location_active=location_id is not None
+            and _is_active(catalog.get((keys.business(command.business_id), keys.location(location_id)))),
+            stock=None if stock is None else stock_item_of(stock),
+            recorded=None if recorded is None else adjustment_of(recorded),
+        )
+
+    def find(self, business_id: UUID, adjustment_id: UUID) -> Adjustment | None:
+        """Read one ledger row, strongly consistent."""
+        _, rows = self._batch_get([], [keys.ledger(business_id, adjustment_id)])
+        return adjustment_of(rows[0]) if rows else None
+
+    def commit(self, row: Adjustment, seen: StockItem | None) -> CommitResult:
+        """Update the stock item and append the row: one transaction, which is the only write of the service to both.
+
+        The stock item's sequence number is its guard. Whatever has changed it since it was seen has moved that number:
+
+            this request     reads 41          decides 42   writes 42 if still 41: refused, decides again from 42
+            another one              writes 42
+        """
+        stock_unmoved = "attribute_not_exists(pk)" if seen is None else "#sequence = :seen"
+        row_absent = "attribute_not_exists(pk)"
+        after = stock_after(row)
+        update: UpdateTypeDef = {
+            "TableName": self._inventory_table,
+            "Key": {"pk": {"S": keys.stock(row.business_id, row.variant_id)}, "sk": {"S": str(row.location_id)}},
+            "UpdateExpression": "SET quantity = :quantity, #sequence = :sequence, updated_at = :at, head_hash = :hash",
+            "ConditionExpression": stock_unmoved,
+            "ExpressionAttributeNames": {"#sequence": "sequence"},
+            "ExpressionAttributeValues": {
+                ":quantity": {"N": str(after.quantity)},
+                ":sequence": {"N": str(after.sequence)},
+                ":at": {"S": instant_text(after.updated_at)},
+                ":hash": {"S": after.head_hash},
+                **({} if seen is None else {":seen": {"N": str(seen.sequence)}}),
+            },
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        put: PutTypeDef = {
+            "TableName": self._ledger_table,
+            "Item": ledger_item(row),
+            "ConditionExpression": row_absent,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        try:
+            with faults_as_unavailable():
+                reply = self._client.transact_write_items(
+                    TransactItems=[{"Update": update}, {"Put": put}], ReturnConsumedCapacity="TOTAL"
+                )
+        except self._client.exceptions.TransactionCanceledException as error:
+            return _cancelled(error)
+        # A reply that was cut off can arrive as an empty one, without an error: then nothing is known.
+        if "ConsumedCapacity" not in reply:
+            raise StoreUnavailable
+        return Committed()
+
+    def _read(
+        self, command: Command, catalog_keys: list[CatalogKey], location_id: UUID | None, recorded_id: UUID | None
+    ) -> tuple[dict[CatalogKey, Item], Item | None, Item | None]:
+        """Read catalog items (or remember them), and the stock item and ledger row where their ids are known."""
+        stock_keys: list[CatalogKey] = []
+        if location_id is not None:
+            catalog_keys = [*catalog_keys, (keys.business(command.business_id), keys.location(location_id))]
+            stock_keys = [(keys.stock(command.business_id, command.variant_id), str(location_id))]
+        ledger_keys = [] if recorded_id is None else [keys.ledger(command.business_id, recorded_id)]
+
+        remembered = {key: item for key in catalog_keys if (item := self._catalog.trusted(key)) is not None}
+        missing = [key for key in catalog_keys if key not in remembered]
+        read_at_s = self._time_s()
+        found, rows = self._batch_get([*missing, *stock_keys], ledger_keys)
+        for key in missing:
+            # Only what lets a request pass is remembered: an absent or inactive item is looked for each time.
+            if _is_active(found.get(key)):
+                self._catalog.remember(key, found[key], read_at_s=read_at_s)
+            else:
+                self._catalog.forget(key)
+        stock = found.pop(stock_keys[0], None) if stock_keys else None
+        return remembered | found, stock, rows[0] if rows else None
+
+    def _batch_get(
+        self, inventory_keys: list[CatalogKey], ledger_keys: list[str]
+    ) -> tuple[dict[CatalogKey, Item], list[Item]]:
+        """Read items by key, strongly consistent; absent ones are left out."""
+        request: dict[str, KeysAndAttributesTypeDef] = {}
+        if inventory_keys:
+            wanted = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in inventory_keys]
+            request[self._inventory_table] = {"Keys": wanted, "ConsistentRead": True}
+        if ledger_keys:
+            request[self._ledger_table] = {"Keys": [{"pk": {"S": pk}} for pk in ledger_keys], "ConsistentRead": True}
+        if not request:
+            return {}, []
+        with faults_as_unavailable():
+            reply = self._client.batch_get_item(RequestItems=request)
+        # Throttled keys come back unread; a reply that was cut off can arrive as an empty one, without an error.
+        if "Responses" not in reply or reply.get("UnprocessedKeys"):
+            raise StoreUnavailable
+        found = {_key_of(item): item for item in reply["Responses"].get(self._inventory_table, [])}
+        return dict(found), list(reply["Responses"].get(self._ledger_table, []))
+
+
+def _cancelled(error: ClientError) -> CommitResult:
+    """Translate the reasons for a cancelled transaction, each by its position; what is not understood is raised."""
+    reasons = cast("list[_CancellationReason]", error.response.get("CancellationReasons", []))
+    if len(reasons) != len(_Position):
+        raise error
+    ledger, stock = reasons[_Position.LEDGER], reasons[_Position.STOCK]
+    # The row first: where it is there, this request was answered before, whatever became of the stock since.
+    if ledger.get("Code") == _CONDITION_FAILED and "Item" in ledger:
+        return AlreadyRecorded(adjustment_of(ledger["Item"]))
+    if stock.get("Code") == _CONDITION_FAILED and "Item" in stock:
+        return StockMoved(stock_item_of(stock["Item"]))
+    if all(reason.get("Code") in _PASSING | {_NOT_AT_FAULT, _CONDITION_FAILED} for reason in reasons):
+        # Includes a failed condition without the item that failed it: gone again, so it must be read.
+        return Contended()
+    raise error
+
+
+def ledger_item(row: Adjustment) -> dict[str, AttributeValueTypeDef]:
+    """Convert a row to its item. Both indexes sort by time; their keys are attributes of their own."""
+    created_at = instant_text(row.created_at)
+    texts = {
+        "pk": keys.ledger(row.business_id, row.id),
+        "stock_item": keys.ledger_stock_item(row.business_id, row.variant_id, row.location_id),
+        "business_shard": keys.ledger_business(row.business_id, row.variant_id),
+        "created_at_id": f"{created_at}#{row.id}",
+        "id": str(row.id),
+        "business_id": str(row.business_id),
+        "variant_id": str(row.variant_id),
+        "location_id": str(row.location_id),
+        "reason": row.reason,
+        "reason_code": row.reason_code,
+        "reference": row.reference,
+        "created_at": created_at,
+        "created_by": row.created_by,
+        "reverses": None if row.reverses is None else str(row.reverses),
+        "previous_hash": row.previous_hash,
+        "hash": row.hash,
+    }
+    numbers = {
+        "delta": row.delta,
+        "expected_quantity": row.expected_quantity,
+        "sequence": row.sequence,
+        "quantity_after": row.quantity_after,
+    }
+    item: dict[str, AttributeValueTypeDef] = {"location_defaulted": {"BOOL": row.location_defaulted}}
+    item |= {name: {"S": text} for name, text in texts.items() if text is not None}
+    item |= {name: {"N": str(number)} for name, number in numbers.items() if number is not None}
+    return item
+
+
+def adjustment_of(item: Item) -> Adjustment:
+    """Convert a ledger item to its row."""
+    reverses = item.get("reverses")
+    return Adjustment(
+        id=UUID(item["id"]["S"]),
+        business_id=UUID(item["business_id"]["S"]),
+        variant_id=UUID(item["variant_id"]["S"]),
+        location_id=UUID(item["location_id"]["S"]),
+        delta=int(item["delta"]["N"]),
+        reason=item["reason"]["S"],
+        reason_code=cast("ReasonCode", item["reason_code"]["S"]) if "reason_code" in item else None,
+        reference=item["reference"]["S"] if "reference" in item else None,
+        expected_quantity=int(item["expected_quantity"]["N"]) if "expected_quantity" in item else None,
+        location_defaulted=item["location_defaulted"]["BOOL"],
+        sequence=int(item["sequence"]["N"]),
+        quantity_after=int(item["quantity_after"]["N"]),
+        created_at=parse_instant(item["created_at"]["S"]),
+        created_by=item["created_by"]["S"],
+        reverses=None if reverses is None else UUID(reverses["S"]),
+        previous_hash=item["previous_hash"]["S"],
+        hash=item["hash"]["S"],
+    )
+
+
+def stock_item_of(item: Item) -> StockItem:
+    """Convert an inventory item to the stock item that it holds."""
+    return StockItem(
+        quantity=int(item["quantity"]["N"]),
+        sequence=int(item["sequence"]["N"]),
+        updated_at=parse_instant(item["updated_at"]["S"]),
+        head_hash=item["head_hash"]["S"],
+    )
+
+
+def _business(settings: Item) -> Business:
+    return Business(
+        allow_negative_stock=settings["allow_negative_stock"]["BOOL"],
+        default_location_id=_default_location_id(settings),
+    )
+
+
+def _default_location_id(settings: Item | None) -> UUID | None:
+    if settings is None or "default_location_id" not in settings:
+        return None
+    return UUID(settings["default_location_id"]["S"])
+
+
+def _is_active(item: Item | None) -> bool:
+    """Whether a catalog item exists and was not deactivated; a business's settings have no such mark."""
+    return item is not None and item.get("active", {"BOOL": True})["BOOL"]
+
+
+def _key_of(item: Item) -> CatalogKey:
+    return item["pk"]["S"], item["sk"]["S"]

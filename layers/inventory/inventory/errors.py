@@ -1,0 +1,131 @@
+"""The outcomes that are not an adjustment: one class each, carrying its facts. Standard library only.
+
+A class's name is what a direct invocation answers as ``errorType``; its ``message`` is for people. Which HTTP status
+and code it becomes stands in one table, in ``http``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, override
+
+
+class ServiceError(Exception):
+    """An answer other than the one asked for; ``facts()`` are the members that it carries beside its message."""
+
+    message: ClassVar[str]
+
+    @override
+    def __str__(self) -> str:
+        return self.message
+
+    def facts(self) -> dict[str, int]:
+        """Quantities in units that help the caller to see why."""
+        return {}
+
+
+class Refusal(ServiceError):
+    """A final no to one request: nothing was written, and its idempotency key may be used again."""
+
+
+class VariantNotFound(Refusal):
+    """Unknown, inactive or another business's variant: alike, so that nobody can probe for ids."""
+
+    message = "There is no such active variant in this business."
+
+
+class LocationNotFound(Refusal):
+    """Unknown, inactive or another business's location: alike, for the same reason."""
+
+    message = "There is no such active location in this business."
+
+
+class BusinessNotFound(Refusal):
+    """An operator's command for a business that does not exist."""
+
+    message = "There is no such business."
+
+
+class TokenNotFound(Refusal):
+    """An operator's command for a token that does not exist."""
+
+    message = "There is no such token."
+
+
+class NoDefaultLocation(Refusal):
+    """The request names no location and the business has no default one."""
+
+    message = "No location was given and the business has no default location."
+
+
+class InsufficientStock(Refusal):
+    """The change would take the quantity on hand below zero, and the business does not allow that."""
+
+    message = "There is not enough stock on hand for this change."
+
+    def __init__(self, *, quantity_on_hand: int, quantity_change: int) -> None:
+        super().__init__(quantity_on_hand, quantity_change)
+        self.quantity_on_hand = quantity_on_hand
+        self.quantity_change = quantity_change
+
+    @override
+    def facts(self) -> dict[str, int]:
+        return {"quantity_on_hand": self.quantity_on_hand, "quantity_change": self.quantity_change}
+
+
+class QuantityLimitExceeded(Refusal):
+    """The change would take the quantity on hand out of the range that every JSON reader keeps exact."""
+
+    message = "The change would take the quantity on hand beyond ±9,007,199,254,740,991."
+
+
+class StaleQuantity(Refusal):
+    """The caller expected another quantity on hand than there is."""
+
+    message = "The quantity on hand is not the expected one."
+
+    def __init__(self, *, quantity_on_hand: int) -> None:
+        super().__init__(quantity_on_hand)
+        self.quantity_on_hand = quantity_on_hand
+
+    @override
+    def facts(self) -> dict[str, int]:
+        return {"quantity_on_hand": self.quantity_on_hand}
+
+
+class IdempotencyKeyReused(Refusal):
+    """The idempotency key already names another request of this business."""
+
+    message = "This idempotency key was used for another request."
+
+    def __init__(self, *, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class TryAgain(ServiceError):
+    """The outcome could not be settled in time: repeat the request with the same idempotency key."""
+
+    message = "The service could not finish in time. Repeat the request with the same Idempotency-Key."
+    retry_after_s: ClassVar[int] = 1
+
+
+class StoreUnavailable(Exception):
+    """The store did not answer, or not fully; after a write its outcome is unknown. Never reaches a caller."""
+
+
+class Unauthorized(ServiceError):
+    """A required header is missing, or the caller was not authenticated."""
+
+    message = "A valid bearer token and an x-business-id header are required."
+
+
+class Forbidden(ServiceError):
+    """The caller is known, but not for this business or not for this action."""
+
+    message = "The token is not good for this business or this action."
+
+
+class InternalError(ServiceError):
+    """Our fault, not to be repeated; what it was stands in the log only."""
+
+    message = "The service failed. The fault was recorded."

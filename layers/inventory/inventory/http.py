@@ -1,0 +1,163 @@
+"""HTTP through API Gateway (REST API, proxy integration): event to command, outcome or error to response."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, NotRequired, TypedDict, TypeIs
+
+from inventory.answers import ANSWERS, adjustment_members, detail_of
+from inventory.errors import Forbidden, ServiceError, TryAgain, Unauthorized
+from inventory.headers import HeaderEvent, header
+from inventory.identifiers import parse_uuid
+from inventory.jsontext import InvalidJSON, JSONValue, parse_json
+from inventory.model import Command
+from inventory.requests import AdjustmentRequest, InvalidRequest, entry, idempotency_key_entries, validated
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from inventory.adjust import Outcome
+
+ADJUSTMENTS_PATH: Final = "/api/v1/inventory/adjustments"
+WRITE_SCOPE: Final = "adjustments:write"
+
+_REPLACEMENT_CHARACTER: Final = "\ufffd"
+
+
+class RequestContext(TypedDict):
+    """What API Gateway says of a request; ``authorizer`` is the context that our authorizer returned."""
+
+    authorizer: NotRequired[dict[str, str] | None]
+
+
+class ApiEvent(HeaderEvent):
+    """A proxy event (payload format 1.0), as far as it is read here."""
+
+    requestContext: RequestContext
+    body: NotRequired[str | None]
+    isBase64Encoded: NotRequired[bool]
+
+
+class Response(TypedDict):
+    """A proxy response."""
+
+    statusCode: int
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request, as the authorizer found, and for which business."""
+
+    business_id: UUID
+    subject: str
+
+
+def is_api_event(event: object) -> TypeIs[ApiEvent]:
+    """Tell an API event from a direct payload by what the gateway always sets and no body can."""
+    return isinstance(event, dict) and isinstance(event.get("requestContext"), dict)
+
+
+def authenticated_caller(event: ApiEvent, *, scope: str) -> Caller:
+    """Read the authorizer's context, and check the tenant and the scope once more.
+
+    Raises:
+        Unauthorized: there is no context, or no ``x-business-id``: the request did not pass the authorizer.
+        Forbidden: the context is for another business than the header, or lacks the scope.
+    """
+    context = event["requestContext"].get("authorizer")
+    named = header(event, "x-business-id")
+    if not context or named is None:
+        raise Unauthorized
+    business_id = parse_uuid(context.get("business_id", ""))
+    if business_id is None or parse_uuid(named) != business_id or scope not in context.get("scopes", "").split():
+        raise Forbidden
+    return Caller(business_id=business_id, subject=context["subject"])
+
+
+def adjustment_command(event: ApiEvent, caller: Caller) -> Command:
+    """Translate a creation.
+
+    Raises:
+        InvalidRequest: with the errors of the ``Idempotency-Key`` header, then those of the body.
+    """
+    key = header(event, "idempotency-key")
+    found = [] if key is None else idempotency_key_entries(key)
+    try:
+        request = validated(AdjustmentRequest, _json_body(event))
+    except InvalidRequest as error:
+        raise InvalidRequest(found + error.entries) from None
+    if found:
+        raise InvalidRequest(found)
+    return Command(
+        business_id=caller.business_id,
+        variant_id=request.variant_id,
+        quantity_change=request.quantity_change,
+        reason=request.reason,
+        actor=caller.subject,
+        location_id=request.location_id,
+        reason_code=request.reason_code,
+        reference=request.reference,
+        expected_quantity=request.expected_quantity,
+        idempotency_key=key,
+    )
+
+
+def created(outcome: Outcome, *, request_id: str) -> Response:
+    """Answer 201; a replay says so in a header."""
+    members = adjustment_members(outcome.adjustment)
+    headers = {"Location": f"{ADJUSTMENTS_PATH}/{outcome.adjustment.id}"}
+    if outcome.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return _response(HTTPStatus.CREATED, members, headers, request_id)
+
+
+def refused(error: ServiceError, *, request_id: str) -> Response:
+    """Answer an error by the table, with the headers that its status wants."""
+    headers = {}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TryAgain):
+        headers["Retry-After"] = str(error.retry_after_s)
+    return _response(ANSWERS[type(error)].status, {"detail": detail_of(error)}, headers, request_id)
+
+
+def _response(status: int, body: object, headers: dict[str, str], request_id: str) -> Response:
+    return Response(
+        statusCode=int(status),
+        headers={"Content-Type": "application/json", "x-request-id": request_id, **headers},
+        body=json.dumps(body, separators=(",", ":")),
+    )
+
+
+def _json_body(event: ApiEvent) -> JSONValue:
+    """Decode and parse the body, whatever ``Content-Type`` says."""
+    body = event.get("body") or ""
+    try:
+        raw = _raw_body(body, encoded=event.get("isBase64Encoded", False))
+        if not raw:
+            raise InvalidRequest([entry(["body"], "missing", "Field required", given=None)])
+        return parse_json(raw)
+    except InvalidJSON as error:
+        reason = {"error": error.message}
+        raise InvalidRequest(
+            [entry(["body", error.position], "json_invalid", "JSON decode error", given={}, ctx=reason)]
+        ) from None
+
+
+def _raw_body(body: str, *, encoded: bool) -> bytes:
+    if encoded:
+        try:
+            return base64.b64decode(body, validate=True)
+        except (binascii.Error, ValueError):
+            raise InvalidJSON("Invalid base64", 0) from None
+    # The API is set up to hand every body over as bytes, in base64. A gateway that decoded it instead has put a
+    # replacement character wherever the bytes were not UTF-8: what it stood for is lost, so it must not be stored.
+    if _REPLACEMENT_CHARACTER in body:
+        raise InvalidJSON("Invalid UTF-8", body.index(_REPLACEMENT_CHARACTER))
+    return body.encode("utf-8", "surrogatepass")

@@ -1,0 +1,45 @@
+"""A bounded memory of what was read, for as long as it may be trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+
+class Memory[Key: Hashable, Value]:
+    """Values by key, each trusted for ``lifetime_s`` seconds; beyond ``entries_max`` the oldest is forgotten.
+
+    ``time_s`` gives the wall clock in seconds, not a monotonic one: that stands still in a frozen or restored
+    environment. A clock that jumped back ends the trust, for the age can't be told any more.
+    """
+
+    def __init__(self, *, lifetime_s: float, entries_max: int, time_s: Callable[[], float]) -> None:
+        self._lifetime_s = lifetime_s
+        self._entries_max = entries_max
+        self._time_s = time_s
+        self._entries: dict[Key, tuple[float, Value]] = {}
+
+    def trusted(self, key: Key) -> Value | None:
+        """The value, unless it is unknown or too old."""
+        entry = self._entries.get(key)
+        if entry is None or not 0 <= self._time_s() - entry[0] < self._lifetime_s:
+            return None
+        return entry[1]
+
+    def last_known(self, key: Key) -> Value | None:
+        """The value however old: good for a guess that is checked."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry[1]
+
+    def remember(self, key: Key, value: Value, *, read_at_s: float) -> None:
+        """Keep a value that was read at ``read_at_s``, the time before the read began."""
+        self._entries.pop(key, None)
+        self._entries[key] = (read_at_s, value)
+        while len(self._entries) > self._entries_max:
+            self._entries.pop(next(iter(self._entries)), None)
+
+    def forget(self, key: Key) -> None:
+        """Drop a value that turned out to be gone."""
+        self._entries.pop(key, None)

@@ -1,0 +1,119 @@
+"""The domain's values and limits. Standard library only; nothing here knows of AWS, HTTP or a clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+type ReasonCode = Literal[
+    "shrinkage",
+    "damage",
+    "expired",
+    "count_variance",
+    "theft",
+    "transfer",
+    "return",
+    "receipt_correction",
+    "found",
+    "other",
+]
+"""Why stock was adjusted, for reports; the free text beside it is for people."""
+
+QUANTITY_CHANGE_MAX: Final = 1_000_000_000
+"""Largest change of one adjustment, in units, in either direction."""
+
+QUANTITY_MAX: Final = 2**53 - 1
+"""Largest quantity on hand in either direction: the largest integer that every JSON reader keeps exact."""
+
+GENESIS_HASH: Final = "0" * 64
+"""What the first ledger row of a stock item names as the hash of the row before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One requested adjustment, validated but not yet decided.
+
+    ``location_id`` is None for the business's default location. ``actor`` is who asks, as authenticated at the edge.
+    ``idempotency_key`` is None where the caller gave none: then each request is an adjustment of its own.
+    """
+
+    business_id: UUID
+    variant_id: UUID
+    quantity_change: int
+    reason: str
+    actor: str
+    location_id: UUID | None = None
+    reason_code: ReasonCode | None = None
+    reference: str | None = None
+    expected_quantity: int | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Business:
+    """A business's settings, as far as a decision needs them."""
+
+    allow_negative_stock: bool
+    default_location_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class StockItem:
+    """One variant at one location: quantity on hand in units, and the end of its chain of ledger rows.
+
+    ``sequence`` is the number of its ledger rows; ``head_hash`` is the hash of the last of them.
+    """
+
+    quantity: int
+    sequence: int
+    updated_at: datetime
+    head_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """One ledger row: a change that was made, never altered afterwards.
+
+    ``created_at`` is UTC with microseconds and later than that of the row before it in the same stock item.
+    ``expected_quantity`` and ``location_defaulted`` are kept so that a repeated idempotency key can be compared with
+    the whole of the first request. ``previous_hash`` and ``hash`` chain the rows of one stock item (see ``chain``).
+    """
+
+    id: UUID
+    business_id: UUID
+    variant_id: UUID
+    location_id: UUID
+    delta: int
+    reason: str
+    reason_code: ReasonCode | None
+    reference: str | None
+    expected_quantity: int | None
+    location_defaulted: bool
+    sequence: int
+    quantity_after: int
+    created_at: datetime
+    created_by: str
+    reverses: UUID | None
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a decision is made from, as read at one moment.
+
+    ``business`` is None for an unknown business; ``location_id`` is the one asked for or the default one, None where
+    there is neither; ``stock`` is None while the variant was never adjusted at that location; ``recorded`` is the
+    ledger row that already bears the request's id.
+    """
+
+    business: Business | None
+    variant_active: bool
+    location_id: UUID | None
+    location_active: bool
+    stock: StockItem | None
+    recorded: Adjustment | None

@@ -1,0 +1,43 @@
+"""One log line and one metric for each request, by its outcome; never a token, a header or a body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from inventory.answers import ANSWERS
+from inventory.errors import InternalError, ServiceError
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger, Metrics
+
+    from inventory.adjust import Outcome
+
+CREATED: Final = "AdjustmentCreated"
+REPLAYED: Final = "AdjustmentReplayed"
+
+
+def report_outcome(outcome: Outcome, logger: Logger, metrics: Metrics) -> None:
+    """Say that an adjustment stands, and after how many tries."""
+    row = outcome.adjustment
+    metrics.add_metric(REPLAYED if outcome.replayed else CREATED, MetricUnit.Count, 1)
+    logger.info(
+        "adjustment replayed" if outcome.replayed else "adjustment created",
+        extra={
+            "business_id": str(row.business_id),
+            "adjustment_id": str(row.id),
+            "sequence": row.sequence,
+            "attempts": outcome.attempts,
+        },
+    )
+
+
+def report_error(error: Exception, logger: Logger, metrics: Metrics) -> ServiceError:
+    """Say why there is no adjustment, and give back what the caller may learn of it."""
+    if not isinstance(error, ServiceError):
+        logger.error("unexpected fault", exc_info=error)
+        error = InternalError()
+    metrics.add_metric(type(error).__name__, MetricUnit.Count, 1)
+    logger.info("request refused", extra={"code": ANSWERS[type(error)].code})
+    return error

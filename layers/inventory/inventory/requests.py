@@ -1,0 +1,214 @@
+"""What callers may ask for: the request models, and how a request that breaks them is told so (HTTP's 422)."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from decimal import Decimal
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Final, NotRequired, TypedDict
+from uuid import UUID  # noqa: TC003  pydantic reads the annotations at run time
+
+from aws_lambda_powertools.utilities.parser import parse
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+
+from inventory.errors import ServiceError
+from inventory.model import QUANTITY_CHANGE_MAX, QUANTITY_MAX, ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+IDEMPOTENCY_KEY_LENGTH_MAX: Final = 255
+ENTRIES_MAX: Final = 100
+"""Entries of one 422 answer: a body of a million unknown fields must still get an answer that can be sent."""
+_INPUT_SIZE_MAX_BYTES: Final = 1024
+_NAME_LENGTH_MAX: Final = 255
+_DOUBLE_EXACT_MAX: Final = 2**53
+
+
+class ValidationEntry(TypedDict):
+    """One member of ``detail`` in FastAPI's ``HTTPValidationError``."""
+
+    type: str
+    loc: list[str | int]
+    msg: str
+    input: NotRequired[object]
+    ctx: NotRequired[dict[str, object]]
+
+
+class InvalidRequest(ServiceError):
+    """The request breaks its model; ``entries`` says where and how, in field order."""
+
+    message = "The request is not valid."
+
+    def __init__(self, entries: list[ValidationEntry]) -> None:
+        super().__init__(entries)
+        self.entries = entries
+
+
+def _exact_integer(value: object) -> object:
+    """Take a double that is exactly an integer for that integer: a payload parsed elsewhere holds 5.0 as a double."""
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _DOUBLE_EXACT_MAX:
+        return int(value)
+    return value
+
+
+def _not_zero(value: int) -> int:
+    if value == 0:
+        raise ValueError("must not be zero")
+    return value
+
+
+def _no_control_characters(value: str) -> str:
+    if any(unicodedata.category(character) == "Cc" and character not in "\t\n\r" for character in value):
+        raise ValueError("must not contain control characters")
+    return value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must contain printable characters only")
+    return value
+
+
+def _visible_ascii(value: str) -> str:
+    if not all("!" <= character <= "~" for character in value):
+        raise ValueError("must contain visible ASCII characters only")
+    return value
+
+
+type ExactInteger = Annotated[int, BeforeValidator(_exact_integer), Field(strict=True)]
+type QuantityChange = Annotated[
+    ExactInteger, Field(ge=-QUANTITY_CHANGE_MAX, le=QUANTITY_CHANGE_MAX), AfterValidator(_not_zero)
+]
+type Quantity = Annotated[ExactInteger, Field(ge=-QUANTITY_MAX, le=QUANTITY_MAX)]
+type Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    AfterValidator(_no_control_characters),
+]
+type Label = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), AfterValidator(_printable)
+]
+"""1 to 255 printable characters after trimming: a reference, a name, a subject."""
+type IdempotencyKey = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=IDEMPOTENCY_KEY_LENGTH_MAX),
+    AfterValidator(_visible_ascii),
+]
+
+
+_IDEMPOTENCY_KEY: Final[TypeAdapter[str]] = TypeAdapter(IdempotencyKey)
+
+
+class Request(BaseModel):
+    """What every request has in common: no unknown field (a misspelt one must not pass in silence), no change later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AdjustmentRequest(Request):
+    """The body of POST /api/v1/inventory/adjustments. Quantities are in units of the variant."""
+
+    variant_id: UUID
+    quantity_change: QuantityChange
+    reason: Reason
+    location_id: UUID | None = None
+    reason_code: ReasonCode | None = None
+    reference: Label | None = None
+    expected_quantity: Quantity | None = None
+
+
+class DirectAdjustmentRequest(AdjustmentRequest):
+    """The payload of a direct invocation: it also says for which business, on whose behalf and under which key."""
+
+    business_id: UUID
+    idempotency_key: IdempotencyKey | None = None
+    actor: Label | None = None
+
+
+def validated[R: Request](model: type[R], value: object) -> R:
+    """Validate a parsed JSON value.
+
+    Raises:
+        InvalidRequest: with every field's error, in field order.
+    """
+    if not isinstance(value, dict):
+        message = "Input should be a valid dictionary or object to extract fields from"
+        raise InvalidRequest([entry(["body"], "model_attributes_type", message, given=value)])
+    try:
+        return parse(_bounded(model, value), model)
+    except ValidationError as error:
+        raise InvalidRequest(_entries(error, ["body"])) from None
+
+
+def idempotency_key_entries(key: str) -> list[ValidationEntry]:
+    """What is wrong with an ``Idempotency-Key`` header; nothing where it is good."""
+    try:
+        _IDEMPOTENCY_KEY.validate_python(key)
+    except ValidationError as error:
+        return _entries(error, ["header", "idempotency-key"])
+    return []
+
+
+def _bounded(model: type[Request], value: dict[str, object]) -> dict[str, object]:
+    """Drop unknown fields that could not be listed anyway: a million of them would fill the memory with errors."""
+    if len(value) <= ENTRIES_MAX:
+        return value
+    known = {name: member for name, member in value.items() if name in model.model_fields}
+    unknown = (item for item in value.items() if item[0] not in model.model_fields)
+    return known | dict(islice(unknown, ENTRIES_MAX))
+
+
+def _entries(error: ValidationError, place: list[str | int]) -> list[ValidationEntry]:
+    """Render what pydantic found as FastAPI does; at most ``ENTRIES_MAX`` entries."""
+    found = error.errors(include_url=False)[:ENTRIES_MAX]
+    return [
+        entry(
+            [*place, *(_loc_member(member) for member in each["loc"])],
+            each["type"],
+            each["msg"],
+            given=each["input"],
+            ctx={name: str(value) for name, value in each["ctx"].items()} if "ctx" in each else None,
+        )
+        for each in found
+    ]
+
+
+def entry(
+    loc: list[str | int], kind: str, message: str, *, given: object, ctx: Mapping[str, object] | None = None
+) -> ValidationEntry:
+    """Make one entry; ``given``, what was sent there, is left out where it is over 1 KB or cannot be encoded."""
+    made = ValidationEntry(type=kind, loc=loc, msg=message)
+    if _echoes(given):
+        made["input"] = given
+    if ctx is not None:
+        made["ctx"] = dict(ctx)
+    return made
+
+
+def _loc_member(member: str | int) -> str | int:
+    """A field's name as it was sent, but short, and encodable where it holds half a surrogate pair."""
+    if isinstance(member, int):
+        return member
+    return member[:_NAME_LENGTH_MAX].encode("utf-8", "replace").decode()
+
+
+def _echoes(given: object) -> bool:
+    """Whether ``given`` can be sent back: encodable, at most 1 KB, and not a Decimal, which JSON would round."""
+    if isinstance(given, Decimal):
+        return False
+    try:
+        encoded = json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return len(encoded) <= _INPUT_SIZE_MAX_BYTES
