@@ -146,7 +146,7 @@ def validated[R: Request](model: type[R], value: object) -> R:
         message = "Input should be a valid dictionary or object to extract fields from"
         raise InvalidRequest([entry(["body"], "model_attributes_type", message, given=value)])
     try:
-        return parse(_bounded(model, value), model)
+        return parse(_listable(model, value), model)
     except ValidationError as error:
         raise InvalidRequest(_entries(error, ["body"])) from None
 
@@ -160,12 +160,15 @@ def idempotency_key_entries(key: str) -> list[ValidationEntry]:
     return []
 
 
-def _bounded(model: type[Request], value: dict[str, object]) -> dict[str, object]:
-    """Drop unknown fields that could not be listed anyway: a million of them would fill the memory with errors."""
-    if len(value) <= ENTRIES_MAX:
+def _listable(model: type[Request], value: dict[str, object]) -> dict[str, object]:
+    """Give unknown fields names that can be answered, and drop those that could not be listed anyway.
+
+    A million of them would fill the memory with errors; half a surrogate pair in one would hide all other errors.
+    """
+    if value.keys() <= model.model_fields.keys():
         return value
     known = {name: member for name, member in value.items() if name in model.model_fields}
-    unknown = (item for item in value.items() if item[0] not in model.model_fields)
+    unknown = ((_answerable(name), member) for name, member in value.items() if name not in model.model_fields)
     return known | dict(islice(unknown, ENTRIES_MAX))
 
 
@@ -174,7 +177,7 @@ def _entries(error: ValidationError, place: list[str | int]) -> list[ValidationE
     found = error.errors(include_url=False)[:ENTRIES_MAX]
     return [
         entry(
-            [*place, *(_loc_member(member) for member in each["loc"])],
+            [*place, *each["loc"]],
             each["type"],
             each["msg"],
             given=each["input"],
@@ -196,11 +199,9 @@ def entry(
     return made
 
 
-def _loc_member(member: str | int) -> str | int:
+def _answerable(name: str) -> str:
     """A field's name as it was sent, but short, and encodable where it holds half a surrogate pair."""
-    if isinstance(member, int):
-        return member
-    return member[:_NAME_LENGTH_MAX].encode("utf-8", "replace").decode()
+    return name[:_NAME_LENGTH_MAX].encode("utf-8", "replace").decode()
 
 
 def _echoes(given: object) -> bool:
