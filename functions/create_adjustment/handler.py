@@ -39,7 +39,8 @@ adjuster = Adjuster(
 )
 
 
-@logger.inject_lambda_context(clear_state=True)
+# An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
+@logger.inject_lambda_context(clear_state=True, log_event=False)
 @metrics.log_metrics
 def handler(event: object, context: LambdaContext) -> http.Response | dict[str, object]:
     """Answer an API event with a response, and a direct payload with the adjustment or an exception."""

@@ -275,14 +275,17 @@ class _Request:
 
         The first try of the same key may have been applied, and have emptied the stock, after this request looked for
         its row and before it read the stock. A try of this request's own that is still on its way could even be
-        applied after the refusal: as long as the stock item stands where that try saw it, nothing is final.
+        applied after the refusal: as long as the stock item stands where that try saw it, nothing is final. Nor is it
+        where the default location changed in between: the stock item of that try is another one, and was not read.
         """
         if self._command.idempotency_key is None and not self._unsettled:
             return None
         self._require_time()
         recorded = self._parts.store.find(self._command.business_id, self._id)
         sequence = snapshot.stock.sequence if snapshot.stock else 0
-        if recorded is None and any(row.sequence > sequence for row in self._unsettled):
+        if recorded is None and any(
+            row.location_id != snapshot.location_id or row.sequence > sequence for row in self._unsettled
+        ):
             raise TryAgain
         return recorded
 

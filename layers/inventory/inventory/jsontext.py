@@ -20,7 +20,8 @@ DEPTH_MAX: Final = 100
 DIGITS_MAX: Final = 4300
 """Digits of one integer: Python's own limit against quadratic conversions, kept for exponents too."""
 
-_TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{\]}]', re.DOTALL)
+# Possessive: a pattern that could go back would keep a state for each character, gigabytes for a long string.
+_TOKENS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]}]', re.DOTALL)
 
 
 class InvalidJSON(ValueError):

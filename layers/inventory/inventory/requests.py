@@ -209,7 +209,8 @@ def _echoes(given: object) -> bool:
     if isinstance(given, Decimal):
         return False
     try:
-        encoded = json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
+        json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
+        as_sent = json.dumps(given)
     except (TypeError, ValueError, RecursionError):
         return False
-    return len(encoded) <= _INPUT_SIZE_MAX_BYTES
+    return len(as_sent) <= _INPUT_SIZE_MAX_BYTES

@@ -1,0 +1,58 @@
+"""Operators' commands, by direct invocation only: IAM decides who may."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from aws_lambda_powertools import Logger
+
+from inventory.access import Access
+from inventory.catalog import Catalog
+from inventory.client import dynamodb_client
+from inventory.direct import raised
+from inventory.errors import InternalError, ServiceError, StoreUnavailable, TryAgain
+from inventory.provision import Answer, Provision
+from inventory.provision_requests import provision_request
+from inventory.retries import Patience
+from inventory.tokens import mint
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
+provision = Provision(
+    catalog=Catalog(client, os.environ["INVENTORY_TABLE"]),
+    access=Access(client, os.environ["ACCESS_TABLE"]),
+    clock=partial(datetime.now, UTC),
+    new_id=uuid4,
+    new_token=mint,
+)
+
+
+@logger.inject_lambda_context(clear_state=True, log_event=False)
+def handler(event: object, context: LambdaContext) -> Answer:
+    """Carry out one command; what goes wrong is raised under the name that ``direct.raised`` gives it."""
+    try:
+        return _perform(event, Patience(lambda: context.get_remaining_time_in_millis() / 1000))
+    except ServiceError as error:
+        logger.info("command refused", extra={"error": type(error).__name__})
+        raise raised(error) from None
+    except StoreUnavailable:
+        logger.warning("command not settled in time", exc_info=True)
+        raise raised(TryAgain()) from None
+    except Exception:
+        logger.exception("command failed")
+        raise raised(InternalError()) from None
+
+
+def _perform(event: object, patience: Patience) -> Answer:
+    request = provision_request(event)
+    logger.append_keys(command=request.command)
+    answer = provision.perform(request, patience)
+    logger.info("command done", extra={name: value for name, value in answer.items() if name != "token"})
+    return answer

@@ -1,0 +1,168 @@
+"""The catalog on DynamoDB: businesses, locations and variants in the inventory table.
+
+Every write says what shall hold afterwards, under a condition where one is needed: nothing is read first, so two
+operators at once cannot undo each other, and a write may be repeated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from inventory import keys
+from inventory.client import faults_as_unavailable
+from inventory.errors import BusinessNotFound, LocationNotFound, StoreUnavailable, VariantNotFound
+from inventory.instants import instant_text
+from inventory.retries import require_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
+
+    from inventory.errors import Refusal
+
+    type Item = dict[str, AttributeValueTypeDef]
+
+_PRESENT: Final = "attribute_exists(pk)"
+_FAILED: Final = "ConditionalCheckFailed"
+_PASSING: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+
+class Catalog:
+    """The catalog's writes. Every method raises ``StoreUnavailable`` where the same call may succeed later.
+
+    ``now`` is stored for people who look at the table; no rule reads it. Registering again replaces what the caller
+    says of an item, makes it active and leaves the rest.
+    """
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        self._client = client
+        self._table_name = table_name
+
+    def require_businesses(self, business_ids: Iterable[UUID]) -> None:
+        """Raise ``BusinessNotFound`` unless all of them, at most 100, exist; a business never ceases to."""
+        wanted = [self._key(each, keys.SETTINGS) for each in business_ids]
+        with faults_as_unavailable():
+            reply = self._client.batch_get_item(
+                RequestItems={self._table_name: {"Keys": wanted, "ConsistentRead": True, "ProjectionExpression": "pk"}},
+            )
+        # Throttled keys come back unread, and a reply that was damaged on its way can arrive as an empty one: neither
+        # says anything about a business.
+        if "Responses" not in reply or reply.get("UnprocessedKeys"):
+            raise StoreUnavailable
+        if len(reply["Responses"].get(self._table_name, [])) != len(wanted):
+            raise BusinessNotFound
+
+    def register_business(self, business_id: UUID, *, name: str, allow_negative_stock: bool, now: datetime) -> None:
+        """Write a business's settings; its default location stays."""
+        values: Item = {"name": {"S": name}, "allow_negative_stock": {"BOOL": allow_negative_stock}}
+        settings = self._registration(self._key(business_id, keys.SETTINGS), values, now)
+        with faults_as_unavailable():
+            reply = self._client.update_item(**settings, ReturnConsumedCapacity="TOTAL")
+        require_whole(reply)
+
+    def register_location(
+        self, business_id: UUID, location_id: UUID, *, name: str, default: bool, now: datetime
+    ) -> None:
+        """Write a location and, with ``default``, make it the business's default one in the same transaction.
+
+        Without ``default`` it stays the default location if it is.
+
+        Raises:
+            BusinessNotFound: where there is no such business.
+        """
+        values: Item = {"name": {"S": name}, "active": {"BOOL": True}}
+        location = self._registration(self._key(business_id, keys.location(location_id)), values, now)
+        business = self._with_default(business_id, location_id, now) if default else self._business_exists(business_id)
+        self._commit(business, location, absent=LocationNotFound)
+
+    def register_variant(
+        self, business_id: UUID, variant_id: UUID, *, sku: str, name: str | None, now: datetime
+    ) -> None:
+        """Write a variant; without a ``name`` it has none afterwards.
+
+        Raises:
+            BusinessNotFound: where there is no such business.
+        """
+        values: Item = {"sku": {"S": sku}, "active": {"BOOL": True}}
+        if name is not None:
+            values["name"] = {"S": name}
+        variant = self._registration(self._key(business_id, keys.variant(variant_id)), values, now)
+        if name is None:
+            variant["UpdateExpression"] += " REMOVE #name"
+            variant["ExpressionAttributeNames"] = {**variant["ExpressionAttributeNames"], "#name": "name"}
+        self._commit(self._business_exists(business_id), variant, absent=VariantNotFound)
+
+    def deactivate_location(self, business_id: UUID, location_id: UUID, *, now: datetime) -> None:
+        """Take a location out of use, for good or until it is registered again. It may be the default one.
+
+        Raises:
+            BusinessNotFound: where there is no such business.
+            LocationNotFound: where the business never had such a location.
+        """
+        self._deactivate(business_id, keys.location(location_id), absent=LocationNotFound, now=now)
+
+    def deactivate_variant(self, business_id: UUID, variant_id: UUID, *, now: datetime) -> None:
+        """Take a variant out of use, for good or until it is registered again.
+
+        Raises:
+            BusinessNotFound: where there is no such business.
+            VariantNotFound: where the business never had such a variant.
+        """
+        self._deactivate(business_id, keys.variant(variant_id), absent=VariantNotFound, now=now)
+
+    def _deactivate(self, business_id: UUID, sk: str, *, absent: type[Refusal], now: datetime) -> None:
+        item = self._update(self._key(business_id, sk), {"active": {"BOOL": False}}, now)
+        item["ConditionExpression"] = _PRESENT
+        self._commit(self._business_exists(business_id), item, absent=absent)
+
+    def _commit(self, business: TransactWriteItemTypeDef, item: UpdateTypeDef, *, absent: type[Refusal]) -> None:
+        """Apply both; ``absent`` is what a missing item means."""
+        try:
+            with faults_as_unavailable():
+                reply = self._client.transact_write_items(
+                    TransactItems=[business, {"Update": item}], ReturnConsumedCapacity="TOTAL"
+                )
+        except self._client.exceptions.TransactionCanceledException as error:
+            # The reasons stand in the order of the transaction's items.
+            of_business, of_item = [reason.get("Code") for reason in error.response["CancellationReasons"]]
+            if of_business == _FAILED:
+                raise BusinessNotFound from error
+            if of_item == _FAILED:
+                raise absent from error
+            if {of_business, of_item} & _PASSING:
+                raise StoreUnavailable from error
+            raise
+        require_whole(reply)
+
+    def _business_exists(self, business_id: UUID) -> TransactWriteItemTypeDef:
+        key = self._key(business_id, keys.SETTINGS)
+        return {"ConditionCheck": {"TableName": self._table_name, "Key": key, "ConditionExpression": _PRESENT}}
+
+    def _with_default(self, business_id: UUID, location_id: UUID, now: datetime) -> TransactWriteItemTypeDef:
+        values: Item = {"default_location_id": {"S": str(location_id)}}
+        settings = self._update(self._key(business_id, keys.SETTINGS), values, now)
+        settings["ConditionExpression"] = _PRESENT
+        return {"Update": settings}
+
+    def _registration(self, key: Item, values: Item, now: datetime) -> UpdateTypeDef:
+        """An update that keeps the time of the first registration."""
+        update = self._update(key, values, now)
+        update["UpdateExpression"] += ", created_at = if_not_exists(created_at, :updated_at)"
+        return update
+
+    def _update(self, key: Item, values: Item, now: datetime) -> UpdateTypeDef:
+        values = {**values, "updated_at": {"S": instant_text(now)}}
+        return {
+            "TableName": self._table_name,
+            "Key": key,
+            "UpdateExpression": "SET " + ", ".join(f"#{each} = :{each}" for each in values),
+            "ExpressionAttributeNames": {f"#{each}": each for each in values},
+            "ExpressionAttributeValues": {f":{each}": value for each, value in values.items()},
+        }
+
+    def _key(self, business_id: UUID, sk: str) -> Item:
+        return {"pk": {"S": keys.business(business_id)}, "sk": {"S": sk}}

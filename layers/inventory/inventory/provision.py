@@ -1,0 +1,128 @@
+"""The operators' commands: businesses, locations, variants and API tokens. Each may be repeated without harm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inventory.instants import instant_text
+from inventory.provision_requests import (
+    DeactivateLocation,
+    DeactivateVariant,
+    IssueToken,
+    RegisterBusiness,
+    RegisterLocation,
+    RegisterVariant,
+    RevokeToken,
+)
+from inventory.tokens import Token, digest_of, token_id_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from uuid import UUID
+
+    from inventory.access import Access
+    from inventory.catalog import Catalog
+    from inventory.provision_requests import ProvisionRequest
+    from inventory.retries import Patience
+
+type Answer = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Provision:
+    """What the commands work with; ``new_token`` makes the text of a token.
+
+    An id, a token or a time is made once for a command, before the first attempt to write it: otherwise an attempt of
+    unknown outcome would leave a second business behind.
+    """
+
+    catalog: Catalog
+    access: Access
+    clock: Callable[[], datetime]
+    new_id: Callable[[], UUID]
+    new_token: Callable[[], str]
+
+    def perform(self, request: ProvisionRequest, patience: Patience) -> Answer:
+        """Carry out one command and return its answer.
+
+        Raises:
+            Refusal: for a business, location, variant or token that does not exist; then nothing was written.
+            StoreUnavailable: where it could not be settled in time; the command may be repeated.
+        """
+        match request:
+            case RegisterBusiness():
+                answer = self._register_business(request, patience)
+            case RegisterLocation():
+                answer = self._register_location(request, patience)
+            case RegisterVariant():
+                answer = self._register_variant(request, patience)
+            case DeactivateLocation():
+                answer = self._deactivate_location(request, patience)
+            case DeactivateVariant():
+                answer = self._deactivate_variant(request, patience)
+            case IssueToken():
+                answer = self._issue_token(request, patience)
+            case RevokeToken():
+                answer = self._revoke_token(request, patience)
+        return answer
+
+    def _register_business(self, request: RegisterBusiness, patience: Patience) -> Answer:
+        business_id, now = request.business_id or self.new_id(), self.clock()
+        patience.settle(
+            lambda: self.catalog.register_business(
+                business_id, name=request.name, allow_negative_stock=request.allow_negative_stock, now=now
+            )
+        )
+        return {"business_id": str(business_id)}
+
+    def _register_location(self, request: RegisterLocation, patience: Patience) -> Answer:
+        location_id, now = request.location_id or self.new_id(), self.clock()
+        patience.settle(
+            lambda: self.catalog.register_location(
+                request.business_id, location_id, name=request.name, default=request.default, now=now
+            )
+        )
+        return {"location_id": str(location_id)}
+
+    def _register_variant(self, request: RegisterVariant, patience: Patience) -> Answer:
+        variant_id, now = request.variant_id or self.new_id(), self.clock()
+        patience.settle(
+            lambda: self.catalog.register_variant(
+                request.business_id, variant_id, sku=request.sku, name=request.name, now=now
+            )
+        )
+        return {"variant_id": str(variant_id)}
+
+    def _deactivate_location(self, request: DeactivateLocation, patience: Patience) -> Answer:
+        now = self.clock()
+        patience.settle(lambda: self.catalog.deactivate_location(request.business_id, request.location_id, now=now))
+        return {}
+
+    def _deactivate_variant(self, request: DeactivateVariant, patience: Patience) -> Answer:
+        now = self.clock()
+        patience.settle(lambda: self.catalog.deactivate_variant(request.business_id, request.variant_id, now=now))
+        return {}
+
+    def _issue_token(self, request: IssueToken, patience: Patience) -> Answer:
+        text = self.new_token()
+        digest = digest_of(text)
+        token = Token(
+            id=token_id_of(digest),
+            digest=digest,
+            subject=request.subject,
+            business_ids=frozenset(request.business_ids),
+            scopes=frozenset(request.scopes),
+            issued_at=self.clock(),
+            expires_at=request.expires_at,
+            revoked_at=None,
+        )
+        patience.settle(lambda: self.catalog.require_businesses(token.business_ids))
+        patience.settle(lambda: self.access.put(token))
+        return {"token": text, "token_id": token.id}
+
+    def _revoke_token(self, request: RevokeToken, patience: Patience) -> Answer:
+        now = self.clock()
+        revoked_at = patience.settle(lambda: self.access.revoke(request.token_id, now))
+        return {"revoked_at": instant_text(revoked_at)}
