@@ -128,7 +128,7 @@ type ProvisionRequest = (
     | RevokeToken
 )
 
-_MODELS: Final[dict[Command, type[ProvisionRequest]]] = {
+MODELS: Final[dict[Command, type[ProvisionRequest]]] = {
     "register_business": RegisterBusiness,
     "register_location": RegisterLocation,
     "register_variant": RegisterVariant,
@@ -148,4 +148,4 @@ def provision_request(payload: object) -> ProvisionRequest:
         InvalidRequest: with every field's error, in field order.
     """
     command = validated(_Named, payload).command
-    return validated(_MODELS[command], payload)
+    return validated(MODELS[command], payload)

@@ -1,0 +1,148 @@
+"""A deployed service as its users see it: HTTP for clients, invocations for operators, tables for auditors."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+
+ADJUSTMENTS: Final = "/api/v1/inventory/adjustments"
+ALL_SCOPES: Final = ("adjustments:write", "adjustments:read", "adjustments:reverse")
+
+
+class Refused(Exception):
+    """A function error: its ``errorType`` and ``errorMessage``."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(kind, message)
+        self.kind = kind
+        self.message = message
+
+    @property
+    def detail(self) -> Any:
+        return json.loads(self.message)
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where it is and how to reach it."""
+
+    base_url: str
+    outputs: Mapping[str, str]
+    functions: LambdaClient
+    dynamodb: DynamoDBClient
+    http: httpx.Client
+    issued: list[str] = field(default_factory=list)
+
+    def invoke(self, output: str, payload: object) -> Any:
+        reply = self.functions.invoke(FunctionName=self.outputs[output], Payload=json.dumps(payload).encode())
+        answer = json.loads(reply["Payload"].read())
+        if reply.get("FunctionError"):
+            raise Refused(answer["errorType"], answer["errorMessage"])
+        return answer
+
+    def operate(self, command: str, **fields: object) -> dict[str, str]:
+        answer: dict[str, str] = self.invoke("ProvisionFunctionName", {"command": command, **fields})
+        return answer
+
+    def create_directly(self, payload: object) -> dict[str, Any]:
+        answer: dict[str, Any] = self.invoke("CreateAdjustmentFunctionName", payload)
+        return answer
+
+    def post(self, body: object, headers: Mapping[str, str]) -> httpx.Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.http.post(f"{self.base_url}{ADJUSTMENTS}", content=content, headers=dict(headers))
+
+    def new_business(self, **settings: object) -> Business:
+        """A business of its own for a test: one variant, a default location and another one, a token for all."""
+        business_id = self.operate("register_business", name="Test business", **settings)["business_id"]
+        named = {"business_id": business_id}
+        return Business(
+            service=self,
+            id=business_id,
+            variant_id=self.operate("register_variant", sku="SKU-1", **named)["variant_id"],
+            location_id=self.operate("register_location", name="Default", default=True, **named)["location_id"],
+            other_location_id=self.operate("register_location", name="Other", **named)["location_id"],
+            token=self.issue_token([business_id])["token"],
+        )
+
+    def issue_token(
+        self, business_ids: list[str], scopes: tuple[str, ...] = ALL_SCOPES, **fields: object
+    ) -> dict[str, str]:
+        issued = self.operate(
+            "issue_token", subject="test suite", business_ids=business_ids, scopes=list(scopes), **fields
+        )
+        self.issued.append(issued["token_id"])
+        return issued
+
+    def revoke_issued_tokens(self) -> None:
+        for token_id in self.issued:
+            self.operate("revoke_token", token_id=token_id)
+
+
+@dataclass(frozen=True)
+class Business:
+    """A business that belongs to one test."""
+
+    service: Service
+    id: str
+    variant_id: str
+    location_id: str
+    other_location_id: str
+    token: str
+
+    def headers(self, **others: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}", "x-business-id": self.id, **others}
+
+    def body(self, quantity_change: int, **fields: object) -> dict[str, object]:
+        return {"variant_id": self.variant_id, "quantity_change": quantity_change, "reason": "Counted", **fields}
+
+    def adjust(self, quantity_change: int, *, key: str | None = None, **fields: object) -> httpx.Response:
+        headers = self.headers() if key is None else self.headers(**{"Idempotency-Key": key})
+        return self.service.post(self.body(quantity_change, **fields), headers)
+
+    def opened_with(self, quantity: int) -> Business:
+        assert self.adjust(quantity).status_code == 201
+        return self
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """The rows of the variant at the default location, oldest first, from the ledger's own index."""
+        pages = self.service.dynamodb.get_paginator("query").paginate(
+            TableName=self.service.outputs["LedgerTableName"],
+            IndexName="by_stock_item",
+            KeyConditionExpression="stock_item = :item",
+            ExpressionAttributeValues={":item": {"S": f"{self.id}#{self.variant_id}#{self.location_id}"}},
+        )
+        return [item for page in pages for item in page["Items"]]
+
+    def stock(self) -> tuple[int, int]:
+        """Quantity and sequence of the stock item of the variant at the default location."""
+        item = self.service.dynamodb.get_item(
+            TableName=self.service.outputs["InventoryTableName"],
+            Key={"pk": {"S": f"STOCK#{self.id}#{self.variant_id}"}, "sk": {"S": self.location_id}},
+            ConsistentRead=True,
+        )["Item"]
+        return int(item["quantity"]["N"]), int(item["sequence"]["N"])
+
+
+def assert_books_balance(business: Business, acknowledged: list[dict[str, Any]]) -> None:
+    """Acknowledged = ledger rows = Σ delta: the stock item, the ledger and the answers tell one story."""
+    rows = sorted(business.ledger(), key=lambda row: int(row["sequence"]["N"]))
+    assert {row["id"]["S"] for row in rows} == {answer["id"] for answer in acknowledged}
+    assert len(rows) == len(acknowledged)
+    assert [int(row["sequence"]["N"]) for row in rows] == list(range(1, len(rows) + 1))
+    quantity = 0
+    for row in rows:
+        quantity += int(row["delta"]["N"])
+        assert int(row["quantity_after"]["N"]) == quantity
+    assert business.stock() == (quantity, len(rows))
+    times = [row["created_at"]["S"] for row in rows]
+    assert times == sorted(set(times))
+    assert [row["previous_hash"]["S"] for row in rows[1:]] == [row["hash"]["S"] for row in rows[:-1]]

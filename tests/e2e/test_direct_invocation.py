@@ -1,0 +1,87 @@
+"""Direct invocation of the create function: the same use case, refusals as function errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e.service import Refused
+
+if TYPE_CHECKING:
+    from tests.e2e.service import Business, Service
+
+
+def payload(business: Business, quantity_change: object, **fields: object) -> dict[str, object]:
+    return {
+        "business_id": business.id,
+        "variant_id": business.variant_id,
+        "quantity_change": quantity_change,
+        "reason": "Nightly import",
+        **fields,
+    }
+
+
+def test_it_returns_what_http_answers(service: Service, business: Business) -> None:
+    directly = service.create_directly(payload(business, 3, actor="importer"))
+    over_http = business.adjust(4).json()
+    assert list(directly) == list(over_http)
+    assert (directly["created_by"], directly["quantity_after"]) == ("importer", 3)
+    assert (over_http["quantity_after"], over_http["sequence"]) == (7, 2)
+
+
+def test_a_key_is_one_whether_it_comes_directly_or_over_http(service: Service, business: Business) -> None:
+    directly = service.create_directly(payload(business, 3, idempotency_key="k", reason="Counted"))
+    again = business.adjust(3, key="k")
+    assert (again.status_code, again.json()) == (201, directly)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "code"),
+    [
+        ({"variant_id": str(uuid4())}, "VariantNotFound", "variant_not_found"),
+        ({"business_id": str(uuid4())}, "VariantNotFound", "variant_not_found"),
+        ({"location_id": str(uuid4())}, "LocationNotFound", "location_not_found"),
+        ({"quantity_change": -1}, "InsufficientStock", "insufficient_stock"),
+        ({"expected_quantity": 7}, "StaleQuantity", "stale_quantity"),
+    ],
+)
+def test_a_refusal_is_a_function_error_that_names_itself(
+    fields: dict[str, object], kind: str, code: str, service: Service, business: Business
+) -> None:
+    with pytest.raises(Refused) as refused:
+        service.create_directly(payload(business, 1) | fields)
+    assert refused.value.kind == kind
+    assert refused.value.detail["code"] == code
+
+
+@pytest.mark.parametrize("bad", [{"quantity_change": 0}, {"quantity_change": 1.5}, {"idempotency_key": ""}, {"foo": 1}])
+def test_an_invalid_payload_is_told_field_by_field(
+    bad: dict[str, object], service: Service, business: Business
+) -> None:
+    with pytest.raises(Refused) as refused:
+        service.create_directly(payload(business, 1) | bad)
+    assert refused.value.kind == "InvalidRequest"
+    (entry,) = refused.value.detail
+    assert entry["loc"] == ["body", *bad]
+
+
+@pytest.mark.parametrize("nothing", [None, [], "text", 5])
+def test_a_payload_that_is_no_object_is_invalid(nothing: object, service: Service) -> None:
+    with pytest.raises(Refused) as refused:
+        service.create_directly(nothing)
+    assert refused.value.kind == "InvalidRequest"
+
+
+def test_a_key_that_was_used_for_another_request_is_an_invalid_request(service: Service, business: Business) -> None:
+    service.create_directly(payload(business, 1, idempotency_key="k"))
+    with pytest.raises(Refused) as refused:
+        service.create_directly(payload(business, 2, idempotency_key="k"))
+    assert refused.value.kind == "InvalidRequest"
+    assert refused.value.detail[0]["type"] == "idempotency_key_reused"
+
+
+def test_without_a_key_two_invocations_are_two_adjustments(service: Service, business: Business) -> None:
+    told = [service.create_directly(payload(business, 1)) for _ in range(2)]
+    assert [each["sequence"] for each in told] == [1, 2]

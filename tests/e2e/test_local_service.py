@@ -1,0 +1,109 @@
+"""`make run`, `make stop` and what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from tests.e2e.conftest import local_service
+
+if TYPE_CHECKING:
+    import httpx
+
+    from tests.e2e.conftest import LocalStack
+    from tests.e2e.service import Service
+
+
+def demo_of(stack: LocalStack) -> dict[str, Any]:
+    demo: dict[str, Any] = json.loads(stack.places.demo_json.read_text(encoding="utf-8"))
+    return demo
+
+
+def printed_curl(output: str) -> str:
+    found = re.search(r"^curl (?:.*\\\n)*.*$", output, re.MULTILINE)
+    assert found, output
+    return found[0]
+
+
+def test_demo_json_says_all_that_the_contract_names(local_stack: LocalStack) -> None:
+    demo = demo_of(local_stack)
+    assert list(demo) == ["base_url", "endpoint_url", "region", "outputs", "businesses"]
+    assert demo["endpoint_url"] == f"http://127.0.0.1:{local_stack.port}"
+    assert demo["base_url"].startswith(demo["endpoint_url"] + "/")
+    assert demo["outputs"]["ApiUrl"] == demo["base_url"]
+    assert len(demo["businesses"]) == 2
+    for business in demo["businesses"]:
+        assert list(business) == [
+            "id",
+            "name",
+            "token",
+            "read_only_token",
+            "default_location_id",
+            "location_ids",
+            "variant_ids",
+        ]
+        assert business["default_location_id"] in business["location_ids"]
+        assert len(business["location_ids"]) >= 2
+        assert len(business["variant_ids"]) >= 3
+
+
+def test_the_demo_tokens_write_and_only_read(local_stack: LocalStack, service: Service) -> None:
+    for business in demo_of(local_stack)["businesses"]:
+        body = {"variant_id": business["variant_ids"][0], "quantity_change": 1, "reason": "r"}
+        statuses = [
+            service.post(
+                body, {"Authorization": f"Bearer {business[token]}", "x-business-id": business["id"]}
+            ).status_code
+            for token in ("token", "read_only_token")
+        ]
+        assert statuses == [201, 403]
+
+
+def test_the_printed_curl_answers_201_when_it_is_pasted(local_stack: LocalStack) -> None:
+    pasted = subprocess.run(  # noqa: S602  a user's shell runs it as it stands
+        printed_curl(local_stack.output), shell=True, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert re.match(r"HTTP/1\.1 201\b", pasted.stdout), pasted.stdout
+
+
+def test_it_says_in_one_line_that_it_runs_already(local_stack: LocalStack) -> None:
+    again = local_stack.make("run", DETACH="1")
+    assert again.returncode != 0
+    assert f"already running on port {local_stack.port}" in again.stderr
+
+
+def test_it_says_in_one_line_that_the_port_is_taken(local_stack: LocalStack) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = local_stack.make("run", DETACH="1", PORT=str(port), LOCAL_DIR=str(local_stack.places.local_dir / "b"))
+    assert refused.returncode != 0
+    assert f"port {port} is taken" in refused.stderr
+
+
+def test_data_and_tokens_outlive_a_stop_and_a_start(local_stack: LocalStack, service: Service) -> None:
+    demo = demo_of(local_stack)
+    business = demo["businesses"][1]
+    headers = {"Authorization": f"Bearer {business['token']}", "x-business-id": business["id"]}
+    body = {"variant_id": business["variant_ids"][2], "quantity_change": 5, "reason": "Before the stop"}
+
+    def sequence(response: httpx.Response) -> int:
+        assert response.status_code == 201, response.text
+        return int(response.json()["sequence"])
+
+    before = sequence(service.post(body, headers))
+    assert local_stack.make("stop").returncode == 0
+    started = local_stack.make("run", DETACH="1")
+    assert started.returncode == 0, started.stdout + started.stderr
+    assert demo_of(local_stack) == demo
+    assert sequence(local_service(local_stack, service.http).post(body, headers)) == before + 1
+
+
+def test_everything_listens_on_127_0_0_1_only(local_stack: LocalStack) -> None:
+    with socket.socket() as outside:
+        # Another address of the loopback: what listens on every interface answers there too.
+        assert outside.connect_ex(("127.0.0.2", local_stack.port)) != 0

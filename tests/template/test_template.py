@@ -1,0 +1,310 @@
+"""What must hold in the template, whoever extends it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from typing import Any
+
+import pytest
+
+from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from tests.support.sam_template import PROJECT_ROOT, load_template, resources
+
+FUNCTIONS = resources("AWS::Serverless::Function")
+ROLES = resources("AWS::IAM::Role")
+TABLES = resources("AWS::DynamoDB::Table")
+LOG_GROUPS = resources("AWS::Logs::LogGroup")
+API = load_template()["Resources"]["Api"]["Properties"]
+GATEWAY_TIMEOUT_S = 29
+
+each_function = pytest.mark.parametrize("function", FUNCTIONS)
+each_table = pytest.mark.parametrize("table", TABLES)
+
+
+def statements(role: str) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in ROLES[role]["Properties"].get("Policies", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def role_of(function: str) -> str:
+    role: str = FUNCTIONS[function]["Properties"]["Role"]["Fn::GetAtt"][0]
+    return role
+
+
+def variables_of(function: str) -> set[str]:
+    common = load_template()["Globals"]["Function"]["Environment"]["Variables"]
+    return set(common) | set(FUNCTIONS[function]["Properties"]["Environment"]["Variables"])
+
+
+# ------------------------------------------------------------------------------------------------------------- routes
+
+
+def test_every_route_has_the_authorizer_and_belongs_to_the_one_api() -> None:
+    routes = [
+        event["Properties"]
+        for function in FUNCTIONS.values()
+        for event in function["Properties"].get("Events", {}).values()
+        if event["Type"] == "Api"
+    ]
+    assert routes
+    assert API["Auth"]["DefaultAuthorizer"] in API["Auth"]["Authorizers"]
+    for route in routes:
+        assert route["RestApiId"] == {"Ref": "Api"}
+        assert "Auth" not in route, f"{route['Path']} overrides the API's authorizer"
+
+
+def test_an_authorizers_answer_is_remembered_by_token_and_business_together_for_60_s() -> None:
+    (authorizer,) = API["Auth"]["Authorizers"].values()
+    assert authorizer["FunctionPayloadType"] == "REQUEST"
+    assert authorizer["Identity"]["Headers"] == ["Authorization", "x-business-id"]
+    assert authorizer["Identity"]["ReauthorizeEvery"] == {"Ref": "AuthorizerCacheSeconds"}
+    assert load_template()["Parameters"]["AuthorizerCacheSeconds"]["Default"] == 60
+
+
+def test_the_authorizer_is_called_by_its_alias_but_under_sam_local() -> None:
+    (authorizer,) = API["Auth"]["Authorizers"].values()
+    assert authorizer["FunctionArn"] == {
+        "Fn::If": ["SamLocal", {"Fn::GetAtt": ["AuthorizerFunction", "Arn"]}, {"Ref": "AuthorizerFunction.Alias"}]
+    }
+    assert load_template()["Parameters"]["SamLocal"]["Default"] == "false"
+
+
+def test_bodies_reach_the_function_as_bytes() -> None:
+    assert API["BinaryMediaTypes"] == ["*~1*"]
+
+
+def test_the_api_is_throttled_and_writes_no_execution_log() -> None:
+    (every,) = API["MethodSettings"]
+    assert (every["ResourcePath"], every["HttpMethod"]) == ("/*", "*")
+    assert every["ThrottlingRateLimit"] == {"Ref": "ThrottleRequestsPerSecond"}
+    assert every["ThrottlingBurstLimit"] == {"Ref": "ThrottleBurst"}
+    assert every["LoggingLevel"] == "OFF"
+    assert every["DataTraceEnabled"] is False
+
+
+def test_the_access_log_is_json_and_holds_no_header_body_or_token() -> None:
+    line = API["AccessLogSetting"]["Format"]
+    json.loads(line)
+    variables = set(re.findall(r"\$context\.([A-Za-z_.]+)", line))
+    assert variables <= {
+        "requestId",
+        "requestTime",
+        "httpMethod",
+        "resourcePath",
+        "status",
+        "identity.sourceIp",
+        "authorizer.principalId",
+        "authorizer.business_id",
+        "responseLatency",
+        "authorizer.status",
+        "integration.requestId",
+        "integration.latency",
+        "error.responseType",
+    }
+
+
+# --------------------------------------------------------------------------------------------------- gateway's answers
+
+GATEWAY_ANSWERS = {
+    "UNAUTHORIZED": (401, "unauthorized"),
+    "ACCESS_DENIED": (403, "forbidden"),
+    "EXPIRED_TOKEN": (403, "forbidden"),
+    "INVALID_API_KEY": (403, "forbidden"),
+    "INVALID_SIGNATURE": (403, "forbidden"),
+    "WAF_FILTERED": (403, "forbidden"),
+    "MISSING_AUTHENTICATION_TOKEN": (404, "not_found"),
+    "RESOURCE_NOT_FOUND": (404, "not_found"),
+    "THROTTLED": (429, "too_many_requests"),
+    "QUOTA_EXCEEDED": (429, "too_many_requests"),
+    "INTEGRATION_FAILURE": (503, "try_again"),
+    "INTEGRATION_TIMEOUT": (503, "try_again"),
+    "AUTHORIZER_FAILURE": (500, "internal_error"),
+    "AUTHORIZER_CONFIGURATION_ERROR": (500, "internal_error"),
+    "DEFAULT_4XX": (None, "bad_request"),
+    "DEFAULT_5XX": (None, "internal_error"),
+}
+
+
+def test_the_gateways_own_answers_have_the_contracts_statuses_and_form() -> None:
+    shaped = {}
+    for kind, answer in API["GatewayResponses"].items():
+        (body,) = answer["ResponseTemplates"].values()
+        detail = json.loads(body)["detail"]
+        assert set(detail) == {"code", "message"}
+        shaped[kind] = (answer.get("StatusCode"), detail["code"])
+    assert shaped == GATEWAY_ANSWERS
+
+
+@pytest.mark.parametrize("kind", GATEWAY_ANSWERS)
+def test_the_gateways_own_answers_have_the_headers_that_their_status_wants(kind: str) -> None:
+    headers = API["GatewayResponses"][kind]["ResponseParameters"]["Headers"]
+    assert headers["x-request-id"] == "context.requestId"
+    status, _ = GATEWAY_ANSWERS[kind]
+    assert (headers.get("WWW-Authenticate") == "'Bearer'") == (status == 401)
+    assert (headers.get("Retry-After") == "'1'") == (status in {429, 503})
+
+
+# ---------------------------------------------------------------------------------------------------------- functions
+
+
+@each_function
+def test_a_function_is_one_folder_with_one_handler(function: str) -> None:
+    folder = PROJECT_ROOT / FUNCTIONS[function]["Properties"]["CodeUri"]
+    assert [path.name for path in folder.iterdir() if path.is_file()] == ["handler.py"]
+    assert load_template()["Globals"]["Function"]["Handler"] == "handler.handler"
+    assert "Handler" not in FUNCTIONS[function]["Properties"]
+
+
+def test_every_folder_of_functions_is_deployed() -> None:
+    deployed = {each["Properties"]["CodeUri"] for each in FUNCTIONS.values()}
+    assert deployed == {f"functions/{path.name}" for path in (PROJECT_ROOT / "functions").iterdir() if path.is_dir()}
+
+
+@each_function
+def test_a_change_in_a_layer_alone_reaches_the_alias(function: str) -> None:
+    assert load_template()["Globals"]["Function"]["AutoPublishAlias"] == "live"
+    assert FUNCTIONS[function]["Properties"]["AutoPublishCodeSha256"] == {"Ref": "CodeVersion"}
+    assert "Default" not in load_template()["Parameters"]["CodeVersion"]
+
+
+@each_function
+def test_a_function_reads_only_settings_that_the_template_gives_it(function: str) -> None:
+    source = (PROJECT_ROOT / FUNCTIONS[function]["Properties"]["CodeUri"] / "handler.py").read_text(encoding="utf-8")
+    read = set()
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Subscript(value=ast.Attribute(attr="environ"), slice=ast.Constant(value=str(name))):
+                read.add(name)
+            case ast.Call(
+                func=ast.Attribute(attr="get", value=ast.Attribute(attr="environ")),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                read.add(name)
+            case _:
+                pass
+    assert read, "nothing found: the handler reads its settings in another way now"
+    assert read - {"AWS_SAM_LOCAL"} <= variables_of(function)
+
+
+@each_function
+def test_a_function_logs_to_a_group_of_its_own(function: str) -> None:
+    group = FUNCTIONS[function]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+    assert group in LOG_GROUPS
+    users = [f for f in FUNCTIONS if FUNCTIONS[f]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] == group]
+    assert users == [function]
+
+
+@pytest.mark.parametrize("group", LOG_GROUPS)
+def test_every_log_group_has_a_retention(group: str) -> None:
+    assert LOG_GROUPS[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_time_outs_add_up_from_the_store_to_the_gateway() -> None:
+    function_timeout_s = load_template()["Globals"]["Function"]["Timeout"]
+    calls = 2  # load and commit
+    assert calls * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) < function_timeout_s < GATEWAY_TIMEOUT_S
+    for function in FUNCTIONS.values():
+        assert "Timeout" not in function["Properties"]
+
+
+# -------------------------------------------------------------------------------------------------------------- roles
+
+
+def test_each_function_has_a_role_of_its_own_written_out() -> None:
+    roles = [role_of(function) for function in FUNCTIONS]
+    assert len(set(roles)) == len(roles)
+    for function in FUNCTIONS.values():
+        assert "Policies" not in function["Properties"]
+    for role in roles:
+        assert "ManagedPolicyArns" not in ROLES[role]["Properties"]
+
+
+@each_function
+def test_no_permission_is_wider_than_named_actions_on_named_resources(function: str) -> None:
+    for statement in statements(role_of(function)):
+        if statement["Effect"] == "Allow":
+            assert not any("*" in action for action in listed(statement["Action"]))
+            assert all(isinstance(resource, dict) for resource in listed(statement["Resource"])), "a literal resource"
+
+
+LEDGER = {"Fn::GetAtt": ["LedgerTable", "Arn"]}
+APPEND_AND_READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
+
+
+@each_function
+def test_no_role_can_alter_the_ledger(function: str) -> None:
+    allowed: set[str] = set()
+    denied: set[str] = set()
+    for statement in statements(role_of(function)):
+        if LEDGER in listed(statement["Resource"]):
+            (allowed if statement["Effect"] == "Allow" else denied).update(listed(statement["Action"]))
+    assert allowed <= APPEND_AND_READ
+    if "dynamodb:PutItem" in allowed:
+        assert {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQL*"} <= denied
+
+
+def test_who_may_move_stock_may_not_change_the_catalog_and_the_other_way_round() -> None:
+    inventory = {"Fn::GetAtt": ["InventoryTable", "Arn"]}
+    writers = {}
+    for function in FUNCTIONS:
+        for statement in statements(role_of(function)):
+            writes = {"dynamodb:PutItem", "dynamodb:UpdateItem"} & set(listed(statement["Action"]))
+            if statement["Effect"] == "Allow" and writes and inventory in listed(statement["Resource"]):
+                writers[function] = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    assert writers == {"CreateAdjustmentFunction": ["STOCK#*"], "ProvisionFunction": ["BUSINESS#*"]}
+
+
+# ------------------------------------------------------------------------------------------------------------- tables
+
+
+@each_table
+def test_a_table_outlives_its_stack_unless_it_is_there_to_be_thrown_away(table: str) -> None:
+    kept = {"Fn::If": ["KeepData", "Retain", "Delete"]}
+    assert TABLES[table]["DeletionPolicy"] == TABLES[table]["UpdateReplacePolicy"] == kept
+    properties = TABLES[table]["Properties"]
+    assert properties["DeletionProtectionEnabled"] == {"Fn::If": ["KeepData", True, {"Ref": "AWS::NoValue"}]}
+    assert properties["PointInTimeRecoverySpecification"] == {
+        "PointInTimeRecoveryEnabled": {"Fn::If": ["KeepData", True, False]}
+    }
+    assert load_template()["Parameters"]["KeepData"]["Default"] == "true"
+
+
+@each_table
+def test_a_table_is_encrypted_and_on_demand(table: str) -> None:
+    properties = TABLES[table]["Properties"]
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_the_ledger_streams_its_new_rows() -> None:
+    assert TABLES["LedgerTable"]["Properties"]["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+
+
+# --------------------------------------------------------------------------------------------------- layers and outputs
+
+
+def test_no_layer_brings_what_the_runtime_has() -> None:
+    locked = (PROJECT_ROOT / "layers/dependencies/requirements.txt").read_text(encoding="utf-8")
+    packages = set(re.findall(r"^([a-z0-9-]+)==", locked, re.MULTILINE))
+    assert {"aws-lambda-powertools", "pydantic"} <= packages
+    assert not packages & {"boto3", "botocore", "aws-xray-sdk", "urllib3"}
+
+
+def test_the_outputs_have_the_contracts_names() -> None:
+    assert set(load_template()["Outputs"]) == {
+        "ApiUrl",
+        "CreateAdjustmentFunctionName",
+        "ProvisionFunctionName",
+        "InventoryTableName",
+        "LedgerTableName",
+        "AccessTableName",
+    }

@@ -1,0 +1,112 @@
+"""The README is complete: each error, parameter, output, field and make target of the code is in its tables."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from inventory.answers import ANSWERS
+from inventory.provision_requests import MODELS
+from inventory.requests import AdjustmentRequest, DirectAdjustmentRequest
+from tests.support.sam_template import PROJECT_ROOT, load_template
+
+README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", README, re.MULTILINE | re.DOTALL)
+    assert found, f"the README has no section {title!r}"
+    return found[1]
+
+
+def rows(text: str) -> list[list[str]]:
+    """Cells of every table row in a section, the back-quotes taken off."""
+    lines = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| ---")]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def gateway_codes() -> set[str]:
+    answers = load_template()["Resources"]["Api"]["Properties"]["GatewayResponses"].values()
+    return {json.loads(body)["detail"]["code"] for each in answers for body in each["ResponseTemplates"].values()}
+
+
+def test_every_error_of_the_code_stands_in_the_table_with_its_status_and_nothing_else_does() -> None:
+    documented = {(int(status), code) for status, code, *_ in rows(section("Errors")) if status.isdigit()}
+    of_the_code = {(answer.status, answer.code) for answer in ANSWERS.values()}
+    of_the_gateway = {(404, "not_found"), (429, "too_many_requests")}
+    assert documented == of_the_code | of_the_gateway
+
+
+def test_every_code_of_the_gateways_own_answers_is_documented() -> None:
+    assert gateway_codes() - {code for _, code, *_ in rows(section("Errors"))} == {"bad_request"}
+    assert "`bad_request`" in section("Errors")
+
+
+def test_every_template_parameter_stands_in_the_table_with_its_default() -> None:
+    documented = {row[0]: row[1] for row in rows(section("Deploying")) if row[0] in load_template()["Parameters"]}
+    assert documented == {name: str(each.get("Default", "")) for name, each in load_template()["Parameters"].items()}
+
+
+def test_every_output_stands_in_the_table() -> None:
+    outputs = (
+        {row[0] for row in rows(section("Deploying"))}
+        - set(load_template()["Parameters"])
+        - {
+            "parameter",
+            "output",
+        }
+    )
+    assert outputs == set(load_template()["Outputs"])
+
+
+@pytest.mark.parametrize("field", AdjustmentRequest.model_fields)
+def test_every_field_of_the_body_is_documented(field: str) -> None:
+    assert field in {row[0] for row in rows(section("Creating an adjustment"))}
+
+
+def test_the_example_of_a_direct_invocation_names_every_field_that_it_takes() -> None:
+    found = re.search(r"```json\n(.*?)```", section("Direct invocation"), re.DOTALL)
+    assert found
+    assert set(json.loads(found[1])) == set(DirectAdjustmentRequest.model_fields)
+
+
+def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:
+    documented = {}
+    for command, fields, *_ in rows(section("Operators' commands"))[1:]:
+        documented[command] = {
+            (name, optional == "?") for name, optional in re.findall(r"`?([a-z_]+)`(\??)", f"`{fields}`")
+        }
+    of_the_code = {
+        command: {(name, not field.is_required()) for name, field in model.model_fields.items() if name != "command"}
+        for command, model in MODELS.items()
+    }
+    assert documented == of_the_code
+
+
+def test_every_make_target_that_the_readme_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z-]+)", README)) | set(re.findall(r"^\$ make ([a-z-]+)", README, re.MULTILINE))
+    assert named
+    assert named <= targets
+
+
+def test_every_file_and_folder_that_the_readme_names_exists() -> None:
+    named = {row[0] for row in rows(section("Where things are"))} - {"", "functions/<name>/handler.py"}
+    assert named
+    assert all((PROJECT_ROOT / name).exists() for name in named)
+
+
+def test_every_link_within_the_readme_leads_to_a_section() -> None:
+    anchors = {
+        re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+    }
+    links = set(re.findall(r"\]\(#([^)]*)\)", README))
+    assert links
+    assert links <= anchors
+
+
+def test_no_document_names_an_address_of_a_package_index() -> None:
+    assert not re.search(r"pypi|npmjs|simple/", README, re.IGNORECASE)
