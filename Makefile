@@ -1,0 +1,131 @@
+# `make` lists what there is. Everything is installed into this folder, from locks with hashes.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PORT ?= 4566
+SAM_PORT ?= 3000
+LOCAL_DIR ?= .local
+DETACH ?=
+STAGE ?=
+STACK ?=
+SAM_ARGS ?=
+EVENT ?=
+FUNCTION ?=
+export LOCAL_DIR
+
+PYTHON := .venv/bin/python
+PROJECT := .venv/.installed
+SAM := .venv-sam/.installed
+EMULATOR := .venv-emulator/.installed
+LOCK := local/locks
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- environments ---------------------------------------------------------------------------------------------------
+# A stamp is written last, so an installation that was interrupted is started over. It is a copy of the lock: a lock with
+# a new date but the same content is installed already, a changed one is installed into an empty environment. Compiling
+# is left to the first import: most of what is installed is never imported, and compiling all of it takes half the time.
+
+$(PROJECT): $(LOCK)/project.txt
+$(SAM): $(LOCK)/sam.txt
+$(EMULATOR): $(LOCK)/emulator.txt
+$(PROJECT) $(SAM) $(EMULATOR):
+	@if cmp -s $< $@; then touch $@; exit; fi; \
+	python=$$(local/find-python.sh) || exit 1; \
+	echo "$(@D): installing from $< ..."; \
+	rm -rf $(@D) && "$$python" -m venv $(@D) && \
+	$(@D)/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-input --require-hashes -r $< && \
+	cp $< $@ && echo "$(@D): ready after $$SECONDS s"
+
+# The three do not depend on each other: `$(call install,…)` installs what is missing at the same time.
+install = { ls $(1) >/dev/null 2>&1 || local/find-python.sh >/dev/null; } && $(MAKE) --no-print-directory --silent -j3 $(1)
+
+# --- the local stack ------------------------------------------------------------------------------------------------
+
+.PHONY: run stop reset logs sam-local sam-invoke
+run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready)
+	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
+	@$(PYTHON) -m local.stack run --port "$(PORT)" $(if $(filter-out 0 no false,$(DETACH)),--detach)
+
+stop: $(PROJECT) ## stop what `make run` started; its data is kept
+	@$(PYTHON) -m local.stack stop
+
+reset: $(PROJECT) ## forget the local data
+	@$(PYTHON) -m local.stack reset
+
+logs: $(PROJECT) ## follow what the functions log
+	@$(PYTHON) -m local.stack logs
+
+sam-local: ## the API under `sam local start-api`, in Docker, on the local stack's tables (SAM_PORT=3000, SAM_ARGS=…)
+	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
+	@$(PYTHON) -m local.stack sam-local --port "$(PORT)" --sam-port "$(SAM_PORT)" --sam-args="$(SAM_ARGS)"
+
+sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentFunction EVENT=events/….json)
+	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
+	@$(PYTHON) -m local.stack sam-invoke --port "$(PORT)" --function "$(FUNCTION)" --event "$(EVENT)" --sam-args="$(SAM_ARGS)"
+
+# --- quality --------------------------------------------------------------------------------------------------------
+
+# No command here may look for credentials, send usage data or write outside of this folder.
+sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
+	.venv-sam/bin/python -m samcli
+
+.PHONY: test test-fast test-deployed lint format
+test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
+	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
+	$(PYTHON) -m pytest --cov=inventory --cov-branch --cov-report=term-missing:skip-covered
+
+test-fast: $(PROJECT) ## the tests that need nothing but Python
+	$(PYTHON) -m pytest tests/unit tests/property
+
+test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your own credentials (STACK=inventory-adjustments-dev)
+	@[ -n "$(STACK)" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
+	DEPLOYED_STACK="$(STACK)" $(PYTHON) -m pytest tests/e2e
+
+lint: ## ruff, mypy, `sam validate --lint` and cfn-lint
+	@$(call install,$(PROJECT) $(SAM))
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy functions layers/inventory local tests
+	@mkdir -p .aws-sam/settings
+	AWS_DEFAULT_REGION=us-east-1 $(sam) validate --lint
+	.venv-sam/bin/python .venv-sam/bin/cfn-lint template.yaml
+
+format: $(PROJECT) ## let ruff format and fix
+	$(PYTHON) -m ruff check --fix --exit-zero
+	$(PYTHON) -m ruff format
+
+# --- AWS ------------------------------------------------------------------------------------------------------------
+
+.PHONY: build deploy
+build: $(SAM) ## what a deployment would upload, into .aws-sam/build
+	@mkdir -p .aws-sam/settings
+	$(sam) build --cached --parallel
+
+deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=dev|prod, see samconfig.toml)
+	@[ -n "$(STAGE)" ] || { echo "which stage? for example: make deploy STAGE=dev" >&2; exit 1; }
+	@$(MAKE) --no-print-directory build
+	@echo "CodeVersion: $$($(PYTHON) -m local.code_version)" > .aws-sam/code-version.yaml
+	$(sam) deploy --config-env "$(STAGE)"
+
+# --- housekeeping ---------------------------------------------------------------------------------------------------
+
+uv = .venv-uv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-header --no-emit-index-url
+
+.PHONY: lock clean
+lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest that they allow)
+	@python=$$(local/find-python.sh) || exit 1; \
+	[ -x .venv-uv/bin/uv ] || { "$$python" -m venv .venv-uv && .venv-uv/bin/python -m pip install --quiet uv; }
+	$(uv) $(if $(UPGRADE),--upgrade) layers/dependencies/requirements.in --output-file layers/dependencies/requirements.txt
+	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/project.in --output-file $(LOCK)/project.txt
+	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/sam.in --output-file $(LOCK)/sam.txt
+	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/emulator.in --output-file $(LOCK)/emulator.txt
+	@rm -rf .venv-uv
+
+clean: ## stop the local stack and remove everything that make made, the local data too
+	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
+	rm -rf $(LOCAL_DIR) .aws-sam .venv .venv-sam .venv-emulator .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

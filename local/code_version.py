@@ -1,0 +1,28 @@
+"""One hash of everything that is deployed, so that a change anywhere publishes new function versions."""
+
+import hashlib
+
+from local.places import PROJECT_ROOT
+
+_SOURCES = ("functions", "layers", "template.yaml")
+
+
+def code_version() -> str:
+    """Return the SHA-256, in hex, of the functions', the layers' and the template's files with their paths."""
+    digest = hashlib.sha256()
+    for source in _SOURCES:
+        root = PROJECT_ROOT / source
+        files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
+        for path in files:
+            name = path.relative_to(PROJECT_ROOT)
+            # Caches and editors' files; sizes keep two files from being read as one.
+            if any(part.startswith(".") or part == "__pycache__" for part in name.parts):
+                continue
+            content = path.read_bytes()
+            digest.update(f"{name.as_posix()} {len(content)}\n".encode())
+            digest.update(content)
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    print(code_version())

@@ -1,0 +1,254 @@
+"""Two businesses to try the service with, made by the service's own operator commands."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import urllib.error
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from local.aws import REGION, EmulatedAws
+from local.errors import LocalStackError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from mypy_boto3_lambda import LambdaClient
+
+    from local.deployment import Deployment
+    from local.places import Places
+
+WRITER_SCOPES = ("adjustments:write", "adjustments:read", "adjustments:reverse")
+READER_SCOPES = ("adjustments:read",)
+OPENING_QUANTITY = 100
+
+_ADJUSTMENTS = "/api/v1/inventory/adjustments"
+
+
+class Business(TypedDict):
+    """One business of demo.json."""
+
+    id: str
+    name: str
+    token: str
+    read_only_token: str
+    default_location_id: str
+    location_ids: list[str]
+    variant_ids: list[str]
+
+
+class Demo(TypedDict):
+    """The whole of demo.json."""
+
+    base_url: str
+    endpoint_url: str
+    region: str
+    outputs: dict[str, str]
+    businesses: list[Business]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shop:
+    name: str
+    locations: Sequence[str]  # the first is the default
+    skus: Mapping[str, str]
+
+    @property
+    def business_id(self) -> str:
+        return self._id("business", self.name)
+
+    @property
+    def location_ids(self) -> dict[str, str]:
+        return {location: self._id("location", location) for location in self.locations}
+
+    @property
+    def default_location_id(self) -> str:
+        return self._id("location", self.locations[0])
+
+    @property
+    def variant_ids(self) -> dict[str, str]:
+        return {sku: self._id("variant", sku) for sku in self.skus}
+
+    def described(self) -> dict[str, object]:
+        """Return the part of demo.json's entry that is the same in every run."""
+        return {
+            "name": self.name,
+            "default_location_id": self.default_location_id,
+            "location_ids": list(self.location_ids.values()),
+            "variant_ids": list(self.variant_ids.values()),
+        }
+
+    def _id(self, kind: str, name: str) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{kind}.{name}.{self.name}.demo.invalid"))
+
+
+_SHOPS = (
+    _Shop(
+        name="Alder & Ash Outfitters",
+        locations=("Warehouse", "Shop floor"),
+        skus={"TENT-2P-GRN": "Two-person tent, green", "BOOT-42": "Hiking boot, size 42", "MUG-ENAMEL": "Enamel mug"},
+    ),
+    _Shop(
+        name="Birch Street Books",
+        locations=("Main store", "Stockroom", "Market stall"),
+        skus={"ATLAS-01": "World atlas", "NOTEBOOK-A5": "Notebook, A5", "PENCIL-HB": "Pencil, HB"},
+    ),
+)
+
+
+def provision_demo(places: Places, deployment: Deployment) -> Demo:
+    """Create what is missing of the demo data, write demo.json and return what is in it.
+
+    Repeating it changes nothing: ids are fixed, the opening stock has an idempotency key, and tokens that still work
+    are kept, since the service shows a token only once.
+
+    Raises:
+        LocalStackError: the service refused something.
+
+    """
+    functions = EmulatedAws(deployment.endpoint_url).functions()
+    earlier = {business["id"]: business for business in _earlier_businesses(places)}
+    businesses = []
+    for shop in _SHOPS:
+        known = earlier.get(shop.business_id)
+        # Tokens are issued last and saved with the rest, so where they work the rest is there too.
+        if known is None or known | shop.described() != known or not _tokens_work(deployment.base_url, known):
+            known = _provision_shop(functions, deployment, shop)
+        businesses.append(known)
+    demo: Demo = {
+        "base_url": deployment.base_url,
+        "endpoint_url": deployment.endpoint_url,
+        "region": REGION,
+        "outputs": dict(deployment.outputs),
+        "businesses": businesses,
+    }
+    _write_privately(places.demo_json, json.dumps(demo, indent=2) + "\n")
+    places.previous_demo_json.unlink(missing_ok=True)
+    return demo
+
+
+def read_demo(places: Places) -> Demo:
+    """Return what the running stack's demo.json says."""
+    demo: Demo = json.loads(places.demo_json.read_text(encoding="utf-8"))
+    return demo
+
+
+def withdraw_demo(places: Places) -> None:
+    """Put demo.json aside while the stack starts: whoever waits for the file must not find the last run's."""
+    if places.demo_json.exists():
+        places.demo_json.replace(places.previous_demo_json)
+
+
+def curl_command(demo: Demo, base_url: str) -> str:
+    """Return a command that creates an adjustment through the API at `base_url` when it is pasted into a shell."""
+    business = demo["businesses"][0]
+    # An increase is always taken, however often this was pasted before.
+    body = json.dumps(
+        {"variant_id": business["variant_ids"][0], "quantity_change": 3, "reason": "Found while counting"}
+    )
+    return (
+        f"curl -i {base_url}{_ADJUSTMENTS} \\\n"
+        f"  -H 'Authorization: Bearer {business['token']}' -H 'x-business-id: {business['id']}' \\\n"
+        f"  -H 'Content-Type: application/json' -d '{body}'"
+    )
+
+
+def _provision_shop(functions: LambdaClient, deployment: Deployment, shop: _Shop) -> Business:
+    operator = deployment.outputs["ProvisionFunctionName"]
+    creator = deployment.outputs["CreateAdjustmentFunctionName"]
+    business_id = shop.business_id
+
+    _invoke(functions, operator, {"command": "register_business", "name": shop.name, "business_id": business_id})
+    for location, location_id in shop.location_ids.items():
+        fields = {"name": location, "location_id": location_id, "default": location_id == shop.default_location_id}
+        _invoke(functions, operator, {"command": "register_location", "business_id": business_id, **fields})
+    for sku, variant_id in shop.variant_ids.items():
+        fields = {"sku": sku, "name": shop.skus[sku], "variant_id": variant_id}
+        _invoke(functions, operator, {"command": "register_variant", "business_id": business_id, **fields})
+        opening_stock = {
+            "business_id": business_id,
+            "variant_id": variant_id,
+            "location_id": shop.default_location_id,
+            "quantity_change": OPENING_QUANTITY,
+            "reason": "Opening stock",
+            "reason_code": "found",
+            "idempotency_key": f"opening-stock-{sku}",
+            "actor": "demo",
+        }
+        _invoke(functions, creator, opening_stock)
+
+    def issue(role: str, scopes: Sequence[str]) -> str:
+        fields = {"subject": f"demo {role}", "business_ids": [business_id], "scopes": list(scopes)}
+        token: str = _invoke(functions, operator, {"command": "issue_token", **fields})["token"]
+        return token
+
+    business: Business = {
+        "id": business_id,
+        "name": shop.name,
+        "token": issue("writer", WRITER_SCOPES),
+        "read_only_token": issue("reader", READER_SCOPES),
+        "default_location_id": shop.default_location_id,
+        "location_ids": list(shop.location_ids.values()),
+        "variant_ids": list(shop.variant_ids.values()),
+    }
+    if not _tokens_work(deployment.base_url, business):
+        raise LocalStackError(f"the API at {deployment.base_url} refuses tokens that were just issued")
+    return business
+
+
+def _earlier_businesses(places: Places) -> list[Business]:
+    businesses: list[Business] = []
+    for path in (places.previous_demo_json, places.demo_json):
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+            businesses = json.loads(path.read_text(encoding="utf-8"))["businesses"]
+    return businesses
+
+
+def _invoke(functions: LambdaClient, function_name: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    response = functions.invoke(FunctionName=function_name, Payload=json.dumps(payload).encode())
+    answer = json.loads(response["Payload"].read())
+    if response.get("FunctionError"):
+        what = payload.get("command", "the opening stock")
+        raise LocalStackError(f"{function_name} refused {what}: {json.dumps(answer)}")
+    return dict(answer)
+
+
+def _tokens_work(base_url: str, business: Business) -> bool:
+    """Return whether the API takes both tokens for what they are meant for, by requests that change nothing.
+
+    An empty creation is invalid and an unknown adjustment is not found, but either answer comes after the token was
+    accepted. The requests also leave the functions of the first real request warm.
+    """
+    creation = urllib.request.Request(f"{base_url}{_ADJUSTMENTS}", data=b"{}")  # noqa: S310 — our own address
+    reading = urllib.request.Request(f"{base_url}{_ADJUSTMENTS}/{uuid.UUID(int=0)}")  # noqa: S310
+    return (
+        _status(creation, business["token"], business["id"]) == HTTPStatus.UNPROCESSABLE_ENTITY
+        and _status(reading, business["read_only_token"], business["id"]) == HTTPStatus.NOT_FOUND
+    )
+
+
+def _status(request: urllib.request.Request, token: str, business_id: str) -> int:
+    request.add_header("Authorization", f"Bearer {token}")
+    request.add_header("x-business-id", business_id)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        response = opener.open(request, timeout=30)
+    except urllib.error.HTTPError as error:
+        response = error
+    with response:
+        status: int = response.status
+    return status
+
+
+def _write_privately(path: Path, text: str) -> None:
+    """Replace a file in one step, readable by its owner only: it holds tokens."""
+    unfinished = path.with_suffix(".tmp")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)

@@ -1,0 +1,152 @@
+"""The emulator's own process, run by `.venv-emulator`'s interpreter; `emulator.py` is the side that starts it.
+
+It is the emulator's server with four additions: a lock that says who is alive, a queue in front of the functions, the
+functions' logs in a file, and the names of their errors.
+"""
+
+import argparse
+import asyncio
+import fcntl
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ALREADY_RUNNING = 3  # exit status
+LOG_STREAMS_KEPT = 200  # for each function
+
+type Scope = MutableMapping[str, Any]
+type Message = MutableMapping[str, Any]
+type Receive = Callable[[], Awaitable[Message]]
+type Send = Callable[[Message], Awaitable[None]]
+type Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_INVOCATIONS = "/2015-03-31/functions/"
+_NESTED = b"x-ministack-invoke-depth"
+
+
+class QueuedInvocations:
+    """An ASGI application that lets at most `in_flight` calls of functions through at a time; the rest wait in order.
+
+    The emulator starts one interpreter per function call in flight, about 50 MB and a second of CPU each. Two hundred
+    requests at once would start hundreds and time all of them out, where a queue answers each after a few seconds.
+    """
+
+    def __init__(self, application: Application, in_flight: int) -> None:
+        self._application = application
+        self._slots = asyncio.Semaphore(in_flight)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, in turn if it calls a function."""
+        if not _calls_a_function(scope):
+            await self._application(scope, receive, send)
+            return
+        async with self._slots:
+            await self._application(scope, receive, send)
+
+
+def _calls_a_function(scope: Scope) -> bool:
+    if scope["type"] != "http":
+        return False
+    path: str = scope["path"]
+    if path.startswith("/_aws/execute-api/") or "/_user_request_/" in path:
+        return True
+    if path.startswith(_INVOCATIONS) and path.endswith("/invocations"):
+        # A function that calls a function holds a slot already: were it to wait for another, all could wait for ever.
+        return all(name != _NESTED for name, _ in scope["headers"])
+    return False
+
+
+def copy_function_logs(cloudwatch_logs: Any, path: Path) -> None:
+    """Append every line that a function logs to `path`, by standing where the emulator offers them to subscribers.
+
+    The emulator opens a log stream for each invocation and would keep all of them in memory and in its saved state, so
+    that every load test made later starts and stops slower. The file has the lines; here the latest streams stay.
+    """
+    # No public hook exists; the emulator's version is pinned.
+    deliver = cloudwatch_logs._fanout_to_subscription_filters  # noqa: SLF001
+    log = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+    trimming = threading.Lock()
+
+    def copy(group: str, stream: str, events: list[dict[str, Any]]) -> None:
+        function = group.rpartition("/")[2]
+        lines = [
+            f"{datetime.fromtimestamp(event['timestamp'] / 1000, UTC):%H:%M:%S} {function} {event['message']}\n"
+            for event in events
+            if not event["message"].startswith(("START RequestId:", "END RequestId:"))
+        ]
+        log.write("".join(lines))  # one write, so that the lines of one call stay together
+        with trimming:
+            streams = cloudwatch_logs._log_groups[group]["streams"]  # noqa: SLF001
+            for oldest in list(streams)[:-LOG_STREAMS_KEPT]:
+                del streams[oldest]
+        deliver(group, stream, events)
+
+    cloudwatch_logs._fanout_to_subscription_filters = copy  # noqa: SLF001
+
+
+def name_function_errors(functions: Any) -> None:
+    """Answer an exception's class name as `errorType`, as Lambda does; the emulator calls them all by one name."""
+    # No public hook exists; the emulator's version is pinned.
+    execute = functions._execute_function_warm  # noqa: SLF001
+
+    def named(function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+        result: dict[str, Any] = execute(function, event, request_id)
+        body = result.get("body")
+        if result.get("error") and isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
+            # The last line of the traceback, `package.ClassName: message`, is the only place that has the class.
+            last_line, colon, _ = result.get("log", "").rstrip("\n").rpartition(f": {body['errorMessage']}")
+            class_name = last_line.rpartition("\n")[2].rpartition(".")[2]
+            if colon and class_name.isidentifier():
+                body["errorType"] = class_name
+        return result
+
+    functions._execute_function_warm = named  # noqa: SLF001
+
+
+def stop_when_closed(lifeline: int) -> None:
+    """Stop this process, with its state saved, once the other end of the pipe `lifeline` is closed."""
+
+    def wait() -> None:
+        while os.read(lifeline, 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True, name="lifeline").start()
+
+
+def main() -> None:
+    """Run the emulator until it is told to stop."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--pid-file", type=Path, required=True)
+    parser.add_argument("--functions-log", type=Path, required=True)
+    parser.add_argument("--in-flight", type=int, required=True)
+    parser.add_argument("--lifeline", action="store_true", help="stop when the standard input closes")
+    arguments = parser.parse_args()
+
+    pid_file = arguments.pid_file.open("a+", encoding="ascii")
+    try:
+        fcntl.flock(pid_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(ALREADY_RUNNING)
+    pid_file.truncate(0)
+    pid_file.write(f"{os.getpid()} {os.environ['GATEWAY_PORT']}\n")
+    pid_file.flush()
+
+    emulator: Any = importlib.import_module("ministack.app")
+    copy_function_logs(importlib.import_module("ministack.services.cloudwatch_logs"), arguments.functions_log)
+    name_function_errors(importlib.import_module("ministack.services.lambda_svc"))
+    emulator.app = QueuedInvocations(emulator.app, arguments.in_flight)
+    if arguments.lifeline:
+        stop_when_closed(sys.stdin.fileno())
+    sys.argv[1:] = []  # the emulator reads the command line too
+    emulator.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""The command line behind `make run`, `make stop`, `make logs`, `make sam-local` and `make sam-invoke`."""
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.demo import Demo, curl_command, provision_demo, read_demo, withdraw_demo
+from local.deployment import deploy
+from local.emulator import HOST, Emulator, check_port, find_running, stop_running
+from local.errors import LocalStackError
+from local.places import PROJECT_ROOT, Places
+from local.progress import step
+from local.sam_local import invoke, require_docker, start_api
+
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def running_stack(
+    port: int, places: Places, *, keep_state: bool = True, detached: bool = False
+) -> Iterator[tuple[Emulator, Demo]]:
+    """Bring up the emulator, the stack and the demo data; at the end stop the emulator, with its state saved.
+
+    With `keep_state=False` it starts empty and saves nothing; what was built is reused either way. A detached one is
+    left running, unless bringing it up failed.
+
+    Raises:
+        LocalStackError: it runs already, the port is taken, a tool failed or the service refused the demo data.
+
+    """
+    emulator = Emulator(port, places, keep_state=keep_state, detached=detached)
+    with step("Starting the emulator"):
+        emulator.start()
+    try:
+        withdraw_demo(places)
+        deployment = deploy(places, emulator.endpoint_url)
+        with step("Preparing demo data"):
+            demo = provision_demo(places, deployment)
+    except BaseException:
+        # Half a deployment is not worth saving: the next start goes on from what the last good run saved.
+        emulator.abandon()
+        raise
+    try:
+        yield emulator, demo
+    finally:
+        if not detached:
+            emulator.stop()
+
+
+def run(places: Places, port: int, *, detached: bool) -> None:
+    """Bring the stack up and stay with it, showing what its functions log, until Ctrl-C; or return if detached."""
+    started = time.monotonic()
+    with running_stack(port, places, detached=detached) as (emulator, demo):
+        demo_json = os.path.relpath(places.demo_json)
+        print(f"\nReady after {time.monotonic() - started:.1f} s. Tokens, ids and addresses are in {demo_json}. Try:\n")
+        print(curl_command(demo, demo["base_url"]))
+        if detached:
+            print("\n`make logs` follows the functions' logs, `make stop` stops it.")
+            return
+        print("\nThe functions' logs follow here; Ctrl-C stops it and keeps the data.\n", flush=True)
+        try:
+            _follow_while_alive(places, emulator)
+        except KeyboardInterrupt:
+            print()
+        _ignore_interrupts()
+        if emulator.is_alive():
+            with step("Saving the data and stopping"):
+                emulator.stop()
+        else:
+            print("The emulator was stopped.")
+
+
+def stop(places: Places) -> None:
+    """Stop the stack of these places."""
+    stopped = stop_running(places)
+    print("Nothing is running." if stopped is None else f"Stopped the stack on port {stopped.port}; its data is kept.")
+
+
+def reset(places: Places) -> None:
+    """Forget everything that the stack of these places has saved, so that the next start begins with nothing."""
+    if (running := find_running(places)) is not None:
+        raise LocalStackError(f"it is running on port {running.port}: `make stop` first")
+    for kept in (places.state_dir, places.objects_dir):
+        shutil.rmtree(kept, ignore_errors=True)
+    print("The local data is forgotten; `make run` begins anew.")
+
+
+def logs(places: Places) -> None:
+    """Follow what the functions log, beginning with the latest lines, until Ctrl-C."""
+    if not places.functions_log.exists():
+        raise LocalStackError("there are no logs yet: `make run` starts the stack")
+    print(f"The emulator's own log is {os.path.relpath(places.emulator_log)}; Ctrl-C ends this.\n", flush=True)
+    with places.functions_log.open(encoding="utf-8", errors="replace") as log:
+        print("".join(log.readlines()[-50:]), end="", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                if text := log.read():
+                    print(text, end="", flush=True)
+                else:
+                    time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def _some_stack(places: Places, port: int) -> Iterator[str]:
+    """Yield the address of the running stack, or of one that runs for as long as the block does."""
+    if (running := find_running(places)) is not None and places.demo_json.exists():
+        yield running.endpoint_url
+        return
+    with running_stack(port, places) as (emulator, _):
+        yield emulator.endpoint_url
+        _ignore_interrupts()
+
+
+def sam_start_api(places: Places, port: int, sam_port: int, extra: str) -> int:
+    """Serve the API under `sam local start-api`."""
+    bridge = require_docker()
+    check_port(sam_port, "SAM_PORT")
+    with _some_stack(places, port) as endpoint_url:
+        print(f"\nIn a few seconds the API is at http://{HOST}:{sam_port}; Ctrl-C ends it. Try:\n")
+        print(curl_command(read_demo(places), f"http://{HOST}:{sam_port}"), end="\n\n", flush=True)
+        return start_api(places, endpoint_url, bridge, sam_port, extra)
+
+
+def sam_invoke(places: Places, port: int, function: str, event: str, extra: str) -> int:
+    """Invoke one function under `sam local invoke`."""
+    if not function or not Path(event).is_file():
+        raise LocalStackError(
+            "which function, with which event? For example "
+            "make sam-invoke FUNCTION=ProvisionFunction EVENT=events/provision-register-business.json"
+        )
+    bridge = require_docker()
+    with _some_stack(places, port) as endpoint_url:
+        return invoke(places, endpoint_url, bridge, function, Path(event), extra)
+
+
+def _follow_while_alive(places: Places, emulator: Emulator) -> None:
+    with places.functions_log.open(encoding="utf-8", errors="replace") as log:
+        log.seek(0, os.SEEK_END)  # what the start itself logged is in the file for whoever wants it
+        while emulator.is_alive():
+            if text := log.read():
+                print(text, end="", flush=True)
+            else:
+                time.sleep(0.2)
+
+
+def _ignore_interrupts() -> None:
+    """Let nobody cut the saving short by pressing Ctrl-C again; it takes a second, and never more than a minute."""
+    for signal_number in _INTERRUPTS:
+        signal.signal(signal_number, signal.SIG_IGN)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.stack", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run_parser = commands.add_parser("run", help="bring the stack up")
+    run_parser.add_argument("--detach", action="store_true", help="return when it is ready")
+    commands.add_parser("stop", help="stop it")
+    commands.add_parser("reset", help="forget its data")
+    commands.add_parser("logs", help="follow what its functions log")
+    api_parser = commands.add_parser("sam-local", help="serve the API in Docker, on its tables")
+    api_parser.add_argument("--sam-port", type=_port, default=3000)
+    invoke_parser = commands.add_parser("sam-invoke", help="invoke one function in Docker, on its tables")
+    invoke_parser.add_argument("--function", required=True)
+    invoke_parser.add_argument("--event", required=True)
+    for starting in (run_parser, api_parser, invoke_parser):
+        starting.add_argument("--port", type=_port, default=4566)
+    for dockerized in (api_parser, invoke_parser):
+        dockerized.add_argument("--sam-args", default="", help="further arguments of `sam local`")
+    return parser.parse_args(arguments)
+
+
+def _carry_out(places: Places, wanted: argparse.Namespace) -> int:
+    match wanted.command:
+        case "run":
+            run(places, wanted.port, detached=wanted.detach)
+        case "stop":
+            stop(places)
+        case "reset":
+            reset(places)
+        case "logs":
+            logs(places)
+        case "sam-local":
+            return sam_start_api(places, wanted.port, wanted.sam_port, wanted.sam_args)
+        case "sam-invoke":
+            return sam_invoke(places, wanted.port, wanted.function, wanted.event, wanted.sam_args)
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    wanted = _parse(arguments)
+    os.chdir(PROJECT_ROOT)
+    places = Places.from_environment()
+    # A closed terminal and a polite kill end it as Ctrl-C does: with the data saved. Ctrl-C itself is ignored in a job
+    # that a script starts in the background, and by all its children, unless it is asked for.
+    for signal_number in _INTERRUPTS:
+        signal.signal(signal_number, _interrupt)
+    try:
+        return _carry_out(places, wanted)
+    except LocalStackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        print(
+            f"The emulator's log is {os.path.relpath(places.emulator_log)}; "
+            "if what it kept from an earlier run is the reason, `make reset` forgets that.",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; nothing is left running.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Reading and preparing the template that `sam build` writes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+type Template = dict[str, Any]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML 1.1 as CloudFormation means it: `2012-10-17` is a version, not a day."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    """Read `!Sub x` as `{"Fn::Sub": x}`, and likewise the others."""
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        if suffix == "GetAtt":
+            value = value.split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)  # noqa: S101
+        value = loader.construct_mapping(node, deep=True)
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
+
+
+yaml.add_multi_constructor("!", _intrinsic, _Loader)
+
+
+def read_template(path: Path) -> Template:
+    """Return a template with its short intrinsic functions written out."""
+    template: Template = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 — a SafeLoader
+    return template
+
+
+def write_template(template: Template, path: Path) -> None:
+    """Write a template that `read_template` reads back equal."""
+    path.write_text(yaml.safe_dump(template, sort_keys=False, width=120), encoding="utf-8")
+
+
+def with_defaults(template: Template, values: Mapping[str, str]) -> Template:
+    """Return the template with those of `values` as defaults that it has parameters for.
+
+    The emulator expands the serverless resources before it knows the values that a stack is given: it sees defaults
+    only. A code version that is passed in the ordinary way would therefore never publish a version.
+    """
+    parameters = {
+        name: parameter | ({"Default": values[name]} if name in values else {})
+        for name, parameter in template.get("Parameters", {}).items()
+    }
+    return template | {"Parameters": parameters}
+
+
+def gateway_responses(template: Template) -> dict[str, dict[str, Any]]:
+    """Return the `GatewayResponses` of the template's REST API, by response type, as API Gateway's own call takes them.
+
+    The emulator deploys the API without them.
+    """
+    apis = [resource for resource in template["Resources"].values() if resource["Type"] == "AWS::Serverless::Api"]
+    responses: dict[str, dict[str, Any]] = {}
+    for api in apis:
+        for response_type, response in api["Properties"].get("GatewayResponses", {}).items():
+            headers = response.get("ResponseParameters", {}).get("Headers", {})
+            responses[response_type] = {
+                "responseParameters": {f"gatewayresponse.header.{name}": text for name, text in headers.items()},
+                "responseTemplates": response.get("ResponseTemplates", {}),
+            }
+            if "StatusCode" in response:
+                responses[response_type]["statusCode"] = str(response["StatusCode"])
+    return responses
