@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 REGION = "us-east-1"
 ACCESS_KEY_ID = "test"
@@ -58,9 +60,17 @@ class EmulatedAws:
         """Return a client for tables."""
         return self.session.client("dynamodb", endpoint_url=self.endpoint_url, config=_CONFIG)
 
+    def events(self) -> EventBridgeClient:
+        """Return a client for event buses."""
+        return self.session.client("events", endpoint_url=self.endpoint_url, config=_CONFIG)
+
     def functions(self) -> LambdaClient:
         """Return a client for functions."""
         return self.session.client("lambda", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def queues(self) -> SQSClient:
+        """Return a client for queues."""
+        return self.session.client("sqs", endpoint_url=self.endpoint_url, config=_CONFIG)
 
     def s3(self) -> S3Client:
         """Return a client for objects."""

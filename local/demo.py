@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from local.aws import REGION, EmulatedAws
 from local.errors import LocalStackError
+from local.places import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 WRITER_SCOPES = ("adjustments:write", "adjustments:read", "adjustments:reverse")
 READER_SCOPES = ("adjustments:read",)
 OPENING_QUANTITY = 100
+# Registered with the demo data, so that the samples in events/ work in any order: others of them deactivate these.
+_SAMPLES = ("provision-register-location", "provision-register-variant")
 
 _ADJUSTMENTS = "/api/v1/inventory/adjustments"
 
@@ -181,6 +184,11 @@ def _provision_shop(functions: LambdaClient, deployment: Deployment, shop: _Shop
             "actor": "demo",
         }
         _invoke(functions, creator, opening_stock)
+
+    for sample in _SAMPLES:
+        registration = json.loads((EVENTS / f"{sample}.json").read_text(encoding="utf-8"))
+        if registration["business_id"] == business_id:
+            _invoke(functions, operator, registration)
 
     def issue(role: str, scopes: Sequence[str]) -> str:
         fields = {"subject": f"demo {role}", "business_ids": [business_id], "scopes": list(scopes)}

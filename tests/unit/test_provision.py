@@ -442,8 +442,8 @@ def test_a_token_never_replaces_another_one_of_its_id(shop: Service) -> None:
 
 @named
 def test_each_sample_event_is_valid(shop: Service, command: Command) -> None:
-    shop.do(REGISTER_LOCATION)
-    shop.do(REGISTER_VARIANT)
+    for registration in ("business", "location", "variant"):
+        shop.invoke(load_event(f"provision-register-{registration}"))
     event = load_event(f"provision-{command['command'].replace('_', '-')}")
     assert event["command"] == command["command"]
     if command is REVOKE_TOKEN:

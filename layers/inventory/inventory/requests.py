@@ -181,7 +181,7 @@ def _entries(error: ValidationError, place: list[str | int]) -> list[ValidationE
             each["type"],
             each["msg"],
             given=each["input"],
-            ctx={name: str(value) for name, value in each["ctx"].items()} if "ctx" in each else None,
+            ctx={name: _answerable_fact(fact) for name, fact in each["ctx"].items()} if "ctx" in each else None,
         )
         for each in found
     ]
@@ -197,6 +197,11 @@ def entry(
     if ctx is not None:
         made["ctx"] = dict(ctx)
     return made
+
+
+def _answerable_fact(fact: object) -> object:
+    """A bound or an expectation as it is, and an exception by its text: JSON has no exceptions."""
+    return fact if isinstance(fact, int | str) else str(fact)
 
 
 def _answerable(name: str) -> str:
