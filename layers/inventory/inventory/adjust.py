@@ -225,6 +225,9 @@ class _Request:
         snapshot: Snapshot | None = None
         while self._attempt < ATTEMPTS_MAX:
             self._back_off()
+            if self._attempt > 1:
+                # The waits are longer than a read by now: a state from before the wait has moved on a busy item.
+                snapshot = None
             self._attempt += 1
             try:
                 result = self._try(snapshot or self._load())

@@ -1,0 +1,34 @@
+"""Shared by all tests: no real credentials, no network for the fast ones, and repeatable random examples."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+TESTS = Path(__file__).parent
+WITHOUT_NETWORK = ("unit", "property")
+
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+    os.environ.pop(variable, None)
+
+# `pytest --hypothesis-profile=explore` looks for new counterexamples; otherwise every run sees the same examples.
+settings.register_profile("explore", deadline=None, max_examples=2_000)
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+settings.load_profile("repeatable")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in WITHOUT_NETWORK:
+            item.add_marker(pytest.mark.disable_socket)

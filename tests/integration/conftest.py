@@ -1,0 +1,71 @@
+"""One emulator a session, and fresh tables, clients and environments a test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.emulator import bare_emulator
+from local.places import Places
+from tests.support.emulated_tables import Tables, create_tables
+from tests.support.emulator import Clients
+from tests.support.faults import FaultsProxy
+from tests.support.shop import Environment, Shop, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture(autouse=True)
+def _straight_to_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine's own HTTP proxy must not stand between."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture(scope="session")
+def endpoint_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an empty emulator; it ends with the session."""
+    with bare_emulator(Places(tmp_path_factory.mktemp("emulator"))) as emulator:
+        yield emulator.endpoint_url
+
+
+@pytest.fixture
+def clients(endpoint_url: str) -> Iterator[Clients]:
+    clients = Clients(endpoint_url)
+    yield clients
+    clients.close()
+
+
+@pytest.fixture
+def proxy(endpoint_url: str) -> Iterator[FaultsProxy]:
+    with FaultsProxy(endpoint_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def onlooker(endpoint_url: str) -> Iterator[DynamoDBClient]:
+    """The tests' own client: for catalogs and for looking at what came of it, never for what is under test."""
+    clients = Clients(endpoint_url)
+    yield clients.make(read_timeout_s=60)
+    clients.close()
+
+
+@pytest.fixture
+def tables(onlooker: DynamoDBClient) -> Tables:
+    """Tables of the test's own; they end with the emulator."""
+    return create_tables(onlooker)
+
+
+@pytest.fixture
+def shop(tables: Tables) -> Shop:
+    """An open shop with no stock yet, in tables of its own."""
+    return Shop(tables).open()
+
+
+@pytest.fixture
+def service(clients: Clients, tables: Tables) -> Environment:
+    """One environment of the service, right after its cold start."""
+    return environment(clients.make(), tables)

@@ -1,0 +1,342 @@
+"""Why a transaction was cancelled: by position, on the emulator where it can be had, injected at the wire where not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ClientError
+
+from inventory.adjust import ATTEMPTS_MAX, CALL_BUDGET_S, AlreadyRecorded, Contended, StockMoved, stock_after
+from inventory.dynamodb import ledger_item
+from inventory.errors import InsufficientStock, StoreUnavailable, TryAgain
+from tests.support.emulator import Calls
+from tests.support.proof import assert_adds_up
+from tests.support.shop import Environment, Shop, Waits, environment
+from tests.support.wire import Wire, cancelled, fault, reply
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from inventory.model import Adjustment
+    from tests.support.emulated_tables import Tables
+    from tests.support.emulator import Clients
+    from tests.support.wire import Reply
+
+READ, WRITE = "BatchGetItem", "TransactWriteItems"
+FAILED, NOT_AT_FAULT = "ConditionalCheckFailed", "None"
+PASSING = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]
+PASSING_ERRORS = [
+    ("ThrottlingException", 400),
+    ("ProvisionedThroughputExceededException", 400),
+    ("RequestLimitExceeded", 400),
+    ("TransactionInProgressException", 400),
+    ("InternalServerError", 500),
+    ("ServiceUnavailable", 503),
+]
+
+
+@pytest.fixture
+def calls(service: Environment) -> Calls:
+    return Calls(service.client)
+
+
+@pytest.fixture
+def first(service: Environment, shop: Shop) -> Adjustment:
+    """The only row so far: 10 units came in."""
+    return service.adjust(shop.command(10)).adjustment
+
+
+def next_row(row: Adjustment) -> Adjustment:
+    return replace(row, id=uuid4(), sequence=row.sequence + 1, quantity_after=row.quantity_after + row.delta)
+
+
+# ------------------------------------------------------------------------------------------ as the emulator has them
+
+
+def test_a_stale_stock_item_is_at_fault_alone(service: Environment, first: Adjustment, calls: Calls) -> None:
+    stale = replace(stock_after(first), sequence=first.sequence - 1)
+
+    assert service.store.commit(next_row(first), stale) == StockMoved(stock_after(first))
+    assert calls.cancellations == [[FAILED, NOT_AT_FAULT]]
+
+
+def test_a_row_that_is_there_is_at_fault_alone(service: Environment, first: Adjustment, calls: Calls) -> None:
+    same_id = replace(next_row(first), id=first.id)
+
+    assert service.store.commit(same_id, stock_after(first)) == AlreadyRecorded(first)
+    assert calls.cancellations == [[NOT_AT_FAULT, FAILED]]
+
+
+def test_both_at_once_are_a_recorded_row(service: Environment, first: Adjustment, calls: Calls) -> None:
+    assert service.store.commit(first, None) == AlreadyRecorded(first)
+    assert calls.cancellations == [[FAILED, FAILED]]
+
+
+def test_a_failed_condition_without_an_item_is_contention(
+    service: Environment, first: Adjustment, shop: Shop, calls: Calls
+) -> None:
+    nowhere = replace(next_row(first), variant_id=shop.other_variant_id)
+
+    assert service.store.commit(nowhere, stock_after(first)) == Contended()
+    assert calls.cancellations == [[FAILED, NOT_AT_FAULT]]
+
+
+# ------------------------------------------------------------------------------------------------ as only AWS has them
+
+
+def reasons(*members: dict[str, Any]) -> Reply:
+    return fault("TransactionCanceledException", CancellationReasons=list(members))
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        *[(code, NOT_AT_FAULT) for code in PASSING],
+        *[(NOT_AT_FAULT, code) for code in PASSING],
+        ("TransactionConflict", "TransactionConflict"),
+        ("ThrottlingError", "TransactionConflict"),
+        (FAILED, "TransactionConflict"),
+        ("TransactionConflict", FAILED),
+    ],
+    ids=" and ".join,
+)
+def test_passing_reasons_in_either_position_are_contention(
+    service: Environment, first: Adjustment, codes: tuple[str, str]
+) -> None:
+    Wire(service.client, WRITE, cancelled(*codes))
+
+    assert service.store.commit(next_row(first), stock_after(first)) == Contended()
+
+
+@pytest.mark.parametrize("passing", PASSING)
+def test_a_recorded_row_counts_for_more_than_contention_on_the_stock_item(
+    service: Environment, first: Adjustment, passing: str
+) -> None:
+    Wire(service.client, WRITE, reasons({"Code": passing}, {"Code": FAILED, "Item": ledger_item(first)}))
+
+    assert service.store.commit(next_row(first), stock_after(first)) == AlreadyRecorded(first)
+
+
+@pytest.mark.parametrize("passing", PASSING)
+def test_a_moved_stock_item_counts_for_more_than_contention_on_the_row(
+    service: Environment, first: Adjustment, tables: Tables, passing: str
+) -> None:
+    stock_items = [item for item in tables.contents() if "head_hash" in item]
+    Wire(service.client, WRITE, reasons({"Code": FAILED, "Item": stock_items[0]}, {"Code": passing}))
+
+    assert service.store.commit(next_row(first), None) == StockMoved(stock_after(first))
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        ("ValidationError", NOT_AT_FAULT),
+        (NOT_AT_FAULT, "ValidationError"),
+        ("ItemCollectionSizeLimitExceeded", NOT_AT_FAULT),
+        ("ValidationError", "TransactionConflict"),
+        ("ValidationError", FAILED),
+        ("AccessDenied", NOT_AT_FAULT),
+        (FAILED,),
+        (),
+        ("TransactionConflict", NOT_AT_FAULT, NOT_AT_FAULT),
+    ],
+)
+def test_a_reason_that_is_not_understood_is_raised(
+    service: Environment, shop: Shop, first: Adjustment, calls: Calls, codes: tuple[str, ...]
+) -> None:
+    Wire(service.client, WRITE, cancelled(*codes))
+    calls.forget()
+
+    with pytest.raises(service.client.exceptions.TransactionCanceledException):
+        service.adjust(shop.command(-1, key="a key"))
+
+    assert calls.operations == [READ, WRITE], "a bug is not tried again"
+    assert shop.rows() == [first]
+
+
+@pytest.mark.parametrize(
+    "code", ["ValidationException", "AccessDeniedException", "IdempotentParameterMismatchException"]
+)
+def test_an_error_that_no_repetition_mends_is_raised(
+    service: Environment, shop: Shop, first: Adjustment, calls: Calls, code: str
+) -> None:
+    Wire(service.client, WRITE, fault(code))
+    calls.forget()
+
+    with pytest.raises(ClientError):
+        service.adjust(shop.command(-1, key="a key"))
+
+    assert calls.operations == [READ, WRITE]
+    assert shop.rows() == [first]
+
+
+# ------------------------------------------------------------------------------------------------------- and then?
+
+
+@pytest.mark.parametrize("key", [None, "a key"])
+@pytest.mark.parametrize("code", PASSING)
+def test_a_conflict_is_tried_again_from_a_fresh_read_until_it_passes(
+    service: Environment, shop: Shop, first: Adjustment, calls: Calls, code: str, key: str | None
+) -> None:
+    Wire(service.client, WRITE, *[cancelled(code, NOT_AT_FAULT)] * 3, None)
+    calls.forget()
+
+    outcome = service.adjust(shop.command(-1, key=key))
+
+    assert (outcome.replayed, outcome.attempts) == (False, 4)
+    assert calls.operations == [READ, WRITE] * 4
+    assert assert_adds_up(shop.rows(), shop.stock()) == [first, outcome.adjustment]
+
+
+def test_whatever_passes_may_come_in_any_mixture(
+    service: Environment, shop: Shop, first: Adjustment, clients: Clients
+) -> None:
+    rival = environment(clients.make(), shop.tables)
+    Wire(
+        service.client,
+        WRITE,
+        cancelled("TransactionConflict", NOT_AT_FAULT),
+        cancelled(NOT_AT_FAULT, "ProvisionedThroughputExceeded"),
+        fault("TransactionInProgressException"),
+        cancelled("ThrottlingError", "TransactionConflict"),
+        fault("InternalServerError", 500),
+        None,
+    )
+    moving = rival.adjust(shop.command(5)).adjustment
+
+    outcome = service.adjust(shop.command(-12, key="a key"))
+
+    assert (outcome.replayed, outcome.attempts) == (False, 6)
+    assert assert_adds_up(shop.rows(), shop.stock()) == [first, moving, outcome.adjustment]
+
+
+@pytest.mark.parametrize(("code", "status"), PASSING_ERRORS)
+@pytest.mark.parametrize("operation", [READ, WRITE])
+def test_an_error_that_may_pass_is_tried_again(
+    service: Environment, shop: Shop, first: Adjustment, operation: str, code: str, status: int
+) -> None:
+    wire = Wire(service.client, operation, fault(code, status), fault(code, status), None)
+
+    outcome = service.adjust(shop.command(-1))
+
+    assert (outcome.replayed, outcome.attempts) == (False, 3)
+    assert wire.calls == 3
+    assert assert_adds_up(shop.rows(), shop.stock()) == [first, outcome.adjustment]
+
+
+@pytest.mark.usefixtures("first")
+@pytest.mark.parametrize("unread", ["stock item", "ledger row"])
+def test_a_read_that_was_throttled_in_part_is_made_again(
+    service: Environment, shop: Shop, calls: Calls, unread: str
+) -> None:
+    table = shop.tables.inventory if unread == "stock item" else shop.tables.ledger
+    partly = reply({"Responses": {}, "UnprocessedKeys": {table: {"Keys": [{"pk": {"S": "unread"}}]}}})
+    Wire(service.client, READ, partly, None)
+    calls.forget()
+
+    outcome = service.adjust(shop.command(-1, key="a key"))
+
+    assert outcome.attempts == 2
+    assert calls.operations == [READ, READ, WRITE]
+    assert_adds_up(shop.rows(), shop.stock())
+
+
+def test_a_conflict_for_ever_ends_at_the_limit_of_tries(
+    service: Environment, shop: Shop, first: Adjustment, calls: Calls
+) -> None:
+    Wire(service.client, WRITE, cancelled("TransactionConflict", NOT_AT_FAULT))
+    calls.forget()
+
+    with pytest.raises(TryAgain):
+        service.adjust(shop.command(-1, key="a key"))
+
+    assert calls.operations == [READ, WRITE] * ATTEMPTS_MAX
+    assert shop.rows() == [first]
+
+
+@dataclass
+class Deadline:
+    """Time that passes by calls, each taking ``call_s``, and by waits, and by nothing else."""
+
+    remaining: float
+    call_s: float
+
+    def watch(self, client: DynamoDBClient) -> None:
+        client.meta.events.register("before-call.dynamodb", self._called)
+
+    def remaining_s(self) -> float:
+        return self.remaining
+
+    def sleep(self, seconds: float) -> None:
+        self.remaining -= seconds
+
+    def _called(self, **_: object) -> None:
+        assert self.remaining >= CALL_BUDGET_S, "a call was begun that may outlast the invocation"
+        self.remaining -= self.call_s
+
+
+@pytest.mark.parametrize("call_s", [0.02, 0.5, 1.5, 3.0])
+@pytest.mark.parametrize("operation", [READ, WRITE])
+def test_trouble_for_ever_ends_before_the_time_does(
+    clients: Clients, tables: Tables, shop: Shop, first: Adjustment, operation: str, call_s: float
+) -> None:
+    deadline = Deadline(remaining=10, call_s=call_s)
+    service = environment(clients.make(), tables, sleep=deadline.sleep)
+    broken = cancelled("TransactionConflict", NOT_AT_FAULT) if operation == WRITE else fault("ThrottlingException")
+    Wire(service.client, operation, broken)
+    deadline.watch(service.client)
+
+    with pytest.raises(TryAgain):
+        service.adjust(shop.command(-1, key="a key"), remaining_s=deadline.remaining_s)
+
+    assert deadline.remaining >= 0
+    assert shop.rows() == [first]
+
+
+def test_the_waits_between_tries_grow_to_half_a_second_at_most(
+    clients: Clients, tables: Tables, shop: Shop, first: Adjustment
+) -> None:
+    waits = Waits()
+    service = environment(clients.make(), tables, sleep=waits, fraction=lambda: 0.5)
+    Wire(service.client, WRITE, cancelled("TransactionConflict", NOT_AT_FAULT))
+
+    with pytest.raises(TryAgain):
+        service.adjust(shop.command(-1))
+
+    assert waits.waited_s[:3] == [0.005, 0.01, 0.02]
+    assert waits.waited_s == sorted(waits.waited_s)
+    assert waits.waited_s[-1] == 0.25
+    assert len(waits.waited_s) == ATTEMPTS_MAX - 1
+    assert shop.rows() == [first]
+
+
+def test_a_refusal_stands_whatever_the_writes_would_meet(service: Environment, shop: Shop, first: Adjustment) -> None:
+    wire = Wire(service.client, WRITE, cancelled("TransactionConflict", NOT_AT_FAULT))
+
+    with pytest.raises(InsufficientStock):
+        service.adjust(shop.command(-11, key="a key"))
+
+    assert wire.calls == 0
+    assert shop.rows() == [first]
+
+
+def test_a_refusal_is_not_final_while_the_keys_row_cannot_be_looked_for(
+    service: Environment, shop: Shop, first: Adjustment
+) -> None:
+    wire = Wire(service.client, READ, None, fault("ThrottlingException"), None)
+
+    with pytest.raises(InsufficientStock):
+        service.adjust(shop.command(-11, key="a key"))
+
+    assert wire.calls == 4, "read, look in vain, read, look"
+    assert shop.rows() == [first]
+
+
+def test_an_unavailable_store_says_so_and_nothing_else(service: Environment, first: Adjustment) -> None:
+    Wire(service.client, WRITE, fault("InternalServerError", 500))
+
+    with pytest.raises(StoreUnavailable):
+        service.store.commit(next_row(first), stock_after(first))

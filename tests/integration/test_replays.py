@@ -1,0 +1,181 @@
+"""A key's first answer stands, whatever has become of the stock, the variant or the location since."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inventory.adjust import keyed_id
+from inventory.dynamodb import CATALOG_LIFETIME_S
+from inventory.errors import IdempotencyKeyReused, InsufficientStock
+from tests.support.shop import Environment, Shop, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inventory.model import Adjustment
+    from tests.support.emulator import Clients
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+KEY = "a key"
+
+
+def empty_the_stock(shop: Shop, service: Environment) -> None:
+    service.adjust(shop.command(-8))
+
+
+def deactivate_the_variant(shop: Shop, _: Environment) -> None:
+    shop.tables.catalog.deactivate_variant(shop.business_id, shop.variant_id, now=NOW)
+
+
+def deactivate_the_location(shop: Shop, _: Environment) -> None:
+    shop.tables.catalog.deactivate_location(shop.business_id, shop.location_id, now=NOW)
+
+
+def change_the_default_location(shop: Shop, _: Environment) -> None:
+    shop.tables.catalog.register_location(shop.business_id, shop.other_location_id, name="New", default=True, now=NOW)
+
+
+def do_all_of_it(shop: Shop, service: Environment) -> None:
+    empty_the_stock(shop, service)
+    change_the_default_location(shop, service)
+    deactivate_the_location(shop, service)
+    deactivate_the_variant(shop, service)
+
+
+CHANGES = [
+    empty_the_stock,
+    deactivate_the_variant,
+    deactivate_the_location,
+    change_the_default_location,
+    do_all_of_it,
+]
+
+after_each_change = pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+
+
+class Clock:
+    """The wall clock of an environment's memory."""
+
+    now_s = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def warm(clients: Clients, shop: Shop, clock: Clock) -> Environment:
+    """An environment that knows the catalog as it was first; there are 10 units in stock."""
+    service = environment(clients.make(), shop.tables, time_s=clock)
+    service.adjust(shop.command(10))
+    return service
+
+
+@pytest.fixture
+def first(warm: Environment, shop: Shop) -> Adjustment:
+    """The row of the key: two units of the ten went out of the default location, which was not named."""
+    return warm.adjust(shop.command(-2, key=KEY)).adjustment
+
+
+@pytest.fixture(params=["warm", "warm but its memory has ended", "cold"])
+def service(
+    request: pytest.FixtureRequest, warm: Environment, clock: Clock, clients: Clients, shop: Shop
+) -> Callable[[], Environment]:
+    """Gives the environment that gets the repetition, after the change."""
+
+    def give() -> Environment:
+        if request.param == "cold":
+            return environment(clients.make(), shop.tables)
+        if request.param != "warm":
+            clock.now_s += CATALOG_LIFETIME_S
+        return warm
+
+    return give
+
+
+@after_each_change
+@pytest.mark.parametrize("named", [False, True], ids=["location unnamed", "location named"])
+def test_a_repetition_replays(
+    service: Callable[[], Environment],
+    warm: Environment,
+    shop: Shop,
+    first: Adjustment,
+    change: Callable[[Shop, Environment], None],
+    named: bool,  # noqa: FBT001
+) -> None:
+    change(shop, warm)
+    before = shop.tables.contents()
+
+    outcome = service().adjust(shop.command(-2, key=KEY, location_id=shop.location_id if named else None))
+
+    assert (outcome.replayed, outcome.adjustment) == (True, first)
+    assert shop.tables.contents() == before
+
+
+@after_each_change
+def test_another_request_under_the_key_is_told_so_before_anything_else(
+    service: Callable[[], Environment],
+    warm: Environment,
+    shop: Shop,
+    first: Adjustment,
+    change: Callable[[Shop, Environment], None],
+) -> None:
+    change(shop, warm)
+    before = shop.tables.contents()
+
+    with pytest.raises(IdempotencyKeyReused):
+        service().adjust(shop.command(-3, key=KEY))
+
+    assert shop.tables.contents() == before
+    assert first in shop.rows()
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"quantity_change": 2},
+        {"reason": "counted"},
+        {"reason_code": "damage"},
+        {"reference": "sheet 7"},
+        {"expected_quantity": 10},
+        {"variant": "other"},
+        {"location": "other"},
+    ],
+    ids=lambda members: next(iter(members)),
+)
+def test_a_request_that_differs_in_any_member_is_another_one(
+    warm: Environment, shop: Shop, first: Adjustment, members: dict[str, Any]
+) -> None:
+    elsewhere = {"variant": ("variant_id", shop.other_variant_id), "location": ("location_id", shop.other_location_id)}
+    changes: dict[str, Any] = dict(elsewhere.get(name, (name, value)) for name, value in members.items())
+
+    with pytest.raises(IdempotencyKeyReused):
+        warm.adjust(replace(shop.command(-2, key=KEY), **changes))
+
+    assert len(shop.tables.rows()) == 2
+    assert first in shop.tables.rows()
+
+
+def test_the_same_request_by_another_actor_is_a_repetition(warm: Environment, shop: Shop, first: Adjustment) -> None:
+    outcome = warm.adjust(replace(shop.command(-2, key=KEY), actor="somebody else"))
+
+    assert (outcome.replayed, outcome.adjustment) == (True, first)
+    assert outcome.adjustment.created_by == "tester"
+
+
+def test_a_refused_request_leaves_its_key_free(warm: Environment, shop: Shop) -> None:
+    with pytest.raises(InsufficientStock):
+        warm.adjust(shop.command(-11, key=KEY))
+
+    outcome = warm.adjust(shop.command(-1, key=KEY))
+
+    assert not outcome.replayed
+    assert outcome.adjustment.id == keyed_id(shop.business_id, KEY)

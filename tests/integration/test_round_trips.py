@@ -1,0 +1,364 @@
+"""What a request costs: calls to the database, and the write units of the one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from inventory.adjust import stock_after
+from inventory.errors import IdempotencyKeyReused, InsufficientStock, LocationNotFound, Refusal, VariantNotFound
+from tests.support.emulator import Calls
+from tests.support.proof import assert_adds_up
+from tests.support.shop import Environment, environment
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from tests.support.emulated_tables import Tables
+    from tests.support.emulator import Clients
+    from tests.support.shop import Shop
+
+READ, WRITE = "BatchGetItem", "TransactWriteItems"
+CATALOG_CHANGE_WITHIN_S = 60
+"""What operators are promised: later than that a change of the catalog is in effect everywhere."""
+
+
+@pytest.fixture
+def calls(service: Environment) -> Calls:
+    return Calls(service.client)
+
+
+@pytest.fixture
+def warm(service: Environment, shop: Shop, calls: Calls) -> Environment:
+    """The environment after its first request for the business; there are 10 units in stock."""
+    service.adjust(shop.command(10, key="opening"))
+    calls.forget()
+    return service
+
+
+# ----------------------------------------------------------------------------------------------------- round trips
+
+
+def test_the_first_request_that_names_no_location_reads_twice_and_writes_once(
+    service: Environment, shop: Shop, calls: Calls
+) -> None:
+    service.adjust(shop.command(10))
+
+    assert calls.operations == [READ, READ, WRITE]
+
+
+def test_the_first_request_that_names_its_location_reads_once_and_writes_once(
+    service: Environment, shop: Shop, calls: Calls
+) -> None:
+    service.adjust(shop.command(10, location_id=shop.location_id))
+
+    assert calls.operations == [READ, WRITE]
+
+
+@pytest.mark.parametrize("key", [None, "a key"])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_fresh_request_reads_once_and_writes_once(
+    warm: Environment,
+    shop: Shop,
+    calls: Calls,
+    key: str | None,
+    named: bool,  # noqa: FBT001
+) -> None:
+    warm.adjust(shop.command(-1, key=key, location_id=shop.location_id if named else None))
+
+    assert calls.operations == [READ, WRITE]
+
+
+def test_a_replay_reads_once(warm: Environment, shop: Shop, calls: Calls) -> None:
+    outcome = warm.adjust(shop.command(10, key="opening"))
+
+    assert outcome.replayed
+    assert calls.operations == [READ]
+
+
+def test_a_replay_in_a_fresh_environment_reads_once_where_the_location_is_named(
+    warm: Environment, shop: Shop, clients: Clients
+) -> None:
+    first = warm.adjust(shop.command(-1, key="a key", location_id=shop.location_id))
+    fresh = environment(clients.make(), shop.tables)
+    calls = Calls(fresh.client)
+
+    outcome = fresh.adjust(shop.command(-1, key="a key", location_id=shop.location_id))
+
+    assert (outcome.replayed, outcome.adjustment) == (True, first.adjustment)
+    assert calls.operations == [READ]
+
+
+def test_a_replay_in_a_fresh_environment_reads_twice_at_most(warm: Environment, shop: Shop, clients: Clients) -> None:
+    first = warm.adjust(shop.command(-1, key="a key"))
+    fresh = environment(clients.make(), shop.tables)
+    calls = Calls(fresh.client)
+
+    outcome = fresh.adjust(shop.command(-1, key="a key"))
+
+    assert (outcome.replayed, outcome.adjustment) == (True, first.adjustment)
+    assert calls.operations == [READ, READ]
+
+
+def test_a_replay_that_shows_at_the_commit_only_needs_no_other_call(
+    warm: Environment, shop: Shop, calls: Calls, clients: Clients
+) -> None:
+    """Both requests of one key have looked for its row, in vain, before either writes."""
+    rival = environment(clients.make(), shop.tables)
+    first = []
+    before_next_write(warm.client, lambda: first.append(rival.adjust(shop.command(-1, key="a key"))))
+
+    outcome = warm.adjust(shop.command(-1, key="a key"))
+
+    assert (outcome.replayed, outcome.adjustment) == (True, first[0].adjustment)
+    assert calls.operations == [READ, WRITE]
+    assert calls.cancellations == [["ConditionalCheckFailed", "ConditionalCheckFailed"]]
+    assert len(shop.rows()) == 2
+
+
+def test_a_refusal_without_a_key_reads_once(warm: Environment, shop: Shop, calls: Calls) -> None:
+    before = shop.tables.contents()
+
+    with pytest.raises(InsufficientStock):
+        warm.adjust(shop.command(-11))
+
+    assert calls.operations == [READ]
+    assert shop.tables.contents() == before
+
+
+def test_a_refusal_with_a_key_looks_for_the_keys_row_once_more(warm: Environment, shop: Shop, calls: Calls) -> None:
+    before = shop.tables.contents()
+
+    with pytest.raises(InsufficientStock):
+        warm.adjust(shop.command(-11, key="a key"))
+
+    assert calls.operations == [READ, READ]
+    assert shop.tables.contents() == before
+
+
+def test_a_key_that_names_another_request_reads_once(warm: Environment, shop: Shop, calls: Calls) -> None:
+    before = shop.tables.contents()
+
+    with pytest.raises(IdempotencyKeyReused):
+        warm.adjust(shop.command(11, key="opening"))
+
+    assert calls.operations == [READ]
+    assert shop.tables.contents() == before
+
+
+@pytest.mark.parametrize(
+    ("members", "refusal"),
+    [({"variant_id": uuid4()}, VariantNotFound), ({"location_id": uuid4()}, LocationNotFound)],
+)
+def test_an_unknown_variant_or_location_reads_once_each_time(
+    warm: Environment, shop: Shop, calls: Calls, members: dict[str, Any], refusal: type[Refusal]
+) -> None:
+    for _ in range(2):
+        with pytest.raises(refusal):
+            warm.adjust(shop.command(1, **members))
+
+    assert calls.operations == [READ, READ]
+
+
+# ------------------------------------------------------------------------------------------- the catalog in memory
+
+
+def test_a_remembered_catalog_is_not_read_again(warm: Environment, shop: Shop, requested: list[dict[str, Any]]) -> None:
+    warm.adjust(shop.command(-1, key="a key"))
+
+    (request,) = requested
+    assert [key["sk"]["S"] for key in request[shop.tables.inventory]["Keys"]] == [str(shop.location_id)]
+    assert len(request[shop.tables.ledger]["Keys"]) == 1
+
+
+def test_without_a_key_the_ledger_is_not_read(warm: Environment, shop: Shop, requested: list[dict[str, Any]]) -> None:
+    warm.adjust(shop.command(-1))
+
+    assert [set(request) for request in requested] == [{shop.tables.inventory}]
+
+
+def test_every_read_is_strongly_consistent(service: Environment, shop: Shop, requested: list[dict[str, Any]]) -> None:
+    service.adjust(shop.command(1, key="a key"))
+    with pytest.raises(InsufficientStock):
+        service.adjust(shop.command(-2, key="another"))
+
+    assert len(requested) == 4
+    assert all(table["ConsistentRead"] for request in requested for table in request.values())
+
+
+def test_a_change_of_the_catalog_is_seen_when_the_memory_ends(clients: Clients, tables: Tables, shop: Shop) -> None:
+    now_s = 1_000_000.0
+    service = environment(clients.make(), tables, time_s=lambda: now_s)
+    service.adjust(shop.command(1))
+    tables.catalog.deactivate_variant(shop.business_id, shop.variant_id, now=shop.rows()[0].created_at)
+
+    now_s += CATALOG_CHANGE_WITHIN_S - 0.001
+    service.adjust(shop.command(1))
+    now_s += 0.001
+    with pytest.raises(VariantNotFound):
+        service.adjust(shop.command(1))
+
+    assert len(shop.rows()) == 2
+
+
+def test_a_new_default_location_is_used_when_the_memory_ends(clients: Clients, tables: Tables, shop: Shop) -> None:
+    now_s = 1_000_000.0
+    service = environment(clients.make(), tables, time_s=lambda: now_s)
+    first = service.adjust(shop.command(1)).adjustment
+    tables.catalog.register_location(
+        shop.business_id, shop.other_location_id, name="Cellar", default=True, now=first.created_at
+    )
+
+    now_s += CATALOG_CHANGE_WITHIN_S
+    calls = Calls(service.client)
+    moved = service.adjust(shop.command(1)).adjustment
+    again = service.adjust(shop.command(1)).adjustment
+
+    assert first.location_id == shop.location_id
+    assert (moved.location_id, again.location_id) == (shop.other_location_id, shop.other_location_id)
+    assert (moved.sequence, again.sequence) == (1, 2)
+    assert calls.operations == [READ, READ, WRITE, READ, WRITE]
+
+
+@pytest.fixture
+def requested(service: Environment) -> list[dict[str, Any]]:
+    """What each BatchGetItem asks for, from the first request after the warm-up, if there is one, on."""
+    requested: list[dict[str, Any]] = []
+
+    def record(params: dict[str, Any], **_: object) -> None:
+        requested.append(params["RequestItems"])
+
+    service.client.meta.events.register("provide-client-params.dynamodb.BatchGetItem", record)
+    return requested
+
+
+# --------------------------------------------------------------------------------------------- the stock item moved
+
+
+def before_next_write(client: DynamoDBClient, action: Any) -> None:
+    """Do something between a request's load and its commit, once."""
+    pending = [action]
+
+    def interrupt(**_: object) -> None:
+        if pending:
+            pending.pop()()
+
+    client.meta.events.register_first(f"before-call.dynamodb.{WRITE}", interrupt)
+
+
+def test_a_stock_item_that_moved_is_decided_from_again_without_another_read(
+    warm: Environment, shop: Shop, calls: Calls, clients: Clients
+) -> None:
+    rival = environment(clients.make(), shop.tables)
+    before_next_write(warm.client, lambda: rival.adjust(shop.command(-4)))
+
+    outcome = warm.adjust(shop.command(-3))
+
+    assert (outcome.attempts, outcome.replayed) == (2, False)
+    assert (outcome.adjustment.sequence, outcome.adjustment.quantity_after) == (3, 3)
+    assert calls.operations == [READ, WRITE, WRITE]
+    assert calls.cancellations == [["ConditionalCheckFailed", "None"]]
+    assert [row.delta for row in assert_adds_up(shop.rows(), shop.stock())] == [10, -4, -3]
+
+
+def test_a_stock_item_that_came_to_be_meanwhile_is_decided_from_again_without_another_read(
+    warm: Environment, shop: Shop, calls: Calls, clients: Clients
+) -> None:
+    rival = environment(clients.make(), shop.tables)
+    variant: dict[str, Any] = {"variant_id": shop.other_variant_id}
+    before_next_write(warm.client, lambda: rival.adjust(shop.command(4, **variant)))
+
+    outcome = warm.adjust(shop.command(3, **variant))
+
+    assert (outcome.attempts, outcome.adjustment.quantity_after) == (2, 7)
+    assert calls.operations == [READ, WRITE, WRITE]
+    assert_adds_up(shop.rows(shop.other_variant_id), shop.stock(shop.other_variant_id))
+
+
+def test_a_request_that_the_moved_stock_item_no_longer_allows_is_refused(
+    warm: Environment, shop: Shop, calls: Calls, clients: Clients
+) -> None:
+    rival = environment(clients.make(), shop.tables)
+    before_next_write(warm.client, lambda: rival.adjust(shop.command(-8)))
+
+    with pytest.raises(InsufficientStock) as refusal:
+        warm.adjust(shop.command(-3))
+
+    assert refusal.value.facts() == {"quantity_on_hand": 2, "quantity_change": -3}
+    assert calls.operations == [READ, WRITE]
+    assert len(shop.rows()) == 2
+
+
+def test_with_a_key_a_refusal_from_the_moved_stock_item_looks_for_the_keys_row_first(
+    warm: Environment, shop: Shop, calls: Calls, clients: Clients
+) -> None:
+    rival = environment(clients.make(), shop.tables)
+    before_next_write(warm.client, lambda: rival.adjust(shop.command(-8)))
+
+    with pytest.raises(InsufficientStock):
+        warm.adjust(shop.command(-3, key="a key"))
+
+    assert calls.operations == [READ, WRITE, READ]
+
+
+# ------------------------------------------------------------------------------------------------------ write units
+
+
+@pytest.fixture
+def consumed(service: Environment) -> list[dict[str, dict[str, Any]]]:
+    """The units of each transaction from now on, by table, told apart by index."""
+    consumed: list[dict[str, dict[str, Any]]] = []
+
+    def ask(params: dict[str, Any], **_: object) -> None:
+        params["ReturnConsumedCapacity"] = "INDEXES"
+
+    def record(parsed: dict[str, Any], **_: object) -> None:
+        consumed.append({entry["TableName"]: entry for entry in parsed.get("ConsumedCapacity", [])})
+
+    service.client.meta.events.register(f"provide-client-params.dynamodb.{WRITE}", ask)
+    service.client.meta.events.register(f"after-call.dynamodb.{WRITE}", record)
+    return consumed
+
+
+@pytest.mark.parametrize("seen", ["first touch", "update"])
+def test_an_adjustment_costs_four_write_units_and_one_an_index(
+    service: Environment, shop: Shop, consumed: list[dict[str, dict[str, Any]]], seen: str
+) -> None:
+    if seen == "update":
+        service.adjust(shop.command(10))
+        consumed.clear()
+
+    service.adjust(shop.command(3, key="k" * 255, reason="r" * 50, reference="f" * 50, reason_code="count_variance"))
+
+    (units,) = consumed
+    assert units[shop.tables.inventory]["WriteCapacityUnits"] == 2
+    assert units[shop.tables.ledger]["WriteCapacityUnits"] == 2
+    indexes = units[shop.tables.ledger]["GlobalSecondaryIndexes"]
+    assert {name: each["WriteCapacityUnits"] for name, each in indexes.items()} == {
+        "by_stock_item": 1,
+        "by_business": 1,
+    }
+
+
+def test_the_stock_item_stays_in_one_unit_whatever_the_row_holds(
+    service: Environment, shop: Shop, consumed: list[dict[str, dict[str, Any]]]
+) -> None:
+    service.adjust(shop.command(3, reason="\U0001f4a9" * 500, reference="\U0001f4a9" * 255))
+
+    (units,) = consumed
+    assert units[shop.tables.inventory]["WriteCapacityUnits"] == 2
+
+
+def test_a_row_is_found_in_both_indexes(service: Environment, shop: Shop) -> None:
+    rows = [service.adjust(shop.command(3)).adjustment for _ in range(3)]
+
+    indexed = {
+        index: shop.tables.client.scan(TableName=shop.tables.ledger, IndexName=index)["Items"]
+        for index in ("by_stock_item", "by_business")
+    }
+
+    assert {name: len(items) for name, items in indexed.items()} == {"by_stock_item": 3, "by_business": 3}
+    assert {item["id"]["S"] for items in indexed.values() for item in items} == {str(row.id) for row in rows}
+    assert shop.stock() == stock_after(rows[-1])

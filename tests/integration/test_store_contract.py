@@ -1,0 +1,472 @@
+"""The store's contract: one suite, for the store on DynamoDB and for the one in memory that other tests trust."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID, uuid4
+
+import pytest
+
+from inventory.adjust import AlreadyRecorded, Committed, StockMoved, stock_after
+from inventory.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Business, Command, StockItem
+from tests.support.fake_store import FakeStore
+
+if TYPE_CHECKING:
+    from inventory.adjust import Store
+    from tests.support.emulated_tables import Tables
+    from tests.support.emulator import Clients
+
+NOW = datetime(2026, 11, 23, 14, 5, 9, 123456, tzinfo=UTC)
+BUSINESS, VARIANT, LOCATION, OTHER_LOCATION = uuid4(), uuid4(), uuid4(), uuid4()
+
+
+class World(Protocol):
+    """Tables behind a store, with the ways in that the store itself does not offer."""
+
+    def store(self) -> Store:
+        """The store of an environment that has just started."""
+        ...
+
+    def register_business(self, *, allow_negative_stock: bool) -> None: ...
+    def register_location(self, location_id: UUID, *, default: bool) -> None: ...
+    def register_variant(self, variant_id: UUID) -> None: ...
+    def deactivate_location(self, location_id: UUID) -> None: ...
+    def deactivate_variant(self, variant_id: UUID) -> None: ...
+    def contents(self) -> object:
+        """All that is stored, to be compared."""
+        ...
+
+
+class MemoryWorld:
+    def __init__(self) -> None:
+        self._store = FakeStore()
+
+    def store(self) -> Store:
+        return self._store
+
+    def register_business(self, *, allow_negative_stock: bool) -> None:
+        self._store.businesses[BUSINESS] = Business(allow_negative_stock, default_location_id=None)
+
+    def register_location(self, location_id: UUID, *, default: bool) -> None:
+        self._store.active_locations.add((BUSINESS, location_id))
+        if default:
+            business = self._store.businesses[BUSINESS]
+            self._store.businesses[BUSINESS] = replace(business, default_location_id=location_id)
+
+    def register_variant(self, variant_id: UUID) -> None:
+        self._store.active_variants.add((BUSINESS, variant_id))
+
+    def deactivate_location(self, location_id: UUID) -> None:
+        self._store.active_locations.discard((BUSINESS, location_id))
+
+    def deactivate_variant(self, variant_id: UUID) -> None:
+        self._store.active_variants.discard((BUSINESS, variant_id))
+
+    def contents(self) -> object:
+        return dict(self._store.stock), dict(self._store.ledger)
+
+
+class DynamoDBWorld:
+    def __init__(self, clients: Clients, tables: Tables) -> None:
+        self._client = clients.make()
+        self._tables = tables
+
+    def store(self) -> Store:
+        return self._tables.store(self._client, time_s=lambda: 0)
+
+    def register_business(self, *, allow_negative_stock: bool) -> None:
+        self._tables.catalog.register_business(
+            BUSINESS, name="Shop", allow_negative_stock=allow_negative_stock, now=NOW
+        )
+
+    def register_location(self, location_id: UUID, *, default: bool) -> None:
+        self._tables.catalog.register_location(BUSINESS, location_id, name="Floor", default=default, now=NOW)
+
+    def register_variant(self, variant_id: UUID) -> None:
+        self._tables.catalog.register_variant(BUSINESS, variant_id, sku="SKU", name=None, now=NOW)
+
+    def deactivate_location(self, location_id: UUID) -> None:
+        self._tables.catalog.deactivate_location(BUSINESS, location_id, now=NOW)
+
+    def deactivate_variant(self, variant_id: UUID) -> None:
+        self._tables.catalog.deactivate_variant(BUSINESS, variant_id, now=NOW)
+
+    def contents(self) -> object:
+        return self._tables.contents()
+
+
+@pytest.fixture(params=["in memory", "on DynamoDB"])
+def world(request: pytest.FixtureRequest) -> World:
+    if request.param == "in memory":
+        return MemoryWorld()
+    clients: Clients = request.getfixturevalue("clients")
+    tables: Tables = request.getfixturevalue("tables")
+    return DynamoDBWorld(clients, tables)
+
+
+@pytest.fixture
+def open_world(world: World) -> World:
+    """A business with an active variant, a default location and another one; nothing was ever adjusted."""
+    world.register_business(allow_negative_stock=False)
+    world.register_location(LOCATION, default=True)
+    world.register_location(OTHER_LOCATION, default=False)
+    world.register_variant(VARIANT)
+    return world
+
+
+@pytest.fixture
+def store(open_world: World) -> Store:
+    return open_world.store()
+
+
+def command(variant_id: UUID = VARIANT, location_id: UUID | None = None, *, business_id: UUID = BUSINESS) -> Command:
+    return Command(
+        business_id=business_id,
+        variant_id=variant_id,
+        quantity_change=1,
+        reason="Counted",
+        actor="tester",
+        location_id=location_id,
+    )
+
+
+PLAIN = Adjustment(
+    id=UUID(int=0),
+    business_id=BUSINESS,
+    variant_id=VARIANT,
+    location_id=LOCATION,
+    delta=10,
+    reason="Counted",
+    reason_code=None,
+    reference=None,
+    expected_quantity=None,
+    location_defaulted=True,
+    sequence=1,
+    quantity_after=10,
+    created_at=NOW,
+    created_by="tester",
+    reverses=None,
+    previous_hash=GENESIS_HASH,
+    hash="a" * 64,
+)
+
+
+def first_row() -> Adjustment:
+    return replace(PLAIN, id=uuid4())
+
+
+def row_after(row: Adjustment) -> Adjustment:
+    return replace(
+        row,
+        id=uuid4(),
+        sequence=row.sequence + 1,
+        quantity_after=row.quantity_after + row.delta,
+        created_at=row.created_at + timedelta(microseconds=1),
+        previous_hash=row.hash,
+        hash=f"{row.sequence:064x}",
+    )
+
+
+def stock_at(store: Store, location_id: UUID = LOCATION) -> StockItem | None:
+    return store.load(command(location_id=location_id), None).stock
+
+
+# ------------------------------------------------------------------------------------------------------------ load
+
+
+def test_an_unknown_business_has_nothing(store: Store) -> None:
+    snapshot = store.load(command(business_id=uuid4()), None)
+
+    assert (snapshot.business, snapshot.variant_active, snapshot.location_id) == (None, False, None)
+    assert (snapshot.location_active, snapshot.stock, snapshot.recorded) == (False, None, None)
+
+
+def test_the_catalog_of_one_business_is_not_anothers(store: Store) -> None:
+    snapshot = store.load(command(business_id=uuid4(), location_id=LOCATION), None)
+
+    assert (snapshot.business, snapshot.variant_active) == (None, False)
+    assert (snapshot.location_id, snapshot.location_active) == (LOCATION, False)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_settings_of_a_business_are_read(world: World, allowed: bool) -> None:  # noqa: FBT001
+    world.register_business(allow_negative_stock=allowed)
+
+    assert world.store().load(command(), None).business == Business(allowed, default_location_id=None)
+
+
+def test_an_unknown_variant_is_not_active(store: Store) -> None:
+    assert not store.load(command(uuid4()), None).variant_active
+
+
+def test_a_registered_variant_is_active(store: Store) -> None:
+    assert store.load(command(), None).variant_active
+
+
+def test_a_deactivated_variant_is_not_active_in_a_fresh_environment(open_world: World) -> None:
+    open_world.deactivate_variant(VARIANT)
+
+    assert not open_world.store().load(command(), None).variant_active
+
+
+def test_a_variant_that_is_registered_again_is_active_at_once(open_world: World) -> None:
+    open_world.deactivate_variant(VARIANT)
+    store = open_world.store()
+    store.load(command(), None)
+
+    open_world.register_variant(VARIANT)
+
+    assert store.load(command(), None).variant_active
+
+
+def test_without_a_named_location_the_default_one_is_taken(store: Store) -> None:
+    snapshot = store.load(command(), None)
+
+    assert snapshot.business == Business(allow_negative_stock=False, default_location_id=LOCATION)
+    assert (snapshot.location_id, snapshot.location_active) == (LOCATION, True)
+
+
+def test_a_named_location_is_taken(store: Store) -> None:
+    snapshot = store.load(command(location_id=OTHER_LOCATION), None)
+
+    assert (snapshot.location_id, snapshot.location_active) == (OTHER_LOCATION, True)
+
+
+def test_without_a_default_location_none_is_taken(world: World) -> None:
+    world.register_business(allow_negative_stock=False)
+    world.register_location(LOCATION, default=False)
+    world.register_variant(VARIANT)
+
+    snapshot = world.store().load(command(), None)
+
+    assert (snapshot.variant_active, snapshot.location_id, snapshot.location_active) == (True, None, False)
+
+
+def test_an_unknown_location_is_not_active(store: Store) -> None:
+    unknown = uuid4()
+
+    snapshot = store.load(command(location_id=unknown), None)
+
+    assert (snapshot.location_id, snapshot.location_active) == (unknown, False)
+
+
+@pytest.mark.parametrize("named", [LOCATION, None])
+def test_a_deactivated_location_is_not_active_even_as_the_default_one(open_world: World, named: UUID | None) -> None:
+    open_world.deactivate_location(LOCATION)
+
+    snapshot = open_world.store().load(command(location_id=named), None)
+
+    assert (snapshot.location_id, snapshot.location_active) == (LOCATION, False)
+
+
+def test_the_default_location_may_change(open_world: World) -> None:
+    open_world.register_location(OTHER_LOCATION, default=True)
+
+    snapshot = open_world.store().load(command(), None)
+
+    assert (snapshot.location_id, snapshot.location_active) == (OTHER_LOCATION, True)
+
+
+def test_a_variant_that_was_never_adjusted_has_no_stock_item(store: Store) -> None:
+    assert store.load(command(), None).stock is None
+
+
+@pytest.mark.parametrize("named", [LOCATION, None])
+def test_stock_and_recorded_row_are_read_with_the_catalog(open_world: World, named: UUID | None) -> None:
+    row = first_row()
+    open_world.store().commit(row, None)
+
+    snapshot = open_world.store().load(command(location_id=named), row.id)
+
+    assert (snapshot.variant_active, snapshot.location_active) == (True, True)
+    assert (snapshot.stock, snapshot.recorded) == (stock_after(row), row)
+
+
+def test_stock_is_told_apart_by_location(store: Store) -> None:
+    row, other = first_row(), replace(first_row(), location_id=OTHER_LOCATION, quantity_after=7, hash="b" * 64)
+    store.commit(row, None)
+    store.commit(other, None)
+
+    assert stock_at(store) == stock_after(row)
+    assert stock_at(store, OTHER_LOCATION) == stock_after(other)
+
+
+def test_a_row_is_not_looked_for_unless_asked_for(store: Store) -> None:
+    store.commit(first_row(), None)
+
+    assert store.load(command(), None).recorded is None
+
+
+def test_a_recorded_row_is_found_whatever_else_is_asked_for(store: Store) -> None:
+    row = first_row()
+    store.commit(row, None)
+
+    snapshot = store.load(command(uuid4(), uuid4()), row.id)
+
+    assert (snapshot.recorded, snapshot.stock, snapshot.variant_active) == (row, None, False)
+
+
+def test_an_absent_row_is_not_found_at_load(store: Store) -> None:
+    assert store.load(command(), uuid4()).recorded is None
+
+
+def test_what_was_committed_is_loaded_at_once(store: Store) -> None:
+    row = first_row()
+    store.load(command(), row.id)
+    store.commit(row, None)
+
+    snapshot = store.load(command(), row.id)
+
+    assert (snapshot.stock, snapshot.recorded) == (stock_after(row), row)
+
+
+# ------------------------------------------------------------------------------------------------------------ find
+
+
+def test_a_row_is_found_by_business_and_id(store: Store) -> None:
+    row = first_row()
+    store.commit(row, None)
+
+    assert store.find(BUSINESS, row.id) == row
+
+
+def test_an_absent_row_is_not_found(store: Store) -> None:
+    assert store.find(BUSINESS, uuid4()) is None
+
+
+def test_a_row_of_another_business_is_not_found(store: Store) -> None:
+    row = first_row()
+    store.commit(row, None)
+
+    assert store.find(uuid4(), row.id) is None
+
+
+# ---------------------------------------------------------------------------------------------------------- commit
+
+
+def test_the_first_commit_creates_the_stock_item(store: Store) -> None:
+    row = first_row()
+
+    assert store.commit(row, None) == Committed()
+    assert (stock_at(store), store.find(BUSINESS, row.id)) == (stock_after(row), row)
+
+
+def test_a_later_commit_updates_the_stock_item(store: Store) -> None:
+    first = first_row()
+    store.commit(first, None)
+    second = row_after(first)
+
+    assert store.commit(second, stock_after(first)) == Committed()
+    assert stock_at(store) == stock_after(second)
+    assert [store.find(BUSINESS, row.id) for row in (first, second)] == [first, second]
+
+
+def test_a_commit_from_a_stock_item_that_has_moved_is_told_the_fresh_one(open_world: World, store: Store) -> None:
+    first = first_row()
+    store.commit(first, None)
+    second = row_after(first)
+    store.commit(second, stock_after(first))
+    before = open_world.contents()
+
+    assert store.commit(row_after(first), stock_after(first)) == StockMoved(stock_after(second))
+    assert open_world.contents() == before
+
+
+def test_a_first_commit_that_was_not_the_first_is_told_the_fresh_stock_item(open_world: World, store: Store) -> None:
+    first = first_row()
+    store.commit(first, None)
+    before = open_world.contents()
+
+    assert store.commit(first_row(), None) == StockMoved(stock_after(first))
+    assert open_world.contents() == before
+
+
+def test_a_commit_from_a_stock_item_that_is_not_there_changes_nothing(open_world: World, store: Store) -> None:
+    before = open_world.contents()
+
+    result = store.commit(row_after(first_row()), stock_after(first_row()))
+
+    assert not isinstance(result, Committed | AlreadyRecorded)
+    assert open_world.contents() == before
+
+
+def test_a_row_that_is_already_there_is_handed_back_whole(open_world: World, store: Store) -> None:
+    first = replace(first_row(), reason_code="damage", reference="sheet 7", expected_quantity=0)
+    store.commit(first, None)
+    before = open_world.contents()
+    second = replace(row_after(first), id=first.id, reason="Another", reference=None)
+
+    assert store.commit(second, stock_after(first)) == AlreadyRecorded(first)
+    assert open_world.contents() == before
+
+
+def test_a_row_that_is_already_there_counts_for_more_than_a_moved_stock_item(open_world: World, store: Store) -> None:
+    first = first_row()
+    store.commit(first, None)
+    before = open_world.contents()
+
+    assert store.commit(first, None) == AlreadyRecorded(first)
+    assert open_world.contents() == before
+
+
+def test_a_row_that_is_already_there_counts_for_another_stock_item_too(open_world: World, store: Store) -> None:
+    first = first_row()
+    store.commit(first, None)
+    before = open_world.contents()
+
+    assert store.commit(replace(first, location_id=OTHER_LOCATION), None) == AlreadyRecorded(first)
+    assert open_world.contents() == before
+
+
+def test_rows_of_two_businesses_may_bear_one_id(store: Store) -> None:
+    row = first_row()
+    other = replace(row, business_id=uuid4())
+
+    assert (store.commit(row, None), store.commit(other, None)) == (Committed(), Committed())
+    assert store.find(BUSINESS, row.id) == row
+    assert store.find(other.business_id, row.id) == other
+
+
+# ------------------------------------------------------------------------------------------------------ round trip
+
+FULL = replace(
+    PLAIN,
+    reason_code="receipt_correction",
+    reference="po://2026/11?line=3#ü",
+    expected_quantity=12,
+    location_defaulted=False,
+    reverses=UUID(int=2**128 - 1),
+    created_by="arn:aws:iam::123456789012:user/tester",
+)
+ROWS = {
+    "every optional member absent": PLAIN,
+    "every optional member present": FULL,
+    "a reason of 500 characters of four bytes": replace(PLAIN, reason="\U0001f4a9" * 500),
+    "a reference of 255 characters of four bytes": replace(PLAIN, reference="\U0001f9fe" * 255),
+    "a reason with tab, line ends, combining and bidirectional characters": replace(
+        PLAIN, reason="\tà\u0301\r\n\u202e'"
+    ),
+    "the largest quantities": replace(
+        PLAIN, delta=1_000_000_000, quantity_after=QUANTITY_MAX, expected_quantity=QUANTITY_MAX
+    ),
+    "the smallest quantities": replace(
+        PLAIN, delta=-1_000_000_000, quantity_after=-QUANTITY_MAX, expected_quantity=-QUANTITY_MAX
+    ),
+    "an expected quantity of zero": replace(PLAIN, expected_quantity=0),
+    "negative stock": replace(PLAIN, delta=-3, quantity_after=-3),
+    "a whole second": replace(PLAIN, created_at=NOW.replace(microsecond=0)),
+    "the largest sequence": replace(PLAIN, sequence=QUANTITY_MAX),
+}
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_a_row_comes_back_as_it_was_committed(store: Store, row: Adjustment) -> None:
+    row = replace(row, id=uuid4())
+    store.commit(row, None)
+
+    assert store.find(BUSINESS, row.id) == row
+    assert stock_at(store) == stock_after(row)
+    assert store.commit(row, None) == AlreadyRecorded(row)
+    assert store.commit(replace(row, id=uuid4()), None) == StockMoved(stock_after(row))

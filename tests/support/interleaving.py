@@ -1,0 +1,146 @@
+"""Several requests at once, one step at a time: the test says whose turn it is, so every run can be repeated."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from inventory.adjust import Adjuster, CommitResult, Contended, Outcome
+from inventory.errors import Refusal, StoreUnavailable, TryAgain
+from tests.support.builders import NOW
+from tests.support.scripted import Met
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from uuid import UUID
+
+    from inventory.model import Adjustment, Command, Snapshot, StockItem
+    from tests.support.fake_store import FakeStore
+
+type Choose = Callable[[int], int]
+"""Picks one of so many."""
+
+
+@dataclass
+class Run:
+    """One request on its way; ``end`` is its outcome or refusal once it has one."""
+
+    command: Command
+    new_id: Callable[[], UUID]
+    end: Outcome | Refusal | TryAgain | None = None
+    bug: BaseException | None = None
+    turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    rest: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+
+@dataclass
+class Interleaving:
+    """Requests on one store. Each waits before every step of its own; what is under way is delivered as a step too.
+
+    ``choose`` decides whose step is next, what a commit meets, and in which order a load reads.
+    """
+
+    store: FakeStore
+    choose: Choose
+    happenings: list[Callable[[], None]]
+    meets: list[Met]
+    under_way: list[tuple[Adjustment, StockItem | None]] = field(default_factory=list)
+    _time_s: float = 0.0
+
+    def run(self, runs: list[Run]) -> None:
+        """Let all requests end; what is still under way then is left so."""
+        threads = [threading.Thread(target=self._perform, args=(run,), daemon=True) for run in runs]
+        for thread in threads:
+            thread.start()
+        waiting = list(runs)
+        while waiting:
+            number = self.choose(len(waiting) + len(self.under_way) + len(self.happenings))
+            if number < len(waiting):
+                run = waiting[number]
+                run.turn.release()
+                run.rest.acquire()
+                waiting = [each for each in waiting if each.end is None and each.bug is None]
+            elif number < len(waiting) + len(self.under_way):
+                self.store.commit(*self.under_way.pop(number - len(waiting)))
+            else:
+                self.happenings.pop(number - len(waiting) - len(self.under_way))()
+        for thread in threads:
+            thread.join()
+        for run in runs:
+            if run.bug is not None:
+                raise run.bug
+
+    def deliver_all(self) -> None:
+        """Carry out what is still under way, as far as its conditions hold."""
+        while self.under_way:
+            self.store.commit(*self.under_way.pop())
+
+    def _perform(self, run: Run) -> None:
+        run.turn.acquire()
+        adjuster = Adjuster(
+            store=_Turns(self, run), clock=self._clock, new_id=run.new_id, fraction=lambda: 0.0, sleep=lambda _: None
+        )
+        try:
+            run.end = adjuster.adjust(run.command, remaining_s=lambda: 1_000.0)
+        except (Refusal, TryAgain) as refusal:
+            run.end = refusal
+        except BaseException as bug:  # noqa: BLE001  raised again in the test's own thread
+            run.bug = bug
+        run.rest.release()
+
+    def _clock(self) -> datetime:
+        # Clocks of several machines: forwards and backwards, never twice the same.
+        self._time_s += 0.000_001
+        return NOW + timedelta(seconds=self._time_s + self.choose(3) - 1)
+
+
+@dataclass
+class _Turns:
+    """The store as one request sees it: every step waits for its turn."""
+
+    of: Interleaving
+    run: Run
+
+    def load(self, command: Command, recorded_id: UUID | None) -> Snapshot:
+        """Read the ledger and the rest at two moments, for a batch of reads is not one."""
+        if self.of.choose(2):
+            recorded = self._recorded(command, recorded_id)
+            self._wait()
+            return replace(self.of.store.load(command, None), recorded=recorded)
+        snapshot = self.of.store.load(command, None)
+        self._wait()
+        return replace(snapshot, recorded=self._recorded(command, recorded_id))
+
+    def find(self, business_id: UUID, adjustment_id: UUID) -> Adjustment | None:
+        self._wait()
+        return self.of.store.find(business_id, adjustment_id)
+
+    def commit(self, row: Adjustment, seen: StockItem | None) -> CommitResult:
+        self._wait()
+        match self.of.meets[self.of.choose(len(self.of.meets))]:
+            case Met.LOST:
+                raise StoreUnavailable
+            case Met.CONTENDED:
+                return Contended()
+            case Met.UNHEARD:
+                self.of.store.commit(row, seen)
+                self._wait()
+                raise StoreUnavailable
+            case Met.UNDER_WAY:
+                self.of.under_way.append((row, seen))
+                self._wait()
+                raise StoreUnavailable
+            case Met.OK:
+                result = self.of.store.commit(row, seen)
+                self._wait()
+                return result
+
+    def _recorded(self, command: Command, recorded_id: UUID | None) -> Adjustment | None:
+        return None if recorded_id is None else self.of.store.find(command.business_id, recorded_id)
+
+    def _wait(self) -> None:
+        self.run.rest.release()
+        self.run.turn.acquire()

@@ -1,0 +1,138 @@
+"""Inventory and ledger behind a real client's wire, for one thread: the client's own serializer and parser run.
+
+Conditions are taken as met; that an engine keeps them is what the integration tests are for. Faults and cancelled
+transactions are laid over it with ``meets``. (``wire.Wire`` would not do: every listener of an event is called.)
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any
+
+from inventory import keys
+from inventory.dynamodb import ledger_item
+from tests.support.builders import BUSINESS, LOCATION, VARIANT
+from tests.support.wire import broken, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from uuid import UUID
+
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+    from inventory.model import Adjustment, StockItem
+    from tests.support.wire import Reply
+
+INVENTORY_TABLE = "inventory-table"
+LEDGER_TABLE = "ledger-table"
+
+type Item = dict[str, Any]
+
+
+class Tables:
+    """Two tables as dictionaries; ``requests`` holds what was sent, by operation, in order."""
+
+    def __init__(self, client: Any) -> None:
+        self.items: dict[tuple[str, str, str], Item] = {}
+        self.requests: defaultdict[str, list[Any]] = defaultdict(list)
+        self.answers_are_lost = False
+        """Whether writes are applied, but their answers never arrive."""
+        self._met: dict[str, Iterator[Reply]] = {}
+        self._listen(client, "BatchGetItem", self._batch_get)
+        self._listen(client, "TransactWriteItems", self._transact_write)
+
+    def meets(self, operation: str, *replies: Reply) -> None:
+        """Let an operation's calls meet these replies instead, the last one for ever; None: what the tables say."""
+        self._met[operation] = chain(replies, repeat(replies[-1]))
+
+    def with_business(self, business_id: UUID = BUSINESS, *, default: UUID | None = LOCATION, **members: Item) -> None:
+        settings: Item = {"allow_negative_stock": {"BOOL": False}} | members
+        if default is not None:
+            settings["default_location_id"] = {"S": str(default)}
+        self._put_inventory(keys.business(business_id), keys.SETTINGS, settings)
+
+    def with_variant(self, variant_id: UUID = VARIANT, *, business_id: UUID = BUSINESS, active: bool = True) -> None:
+        self._put_inventory(keys.business(business_id), keys.variant(variant_id), {"active": {"BOOL": active}})
+
+    def with_location(self, location_id: UUID = LOCATION, *, business_id: UUID = BUSINESS, active: bool = True) -> None:
+        self._put_inventory(keys.business(business_id), keys.location(location_id), {"active": {"BOOL": active}})
+
+    def with_catalog(self) -> None:
+        """One business, its default location and one variant."""
+        self.with_business()
+        self.with_variant()
+        self.with_location()
+
+    def with_stock(self, stock: StockItem, *, location_id: UUID = LOCATION) -> None:
+        self._put_inventory(keys.stock(BUSINESS, VARIANT), str(location_id), stock_members(stock))
+
+    def with_row(self, row: Adjustment) -> None:
+        item = ledger_item(row)
+        self.items[LEDGER_TABLE, item["pk"]["S"], ""] = item
+
+    @property
+    def rows(self) -> list[Item]:
+        """The ledger, oldest first."""
+        return [item for (table, _, _), item in self.items.items() if table == LEDGER_TABLE]
+
+    def _put_inventory(self, pk: str, sk: str, members: Item) -> None:
+        self.items[INVENTORY_TABLE, pk, sk] = {"pk": {"S": pk}, "sk": {"S": sk}} | members
+
+    def _listen(self, client: Any, operation: str, apply: Callable[[Any], AWSResponse]) -> None:
+        def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+            assert isinstance(request.body, bytes)
+            sent = json.loads(request.body)
+            self.requests[operation].append(sent)
+            met = next(self._met[operation]) if operation in self._met else None
+            if isinstance(met, Exception):
+                raise met
+            if met is None:
+                return apply(sent)
+            met.raw.seek(0)
+            return met
+
+        client.meta.events.register(f"before-send.dynamodb.{operation}", answer)
+
+    def _batch_get(self, sent: Any) -> AWSResponse:
+        found = {
+            table: [
+                self.items[place]
+                for key in wanted["Keys"]
+                if (place := (table, key["pk"]["S"], key.get("sk", {"S": ""})["S"])) in self.items
+            ]
+            for table, wanted in sent["RequestItems"].items()
+        }
+        return reply({"Responses": found, "UnprocessedKeys": {}})
+
+    def _transact_write(self, sent: Any) -> AWSResponse:
+        update, put = sent["TransactItems"][0]["Update"], sent["TransactItems"][1]["Put"]
+        place = (put["TableName"], put["Item"]["pk"]["S"], "")
+        assert place not in self.items, "a ledger row was written over"
+        self.items[place] = put["Item"]
+        key, values = update["Key"], update["ExpressionAttributeValues"]
+        self.items[update["TableName"], key["pk"]["S"], key["sk"]["S"]] = key | {
+            "quantity": values[":quantity"],
+            "sequence": values[":sequence"],
+            "updated_at": values[":at"],
+            "head_hash": values[":hash"],
+        }
+        if self.answers_are_lost:
+            raise broken()
+        return committed()
+
+
+def committed() -> AWSResponse:
+    """The reply to a transaction that was applied."""
+    return reply({"ConsumedCapacity": [{"TableName": INVENTORY_TABLE, "CapacityUnits": 2.0}]})
+
+
+def stock_members(stock: StockItem) -> Item:
+    """A stock item's attributes without its key, written out: a test must not read with what it tests."""
+    return {
+        "quantity": {"N": str(stock.quantity)},
+        "sequence": {"N": str(stock.sequence)},
+        "updated_at": {"S": stock.updated_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")},
+        "head_hash": {"S": stock.head_hash},
+    }

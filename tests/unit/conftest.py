@@ -1,0 +1,15 @@
+"""Fixtures of the unit tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.service import Service
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Service:
+    """The create function with one business, its default location and one variant; no stock yet."""
+    made = Service(monkeypatch, capsys)
+    made.tables.with_catalog()
+    return made
