@@ -84,14 +84,22 @@ def service(request: pytest.FixtureRequest) -> Iterator[Service]:
 def local_service(stack: LocalStack, http: httpx.Client) -> Service:
     demo = json.loads(stack.places.demo_json.read_text(encoding="utf-8"))
     aws = EmulatedAws(demo["endpoint_url"])
-    return Service(demo["base_url"], demo["outputs"], aws.functions(), aws.dynamodb(), http)
+    return Service(demo["base_url"], demo["outputs"], aws.functions(), aws.dynamodb(), aws.queues(), aws.events(), http)
 
 
 def deployed_service(stack_name: str, http: httpx.Client) -> Service:
     session = boto3.Session()
     (stack,) = session.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-    return Service(outputs["ApiUrl"], outputs, session.client("lambda"), session.client("dynamodb"), http)
+    return Service(
+        outputs["ApiUrl"],
+        outputs,
+        session.client("lambda"),
+        session.client("dynamodb"),
+        session.client("sqs"),
+        session.client("events"),
+        http,
+    )
 
 
 @pytest.fixture

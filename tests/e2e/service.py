@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
     import httpx
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sqs import SQSClient
 
 ADJUSTMENTS: Final = "/api/v1/inventory/adjustments"
 ALL_SCOPES: Final = ("adjustments:write", "adjustments:read", "adjustments:reverse")
@@ -38,6 +40,8 @@ class Service:
     outputs: Mapping[str, str]
     functions: LambdaClient
     dynamodb: DynamoDBClient
+    queues: SQSClient
+    events: EventBridgeClient
     http: httpx.Client
     issued: list[str] = field(default_factory=list)
 

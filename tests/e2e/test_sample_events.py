@@ -19,6 +19,7 @@ SAMPLES = {path.stem: path for path in sorted((PROJECT_ROOT / "events").glob("*.
 FUNCTIONS = {
     "authorizer": "AuthorizerFunction",
     "create-adjustment": "CreateAdjustmentFunction",
+    "ingest-adjustments": "IngestAdjustmentsFunction",
     "provision": "ProvisionFunction",
 }
 # Tokens can't be written into a file beforehand, so these two name ones that do not exist.
@@ -40,6 +41,8 @@ def test_a_sample_event_works_on_the_demo_data(sample: str, local_stack: LocalSt
     assert answer.get("errorType") == REFUSED.get(sample), answer
     if sample == "create-adjustment-api":
         assert answer["statusCode"] == 201
+    if sample == "ingest-adjustments":
+        assert answer == {"batchItemFailures": []}
 
 
 def test_every_function_has_a_sample() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inventory import adjust
-from inventory.adjust import Outcome
+from inventory.adjust import Outcome, unlimited
 from inventory.errors import IdempotencyKeyReused, InsufficientStock, ServiceError
 from tests.support.proof import assert_adds_up
 from tests.support.shop import Environment, Shop, environment
@@ -272,7 +272,9 @@ class TornReads:
     inner: Store
     between: Callable[[], object]
 
-    def load(self, command: Command, recorded_id: UUID | None) -> Snapshot:
+    def load(
+        self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
+    ) -> Snapshot:
         earlier = self.inner.load(command, recorded_id)
         self.between()
         return replace(self.inner.load(command, recorded_id), recorded=earlier.recorded)

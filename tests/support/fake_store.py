@@ -6,10 +6,11 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from inventory.adjust import AlreadyRecorded, Committed, CommitResult, StockMoved, stock_after
+from inventory.adjust import AlreadyRecorded, CommitResult, Committed, StockMoved, stock_after, unlimited
 from inventory.model import Adjustment, Business, Command, Snapshot, StockItem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
 type StockKey = tuple[UUID, UUID, UUID]
@@ -27,7 +28,9 @@ class FakeStore:
     ledger: dict[tuple[UUID, UUID], Adjustment] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def load(self, command: Command, recorded_id: UUID | None) -> Snapshot:
+    def load(
+        self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
+    ) -> Snapshot:
         business = self.businesses.get(command.business_id)
         location_id = command.location_id or (business.default_location_id if business else None)
         with self._lock:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from inventory.adjust import Adjuster, CommitResult, Contended, Outcome
+from inventory.adjust import Adjuster, CommitResult, Contended, Outcome, unlimited
 from inventory.errors import Refusal, StoreUnavailable, TryAgain
 from tests.support.builders import NOW
 from tests.support.scripted import Met
@@ -104,7 +104,9 @@ class _Turns:
     of: Interleaving
     run: Run
 
-    def load(self, command: Command, recorded_id: UUID | None) -> Snapshot:
+    def load(
+        self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
+    ) -> Snapshot:
         """Read the ledger and the rest at two moments, for a batch of reads is not one."""
         if self.of.choose(2):
             recorded = self._recorded(command, recorded_id)

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from inventory.adjust import Adjuster, CommitResult, Contended
+from inventory.adjust import Adjuster, CommitResult, Contended, unlimited
 from inventory.errors import StoreUnavailable
 from tests.support.builders import (
     BUSINESS,
@@ -86,9 +86,11 @@ class ScriptedStore(FakeStore):
     time: VirtualTime = field(default_factory=VirtualTime)
     _under_way: list[tuple[Adjustment, StockItem | None]] = field(default_factory=list)
 
-    def load(self, command: Command, recorded_id: UUID | None) -> Snapshot:
+    def load(
+        self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
+    ) -> Snapshot:
         self._meet("load", self.on_load)
-        return super().load(command, recorded_id)
+        return super().load(command, recorded_id, between_calls=between_calls)
 
     def find(self, business_id: UUID, adjustment_id: UUID) -> Adjustment | None:
         self._meet("find", self.on_find)

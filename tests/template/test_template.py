@@ -16,11 +16,13 @@ FUNCTIONS = resources("AWS::Serverless::Function")
 ROLES = resources("AWS::IAM::Role")
 TABLES = resources("AWS::DynamoDB::Table")
 LOG_GROUPS = resources("AWS::Logs::LogGroup")
+QUEUES = resources("AWS::SQS::Queue")
 API = load_template()["Resources"]["Api"]["Properties"]
 GATEWAY_TIMEOUT_S = 29
 
 each_function = pytest.mark.parametrize("function", FUNCTIONS)
 each_table = pytest.mark.parametrize("table", TABLES)
+each_queue = pytest.mark.parametrize("queue", QUEUES)
 
 
 def statements(role: str) -> list[dict[str, Any]]:
@@ -212,8 +214,7 @@ def test_time_outs_add_up_from_the_store_to_the_gateway() -> None:
     function_timeout_s = load_template()["Globals"]["Function"]["Timeout"]
     calls = 2  # load and commit
     assert calls * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) < function_timeout_s < GATEWAY_TIMEOUT_S
-    for function in FUNCTIONS.values():
-        assert "Timeout" not in function["Properties"]
+    assert [name for name in FUNCTIONS if "Timeout" in FUNCTIONS[name]["Properties"]] == ["IngestAdjustmentsFunction"]
 
 
 # -------------------------------------------------------------------------------------------------------------- roles
@@ -260,7 +261,18 @@ def test_who_may_move_stock_may_not_change_the_catalog_and_the_other_way_round()
             writes = {"dynamodb:PutItem", "dynamodb:UpdateItem"} & set(listed(statement["Action"]))
             if statement["Effect"] == "Allow" and writes and inventory in listed(statement["Resource"]):
                 writers[function] = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
-    assert writers == {"CreateAdjustmentFunction": ["STOCK#*"], "ProvisionFunction": ["BUSINESS#*"]}
+    assert writers == {
+        "CreateAdjustmentFunction": ["STOCK#*"],
+        "IngestAdjustmentsFunction": ["STOCK#*"],
+        "ProvisionFunction": ["BUSINESS#*"],
+    }
+
+
+def test_who_ingests_may_do_on_the_tables_what_who_creates_may() -> None:
+    def on_tables(function: str) -> list[dict[str, Any]]:
+        return [each for each in statements(role_of(function)) if "dynamodb:" in json.dumps(each["Action"])]
+
+    assert on_tables("IngestAdjustmentsFunction") == on_tables("CreateAdjustmentFunction")
 
 
 # ------------------------------------------------------------------------------------------------------------- tables
@@ -289,6 +301,87 @@ def test_the_ledger_streams_its_new_rows() -> None:
     assert TABLES["LedgerTable"]["Properties"]["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
 
 
+# ------------------------------------------------------------------------------------------------------ queue and bus
+
+
+def sources(kind: str) -> list[tuple[str, dict[str, Any]]]:
+    """Function and properties of each of its events of one type."""
+    return [
+        (function, event["Properties"])
+        for function in FUNCTIONS
+        for event in FUNCTIONS[function]["Properties"].get("Events", {}).values()
+        if event["Type"] == kind
+    ]
+
+
+def dead_end_of(queue: str) -> str | None:
+    policy = QUEUES[queue]["Properties"].get("RedrivePolicy")
+    return None if policy is None else policy["deadLetterTargetArn"]["Fn::GetAtt"][0]
+
+
+@each_queue
+def test_a_queue_is_encrypted_and_keeps_its_messages_for_14_days(queue: str) -> None:
+    assert QUEUES[queue]["Properties"]["SqsManagedSseEnabled"] is True
+    assert QUEUES[queue]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+
+
+def test_a_queues_function_hands_messages_back_one_by_one_and_five_times_at_most() -> None:
+    assert sources("SQS")
+    for function, source in sources("SQS"):
+        queue = source["Queue"]["Fn::GetAtt"][0]
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert QUEUES[queue]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 5
+        assert QUEUES[queue]["Properties"]["VisibilityTimeout"] >= 6 * FUNCTIONS[function]["Properties"]["Timeout"]
+        receives = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+        assert [
+            set(each["Action"]) for each in statements(role_of(function)) if each["Resource"] == source["Queue"]
+        ] == [receives]
+
+
+def test_every_dead_end_is_watched() -> None:
+    dead_ends = {dead_end for queue in QUEUES if (dead_end := dead_end_of(queue))}
+    assert dead_ends == {queue for queue in QUEUES if dead_end_of(queue) is None}
+    watched = set()
+    for alarm in resources("AWS::CloudWatch::Alarm").values():
+        properties = alarm["Properties"]
+        if (properties["Namespace"], properties["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible"):
+            (dimension,) = properties["Dimensions"]
+            assert dimension["Name"] == "QueueName"
+            name, attribute = dimension["Value"]["Fn::GetAtt"]
+            assert attribute == "QueueName"
+            assert (properties["ComparisonOperator"], properties["Threshold"]) == ("GreaterThanThreshold", 0)
+            assert properties["Statistic"] == "Maximum"
+            watched.add(name)
+    assert watched == dead_ends
+
+
+def test_the_bus_sends_requests_to_the_queue_and_what_it_can_not_deliver_to_the_dead_end() -> None:
+    (rule,) = resources("AWS::Events::Rule").values()
+    assert rule["Properties"]["EventBusName"] == {"Ref": "EventBus"}
+    assert rule["Properties"]["EventPattern"] == {"detail-type": ["InventoryAdjustmentRequested"]}
+    (target,) = rule["Properties"]["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": ["AdjustmentRequestsQueue", "Arn"]}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [dead_end_of("AdjustmentRequestsQueue"), "Arn"]}}
+
+
+@each_queue
+def test_of_all_services_only_the_rule_may_send_to_a_queue(queue: str) -> None:
+    (policy,) = [
+        each["Properties"]
+        for each in resources("AWS::SQS::QueuePolicy").values()
+        if each["Properties"]["Queues"] == [{"Ref": queue}]
+    ]
+    assert policy["PolicyDocument"]["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": {"Fn::GetAtt": [queue, "Arn"]},
+            "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["AdjustmentRequestsRule", "Arn"]}}},
+        }
+    ]
+
+
 # --------------------------------------------------------------------------------------------------- layers and outputs
 
 
@@ -304,6 +397,8 @@ def test_the_outputs_have_the_contracts_names() -> None:
         "ApiUrl",
         "CreateAdjustmentFunctionName",
         "ProvisionFunctionName",
+        "AdjustmentRequestsQueueUrl",
+        "EventBusName",
         "InventoryTableName",
         "LedgerTableName",
         "AccessTableName",

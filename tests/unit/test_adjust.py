@@ -270,6 +270,21 @@ def test_when_another_was_faster_it_is_decided_again_from_what_the_refusal_broug
     assert [row.sequence for row in desk.rows] == [1, 2, 3]
 
 
+def test_from_the_third_try_on_the_state_is_read_again_for_by_then_it_has_moved() -> None:
+    desk = a_desk(20)
+    desk.store.on_commit.extend([lambda: another(desk), Met.OK, lambda: another(desk), Met.OK])
+    calls_of_others = ["load", "commit"]
+
+    outcome = desk.adjust(UNKEYED)
+
+    assert outcome.attempts == 3
+    assert desk.store.calls == ["load", "commit", *calls_of_others, "commit", *calls_of_others, "load", "commit"]
+
+
+def another(desk: Desk) -> None:
+    desk_of(desk).adjust(replace(BY_ANOTHER, quantity_change=-1, idempotency_key=f"of {len(desk.rows)}"))
+
+
 def desk_of(desk: Desk) -> Desk:
     """Another environment of the service on the same store."""
     return Desk(desk.store, _ids=1_000)
@@ -319,7 +334,7 @@ def torn_load(desk: Desk, between: Callable[[], object]) -> None:
     """Let something happen in the next load, after the ledger was read: a batch of reads is not one moment."""
     load = desk.store.load
 
-    def torn(command: Command, recorded_id: UUID | None) -> Any:
+    def torn(command: Command, recorded_id: UUID | None, **_: object) -> Any:
         desk.store.load = load  # type: ignore[method-assign]
         before = load(command, recorded_id)
         between()

@@ -8,7 +8,10 @@ import re
 import pytest
 
 from inventory.answers import ANSWERS
+from inventory.bus import DETAIL_SIZE_MAX_BYTES, SOURCE
+from inventory.errors import InsufficientStock
 from inventory.provision_requests import MODELS
+from inventory.queue import DEFAULT_ACTOR, REJECTED, Request, rejection
 from inventory.requests import AdjustmentRequest, DirectAdjustmentRequest
 from tests.support.sam_template import PROJECT_ROOT, load_template
 
@@ -70,6 +73,32 @@ def test_the_example_of_a_direct_invocation_names_every_field_that_it_takes() ->
     found = re.search(r"```json\n(.*?)```", section("Direct invocation"), re.DOTALL)
     assert found
     assert set(json.loads(found[1])) == set(DirectAdjustmentRequest.model_fields)
+
+
+def test_what_is_said_of_the_queue_is_what_template_and_code_say() -> None:
+    resources = load_template()["Resources"]
+    queue, rule = (resources[name]["Properties"] for name in ("AdjustmentRequestsQueue", "AdjustmentRequestsRule"))
+    text = section("The queue")
+    assert f"after {queue['VisibilityTimeout'] / 60} minutes" in text
+    assert (queue["RedrivePolicy"]["maxReceiveCount"], queue["MessageRetentionPeriod"]) == (5, 14 * 24 * 60 * 60)
+    assert "after five times" in text
+    assert "for 14 days" in text
+    assert f"`created_by` is `{DEFAULT_ACTOR}`" in text
+    for name in (*rule["EventPattern"]["detail-type"], REJECTED, SOURCE, "DeadAdjustmentRequestsAlarm"):
+        assert f"`{name}`" in text
+    assert "DeadAdjustmentRequestsAlarm" in resources
+    assert f"over {DETAIL_SIZE_MAX_BYTES // 1024} KB" in text
+
+
+def test_the_example_of_a_told_refusal_has_the_form_of_one() -> None:
+    found = re.search(r"```json\n(.*?)```", section("The queue"), re.DOTALL)
+    assert found
+    example = json.loads(found[1])
+    refusal = InsufficientStock(quantity_on_hand=2, quantity_change=-3)
+    told = json.loads(rejection(Request(example["request"], "key"), refusal))
+    assert example["error"]["detail"].keys() == told["error"]["detail"].keys()
+    assert example | {"error": told["error"]} == told
+    assert example["error"]["type"] == told["error"]["type"]
 
 
 def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:

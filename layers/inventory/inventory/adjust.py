@@ -157,11 +157,21 @@ class Contended:
 type CommitResult = Committed | AlreadyRecorded | StockMoved | Contended
 
 
+def unlimited() -> None:
+    """Let every call be made."""
+
+
 class Store(Protocol):
     """Where stock and ledger live. Each method raises ``StoreUnavailable`` where it got no whole answer."""
 
-    def load(self, command: Command, recorded_id: UUID | None) -> Snapshot:
-        """Read all that a decision needs; look for the ledger row ``recorded_id`` unless that is None."""
+    def load(
+        self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
+    ) -> Snapshot:
+        """Read all that a decision needs; look for the ledger row ``recorded_id`` unless that is None.
+
+        A store that needs more than one call for it calls ``between_calls`` before each further one; what that raises
+        ends the load.
+        """
         ...
 
     def find(self, business_id: UUID, adjustment_id: UUID) -> Adjustment | None:
@@ -264,7 +274,8 @@ class _Request:
     def _load(self) -> Snapshot:
         self._require_time()
         may_be_recorded = self._command.idempotency_key is not None or bool(self._unsettled)
-        return self._parts.store.load(self._command, self._id if may_be_recorded else None)
+        recorded_id = self._id if may_be_recorded else None
+        return self._parts.store.load(self._command, recorded_id, between_calls=self._require_time)
 
     def _commit(self, row: Adjustment, seen: StockItem | None) -> CommitResult:
         self._require_time()

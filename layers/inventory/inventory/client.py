@@ -1,4 +1,4 @@
-"""The DynamoDB client: time-outs that fit into an invocation, one attempt a call, and what its failures mean."""
+"""The AWS clients: time-outs that fit into an invocation, one attempt a call, and what their failures mean."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
 
 CONNECT_TIMEOUT_S: Final = 1
 READ_TIMEOUT_S: Final = 2
@@ -46,19 +47,27 @@ _NO_REPLY: Final = (ChecksumError, NoConnectionError, HTTPClientError, Incomplet
 
 
 def dynamodb_client(endpoint_url: str | None) -> DynamoDBClient:
-    """Make the client; ``endpoint_url`` is None for AWS itself.
+    """Make the client of the tables; ``endpoint_url`` is None for AWS itself."""
+    client = boto3.client("dynamodb", endpoint_url=endpoint_url, config=_config())
+    client.meta.events.register("before-parse.dynamodb", _require_whole_body)
+    return client
 
-    The SDK makes one attempt a call: retries belong to the one loop that knows the invocation's remaining time and
-    that looks at the ledger before it writes again.
+
+def events_client() -> EventBridgeClient:
+    """Make the client of the event bus."""
+    return boto3.client("events", config=_config())
+
+
+def _config() -> Config:
+    """Make the SDK try once a call: retries belong to those who know the invocation's remaining time.
+
+    For the tables that is the one loop that looks at the ledger before it writes again.
     """
-    config = Config(
+    return Config(
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
         retries={"mode": "standard", "total_max_attempts": 1},
     )
-    client = boto3.client("dynamodb", endpoint_url=endpoint_url, config=config)
-    client.meta.events.register("before-parse.dynamodb", _require_whole_body)
-    return client
 
 
 def _require_whole_body(response_dict: dict[str, Any], **_: object) -> None:

@@ -17,8 +17,10 @@ DEFAULT_ACTOR: Final = "direct-invocation"
 """``created_by`` of an adjustment whose invoker named no actor: IAM decided that it may invoke, and says no more."""
 
 
-def adjustment_command(payload: object, *, invocation_id: str) -> Command:
+def adjustment_command(payload: object, *, invocation_id: str, default_actor: str = DEFAULT_ACTOR) -> Command:
     """Translate a payload; ``invocation_id``, which Lambda keeps across its asynchronous retries, is the default key.
+
+    ``default_actor`` is who asks where the payload does not say.
 
     Raises:
         InvalidRequest: where the payload breaks ``DirectAdjustmentRequest``.
@@ -29,7 +31,7 @@ def adjustment_command(payload: object, *, invocation_id: str) -> Command:
         variant_id=request.variant_id,
         quantity_change=request.quantity_change,
         reason=request.reason,
-        actor=request.actor or DEFAULT_ACTOR,
+        actor=request.actor or default_actor,
         location_id=request.location_id,
         reason_code=request.reason_code,
         reference=request.reference,
@@ -41,10 +43,16 @@ def adjustment_command(payload: object, *, invocation_id: str) -> Command:
 def raised(error: ServiceError) -> Exception:
     """Make the exception to raise: Lambda answers its class name as ``errorType`` and its text as ``errorMessage``.
 
-    The name is ``InvalidRequest`` for all that HTTP answers with 422, otherwise the code in CamelCase, which is the
-    class's own name; the text is the JSON of HTTP's ``detail``.
+    The text is the JSON of HTTP's ``detail``.
+    """
+    kind: type[Exception] = type(error_type(error), (Exception,), {})
+    return kind(json.dumps(detail_of(error)))
+
+
+def error_type(error: ServiceError) -> str:
+    """What callers without HTTP tell errors apart by: the code in CamelCase, which is the class's own name.
+
+    It is ``InvalidRequest`` for all that HTTP answers with 422.
     """
     invalid = ANSWERS[type(error)].status == HTTPStatus.UNPROCESSABLE_ENTITY
-    name = InvalidRequest.__name__ if invalid else type(error).__name__
-    kind: type[Exception] = type(name, (Exception,), {})
-    return kind(json.dumps(detail_of(error)))
+    return InvalidRequest.__name__ if invalid else type(error).__name__

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypedDict, cast
 from uuid import UUID
 
 from inventory import keys
-from inventory.adjust import AlreadyRecorded, CommitResult, Committed, Contended, StockMoved, stock_after
+from inventory.adjust import AlreadyRecorded, CommitResult, Committed, Contended, StockMoved, stock_after, unlimited
 from inventory.client import faults_as_unavailable
 from inventory.errors import StoreUnavailable
 from inventory.instants import instant_text, parse_instant
@@ -66,7 +66,9 @@ class DynamoDBStore:
             lifetime_s=CATALOG_LIFETIME_S, entries_max=CATALOG_ENTRIES_MAX, time_s=time_s
         )
 
-    def load(self, command: Command, recorded_id: UUID | None) -> Snapshot:
+    def load(
+        self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
+    ) -> Snapshot:
         """Read catalog, stock item and ledger row in one BatchGetItem.
 
         Only where no location is named and the business's default one was never seen here, a second one follows.
@@ -78,8 +80,9 @@ class DynamoDBStore:
         catalog, stock, recorded = self._read(command, [settings_key, variant_key], location_id, recorded_id)
         settings = catalog.get(settings_key)
         if command.location_id is None and location_id != _default_location_id(settings):
-            location_id = _default_location_id(settings)
+            location_id, stock = _default_location_id(settings), None
             if location_id is not None:
+                between_calls()
                 more, stock, _ = self._read(command, [], location_id, None)
                 catalog |= more
 
@@ -197,8 +200,9 @@ def _cancelled(error: ClientError) -> CommitResult:
         return AlreadyRecorded(adjustment_of(ledger["Item"]))
     if stock.get("Code") == _CONDITION_FAILED and "Item" in stock:
         return StockMoved(stock_item_of(stock["Item"]))
-    if all(reason.get("Code") in _PASSING | {_NOT_AT_FAULT, _CONDITION_FAILED} for reason in reasons):
-        # Includes a failed condition without the item that failed it: gone again, so it must be read.
+    at_fault = {reason.get("Code") for reason in reasons} - {_NOT_AT_FAULT}
+    # A condition that failed on an item that is not handed back: the item is gone again, so it must be read.
+    if at_fault and at_fault <= _PASSING | {_CONDITION_FAILED}:
         return Contended()
     raise error
 

@@ -110,7 +110,7 @@ class TryAgain(ServiceError):
 
 
 class StoreUnavailable(Exception):
-    """The store did not answer, or not fully; after a write its outcome is unknown. Never reaches a caller."""
+    """The store, or the event bus, gave no whole answer; of a write the outcome is unknown. Never reaches a caller."""
 
 
 class Unauthorized(ServiceError):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CREATED: Final = "AdjustmentCreated"
 REPLAYED: Final = "AdjustmentReplayed"
+UNREADABLE: Final = "MessageUnreadable"
 
 
 def report_outcome(outcome: Outcome, logger: Logger, metrics: Metrics) -> None:
@@ -41,3 +42,9 @@ def report_error(error: Exception, logger: Logger, metrics: Metrics) -> ServiceE
     metrics.add_metric(type(error).__name__, MetricUnit.Count, 1)
     logger.info("request refused", extra={"code": ANSWERS[type(error)].code})
     return error
+
+
+def report_unreadable(problem: str, logger: Logger, metrics: Metrics) -> None:
+    """Say that a message can't be read, by whomever and however often; ``problem`` holds nothing of its body."""
+    metrics.add_metric(UNREADABLE, MetricUnit.Count, 1)
+    logger.warning("message unreadable", extra={"problem": problem})

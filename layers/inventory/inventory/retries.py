@@ -1,4 +1,4 @@
-"""Calls to DynamoDB that may simply be made again: reads, and writes of which two leave the same as one."""
+"""Calls to AWS that may simply be made again: reads, and writes of which two leave the same as one."""
 
 from __future__ import annotations
 

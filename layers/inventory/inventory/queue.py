@@ -1,0 +1,177 @@
+"""The requests queue: messages to commands, and refusals as events that their senders can tell apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypedDict
+
+from inventory import direct
+from inventory.adjust import CALL_BUDGET_S
+from inventory.answers import detail_of
+from inventory.bus import DETAIL_SIZE_MAX_BYTES, detail_text
+from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.errors import StoreUnavailable, TryAgain
+from inventory.jsontext import InvalidJSON, parse_json
+from inventory.requests import DirectAdjustmentRequest, idempotency_key_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from inventory.bus import EventBus
+    from inventory.errors import ServiceError
+    from inventory.jsontext import JSONValue
+    from inventory.model import Command
+    from inventory.retries import Patience
+
+REJECTED: Final = "InventoryAdjustmentRejected"
+"""Detail-type of the event that tells a refusal."""
+
+DEFAULT_ACTOR: Final = "queue"
+"""``created_by`` of an adjustment whose sender named no actor: IAM decided that it may send, and says no more."""
+
+RESERVE_S: Final = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
+"""Seconds of an invocation that no message may use: what overruns its share must not cut off the batch's answer."""
+
+_KEPT_SIZE_MAX_BYTES: Final = 1024
+_KEPT_ENTRIES_MAX: Final = 50
+
+
+class Record(TypedDict):
+    """A message as Lambda hands it over, as far as it is read here."""
+
+    messageId: str
+    body: str
+
+
+class Batch(TypedDict):
+    """What the function is invoked with."""
+
+    Records: list[Record]
+
+
+class _ItemFailure(TypedDict):
+    itemIdentifier: str
+
+
+class BatchAnswer(TypedDict):
+    """Which messages are to be delivered again; all others are done, and are deleted."""
+
+    batchItemFailures: list[_ItemFailure]
+
+
+class Unreadable(Exception):
+    """The message is no JSON object and never will be; the text says why, without anything of the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a message asks for: a payload as of a direct invocation, and the key to take where it names none."""
+
+    payload: JSONValue
+    default_key: str
+
+    def command(self) -> Command:
+        """Translate the payload.
+
+        Raises:
+            InvalidRequest: where it breaks ``DirectAdjustmentRequest``.
+        """
+        return direct.adjustment_command(self.payload, invocation_id=self.default_key, default_actor=DEFAULT_ACTOR)
+
+
+def read_message(record: Record) -> Request:
+    """Read a message whose body is a payload, or an EventBridge event whose detail is.
+
+    Raises:
+        Unreadable: where the body is no JSON object.
+    """
+    try:
+        # Half a surrogate pair becomes bytes that are not UTF-8, and so no JSON either.
+        body = parse_json(record["body"].encode("utf-8", "surrogatepass"))
+    except InvalidJSON as error:
+        raise Unreadable(error.message) from None
+    if not isinstance(body, dict):
+        raise Unreadable("Not an object")
+    # No payload has such members: they would be unknown fields.
+    if "detail-type" in body and "detail" in body:
+        return Request(body["detail"], _event_key(body.get("id")) or record["messageId"])
+    return Request(body, record["messageId"])
+
+
+def _event_key(event_id: JSONValue) -> str | None:
+    """An event's id, where it can be a key; only an event that did not come from EventBridge lacks one."""
+    return event_id if isinstance(event_id, str) and not idempotency_key_entries(event_id) else None
+
+
+def shares(records: Sequence[Record], remaining_s: Callable[[], float]) -> Iterator[tuple[Record, Callable[[], float]]]:
+    """Go through a batch: each message, and what tells the seconds that are left for it.
+
+    ``remaining_s`` tells those that are left of the invocation. Each message in turn may use an equal part of them;
+    what it does not use goes to those behind it.
+    """
+    for behind, record in zip(range(len(records) - 1, -1, -1), records, strict=True):
+        usable_s = remaining_s() - RESERVE_S
+        yield record, _share(remaining_s, kept_s=RESERVE_S + usable_s * behind / (behind + 1))
+
+
+def _share(remaining_s: Callable[[], float], *, kept_s: float) -> Callable[[], float]:
+    return lambda: remaining_s() - kept_s
+
+
+def to_be_delivered_again(records: Sequence[Record]) -> BatchAnswer:
+    """Answer which messages of a batch are not done."""
+    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in records]}
+
+
+def require_time(remaining_s: Callable[[], float]) -> None:
+    """Raise ``TryAgain`` where no call may begin any more: a message that can't be settled is better left for later."""
+    if remaining_s() < CALL_BUDGET_S:
+        raise TryAgain
+
+
+def tell(bus: EventBus, request: Request, refusal: ServiceError, patience: Patience) -> None:
+    """Publish a refusal. Until the bus has it the message is not done: then it will be decided again, and told.
+
+    Raises:
+        TryAgain: where it is not known to be on the bus.
+        EventRefused: where the bus will never take it.
+    """
+    require_time(patience.remaining_s)
+    detail = rejection(request, refusal)
+    try:
+        patience.settle(lambda: bus.put(REJECTED, detail))
+    except StoreUnavailable:
+        raise TryAgain from None
+
+
+def rejection(request: Request, error: ServiceError) -> str:
+    """Write the detail of the event that tells a refusal: ``{"request": …, "error": {"type", "detail"}}``.
+
+    What no event can hold is trimmed: ``request`` to those of its known fields that are up to 1 KB (null, where it is
+    no object), the list in ``error.detail`` to its first 50 entries without ``input``. That fits always.
+    """
+    whole = _rejection(request.payload, error, detail_of(error))
+    if len(whole) <= DETAIL_SIZE_MAX_BYTES:
+        return whole
+    return _rejection(_trimmed(request.payload), error, _brief(detail_of(error)))
+
+
+def _rejection(payload: JSONValue, error: ServiceError, detail: object) -> str:
+    return detail_text({"request": payload, "error": {"type": direct.error_type(error), "detail": detail}})
+
+
+def _trimmed(payload: JSONValue) -> JSONValue:
+    if not isinstance(payload, dict):
+        return None
+    return {
+        name: payload[name]
+        for name in DirectAdjustmentRequest.model_fields
+        if name in payload and len(detail_text(payload[name])) <= _KEPT_SIZE_MAX_BYTES
+    }
+
+
+def _brief(detail: object) -> object:
+    if not isinstance(detail, list):
+        return detail
+    kept = detail[:_KEPT_ENTRIES_MAX]
+    return [{name: member for name, member in entry.items() if name != "input"} for entry in kept]

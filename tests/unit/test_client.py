@@ -1,0 +1,85 @@
+"""The DynamoDB client: its patience fits into an invocation, and it tries once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import pytest
+
+from inventory.adjust import CALL_BUDGET_S
+from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, dynamodb_client
+from inventory.errors import StoreUnavailable
+from tests.support.builders import BUSINESS, VARIANT
+from tests.support.sam_template import load_template
+from tests.support.stores import StoreOnTables
+from tests.support.wire import fault, reply
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSResponse
+
+    from tests.support.wire import Reply
+
+GATEWAY_TIMEOUT_S = 29
+
+
+def test_the_client_waits_as_long_as_it_says_and_tries_once() -> None:
+    config: Any = dynamodb_client(None).meta.config
+
+    assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S) == (1, 2)
+    assert config.retries == {"mode": "standard", "total_max_attempts": 1}
+
+
+def test_the_client_goes_to_the_given_address_or_to_aws() -> None:
+    assert dynamodb_client("http://127.0.0.1:4566").meta.endpoint_url == "http://127.0.0.1:4566"
+    assert dynamodb_client(None).meta.endpoint_url == "https://dynamodb.eu-central-1.amazonaws.com"
+
+
+def test_two_calls_at_their_time_outs_fit_into_an_invocation_and_that_into_the_gateways_patience() -> None:
+    timeout_s = load_template()["Globals"]["Function"]["Timeout"]
+
+    assert 2 * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) < timeout_s < GATEWAY_TIMEOUT_S
+    assert timeout_s > 2 * CALL_BUDGET_S
+
+
+def test_no_function_behind_the_api_has_a_time_out_of_its_own() -> None:
+    resources = load_template()["Resources"].values()
+    functions = [each["Properties"] for each in resources if each["Type"] == "AWS::Serverless::Function"]
+    behind_the_api = [
+        each for each in functions if any(event["Type"] == "Api" for event in each.get("Events", {}).values())
+    ]
+
+    assert behind_the_api
+    assert [each for each in behind_the_api if "Timeout" in each] == []
+
+
+def met_on_load(met: Reply) -> StoreOnTables:
+    made = StoreOnTables()
+    made.tables.meets("BatchGetItem", met)
+    return made
+
+
+def with_checksum(answer: AWSResponse, checksum: int) -> AWSResponse:
+    answer.headers["x-amz-crc32"] = str(checksum)
+    return answer
+
+
+def body_of(answer: AWSResponse) -> bytes:
+    body: bytes = answer.raw.getvalue()
+    return body
+
+
+@pytest.mark.parametrize(
+    "answer", [fault("AccessDeniedException"), fault("ThrottlingException")], ids=["a fault", "throttled"]
+)
+def test_a_refusal_that_was_bent_on_its_way_is_no_answer(answer: AWSResponse) -> None:
+    bent = with_checksum(answer, crc32(body_of(answer)) ^ 1)
+
+    with pytest.raises(StoreUnavailable):
+        met_on_load(bent).load()
+
+
+def test_an_answer_with_the_right_checksum_is_one() -> None:
+    answer = reply({"Responses": {}, "UnprocessedKeys": {}})
+
+    assert met_on_load(with_checksum(answer, crc32(body_of(answer)))).store.find(BUSINESS, VARIANT) is None

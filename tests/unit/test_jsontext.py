@@ -1,0 +1,109 @@
+"""JSON text to values: exact numbers, bounded depth, and one kind of error with a position."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from inventory.jsontext import DEPTH_MAX, DIGITS_MAX, InvalidJSON, parse_json
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("5.0", 5),
+        ("1e3", 1000),
+        ("1E+3", 1000),
+        ("-1.50e1", -15),
+        ("1200e-2", 12),
+        ("-0", 0),
+        ("-0.0", 0),
+        ("0e10", 0),
+        ("9007199254740993.0", 2**53 + 1),
+        ("1e4300", 10**4300),
+        ("9" * DIGITS_MAX, int("9" * DIGITS_MAX)),
+    ],
+    ids=lambda value: str(value)[:20] if isinstance(value, str) else "",
+)
+def test_what_is_exactly_an_integer_becomes_one(text: str, value: int) -> None:
+    parsed = parse_json(text.encode())
+
+    assert parsed == value
+    assert type(parsed) is int
+
+
+@pytest.mark.parametrize("text", ["0.5", "5.0000000000000001", "0.1", "1e-4300", "-1.5e-3", "9007199254740993.5"])
+def test_what_is_not_stays_exact(text: str) -> None:
+    parsed = parse_json(text.encode())
+
+    assert isinstance(parsed, Decimal)
+    assert parsed == Decimal(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["9" * (DIGITS_MAX + 1), "1e4301", "1e-4301", "1e99999999999999999999", "-1e-99999999999999999999"], ids=len
+)
+def test_a_number_too_long_to_convert_is_refused(text: str) -> None:
+    with pytest.raises(InvalidJSON, match="Number too long"):
+        parse_json(text.encode())
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "[NaN]"])
+def test_what_python_alone_takes_for_a_number_is_refused(text: str) -> None:
+    with pytest.raises(InvalidJSON, match="is not JSON"):
+        parse_json(text.encode())
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")], ids=["arrays", "objects"])
+def test_a_hundred_levels_are_taken_and_one_more_is_not(opening: str, closing: str) -> None:
+    def nested(levels: int) -> bytes:
+        return (opening * levels + "1" + closing * levels).encode()
+
+    assert DEPTH_MAX == 100
+    assert parse_json(nested(DEPTH_MAX))
+    with pytest.raises(InvalidJSON, match="Nested too deep") as refusal:
+        parse_json(nested(DEPTH_MAX + 1))
+    assert refusal.value.position == DEPTH_MAX * len(opening)
+
+
+def test_it_is_levels_that_count_and_not_brackets() -> None:
+    assert parse_json(b"[" + b"[],{}," * 200 + b"1]")
+    assert parse_json(b'["' + b"[{" * 200 + b'"]')
+    assert parse_json(b'["\\"' + b"[{" * 200 + b'","\\\\",1]')
+
+
+def test_a_quote_that_is_escaped_does_not_hide_nesting() -> None:
+    with pytest.raises(InvalidJSON, match="Nested too deep"):
+        parse_json(b'["\\\\",' + b"[" * 100 + b"]" * 100 + b"]")
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "position"),
+    [
+        (b"", "Expecting value", 0),
+        (b'{"a" 1}', "Expecting ':' delimiter", 5),
+        ('{"é": x}'.encode(), "Expecting value", 6),
+        (b'\xef\xbb\xbf{"a": x}', "Expecting value", 6),
+        (b'{"a": "\xc3(', "Invalid UTF-8", 7),
+    ],
+)
+def test_an_error_says_what_and_where(body: bytes, message: str, position: int) -> None:
+    with pytest.raises(InvalidJSON) as refusal:
+        parse_json(body)
+
+    assert (refusal.value.message, refusal.value.position) == (message, position)
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'{"a":1,"a":2}', {"a": 2}),
+        (b'\xef\xbb\xbf{"a":null}', {"a": None}),
+        (b' [true, false, "\\ud83d\\udce6"] ', [True, False, "📦"]),
+        (b'"\\ud83d"', "\ud83d"),
+    ],
+)
+def test_the_rest_is_as_the_standard_library_has_it(body: bytes, value: Any) -> None:
+    assert parse_json(body) == value
