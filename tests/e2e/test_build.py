@@ -21,7 +21,7 @@ HANDLER_SIZE_MAX_BYTES = 250 * 1024 * 1024  # Lambda's own limit, unzipped
 # Runs without site-packages. Of those, only what Lambda's Python has by itself is let through: a dependency that a
 # layer lacks can't hide behind this project's environment.
 LOAD_AS_LAMBDA_DOES = """
-import importlib.machinery, os, sys
+import importlib.machinery, sys
 runtime, *paths = sys.argv[1:]
 RUNTIME_HAS = {"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
 class Runtime:
@@ -31,8 +31,6 @@ class Runtime:
             return importlib.machinery.PathFinder.find_spec(name, [runtime])
 sys.path[:0] = paths
 sys.meta_path.append(Runtime)
-os.environ |= {"AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_METRICS_NAMESPACE": "n", "POWERTOOLS_SERVICE_NAME": "s"}
-os.environ |= {"INVENTORY_TABLE": "i", "LEDGER_TABLE": "l", "ACCESS_TABLE": "a"}
 import handler
 assert callable(handler.handler)
 import aws_lambda_powertools
@@ -44,6 +42,16 @@ print(*sorted(name.partition(".")[0] for name in sys.modules if "." not in name)
 def site_packages() -> str:
     (path,) = [path for path in sys.path if path.endswith("site-packages")]
     return path
+
+
+def environment_of(function: str) -> dict[str, str]:
+    """The variables that the template gives a function, with some value; of an address, none."""
+    common = load_template()["Globals"]["Function"]["Environment"]["Variables"]
+    own = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]
+    return {name: "INFO" if name == "LOG_LEVEL" else "some" for name in common | own} | {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "DYNAMODB_ENDPOINT": "",
+    }
 
 
 def layer(stack: LocalStack, name: str) -> Path:
@@ -58,6 +66,7 @@ def test_a_function_loads_from_its_layers_and_the_runtime_alone(function: str, l
             *(sys.executable, "-I", "-S", "-c", LOAD_AS_LAMBDA_DOES, site_packages()),
             *map(str, [local_stack.places.build_dir / function, *layers]),
         ],
+        env=environment_of(function),
         capture_output=True,
         text=True,
         check=False,
