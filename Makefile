@@ -50,14 +50,17 @@ run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 t
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@$(PYTHON) -m local.stack run --port "$(PORT)" $(if $(filter-out 0 no false,$(DETACH)),--detach)
 
-stop: $(PROJECT) ## stop what `make run` started; its data is kept
-	@$(PYTHON) -m local.stack stop
+# Where nothing was ever installed nothing can run: these do not install it only to say so.
+installed = [ -f $(PROJECT) ] || { echo "Nothing is running: \`make run\` was never called here."; exit 0; }
 
-reset: $(PROJECT) ## forget the local data
-	@$(PYTHON) -m local.stack reset
+stop: ## stop what `make run` started; its data is kept
+	@$(installed); $(PYTHON) -m local.stack stop
 
-logs: $(PROJECT) ## follow what the functions log
-	@$(PYTHON) -m local.stack logs
+reset: ## forget the local data
+	@$(installed); $(PYTHON) -m local.stack reset
+
+logs: ## follow what the functions log
+	@$(installed); $(PYTHON) -m local.stack logs
 
 sam-local: ## the API under `sam local start-api`, in Docker, on the local stack's tables (SAM_PORT=3000, SAM_ARGS=…)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))

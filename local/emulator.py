@@ -53,7 +53,7 @@ def find_running(places: Places) -> Running | None:
             fcntl.flock(pid_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             words = pid_file.read().split()
-            while len(words) < 2:  # it holds the lock but has not written yet  # noqa: PLR2004
+            while len(words) < 2:  # it holds the lock but has not written yet
                 time.sleep(0.01)
                 pid_file.seek(0)
                 words = pid_file.read().split()
@@ -167,6 +167,7 @@ class Emulator:
         for directory in (places.temporary_dir, places.state_dir, places.objects_dir):
             directory.mkdir(parents=True, exist_ok=True)
         for log in (places.emulator_log, places.functions_log, places.sam_log):
+            log.touch(mode=0o600)  # what people send in place of what they meant is nobody else's business
             if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
                 log.replace(log.with_suffix(".log.1"))
         # Two per processor keep every processor busy while a call waits for its tables.
@@ -285,7 +286,7 @@ def _answers(url: str) -> bool:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=2) as response:
-            return bool(response.status == 200)  # noqa: PLR2004
+            return bool(response.status == 200)
     except (urllib.error.URLError, TimeoutError, ConnectionError):
         return False
 

@@ -45,7 +45,7 @@ def require_docker() -> str | None:
         raise LocalStackError("`sam local` needs Docker, which is not running; `make run` does without it")
     for network in json.loads(inspection.stdout) or []:
         subnet = ipaddress.ip_network(network["Subnet"])
-        if subnet.version == 4:  # noqa: PLR2004
+        if subnet.version == 4:
             # An engine that was not told its address takes the first one.
             return str(network.get("Gateway") or next(subnet.hosts()))
     return None

@@ -129,10 +129,11 @@ GATEWAY_ANSWERS = {
     "QUOTA_EXCEEDED": (429, "too_many_requests"),
     "INTEGRATION_FAILURE": (503, "try_again"),
     "INTEGRATION_TIMEOUT": (503, "try_again"),
-    "AUTHORIZER_FAILURE": (500, "internal_error"),
-    "AUTHORIZER_CONFIGURATION_ERROR": (500, "internal_error"),
+    "AUTHORIZER_FAILURE": (503, "try_again"),
+    "AUTHORIZER_CONFIGURATION_ERROR": (503, "try_again"),
+    "API_CONFIGURATION_ERROR": (500, "internal_error"),
     "DEFAULT_4XX": (None, "bad_request"),
-    "DEFAULT_5XX": (None, "internal_error"),
+    "DEFAULT_5XX": (503, "try_again"),
 }
 
 
@@ -251,6 +252,16 @@ def test_no_role_can_alter_the_ledger(function: str) -> None:
     assert allowed <= APPEND_AND_READ
     if "dynamodb:PutItem" in allowed:
         assert {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQL*"} <= denied
+
+
+@each_function
+def test_a_ledger_row_is_put_only_within_a_transaction(function: str) -> None:
+    for statement in statements(role_of(function)):
+        if statement["Effect"] == "Allow" and LEDGER in listed(statement["Resource"]):
+            within = (
+                statement.get("Condition", {}).get("ForAnyValue:StringEquals", {}).get("dynamodb:EnclosingOperation")
+            )
+            assert ("dynamodb:PutItem" in listed(statement["Action"])) == (within == ["TransactWriteItems"])
 
 
 def test_who_may_move_stock_may_not_change_the_catalog_and_the_other_way_round() -> None:

@@ -321,10 +321,10 @@ def test_numbers_of_a_refused_request_are_told_digit_by_digit(ingest: Ingest, li
     [
         ("9223372036854775808", "9223372036854775808"),
         ("-9223372036854775809", "-9223372036854775809"),
-        ("1e30", "1" + "0" * 30),
-        ("1e4300", "1" + "0" * 4300),
+        ("1e30", "1E+30"),
+        ("1e4299", "1E+4299"),
     ],
-    ids=["just beyond", "just below", "1e30", "1e4300"],
+    ids=["just beyond", "just below", "1e30", "1e4299"],
 )
 def test_an_integer_that_the_bus_would_refuse_is_told_as_text(ingest: Ingest, literal: str, text: str) -> None:
     assert ingest.receive(json.dumps(a_payload()).replace(": 5,", f": {literal},")) == []

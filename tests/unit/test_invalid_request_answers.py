@@ -107,7 +107,14 @@ def test_an_input_is_given_up_to_one_kilobyte_as_sent_and_left_out_beyond(servic
     assert too_long | {"input": fits["input"]} == fits
 
 
-@pytest.mark.parametrize("literal", ["5.5", "[5.5]", "1e4300", '"\\udc00"', '{"\\udc00":1}'], ids=str)
+@pytest.mark.parametrize(("literal", "told"), [("5.5", 5.5), ("[5.5, 1e3]", [5.5, 1000.0]), ("1e22", 1e22)], ids=str)
+def test_a_number_that_a_double_holds_exactly_is_sent_back_as_one(service: Service, literal: str, told: object) -> None:
+    body = json.dumps(a_body()).encode()[:-1] + f',"extra":{literal}}}'.encode()
+
+    assert service.post(body).body["detail"][0]["input"] == told
+
+
+@pytest.mark.parametrize("literal", ["0.1", "[0.1]", "1e4299", '"\\udc00"', '{"\\udc00":1}'], ids=str)
 def test_an_input_that_cannot_be_sent_back_exactly_is_left_out(service: Service, literal: str) -> None:
     body = json.dumps(a_body()).encode()[:-1] + f',"extra":{literal}}}'.encode()
 

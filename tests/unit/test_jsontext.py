@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from decimal import Decimal
 from typing import Any
 
@@ -10,32 +11,22 @@ import pytest
 from inventory.jsontext import DEPTH_MAX, DIGITS_MAX, InvalidJSON, parse_json
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("5.0", 5),
-        ("1e3", 1000),
-        ("1E+3", 1000),
-        ("-1.50e1", -15),
-        ("1200e-2", 12),
-        ("-0", 0),
-        ("-0.0", 0),
-        ("0e10", 0),
-        ("9007199254740993.0", 2**53 + 1),
-        ("1e4300", 10**4300),
-        ("9" * DIGITS_MAX, int("9" * DIGITS_MAX)),
-    ],
-    ids=lambda value: str(value)[:20] if isinstance(value, str) else "",
-)
-def test_what_is_exactly_an_integer_becomes_one(text: str, value: int) -> None:
+@pytest.mark.parametrize("text", ["5", "-0", "9" * DIGITS_MAX, "-" + "9" * DIGITS_MAX], ids=len)
+def test_digits_alone_are_an_integer(text: str) -> None:
     parsed = parse_json(text.encode())
 
-    assert parsed == value
+    assert parsed == int(text)
     assert type(parsed) is int
 
 
-@pytest.mark.parametrize("text", ["0.5", "5.0000000000000001", "0.1", "1e-4300", "-1.5e-3", "9007199254740993.5"])
-def test_what_is_not_stays_exact(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("5.0", "1e3", "1E+3", "-1.50e1", "1200e-2", "-0.0", "0e10", "0e5000", "9007199254740993.0", "1e4299"),
+        *("0.5", "5.0000000000000001", "0.1", "1e-4301", "-1.5e-3", "9007199254740993.5", "1e-999999999"),
+    ],
+)
+def test_a_point_or_an_exponent_makes_an_exact_decimal(text: str) -> None:
     parsed = parse_json(text.encode())
 
     assert isinstance(parsed, Decimal)
@@ -43,7 +34,7 @@ def test_what_is_not_stays_exact(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["9" * (DIGITS_MAX + 1), "1e4301", "1e-4301", "1e99999999999999999999", "-1e-99999999999999999999"], ids=len
+    "text", ["9" * (DIGITS_MAX + 1), "1e4300", "-1e4300", "1e99999999999999999999", "-1e-99999999999999999999"], ids=len
 )
 def test_a_number_too_long_to_convert_is_refused(text: str) -> None:
     with pytest.raises(InvalidJSON, match="Number too long"):
@@ -87,6 +78,9 @@ def test_a_quote_that_is_escaped_does_not_hide_nesting() -> None:
         ('{"é": x}'.encode(), "Expecting value", 6),
         (b'\xef\xbb\xbf{"a": x}', "Expecting value", 6),
         (b'{"a": "\xc3(', "Invalid UTF-8", 7),
+        (b'["NaN", "\\"NaN", NaN]', "NaN is not JSON", 17),
+        (b'["1e9999", 1e9999]', "Number too long", 11),
+        (b'["-Infinity", -Infinity]', "-Infinity is not JSON", 14),
     ],
 )
 def test_an_error_says_what_and_where(body: bytes, message: str, position: int) -> None:
@@ -107,3 +101,26 @@ def test_an_error_says_what_and_where(body: bytes, message: str, position: int) 
 )
 def test_the_rest_is_as_the_standard_library_has_it(body: bytes, value: Any) -> None:
     assert parse_json(body) == value
+
+
+HEAVY = {
+    "exponents": b"1e4299,",
+    "digits": b"9" * 4300 + b",",
+    "small exponents": b"1e9,",
+    "arrays": b"[],",
+    "strings": b'"a",',
+}
+
+
+@pytest.mark.parametrize("member", HEAVY.values(), ids=HEAVY)
+def test_no_number_is_computed_that_is_longer_than_it_is_written(member: bytes) -> None:
+    """Ten thousand of "1e4299" would be 40 million digits: a body may say so, and nobody may have to hold them."""
+    size_bytes = 100_000
+    body = b"[" + member * (size_bytes // len(member)) + b"0]"
+
+    tracemalloc.start()
+    parse_json(body)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak_bytes < 60 * len(body)

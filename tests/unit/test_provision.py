@@ -452,6 +452,14 @@ def test_each_sample_event_is_valid(shop: Service, command: Command) -> None:
         shop.invoke(event)
 
 
+def test_a_token_that_is_pasted_in_place_of_its_id_is_not_repeated(shop: Service) -> None:
+    """What is raised is logged by the runtime, and the token is good until its id is given."""
+    token = mint()
+    name, detail = shop.refused(REVOKE_TOKEN, token_id=token)
+    assert (name, [each["loc"] for each in detail]) == ("InvalidRequest", [["body", "token_id"]])
+    assert token not in json.dumps(detail)
+
+
 @pytest.mark.parametrize(
     ("event", "expected"),
     [

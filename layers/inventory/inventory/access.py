@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Final, cast
 from uuid import UUID
 
 from inventory import keys
-from inventory.client import faults_as_unavailable
+from inventory.client import faults_as_unavailable, require_whole
 from inventory.errors import TokenNotFound
 from inventory.instants import instant_text, parse_instant
-from inventory.retries import require_whole
 from inventory.tokens import Scope, Token
 
 if TYPE_CHECKING:

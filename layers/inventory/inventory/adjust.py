@@ -304,7 +304,11 @@ class _Request:
         return recorded
 
     def _settle(self, snapshot: Snapshot, recorded: Adjustment) -> Outcome:
-        """Answer from the ledger: this request's own row, an earlier one of the same request, or another's."""
+        """Answer from the ledger: this request's own row, an earlier one of the same request, or another's.
+
+        A row counts as this request's own where it is equal to what was tried, to the microsecond. Two requests that
+        decided the same at the same microsecond can't be told apart: then neither says that it is a replay.
+        """
         if recorded in self._unsettled:
             return Outcome(recorded, replayed=False, attempts=self._attempt)
         key = self._command.idempotency_key

@@ -63,6 +63,14 @@ def detail_of(error: ServiceError) -> object:
     return {"code": ANSWERS[type(error)].code, "message": error.message, **error.facts()}
 
 
+def detail_without_input(error: ServiceError) -> object:
+    """The same without what was sent: for where a detail is written down, as what was sent may hold a secret."""
+    detail = detail_of(error)
+    if not isinstance(detail, list):
+        return detail
+    return [{name: member for name, member in each.items() if name != "input"} for each in detail]
+
+
 def adjustment_members(adjustment: Adjustment) -> dict[str, object]:
     """An adjustment as every caller sees it: the body of a 201, a direct answer, an event's detail."""
     return {

@@ -60,10 +60,12 @@ class EventBus:
 def detail_text(value: object) -> str:
     """Write a detail, in ASCII so that characters are bytes and half a surrogate pair is no obstacle.
 
-    ``Decimal`` is written digit by digit, where JSON libraries would round. Integers beyond 64 bits, which EventBridge
-    refuses with the whole event, are written as strings of their digits.
+    ``Decimal`` is written digit by digit, where JSON libraries would round. Numbers beyond 64 bits, which EventBridge
+    refuses with the whole event, are written as strings.
     """
     match value:
+        case Decimal() if abs(value) > _INTEGER_MAX:
+            return f'"{value}"'
         case Decimal():
             return str(value)
         case int() if abs(value) > _INTEGER_MAX:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from inventory import keys
-from inventory.client import faults_as_unavailable
+from inventory.client import CONDITION_FAILED, PASSING_REASONS, faults_as_unavailable, require_whole
 from inventory.errors import BusinessNotFound, LocationNotFound, StoreUnavailable, VariantNotFound
 from inventory.instants import instant_text
-from inventory.retries import require_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     type Item = dict[str, AttributeValueTypeDef]
 
 _PRESENT: Final = "attribute_exists(pk)"
-_FAILED: Final = "ConditionalCheckFailed"
-_PASSING: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
 class Catalog:
@@ -129,11 +126,11 @@ class Catalog:
         except self._client.exceptions.TransactionCanceledException as error:
             # The reasons stand in the order of the transaction's items.
             of_business, of_item = [reason.get("Code") for reason in error.response["CancellationReasons"]]
-            if of_business == _FAILED:
+            if of_business == CONDITION_FAILED:
                 raise BusinessNotFound from error
-            if of_item == _FAILED:
+            if of_item == CONDITION_FAILED:
                 raise absent from error
-            if {of_business, of_item} & _PASSING:
+            if {of_business, of_item} & PASSING_REASONS:
                 raise StoreUnavailable from error
             raise
         require_whole(reply)

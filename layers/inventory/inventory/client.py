@@ -23,7 +23,7 @@ from botocore.parsers import ResponseParserError
 from inventory.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
@@ -42,6 +42,10 @@ _PASSING_CODES: Final = frozenset(
         "TransactionInProgressException",
     }
 )
+CONDITION_FAILED: Final = "ConditionalCheckFailed"
+PASSING_REASONS: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Of the reasons for a cancelled transaction, those that may be gone when it is repeated. The SDK repeats none."""
+
 _HTTP_SERVER_ERROR: Final = 500
 _NO_REPLY: Final = (ChecksumError, NoConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)
 
@@ -79,6 +83,15 @@ def _require_whole_body(response_dict: dict[str, Any], **_: object) -> None:
     actual = str(crc32(response_dict["body"]))
     if expected is not None and expected != actual:
         raise ChecksumError(checksum_type="crc32", expected_checksum=expected, actual_checksum=actual)
+
+
+def require_whole(reply: Mapping[str, object]) -> None:
+    """Refuse a reply that was damaged on its way: it can arrive as ``{}``, without an error.
+
+    The consumed capacity, which every call must have asked for, is the member that each whole reply has.
+    """
+    if "ConsumedCapacity" not in reply:
+        raise StoreUnavailable
 
 
 @contextmanager

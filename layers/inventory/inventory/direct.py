@@ -6,12 +6,12 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from inventory.answers import ANSWERS, detail_of
-from inventory.model import Command
+from inventory.answers import ANSWERS, detail_without_input
 from inventory.requests import DirectAdjustmentRequest, InvalidRequest, validated
 
 if TYPE_CHECKING:
     from inventory.errors import ServiceError
+    from inventory.model import Command
 
 DEFAULT_ACTOR: Final = "direct-invocation"
 """``created_by`` of an adjustment whose invoker named no actor: IAM decided that it may invoke, and says no more."""
@@ -26,16 +26,9 @@ def adjustment_command(payload: object, *, invocation_id: str, default_actor: st
         InvalidRequest: where the payload breaks ``DirectAdjustmentRequest``.
     """
     request = validated(DirectAdjustmentRequest, payload)
-    return Command(
+    return request.command(
         business_id=request.business_id,
-        variant_id=request.variant_id,
-        quantity_change=request.quantity_change,
-        reason=request.reason,
         actor=request.actor or default_actor,
-        location_id=request.location_id,
-        reason_code=request.reason_code,
-        reference=request.reference,
-        expected_quantity=request.expected_quantity,
         idempotency_key=request.idempotency_key or invocation_id,
     )
 
@@ -43,10 +36,11 @@ def adjustment_command(payload: object, *, invocation_id: str, default_actor: st
 def raised(error: ServiceError) -> Exception:
     """Make the exception to raise: Lambda answers its class name as ``errorType`` and its text as ``errorMessage``.
 
-    The text is the JSON of HTTP's ``detail``.
+    The text is the JSON of HTTP's ``detail``, but without ``input``: Lambda logs what a function raises, and a request
+    can hold what must not be in a log, such as a token in place of its id.
     """
     kind: type[Exception] = type(error_type(error), (Exception,), {})
-    return kind(json.dumps(detail_of(error)))
+    return kind(json.dumps(detail_without_input(error)))
 
 
 def error_type(error: ServiceError) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from inventory import keys
 from inventory.adjust import AlreadyRecorded, CommitResult, Committed, Contended, StockMoved, stock_after, unlimited
-from inventory.client import faults_as_unavailable
+from inventory.client import CONDITION_FAILED, PASSING_REASONS, faults_as_unavailable, require_whole
 from inventory.errors import StoreUnavailable
 from inventory.instants import instant_text, parse_instant
 from inventory.memory import Memory
@@ -47,9 +47,7 @@ class _CancellationReason(TypedDict, total=False):
     Item: dict[str, AttributeValueTypeDef]
 
 
-_CONDITION_FAILED: Final = "ConditionalCheckFailed"
 _NOT_AT_FAULT: Final = "None"
-_PASSING: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
 class DynamoDBStore:
@@ -140,9 +138,7 @@ class DynamoDBStore:
                 )
         except self._client.exceptions.TransactionCanceledException as error:
             return _cancelled(error)
-        # A reply that was cut off can arrive as an empty one, without an error: then nothing is known.
-        if "ConsumedCapacity" not in reply:
-            raise StoreUnavailable
+        require_whole(reply)
         return Committed()
 
     def _read(
@@ -196,13 +192,13 @@ def _cancelled(error: ClientError) -> CommitResult:
         raise error
     ledger, stock = reasons[_Position.LEDGER], reasons[_Position.STOCK]
     # The row first: where it is there, this request was answered before, whatever became of the stock since.
-    if ledger.get("Code") == _CONDITION_FAILED and "Item" in ledger:
+    if ledger.get("Code") == CONDITION_FAILED and "Item" in ledger:
         return AlreadyRecorded(adjustment_of(ledger["Item"]))
-    if stock.get("Code") == _CONDITION_FAILED and "Item" in stock:
+    if stock.get("Code") == CONDITION_FAILED and "Item" in stock:
         return StockMoved(stock_item_of(stock["Item"]))
     at_fault = {reason.get("Code") for reason in reasons} - {_NOT_AT_FAULT}
     # A condition that failed on an item that is not handed back: the item is gone again, so it must be read.
-    if at_fault and at_fault <= _PASSING | {_CONDITION_FAILED}:
+    if at_fault and at_fault <= PASSING_REASONS | {CONDITION_FAILED}:
         return Contended()
     raise error
 

@@ -1,7 +1,7 @@
 """The outcomes that are not an adjustment: one class each, carrying its facts. Standard library only.
 
 A class's name is what a direct invocation answers as ``errorType``; its ``message`` is for people. Which HTTP status
-and code it becomes stands in one table, in ``http``.
+and code it becomes stands in one table, in ``answers``.
 """
 
 from __future__ import annotations

@@ -14,17 +14,18 @@ from inventory.errors import Forbidden, ServiceError, TryAgain, Unauthorized
 from inventory.headers import HeaderEvent, header
 from inventory.identifiers import parse_uuid
 from inventory.jsontext import InvalidJSON, JSONValue, parse_json
-from inventory.model import Command
 from inventory.requests import AdjustmentRequest, InvalidRequest, entry, idempotency_key_entries, validated
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from inventory.adjust import Outcome
+    from inventory.model import Command
 
 ADJUSTMENTS_PATH: Final = "/api/v1/inventory/adjustments"
 WRITE_SCOPE: Final = "adjustments:write"
 
+_GATEWAY_SETS: Final = {"httpMethod", "path", "requestContext", "resource"}
 _REPLACEMENT_CHARACTER: Final = "\ufffd"
 
 
@@ -59,8 +60,8 @@ class Caller:
 
 
 def is_api_event(event: object) -> TypeIs[ApiEvent]:
-    """Tell an API event from a direct payload by what the gateway always sets and no body can."""
-    return isinstance(event, dict) and isinstance(event.get("requestContext"), dict)
+    """Tell an API event from a direct payload by what the gateway always sets, all of it, and no body can."""
+    return isinstance(event, dict) and isinstance(event.get("requestContext"), dict) and event.keys() >= _GATEWAY_SETS
 
 
 def authenticated_caller(event: ApiEvent, *, scope: str) -> Caller:
@@ -72,7 +73,7 @@ def authenticated_caller(event: ApiEvent, *, scope: str) -> Caller:
     """
     context = event["requestContext"].get("authorizer")
     named = header(event, "x-business-id")
-    if not context or named is None:
+    if not isinstance(context, dict) or not context or named is None:
         raise Unauthorized
     business_id = parse_uuid(context.get("business_id", ""))
     if business_id is None or parse_uuid(named) != business_id or scope not in context.get("scopes", "").split():
@@ -94,18 +95,7 @@ def adjustment_command(event: ApiEvent, caller: Caller) -> Command:
         raise InvalidRequest(found + error.entries) from None
     if found:
         raise InvalidRequest(found)
-    return Command(
-        business_id=caller.business_id,
-        variant_id=request.variant_id,
-        quantity_change=request.quantity_change,
-        reason=request.reason,
-        actor=caller.subject,
-        location_id=request.location_id,
-        reason_code=request.reason_code,
-        reference=request.reference,
-        expected_quantity=request.expected_quantity,
-        idempotency_key=key,
-    )
+    return request.command(business_id=caller.business_id, actor=caller.subject, idempotency_key=key)
 
 
 def created(outcome: Outcome, *, request_id: str) -> Response:

@@ -1,7 +1,7 @@
 """JSON text to Python values without bending a number, for bytes from anywhere.
 
 The standard library's parser does the work; around it stand the limits and the strictness that it lacks. Numbers are
-exact: ``5.0`` and ``1e3`` are integers, and what is not exactly an integer stays a ``Decimal``, never a double.
+exact: one that is written with a point or an exponent becomes a ``Decimal``, never a double.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ DEPTH_MAX: Final = 100
 """Levels of arrays and objects."""
 
 DIGITS_MAX: Final = 4300
-"""Digits of one integer: Python's own limit against quadratic conversions, kept for exponents too."""
+"""Digits of one integer: Python's own limit against quadratic conversions, kept for those that an exponent writes."""
 
 # Possessive: a pattern that could go back would keep a state for each character, gigabytes for a long string.
-_TOKENS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]}]', re.DOTALL)
+_STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_STRINGS_AND_BRACKETS: Final = re.compile(rf"{_STRING}|[\[{{\]}}]", re.DOTALL)
 
 
 class InvalidJSON(ValueError):
@@ -33,8 +34,20 @@ class InvalidJSON(ValueError):
         self.position = position
 
 
+class _InvalidLiteral(Exception):
+    """A number or a name that the parser came upon; where, it does not say."""
+
+    def __init__(self, message: str, literal: str) -> None:
+        super().__init__(message, literal)
+        self.message = message
+        self.literal = literal
+
+
 def parse_json(body: bytes) -> JSONValue:
     """Parse UTF-8 JSON text; a byte order mark is ignored, of duplicate keys the last counts.
+
+    The time it takes grows with the length of the body alone, whatever the body says: no number is computed here that
+    is longer than it is written.
 
     Raises:
         InvalidJSON: for anything that is not JSON, is nested deeper than ``DEPTH_MAX`` or holds a number too long.
@@ -48,7 +61,15 @@ def parse_json(body: bytes) -> JSONValue:
         value: JSONValue = json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=_constant)
     except json.JSONDecodeError as error:
         raise InvalidJSON(error.msg, error.pos) from None
+    except _InvalidLiteral as error:
+        raise InvalidJSON(error.message, _position(text, error.literal)) from None
     return value
+
+
+def _position(text: str, literal: str) -> int:
+    """Find the first ``literal`` that is not part of a string."""
+    found = re.finditer(rf"{_STRING}|(?P<literal>{re.escape(literal)})", text, re.DOTALL)
+    return next(match.start() for match in found if match["literal"])
 
 
 def _check_depth(text: str) -> None:
@@ -56,7 +77,7 @@ def _check_depth(text: str) -> None:
     if text.count("[") + text.count("{") <= DEPTH_MAX:
         return
     depth = 0
-    for token in _TOKENS.finditer(text):
+    for token in _STRINGS_AND_BRACKETS.finditer(text):
         match token[0]:
             case "[" | "{":
                 depth += 1
@@ -68,22 +89,21 @@ def _check_depth(text: str) -> None:
                 pass
 
 
-def _integer(digits: str) -> int:
-    if len(digits) > DIGITS_MAX:
-        raise InvalidJSON("Number too long", 0)
-    return int(digits)
+def _integer(literal: str) -> int:
+    if len(literal.removeprefix("-")) > DIGITS_MAX:
+        raise _InvalidLiteral("Number too long", literal)
+    return int(literal)
 
 
-def _number(literal: str) -> int | Decimal:
+def _number(literal: str) -> Decimal:
     try:
         number = Decimal(literal)
     except InvalidOperation:
-        raise InvalidJSON("Number too long", 0) from None
-    if abs(number.adjusted()) > DIGITS_MAX:
-        raise InvalidJSON("Number too long", 0)
-    integer = int(number)
-    return integer if integer == number else number
+        raise _InvalidLiteral("Number too long", literal) from None
+    if number and number.adjusted() >= DIGITS_MAX:
+        raise _InvalidLiteral("Number too long", literal)
+    return number
 
 
 def _constant(name: str) -> None:
-    raise InvalidJSON(f"{name} is not JSON", 0)
+    raise _InvalidLiteral(f"{name} is not JSON", name)

@@ -12,7 +12,7 @@ class Memory[Key: Hashable, Value]:
     """Values by key, each trusted for ``lifetime_s`` seconds; beyond ``entries_max`` the oldest is forgotten.
 
     ``time_s`` gives the wall clock in seconds, not a monotonic one: that stands still in a frozen or restored
-    environment. A clock that jumped back ends the trust, for the age can't be told any more.
+    environment. A clock that jumped back to before the value was read ends the trust: its age can't be told any more.
     """
 
     def __init__(self, *, lifetime_s: float, entries_max: int, time_s: Callable[[], float]) -> None:

@@ -72,7 +72,7 @@ class Provision:
         business_id, now = request.business_id or self.new_id(), self.clock()
         patience.settle(
             lambda: self.catalog.register_business(
-                business_id, name=request.name, allow_negative_stock=request.allow_negative_stock, now=now
+                business_id, name=request.name, allow_negative_stock=bool(request.allow_negative_stock), now=now
             )
         )
         return {"business_id": str(business_id)}
@@ -81,7 +81,7 @@ class Provision:
         location_id, now = request.location_id or self.new_id(), self.clock()
         patience.settle(
             lambda: self.catalog.register_location(
-                request.business_id, location_id, name=request.name, default=request.default, now=now
+                request.business_id, location_id, name=request.name, default=bool(request.default), now=now
             )
         )
         return {"location_id": str(location_id)}

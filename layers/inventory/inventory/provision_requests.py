@@ -62,7 +62,7 @@ class RegisterBusiness(Request):
     command: Literal["register_business"]
     name: Label
     business_id: UUID | None = None
-    allow_negative_stock: StrictBool = False
+    allow_negative_stock: StrictBool | None = None
 
 
 class RegisterLocation(Request):
@@ -72,7 +72,7 @@ class RegisterLocation(Request):
     business_id: UUID
     name: Label
     location_id: UUID | None = None
-    default: StrictBool = False
+    default: StrictBool | None = None
 
 
 class RegisterVariant(Request):

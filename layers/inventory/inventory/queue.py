@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 from inventory import direct
 from inventory.adjust import CALL_BUDGET_S
-from inventory.answers import detail_of
+from inventory.answers import detail_of, detail_without_input
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, detail_text
 from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.errors import StoreUnavailable, TryAgain
@@ -153,7 +153,9 @@ def rejection(request: Request, error: ServiceError) -> str:
     whole = _rejection(request.payload, error, detail_of(error))
     if len(whole) <= DETAIL_SIZE_MAX_BYTES:
         return whole
-    return _rejection(_trimmed(request.payload), error, _brief(detail_of(error)))
+    detail = detail_without_input(error)
+    brief = detail[:_KEPT_ENTRIES_MAX] if isinstance(detail, list) else detail
+    return _rejection(_trimmed(request.payload), error, brief)
 
 
 def _rejection(payload: JSONValue, error: ServiceError, detail: object) -> str:
@@ -168,10 +170,3 @@ def _trimmed(payload: JSONValue) -> JSONValue:
         for name in DirectAdjustmentRequest.model_fields
         if name in payload and len(detail_text(payload[name])) <= _KEPT_SIZE_MAX_BYTES
     }
-
-
-def _brief(detail: object) -> object:
-    if not isinstance(detail, list):
-        return detail
-    kept = detail[:_KEPT_ENTRIES_MAX]
-    return [{name: member for name, member in entry.items() if name != "input"} for entry in kept]

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from inventory.errors import ServiceError
-from inventory.model import QUANTITY_CHANGE_MAX, QUANTITY_MAX, ReasonCode
+from inventory.model import QUANTITY_CHANGE_MAX, QUANTITY_MAX, Command, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,6 @@ ENTRIES_MAX: Final = 100
 """Entries of one 422 answer: a body of a million unknown fields must still get an answer that can be sent."""
 _INPUT_SIZE_MAX_BYTES: Final = 1024
 _NAME_LENGTH_MAX: Final = 255
-_DOUBLE_EXACT_MAX: Final = 2**53
 
 
 class ValidationEntry(TypedDict):
@@ -56,8 +55,13 @@ class InvalidRequest(ServiceError):
 
 
 def _exact_integer(value: object) -> object:
-    """Take a double that is exactly an integer for that integer: a payload parsed elsewhere holds 5.0 as a double."""
-    if isinstance(value, float) and value.is_integer() and abs(value) <= _DOUBLE_EXACT_MAX:
+    """Take a number that is exactly an integer, such as 5.0 or 1e3, for that integer.
+
+    It is a ``Decimal`` from our own parser, and a double in a direct payload, which the runtime has parsed.
+    """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Decimal) and value == value.to_integral_value():
         return int(value)
     return value
 
@@ -127,11 +131,30 @@ class AdjustmentRequest(Request):
     reference: Label | None = None
     expected_quantity: Quantity | None = None
 
+    def command(self, *, business_id: UUID, actor: str, idempotency_key: str | None) -> Command:
+        """Translate the request into the domain's terms, with what the entry point knows beside it."""
+        return Command(
+            business_id=business_id,
+            variant_id=self.variant_id,
+            quantity_change=self.quantity_change,
+            reason=self.reason,
+            actor=actor,
+            location_id=self.location_id,
+            reason_code=self.reason_code,
+            reference=self.reference,
+            expected_quantity=self.expected_quantity,
+            idempotency_key=idempotency_key,
+        )
 
-class DirectAdjustmentRequest(AdjustmentRequest):
+
+class _OfBusiness(Request):
+    business_id: UUID
+
+
+# The fields of the base that is named last come first, in the model and so in its errors.
+class DirectAdjustmentRequest(AdjustmentRequest, _OfBusiness):
     """The payload of a direct invocation: it also says for which business, on whose behalf and under which key."""
 
-    business_id: UUID
     idempotency_key: IdempotencyKey | None = None
     actor: Label | None = None
 
@@ -192,8 +215,8 @@ def entry(
 ) -> ValidationEntry:
     """Make one entry; ``given``, what was sent there, is left out where it is over 1 KB or cannot be encoded."""
     made = ValidationEntry(type=kind, loc=loc, msg=message)
-    if _echoes(given):
-        made["input"] = given
+    if (echo := _echo(given)) is not None:
+        made["input"] = json.loads(echo)
     if ctx is not None:
         made["ctx"] = dict(ctx)
     return made
@@ -209,13 +232,30 @@ def _answerable(name: str) -> str:
     return name[:_NAME_LENGTH_MAX].encode("utf-8", "replace").decode()
 
 
-def _echoes(given: object) -> bool:
-    """Whether ``given`` can be sent back: encodable, at most 1 KB, and not a Decimal, which JSON would round."""
-    if isinstance(given, Decimal):
-        return False
+def _echo(given: object) -> str | None:
+    """Write ``given`` as JSON to send it back, where that is exact, encodable and at most 1 KB.
+
+    No more of it is looked at than that: a body of megabytes would be written once for each of its errors.
+    """
+    if isinstance(given, str) and len(given) > _INPUT_SIZE_MAX_BYTES:
+        return None
+    written = ""
     try:
-        json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
-        as_sent = json.dumps(given)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return len(as_sent) <= _INPUT_SIZE_MAX_BYTES
+        for chunk in _JSON.iterencode(given):
+            written += chunk
+            if len(written) > _INPUT_SIZE_MAX_BYTES:
+                return None
+        json.dumps(given, ensure_ascii=False, default=_double).encode()  # half a surrogate pair can't be encoded
+    except (TypeError, ValueError):
+        return None
+    return written
+
+
+def _double(value: object) -> float:
+    """The double that a ``Decimal`` is, where it is one exactly."""
+    if isinstance(value, Decimal) and Decimal(float(value)) == value:
+        return float(value)
+    raise TypeError(value)
+
+
+_JSON: Final = json.JSONEncoder(allow_nan=False, default=_double)

@@ -11,20 +11,11 @@ from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 ATTEMPTS_MAX: Final = 4
 _CALL_MAX_S: Final = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
 _FIRST_PAUSE_MAX_S: Final = 0.1
-
-
-def require_whole(reply: Mapping[str, object]) -> None:
-    """Refuse a reply that was damaged on its way: it can arrive as ``{}``, without an error.
-
-    The consumed capacity, which every call must have asked for, is the member that each whole reply has.
-    """
-    if "ConsumedCapacity" not in reply:
-        raise StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
