@@ -22,6 +22,7 @@ DIGITS_MAX: Final = 4300
 
 # Possessive: a pattern that could go back would keep a state for each character, gigabytes for a long string.
 _STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_STRINGS: Final = re.compile(_STRING, re.DOTALL)
 _STRINGS_AND_BRACKETS: Final = re.compile(rf"{_STRING}|[\[{{\]}}]", re.DOTALL)
 
 
@@ -67,9 +68,14 @@ def parse_json(body: bytes) -> JSONValue:
 
 
 def _position(text: str, literal: str) -> int:
-    """Find the first ``literal`` that is not part of a string."""
-    found = re.finditer(rf"{_STRING}|(?P<literal>{re.escape(literal)})", text, re.DOTALL)
-    return next(match.start() for match in found if match["literal"])
+    """Find the first ``literal``, which may be megabytes long, that is not part of a string."""
+    position = text.find(literal)
+    for string in _STRINGS.finditer(text):
+        if position < string.start():
+            break
+        if position < string.end():
+            position = text.find(literal, string.end())
+    return position
 
 
 def _check_depth(text: str) -> None:
