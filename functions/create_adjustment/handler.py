@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 import os
-import time
-from datetime import UTC, datetime
-from random import SystemRandom
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory import direct, http
-from inventory.adjust import Adjuster, Outcome
 from inventory.answers import adjustment_members
-from inventory.client import dynamodb_client
-from inventory.dynamodb import DynamoDBStore
 from inventory.report import report_error, report_outcome
+from inventory.wiring import adjuster_on_dynamodb
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from inventory.adjust import Outcome
     from inventory.model import Command
 
 logger = Logger()
 metrics = Metrics()
-adjuster = Adjuster(
-    store=DynamoDBStore(
-        dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None),
-        inventory_table=os.environ["INVENTORY_TABLE"],
-        ledger_table=os.environ["LEDGER_TABLE"],
-        time_s=time.time,
-    ),
-    clock=lambda: datetime.now(UTC),
-    new_id=uuid4,
-    fraction=SystemRandom().random,  # not `random`: environments restored from one snapshot would share its seed
-    sleep=time.sleep,
+adjuster = adjuster_on_dynamodb(
+    os.environ.get("DYNAMODB_ENDPOINT") or None,
+    inventory_table=os.environ["INVENTORY_TABLE"],
+    ledger_table=os.environ["LEDGER_TABLE"],
 )
 
 

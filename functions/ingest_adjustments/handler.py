@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-import time
-from datetime import UTC, datetime
-from random import SystemRandom
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory import queue
-from inventory.adjust import Adjuster
 from inventory.bus import EventBus
-from inventory.client import dynamodb_client, events_client
-from inventory.dynamodb import DynamoDBStore
+from inventory.client import events_client
 from inventory.errors import Refusal
 from inventory.report import report_error, report_outcome, report_unreadable
 from inventory.requests import InvalidRequest
 from inventory.retries import Patience
+from inventory.wiring import adjuster_on_dynamodb
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,17 +24,10 @@ if TYPE_CHECKING:
 logger = Logger()
 metrics = Metrics()
 bus = EventBus(events_client(), os.environ["EVENT_BUS"])
-adjuster = Adjuster(
-    store=DynamoDBStore(
-        dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None),
-        inventory_table=os.environ["INVENTORY_TABLE"],
-        ledger_table=os.environ["LEDGER_TABLE"],
-        time_s=time.time,
-    ),
-    clock=lambda: datetime.now(UTC),
-    new_id=uuid4,
-    fraction=SystemRandom().random,  # not `random`: environments restored from one snapshot would share its seed
-    sleep=time.sleep,
+adjuster = adjuster_on_dynamodb(
+    os.environ.get("DYNAMODB_ENDPOINT") or None,
+    inventory_table=os.environ["INVENTORY_TABLE"],
+    ledger_table=os.environ["LEDGER_TABLE"],
 )
 
 
