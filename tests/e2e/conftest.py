@@ -38,12 +38,12 @@ class LocalStack:
     port: int
     output: str = ""
 
-    def make(self, target: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def make(self, target: str, *, project: Path = PROJECT_ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
         chosen = {"PORT": str(self.port), "LOCAL_DIR": str(self.places.local_dir)} | variables
         return subprocess.run(  # noqa: S603  our own command
             ["make", target, *(f"{name}={value}" for name, value in chosen.items())],  # noqa: S607
-            cwd=PROJECT_ROOT,
+            cwd=project,
             env=environment,
             capture_output=True,
             text=True,

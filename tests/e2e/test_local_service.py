@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from inventory.errors import InsufficientStock
 from tests.e2e.conftest import local_service
+from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     import httpx
 
     from tests.e2e.conftest import LocalStack
     from tests.e2e.service import Service
+
+
+CHANGED = "The text of another layer."
 
 
 def demo_of(stack: LocalStack) -> dict[str, Any]:
@@ -101,6 +112,34 @@ def test_data_and_tokens_outlive_a_stop_and_a_start(local_stack: LocalStack, ser
     assert started.returncode == 0, started.stdout + started.stderr
     assert demo_of(local_stack) == demo
     assert sequence(local_service(local_stack, service.http).post(body, headers)) == before + 1
+
+
+@pytest.fixture
+def project_with_another_layer(local_stack: LocalStack, tmp_path: Path) -> Iterator[Path]:
+    """This project with one text of its package changed, for the same stack; afterwards the stack is as it was."""
+    project = tmp_path / "project"
+    shutil.copytree(PROJECT_ROOT, project, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    for environment in (".venv", ".venv-sam", ".venv-emulator"):
+        (project / environment).symlink_to(PROJECT_ROOT / environment)
+    errors = project / "layers/inventory/inventory/errors.py"
+    errors.write_text(errors.read_text(encoding="utf-8").replace(InsufficientStock.message, CHANGED), encoding="utf-8")
+    local_stack.make("stop")
+    yield project
+    local_stack.make("stop")
+    assert local_stack.make("run", DETACH="1").returncode == 0
+
+
+def test_a_change_in_a_layer_alone_reaches_the_api(
+    project_with_another_layer: Path, local_stack: LocalStack, service: Service
+) -> None:
+    started = local_stack.make("run", project=project_with_another_layer, DETACH="1")
+    assert started.returncode == 0, started.stdout + started.stderr
+    business = demo_of(local_stack)["businesses"][0]
+    refusal = service.post(
+        {"variant_id": business["variant_ids"][0], "quantity_change": -1_000_000, "reason": "r"},
+        {"Authorization": f"Bearer {business['token']}", "x-business-id": business["id"]},
+    )
+    assert refusal.json()["detail"]["message"] == CHANGED
 
 
 def test_everything_listens_on_127_0_0_1_only(local_stack: LocalStack) -> None:
