@@ -167,9 +167,9 @@ class Emulator:
         for directory in (places.temporary_dir, places.state_dir, places.objects_dir):
             directory.mkdir(parents=True, exist_ok=True)
         for log in (places.emulator_log, places.functions_log, places.sam_log):
-            log.touch(mode=0o600)  # what people send in place of what they meant is nobody else's business
             if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
                 log.replace(log.with_suffix(".log.1"))
+            log.touch(mode=0o600)  # what people send in place of what they meant is nobody else's business
         # Two per processor keep every processor busy while a call waits for its tables.
         in_flight = max(4, 2 * (os.cpu_count() or 1))
         command = [

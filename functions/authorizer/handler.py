@@ -31,7 +31,7 @@ class AuthorizerError(Exception):
 # An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
 @logger.inject_lambda_context(clear_state=True, log_event=False)
 def handler(event: gateway.AuthorizerEvent, context: LambdaContext) -> gateway.Policy:
-    """Answer a policy; raise "Unauthorized" for the gateway's 401 and anything else for its 500, never kept."""
+    """Answer a policy; raise "Unauthorized" for the gateway's 401 and anything else for its 503, never kept."""
     try:
         decision = _decide(event, Patience(lambda: context.get_remaining_time_in_millis() / 1000))
     except Exception:

@@ -35,7 +35,8 @@ def handler(event: object, context: LambdaContext) -> http.Response | dict[str, 
     if http.is_api_event(event):
         return _over_http(event, context)
     try:
-        command = direct.adjustment_command(event, invocation_id=context.aws_request_id)
+        # Lambda keeps an invocation's id across its asynchronous retries.
+        command = direct.adjustment_command(event, default_key=context.aws_request_id)
         return adjustment_members(_adjust(command, context).adjustment)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
         raise direct.raised(report_error(error, logger, metrics)) from None

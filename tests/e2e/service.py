@@ -108,6 +108,16 @@ class Business:
     def body(self, quantity_change: int, **fields: object) -> dict[str, object]:
         return {"variant_id": self.variant_id, "quantity_change": quantity_change, "reason": "Counted", **fields}
 
+    def payload(self, quantity_change: object, **fields: object) -> dict[str, object]:
+        """What callers without HTTP send."""
+        return {
+            "business_id": self.id,
+            "variant_id": self.variant_id,
+            "quantity_change": quantity_change,
+            "reason": "Nightly import",
+            **fields,
+        }
+
     def adjust(self, quantity_change: int, *, key: str | None = None, **fields: object) -> httpx.Response:
         headers = self.headers() if key is None else self.headers(**{"Idempotency-Key": key})
         return self.service.post(self.body(quantity_change, **fields), headers)

@@ -13,18 +13,8 @@ if TYPE_CHECKING:
     from tests.e2e.service import Business, Service
 
 
-def payload(business: Business, quantity_change: object, **fields: object) -> dict[str, object]:
-    return {
-        "business_id": business.id,
-        "variant_id": business.variant_id,
-        "quantity_change": quantity_change,
-        "reason": "Nightly import",
-        **fields,
-    }
-
-
 def test_it_returns_what_http_answers(service: Service, business: Business) -> None:
-    directly = service.create_directly(payload(business, 3, actor="importer"))
+    directly = service.create_directly(business.payload(3, actor="importer"))
     over_http = business.adjust(4).json()
     assert list(directly) == list(over_http)
     assert (directly["created_by"], directly["quantity_after"]) == ("importer", 3)
@@ -32,7 +22,7 @@ def test_it_returns_what_http_answers(service: Service, business: Business) -> N
 
 
 def test_a_key_is_one_whether_it_comes_directly_or_over_http(service: Service, business: Business) -> None:
-    directly = service.create_directly(payload(business, 3, idempotency_key="k", reason="Counted"))
+    directly = service.create_directly(business.payload(3, idempotency_key="k", reason="Counted"))
     again = business.adjust(3, key="k")
     assert (again.status_code, again.json()) == (201, directly)
 
@@ -51,7 +41,7 @@ def test_a_refusal_is_a_function_error_that_names_itself(
     fields: dict[str, object], kind: str, code: str, service: Service, business: Business
 ) -> None:
     with pytest.raises(Refused) as refused:
-        service.create_directly(payload(business, 1) | fields)
+        service.create_directly(business.payload(1) | fields)
     assert refused.value.kind == kind
     assert refused.value.detail["code"] == code
 
@@ -61,7 +51,7 @@ def test_an_invalid_payload_is_told_field_by_field(
     bad: dict[str, object], service: Service, business: Business
 ) -> None:
     with pytest.raises(Refused) as refused:
-        service.create_directly(payload(business, 1) | bad)
+        service.create_directly(business.payload(1) | bad)
     assert refused.value.kind == "InvalidRequest"
     (entry,) = refused.value.detail
     assert entry["loc"] == ["body", *bad]
@@ -75,13 +65,13 @@ def test_a_payload_that_is_no_object_is_invalid(nothing: object, service: Servic
 
 
 def test_a_key_that_was_used_for_another_request_is_an_invalid_request(service: Service, business: Business) -> None:
-    service.create_directly(payload(business, 1, idempotency_key="k"))
+    service.create_directly(business.payload(1, idempotency_key="k"))
     with pytest.raises(Refused) as refused:
-        service.create_directly(payload(business, 2, idempotency_key="k"))
+        service.create_directly(business.payload(2, idempotency_key="k"))
     assert refused.value.kind == "InvalidRequest"
     assert refused.value.detail[0]["type"] == "idempotency_key_reused"
 
 
 def test_without_a_key_two_invocations_are_two_adjustments(service: Service, business: Business) -> None:
-    told = [service.create_directly(payload(business, 1)) for _ in range(2)]
+    told = [service.create_directly(business.payload(1)) for _ in range(2)]
     assert [each["sequence"] for each in told] == [1, 2]

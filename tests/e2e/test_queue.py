@@ -26,16 +26,6 @@ PAUSE_S = 0.1
 POISON = ["{", "[]", "null", "quantity: 5"]
 
 
-def payload(business: Business, quantity_change: object, **fields: object) -> dict[str, object]:
-    return {
-        "business_id": business.id,
-        "variant_id": business.variant_id,
-        "quantity_change": quantity_change,
-        "reason": "Nightly import",
-        **fields,
-    }
-
-
 def send(service: Service, bodies: Sequence[object]) -> list[str]:
     """Send messages, text as it is and anything else as JSON, in batches; return their ids in order."""
     ids: list[str] = []
@@ -167,7 +157,7 @@ def rejections(service: Service, business: Business) -> Iterator[Inbox]:
 
 
 def test_a_message_becomes_a_ledger_row_under_its_own_id(service: Service, business: Business) -> None:
-    (message_id,) = send(service, [payload(business, 7, reference="PO-1", actor="importer")])
+    (message_id,) = send(service, [business.payload(7, reference="PO-1", actor="importer")])
     (row,) = rows(business, 1)
     assert row["id"]["S"] == str(keyed_id(UUID(business.id), message_id))
     assert (row["delta"]["N"], row["reference"]["S"], row["created_by"]["S"]) == ("7", "PO-1", "importer")
@@ -175,14 +165,14 @@ def test_a_message_becomes_a_ledger_row_under_its_own_id(service: Service, busin
 
 
 def test_an_event_on_the_bus_becomes_a_ledger_row_under_its_own_id(service: Service, business: Business) -> None:
-    event_id = publish(service, payload(business, 7))
+    event_id = publish(service, business.payload(7))
     (row,) = rows(business, 1)
     assert row["id"]["S"] == str(keyed_id(UUID(business.id), event_id))
     assert row["created_by"]["S"] == "queue"
 
 
 def test_numbers_arrive_as_they_were_written(service: Service, business: Business, rejections: Inbox) -> None:
-    text = json.dumps(payload(business, "?"))
+    text = json.dumps(business.payload("?"))
     send(service, [text.replace('"?"', "5.0"), text.replace('"?"', "5.0000000000000001")])
     (row,) = rows(business, 1)
     assert row["delta"]["N"] == "5"
@@ -192,19 +182,19 @@ def test_numbers_arrive_as_they_were_written(service: Service, business: Busines
 
 def test_one_key_changes_stock_once_however_it_comes(service: Service, business: Business) -> None:
     kept = hidden(service)
-    asked = payload(business, 3, idempotency_key="k", reason="Counted")
+    asked = business.payload(3, idempotency_key="k", reason="Counted")
     send(service, [asked] * 12)
     publish(service, asked)
     assert service.create_directly(asked)["delta"] == 3
     assert business.adjust(3, key="k").status_code == 201
-    send(service, [payload(business, 1, idempotency_key="after")])
+    send(service, [business.payload(1, idempotency_key="after")])
     wait_until(lambda: handled(service, kept=kept))
     assert business.stock() == (4, 2)
 
 
 def test_only_requests_are_taken_from_the_bus(service: Service, business: Business) -> None:
-    publish(service, payload(business, 5), detail_type="InventoryAdjusted")
-    publish(service, payload(business, 7))
+    publish(service, business.payload(5), detail_type="InventoryAdjusted")
+    publish(service, business.payload(7))
     (row,) = rows(business, 1)
     assert row["delta"]["N"] == "7"
 
@@ -215,7 +205,7 @@ def test_only_requests_are_taken_from_the_bus(service: Service, business: Busine
 def test_a_refusal_is_told_with_the_request_as_it_was_sent(
     service: Service, business: Business, rejections: Inbox
 ) -> None:
-    refused = payload(business, -1, idempotency_key="k", reference="order 17")
+    refused = business.payload(-1, idempotency_key="k", reference="order 17")
     send(service, [refused])
     (event,) = rejections.told(1)
     assert (event["source"], event["detail-type"]) == ("inventory.adjustments", "InventoryAdjustmentRejected")
@@ -229,7 +219,7 @@ def test_a_refusal_is_told_with_the_request_as_it_was_sent(
 def test_an_event_that_is_refused_is_told_in_the_same_way(
     service: Service, business: Business, rejections: Inbox
 ) -> None:
-    refused = payload(business, 0, colour="red")
+    refused = business.payload(0, colour="red")
     publish(service, refused)
     (event,) = rejections.told(1)
     assert event["detail"]["request"] == refused
@@ -241,9 +231,9 @@ def test_an_event_that_is_refused_is_told_in_the_same_way(
 
 
 def test_a_refused_request_leaves_its_key_free(service: Service, business: Business, rejections: Inbox) -> None:
-    send(service, [payload(business, -1, idempotency_key="k")])
+    send(service, [business.payload(-1, idempotency_key="k")])
     rejections.told(1)
-    send(service, [payload(business, 5, idempotency_key="k")])
+    send(service, [business.payload(5, idempotency_key="k")])
     assert len(rows(business, 1)) == 1
     assert len(rejections.collect()) == 1
 
@@ -255,7 +245,7 @@ def test_what_cannot_be_read_leaves_the_others_untouched(
     service: Service, business: Business, rejections: Inbox, local_stack: LocalStack
 ) -> None:
     assert local_stack, "on a deployed stack dead letters call somebody"
-    good = [payload(business, 1) for _ in range(5)]
+    good = [business.payload(1) for _ in range(5)]
     send(service, [good[0], POISON[0], good[1], POISON[1], good[2], POISON[2], good[3], POISON[3], good[4]])
     rows(business, 5)
     assert business.stock() == (5, 5)
@@ -296,11 +286,11 @@ def test_sixty_messages_on_one_item_end_in_books_that_are_exact_to_the_unit(
     service: Service, business: Business, rejections: Inbox
 ) -> None:
     """In random order: increases, each sent twice, refusals and poison, as messages and as events."""
-    increases = {f"in-{number}": payload(business, number, idempotency_key=f"in-{number}") for number in range(1, 21)}
+    increases = {f"in-{number}": business.payload(number, idempotency_key=f"in-{number}") for number in range(1, 21)}
     refused = [
-        *(payload(business, -1_000_000, idempotency_key=f"out-{number}") for number in range(5)),
-        *(payload(business, 0, idempotency_key=f"zero-{number}") for number in range(3)),
-        *(payload(business, 1, idempotency_key=f"else-{number}", variant_id=str(uuid4())) for number in range(4)),
+        *(business.payload(-1_000_000, idempotency_key=f"out-{number}") for number in range(5)),
+        *(business.payload(0, idempotency_key=f"zero-{number}") for number in range(3)),
+        *(business.payload(1, idempotency_key=f"else-{number}", variant_id=str(uuid4())) for number in range(4)),
     ]
     poison = [] if os.environ.get("DEPLOYED_STACK") else [*POISON, *POISON]
     messages: list[object] = [*increases.values(), *increases.values(), *refused, *poison]

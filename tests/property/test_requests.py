@@ -127,7 +127,7 @@ def test_any_bytes_are_a_value_or_invalid_json(body: bytes) -> None:
 @given(objects | mutated_payloads | values)
 def test_any_value_is_a_command_or_an_invalid_request_that_can_be_answered(value: object) -> None:
     try:
-        command = direct.adjustment_command(value, invocation_id="invocation")
+        command = direct.adjustment_command(value, default_key="invocation")
     except InvalidRequest as error:
         assert_answerable(error)
     else:

@@ -17,10 +17,10 @@ DEFAULT_ACTOR: Final = "direct-invocation"
 """``created_by`` of an adjustment whose invoker named no actor: IAM decided that it may invoke, and says no more."""
 
 
-def adjustment_command(payload: object, *, invocation_id: str, default_actor: str = DEFAULT_ACTOR) -> Command:
-    """Translate a payload; ``invocation_id``, which Lambda keeps across its asynchronous retries, is the default key.
+def adjustment_command(payload: object, *, default_key: str, default_actor: str = DEFAULT_ACTOR) -> Command:
+    """Translate a payload; ``default_key`` and ``default_actor`` serve where it names none.
 
-    ``default_actor`` is who asks where the payload does not say.
+    The key must be the same whenever the same request is delivered again.
 
     Raises:
         InvalidRequest: where the payload breaks ``DirectAdjustmentRequest``.
@@ -29,7 +29,7 @@ def adjustment_command(payload: object, *, invocation_id: str, default_actor: st
     return request.command(
         business_id=request.business_id,
         actor=request.actor or default_actor,
-        idempotency_key=request.idempotency_key or invocation_id,
+        idempotency_key=request.idempotency_key or default_key,
     )
 
 

@@ -76,7 +76,7 @@ class Request:
         Raises:
             InvalidRequest: where it breaks ``DirectAdjustmentRequest``.
         """
-        return direct.adjustment_command(self.payload, invocation_id=self.default_key, default_actor=DEFAULT_ACTOR)
+        return direct.adjustment_command(self.payload, default_key=self.default_key, default_actor=DEFAULT_ACTOR)
 
 
 def read_message(record: Record) -> Request:
