@@ -9,9 +9,10 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from inventory.adjust import ATTEMPTS_MAX, CALL_BUDGET_S, AlreadyRecorded, Contended, StockMoved, stock_after
+from inventory.adjust import AlreadyRecorded, Contended, StockMoved, stock_after
 from inventory.dynamodb import ledger_item
 from inventory.errors import InsufficientStock, StoreUnavailable, TryAgain
+from inventory.tries import ATTEMPTS_MAX, CALL_BUDGET_S
 from tests.support.emulator import Calls
 from tests.support.proof import assert_adds_up
 from tests.support.shop import Environment, Shop, Waits, environment

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory import adjust
+from inventory import tries
 from inventory.adjust import Outcome, unlimited
 from inventory.errors import IdempotencyKeyReused, InsufficientStock, ServiceError
 from tests.support.proof import assert_adds_up
@@ -37,7 +37,7 @@ type Result = Outcome | ServiceError
 @pytest.fixture(autouse=True)
 def _no_end_to_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long a request goes on is not the matter here, and may not depend on how fast the machine is."""
-    monkeypatch.setattr(adjust, "ATTEMPTS_MAX", sys.maxsize)
+    monkeypatch.setattr(tries, "ATTEMPTS_MAX", sys.maxsize)
 
 
 @pytest.fixture

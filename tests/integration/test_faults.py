@@ -8,10 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from inventory.adjust import ATTEMPTS_MAX, keyed_id
+from inventory.adjust import keyed_id
 from inventory.answers import adjustment_members
 from inventory.dynamodb import CATALOG_LIFETIME_S
 from inventory.errors import InsufficientStock, TryAgain, VariantNotFound
+from inventory.tries import ATTEMPTS_MAX
 from tests.support.emulator import Calls
 from tests.support.faults import Ending, Fault, FaultsProxy
 from tests.support.proof import assert_adds_up

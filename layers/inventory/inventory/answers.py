@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from inventory.errors import (
+    AdjustmentNotFound,
+    AlreadyReversed,
     BusinessNotFound,
     Forbidden,
     IdempotencyKeyReused,
@@ -43,12 +45,14 @@ ANSWERS: Final[dict[type[ServiceError], Answer]] = {
     IdempotencyKeyReused: Answer(422, "idempotency_key_reused"),
     VariantNotFound: Answer(404, "variant_not_found"),
     LocationNotFound: Answer(404, "location_not_found"),
+    AdjustmentNotFound: Answer(404, "adjustment_not_found"),
     BusinessNotFound: Answer(404, "business_not_found"),
     TokenNotFound: Answer(404, "token_not_found"),
     InsufficientStock: Answer(409, "insufficient_stock"),
     QuantityLimitExceeded: Answer(409, "quantity_limit_exceeded"),
     StaleQuantity: Answer(409, "stale_quantity"),
     NoDefaultLocation: Answer(409, "no_default_location"),
+    AlreadyReversed: Answer(409, "already_reversed"),
     InternalError: Answer(500, "internal_error"),
     TryAgain: Answer(503, "try_again"),
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ROUTES: Final[Mapping[Scope, tuple[str, ...]]] = {
     "adjustments:write": ("POST/api/v1/inventory/adjustments",),
+    "adjustments:reverse": ("POST/api/v1/inventory/adjustments/*/reversal",),
 }
 """Method and path of the routes that each scope opens. A ``*`` in one matches slashes too: ``GET/…/adjustments/*``
 would open everything below, so give a path parameter a ``*`` only where that is what the scope means."""
