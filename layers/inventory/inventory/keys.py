@@ -54,7 +54,11 @@ def ledger_stock_item(business_id: UUID, variant_id: UUID, location_id: UUID) ->
 
 def ledger_business(business_id: UUID, variant_id: UUID) -> str:
     """Partition key of the ledger's index by business: the variant picks the shard."""
-    shard = sha256(variant_id.bytes).digest()[0] % BUSINESS_SHARDS
+    return ledger_shard(business_id, sha256(variant_id.bytes).digest()[0] % BUSINESS_SHARDS)
+
+
+def ledger_shard(business_id: UUID, shard: int) -> str:
+    """Partition key of one shard of a business in that index, 0 to ``BUSINESS_SHARDS`` - 1."""
     return f"{business_id}#{shard}"
 
 

@@ -1,0 +1,90 @@
+"""What readers may ask for: the models of paths and query strings."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Final
+from uuid import UUID  # noqa: TC003  pydantic reads the annotations at run time
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from inventory.model import ReasonCode  # noqa: TC001  pydantic reads the annotations at run time
+from inventory.requests import Label, Request
+
+PAGE_ROWS_DEFAULT: Final = 50
+PAGE_ROWS_MAX: Final = 100
+
+# pydantic also takes seconds since 1970, dates without a time, and cuts off what is finer than a microsecond.
+_INSTANT: Final = re.compile(
+    r"(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,6})?)?)(?:[Zz]|([+\- ])(\d{2}:?\d{2}))?"
+)
+
+
+def _iso_8601(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parts = _INSTANT.fullmatch(value)
+    if parts is None:
+        message = "Input should be an ISO 8601 instant with an offset, to the microsecond at most"
+        raise PydanticCustomError("datetime_parsing", message)
+    # A plus that was not encoded is a space in a query string, and there is nothing else that it could have meant.
+    return f"{parts[1]}+{parts[3]}" if parts[2] == " " else value
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be between the years 1 and 9999 in UTC") from None
+
+
+type Instant = Annotated[AwareDatetime, BeforeValidator(_iso_8601), AfterValidator(_in_utc)]
+type Cursor = Annotated[str, Field(min_length=1, max_length=1024)]
+type Limit = Annotated[int, Field(ge=1, le=PAGE_ROWS_MAX)]
+
+
+class AdjustmentPath(Request):
+    """The path of one adjustment, and of what belongs to it."""
+
+    id: UUID
+
+
+class AdjustmentsQuery(Request):
+    """The query string of GET /api/v1/inventory/adjustments: which rows, and which page of them.
+
+    ``created_from`` is inclusive, ``created_to`` exclusive.
+    """
+
+    variant_id: UUID | None = None
+    location_id: UUID | None = None
+    reason_code: ReasonCode | None = None
+    reference: Label | None = None
+    created_from: Instant | None = None
+    created_to: Instant | None = None
+    limit: Limit = PAGE_ROWS_DEFAULT
+    cursor: Cursor | None = None
+
+
+class LevelsQuery(Request):
+    """The query string of GET /api/v1/inventory/levels; ``as_of`` is inclusive."""
+
+    variant_id: UUID
+    location_id: UUID | None = None
+    as_of: Instant | None = None
+    limit: Limit = PAGE_ROWS_MAX
+    cursor: Cursor | None = None
+
+
+class LevelPath(Request):
+    """The path of one stock item."""
+
+    variant_id: UUID
+    location_id: UUID
+
+
+class ProofQuery(Request):
+    """The query string of a proof: where it goes on, when a history is too long for one request."""
+
+    cursor: Cursor | None = None
