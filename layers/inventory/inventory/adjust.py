@@ -1,14 +1,18 @@
 """The one use case: load, decide, commit, and again from the fresh state when someone was faster.
 
+Requests for one stock item go together: one load, one decision after the other, each from the state that the one before
+leaves, one commit. A request of its own, as the API's are, is a group of one.
+
 ``decide`` holds every rule of the business and nothing else: no AWS, no clock, no randomness. ``Adjuster`` is the loop
 around it; it knows the store only by the protocol below.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
+from itertools import batched
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
@@ -30,8 +34,11 @@ from inventory.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Command, Sna
 from inventory.tries import Tries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
+
+GROUP_MAX: Final = 99
+"""Ledger rows of one transaction: DynamoDB takes 100 parts, and one is the stock item's."""
 
 _TICK: Final = timedelta(microseconds=1)
 
@@ -132,32 +139,12 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class AlreadyRecorded:
-    """Nothing was applied: the ledger already has a row of that id."""
-
-    row: Adjustment
-
-
-@dataclass(frozen=True, slots=True)
-class StockMoved:
-    """Nothing was applied: the stock item is no longer what was seen; ``stock`` is what it is."""
-
-    stock: StockItem | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReversedMeanwhile:
-    """Nothing was applied: what the row was to reverse is reversed already, by the adjustment ``reversed_by``."""
-
-    reversed_by: UUID
-
-
-@dataclass(frozen=True, slots=True)
 class Contended:
     """Nothing was applied: another transaction was under way on the same items, or the table is throttled."""
 
 
-type CommitResult = Committed | AlreadyRecorded | StockMoved | ReversedMeanwhile | Contended
+type CommitResult = Committed | Snapshot | Contended
+"""A snapshot: nothing was applied, for what was seen has changed; it is the one decided from, with what has."""
 
 
 def unlimited() -> None:
@@ -168,23 +155,24 @@ class Store(Protocol):
     """Where stock and ledger live. Each method raises ``StoreUnavailable`` where it got no whole answer."""
 
     def load(
-        self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
+        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
     ) -> Snapshot:
-        """Read all that a decision needs; look for the ledger row ``recorded_id`` unless that is None.
+        """Read all that a decision needs, for ``command`` and for others of its stock item.
 
-        A store that needs more than one call for it calls ``between_calls`` before each further one; what that raises
-        ends the load.
+        The ledger rows that bear one of ``recorded_ids`` are looked for too. A store that needs more than one call
+        calls ``between_calls`` before each further one; what that raises ends the load.
         """
         ...
 
-    def find(self, business_id: UUID, adjustment_id: UUID) -> Adjustment | None:
-        """Read one ledger row, as of now."""
+    def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
+        """Read ledger rows by id, at most ``GROUP_MAX``, as of now; those that do not exist are left out."""
         ...
 
-    def commit(self, row: Adjustment, seen: StockItem | None) -> CommitResult:
-        """Append ``row`` and update its stock item, both or neither, if the stock item still is what was seen.
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+        """Append ``rows`` and update their stock item, all or nothing, if it still is what was seen.
 
-        A row that reverses another is appended only if that one was never reversed, and leaves the link that says so.
+        They follow one upon the other from the snapshot's stock. A row that reverses another is appended only if that
+        one was never reversed, and leaves the link that says so.
         """
         ...
 
@@ -199,6 +187,10 @@ class Outcome:
     adjustment: Adjustment
     replayed: bool
     attempts: int
+
+
+type Result = Outcome | Refusal | TryAgain
+"""What becomes of a request: a refusal is final, ``TryAgain`` may or may not stand in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,106 +218,220 @@ class Adjuster:
 
     def carry_out(self, command: Command, tries: Tries) -> Outcome:
         """The same for a request that may have used some of its tries on finding out what it asks for."""
-        return _Request(self, command, tries).run()
+        (result,) = _Group(self, [command], tries).run()
+        if not isinstance(result, Outcome):
+            raise result
+        return result
+
+    def adjust_all(self, commands: Sequence[Command], *, remaining_s: Callable[[], float]) -> list[Result]:
+        """Apply commands for one stock item as if they had come one after the other, in their order.
+
+        As few transactions as the limits allow carry them: each up to ``GROUP_MAX`` ledger rows and one update of the
+        stock item. A command that is refused is refused alone.
+
+        Args:
+            commands: for one variant of one business at one location; a command that names none is for the business's
+                default location, which must be that one. None of them a reversal.
+            remaining_s: the time left in seconds.
+
+        Returns:
+            What became of each, in their order.
+        """
+        results: list[Result] = []
+        for group in batched(commands, GROUP_MAX, strict=False):
+            results += _Group(self, group, Tries(remaining_s, self.sleep, self.fraction)).run()
+        return results
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Request:
-    """One command on its way: its id, and the rows that it tried to commit without learning what became of them."""
+    """One command on its way, and the id of its ledger row."""
 
-    def __init__(self, parts: Adjuster, command: Command, tries: Tries) -> None:
-        key = command.idempotency_key
+    command: Command
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What one state makes of the requests: rows to commit, those refused, and those that repeat a row's request."""
+
+    rows: dict[_Request, Adjustment] = field(default_factory=dict)
+    refused: dict[_Request, Refusal] = field(default_factory=dict)
+    repeated: dict[_Request, Adjustment] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsettled:
+    """A transaction that was tried without learning what became of it; ``seen_sequence`` is its condition."""
+
+    rows: dict[_Request, Adjustment]
+    location_id: UUID | None
+    seen_sequence: int
+
+
+class _Group:
+    """Commands for one stock item on their way together: which of them wait still, and what became of the others."""
+
+    def __init__(self, parts: Adjuster, commands: Sequence[Command], tries: Tries) -> None:
         self._parts = parts
-        self._command = command
         self._tries = tries
-        self._id = parts.new_id() if key is None else keyed_id(command.business_id, key)
-        self._unsettled: list[Adjustment] = []
+        self._requests = [_Request(command, _row_id(command, parts.new_id)) for command in commands]
+        self._results: dict[_Request, Result] = {}
+        self._unsettled: list[_Unsettled] = []
 
-    def run(self) -> Outcome:
+    def run(self) -> list[Result]:
+        try:
+            self._settle_all()
+        except TryAgain as error:
+            return [self._results.get(request, error) for request in self._requests]
+        return [self._results[request] for request in self._requests]
+
+    def _settle_all(self) -> None:
         snapshot: Snapshot | None = None
         while True:
             try:
-                result = self._try(snapshot or self._load())
+                snapshot = self._try(snapshot or self._load())
             except StoreUnavailable:
-                # After a commit the outcome is unknown: the next load looks for the row before anything is decided.
-                result = None
-            if isinstance(result, Outcome):
-                return result
-            # All waits but the first are longer than a read: a state from before one has moved on a busy item.
-            snapshot = result if self._tries.number == 1 else None
+                # After a commit the outcome is unknown: the next load looks for the rows before anything is decided.
+                snapshot = None
+            if not self._waiting:
+                return
+            if self._tries.number > 1:
+                # All waits but the first are longer than a read: a state from before one has moved on a busy item.
+                snapshot = None
             self._tries.again()
 
-    def _try(self, snapshot: Snapshot) -> Outcome | Snapshot | None:
-        """Decide and commit once; without an outcome, the state to go on from, or None where it must be read again."""
-        if snapshot.recorded is not None:
-            return self._settle(snapshot, snapshot.recorded)
-        if snapshot.reversed_by == self._id:
-            # The reversal is this request's own: its row was looked for a moment too early.
-            return None
-        try:
-            row = decide(self._command, snapshot, adjustment_id=self._id, now=self._parts.clock())
-        except Refusal:
-            recorded = self._recorded_meanwhile(snapshot)
-            if recorded is None:
-                raise
-            return self._settle(snapshot, recorded)
-        return self._commit(row, snapshot)
-
-    def _commit(self, row: Adjustment, snapshot: Snapshot) -> Outcome | Snapshot | None:
-        self._tries.require_time()
-        self._unsettled.append(row)
-        result = self._parts.store.commit(row, snapshot.stock)
-        self._unsettled.pop()
-        match result:
-            case Committed():
-                return Outcome(row, replayed=False, attempts=self._tries.number)
-            case AlreadyRecorded(row=recorded):
-                return self._settle(snapshot, recorded)
-            case StockMoved(stock=stock):
-                return replace(snapshot, stock=stock)
-            case ReversedMeanwhile(reversed_by=reversed_by):
-                return replace(snapshot, reversed_by=reversed_by)
-            case Contended():
-                return None
+    @property
+    def _waiting(self) -> list[_Request]:
+        return [request for request in self._requests if request not in self._results]
 
     def _load(self) -> Snapshot:
         self._tries.require_time()
-        may_be_recorded = self._command.idempotency_key is not None or bool(self._unsettled)
-        recorded_id = self._id if may_be_recorded else None
-        return self._parts.store.load(self._command, recorded_id, between_calls=self._tries.require_time)
+        waiting = self._waiting
+        located = next((each for each in waiting if each.command.location_id is not None), waiting[0])
+        may_be_recorded = [each.id for each in waiting if self._may_be_recorded(each)]
+        return self._parts.store.load(
+            located.command, list(dict.fromkeys(may_be_recorded)), between_calls=self._tries.require_time
+        )
 
-    def _recorded_meanwhile(self, snapshot: Snapshot) -> Adjustment | None:
-        """Look for the request's row once more before a refusal becomes final.
+    def _may_be_recorded(self, request: _Request) -> bool:
+        return request.command.idempotency_key is not None or bool(self._unsettled)
+
+    def _try(self, snapshot: Snapshot) -> Snapshot | None:
+        """Decide and commit once; while requests wait, the state to go on from, or None where it must be read again."""
+        self._settle_recorded(snapshot)
+        if any(snapshot.reversed_by == request.id for request in self._waiting):
+            # The reversal is this request's own: its row was looked for a moment too early.
+            return None
+        decided = self._decide(snapshot)
+        if decided.rows:
+            result = self._commit(decided.rows, snapshot)
+            if isinstance(result, Contended):
+                return None
+            if isinstance(result, Snapshot):
+                self._settle_recorded(result)
+                return result
+            for request, row in decided.rows.items():
+                self._results[request] = Outcome(row, replayed=False, attempts=self._tries.number)
+            for request, row in decided.repeated.items():
+                self._results[request] = self._recorded(request, snapshot, row)
+        self._refuse(decided, snapshot)
+        return None
+
+    def _decide(self, snapshot: Snapshot) -> _Decided:
+        """Decide one request after the other, each from the stock that the one before leaves."""
+        decided = _Decided()
+        row_of_id: dict[UUID, Adjustment] = {}
+        stock = snapshot.stock
+        for request in self._waiting:
+            if request.id in row_of_id:
+                decided.repeated[request] = row_of_id[request.id]
+                continue
+            if not _belongs(request.command, snapshot):
+                self._results[request] = TryAgain()
+                continue
+            now = self._parts.clock()
+            try:
+                row = decide(request.command, replace(snapshot, stock=stock), adjustment_id=request.id, now=now)
+            except Refusal as refusal:
+                decided.refused[request] = refusal
+            else:
+                decided.rows[request] = row_of_id[request.id] = row
+                stock = stock_after(row)
+        return decided
+
+    def _commit(self, rows: dict[_Request, Adjustment], snapshot: Snapshot) -> CommitResult:
+        self._tries.require_time()
+        self._unsettled.append(_Unsettled(rows, snapshot.location_id, _sequence(snapshot)))
+        result = self._parts.store.commit(list(rows.values()), snapshot)
+        self._unsettled.pop()
+        return result
+
+    def _refuse(self, decided: _Decided, snapshot: Snapshot) -> None:
+        """Make refusals final, after one more look for the requests' rows.
 
         The first try of the same key may have been applied, and have emptied the stock, after this request looked for
         its row and before it read the stock. A try of this request's own that is still on its way could even be
         applied after the refusal: as long as the stock item stands where that try saw it, nothing is final. Nor is it
         where the default location changed in between: the stock item of that try is another one, and was not read.
-        What another one has reversed, though, no try of this request's own can reverse any more.
+        What another one has reversed, though, no try of this request's own can reverse any more. Nor can a row be there
+        whose id this group has just given to another one of its requests.
         """
-        if self._command.idempotency_key is None and not self._unsettled:
-            return None
-        self._tries.require_time()
-        recorded = self._parts.store.find(self._command.business_id, self._id)
-        if recorded is None and snapshot.reversed_by is None and self._may_land(snapshot):
-            raise TryAgain
-        return recorded
+        committed = {row.id for row in decided.rows.values()}
+        to_find = [each for each in decided.refused if each.id not in committed and self._may_be_recorded(each)]
+        recorded: dict[UUID, Adjustment] = {}
+        if to_find:
+            self._tries.require_time()
+            ids = list(dict.fromkeys(each.id for each in to_find))
+            recorded = self._parts.store.find(to_find[0].command.business_id, ids)
+        # A commit has moved the stock item on, and so settled all tries before it.
+        may_land = not decided.rows and snapshot.reversed_by is None and self._may_land(snapshot)
+        for request, refusal in decided.refused.items():
+            if request.id in recorded:
+                self._results[request] = self._recorded(request, snapshot, recorded[request.id])
+            else:
+                self._results[request] = TryAgain() if may_land else refusal
 
     def _may_land(self, snapshot: Snapshot) -> bool:
         """Whether a try that is still on its way could yet be applied."""
-        sequence = snapshot.stock.sequence if snapshot.stock else 0
-        return any(row.location_id != snapshot.location_id or row.sequence > sequence for row in self._unsettled)
+        return any(
+            each.location_id != snapshot.location_id or each.seen_sequence >= _sequence(snapshot)
+            for each in self._unsettled
+        )
 
-    def _settle(self, snapshot: Snapshot, recorded: Adjustment) -> Outcome:
+    def _settle_recorded(self, snapshot: Snapshot) -> None:
+        for request in self._waiting:
+            row = snapshot.recorded.get(request.id)
+            if row is not None:
+                self._results[request] = self._recorded(request, snapshot, row)
+
+    def _recorded(self, request: _Request, snapshot: Snapshot, row: Adjustment) -> Result:
         """Answer from the ledger: this request's own row, an earlier one of the same request, or another's.
 
         A row counts as this request's own where it is equal to what was tried, to the microsecond. Two requests that
         decided the same at the same microsecond can't be told apart: then neither says that it is a replay.
         """
-        if recorded in self._unsettled:
-            return Outcome(recorded, replayed=False, attempts=self._tries.number)
-        key = self._command.idempotency_key
+        if any(each.rows.get(request) == row for each in self._unsettled):
+            return Outcome(row, replayed=False, attempts=self._tries.number)
+        key = request.command.idempotency_key
         if key is None:
             raise AssertionError("a row bears an id that this request drew at random")
-        if not same_request(self._command, snapshot, recorded):
-            raise IdempotencyKeyReused(key=key)
-        return Outcome(recorded, replayed=True, attempts=self._tries.number)
+        if not same_request(request.command, snapshot, row):
+            return IdempotencyKeyReused(key=key)
+        return Outcome(row, replayed=True, attempts=self._tries.number)
+
+
+def _row_id(command: Command, new_id: Callable[[], UUID]) -> UUID:
+    key = command.idempotency_key
+    return new_id() if key is None else keyed_id(command.business_id, key)
+
+
+def _sequence(snapshot: Snapshot) -> int:
+    return snapshot.stock.sequence if snapshot.stock else 0
+
+
+def _belongs(command: Command, snapshot: Snapshot) -> bool:
+    """Whether a command is for the snapshot's stock item still: the default location may have changed meanwhile."""
+    if command.location_id is not None or snapshot.business is None:
+        return True
+    return snapshot.business.default_location_id == snapshot.location_id

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, TypedDict, cast
 from uuid import UUID
 
 from inventory import keys
-from inventory.adjust import (
-    AlreadyRecorded,
-    CommitResult,
-    Committed,
-    Contended,
-    ReversedMeanwhile,
-    StockMoved,
-    stock_after,
-    unlimited,
-)
+from inventory.adjust import CommitResult, Committed, Contended, stock_after, unlimited
 from inventory.client import CONDITION_FAILED, PASSING_REASONS, faults_as_unavailable, require_whole
 from inventory.errors import StoreUnavailable
 from inventory.instants import instant_text, parse_instant
@@ -45,16 +37,18 @@ CATALOG_LIFETIME_S: Final = 60
 
 CATALOG_ENTRIES_MAX: Final = 10_000
 
+KEYS_MAX: Final = 100
+"""Keys of one BatchGetItem."""
+
 
 class _Position(IntEnum):
     """Where each part stands in the transaction, and so its reason among the cancellation reasons.
 
-    The link is part of a reversal's transaction only.
+    The rows follow one another; behind them, in a reversal's transaction only, comes the link.
     """
 
     STOCK = 0
-    LEDGER = 1
-    LINK = 2
+    FIRST_ROW = 1
 
 
 class _CancellationReason(TypedDict, total=False):
@@ -80,23 +74,26 @@ class DynamoDBStore:
         )
 
     def load(
-        self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
+        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
     ) -> Snapshot:
-        """Read catalog, stock item, ledger row and the link to an earlier reversal in one BatchGetItem.
+        """Read catalog, stock item, ledger rows and the link to an earlier reversal in one BatchGetItem.
 
-        Only where no location is named and the business's default one was never seen here, a second one follows.
+        A second one follows where that would be more than 100 keys, and where no location is named and the business's
+        default one was never seen here.
         """
         settings_key = (keys.business(command.business_id), keys.SETTINGS)
         variant_key = (keys.business(command.business_id), keys.variant(command.variant_id))
         location_id = command.location_id or _default_location_id(self._catalog.last_known(settings_key))
 
-        items, recorded = self._read(command, [settings_key, variant_key], location_id, recorded_id)
+        items, recorded = self._read(
+            command, [settings_key, variant_key], location_id, recorded_ids, between_calls=between_calls
+        )
         settings = items.get(settings_key)
         if command.location_id is None and location_id != _default_location_id(settings):
             location_id = _default_location_id(settings)
             if location_id is not None:
                 between_calls()
-                more, _ = self._read(command, [], location_id, None)
+                more, _ = self._read(command, [], location_id, [], between_calls=between_calls)
                 items |= more
 
         stock = None if location_id is None else items.get(_stock_key(command, location_id))
@@ -108,17 +105,17 @@ class DynamoDBStore:
             location_active=location_id is not None
             and is_active(items.get((keys.business(command.business_id), keys.location(location_id)))),
             stock=None if stock is None else stock_item_of(stock),
-            recorded=None if recorded is None else adjustment_of(recorded),
+            recorded=_rows_by_id(recorded),
             reversed_by=None if link is None else _reversed_by(link),
         )
 
-    def find(self, business_id: UUID, adjustment_id: UUID) -> Adjustment | None:
-        """Read one ledger row, strongly consistent."""
-        _, rows = self._batch_get([], [keys.ledger(business_id, adjustment_id)])
-        return adjustment_of(rows[0]) if rows else None
+    def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
+        """Read ledger rows, strongly consistent."""
+        _, rows = self._batch_get([], [keys.ledger(business_id, each) for each in adjustment_ids])
+        return _rows_by_id(rows)
 
-    def commit(self, row: Adjustment, seen: StockItem | None) -> CommitResult:
-        """Update the stock item, append the row, and link what it reverses to it: one transaction.
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+        """Update the stock item, append the rows, and link what one reverses to it: one transaction.
 
         It is the only write of the service to stock and ledger.
 
@@ -127,12 +124,28 @@ class DynamoDBStore:
             this request     reads 41          decides 42   writes 42 if still 41: refused, decides again from 42
             another one              writes 42
         """
+        puts = [self._append(row) for row in rows]
+        puts += [self._link(row, row.reverses) for row in rows if row.reverses is not None]
+        parts: list[TransactWriteItemTypeDef] = [{"Update": self._stock_update(rows[-1], snapshot.stock)}]
+        parts += [{"Put": put} for put in puts]
+        try:
+            with faults_as_unavailable():
+                reply = self._client.transact_write_items(TransactItems=parts, ReturnConsumedCapacity="TOTAL")
+        except self._client.exceptions.TransactionCanceledException as error:
+            return _cancelled(error, rows, snapshot, parts=len(parts))
+        require_whole(reply)
+        return Committed()
+
+    def _stock_update(self, last_row: Adjustment, seen: StockItem | None) -> UpdateTypeDef:
+        """The stock item as the last row leaves it, if it still is what was seen."""
         stock_unmoved = "attribute_not_exists(pk)" if seen is None else "#sequence = :seen"
-        row_absent = "attribute_not_exists(pk)"
-        after = stock_after(row)
-        update: UpdateTypeDef = {
+        after = stock_after(last_row)
+        return {
             "TableName": self._inventory_table,
-            "Key": {"pk": {"S": keys.stock(row.business_id, row.variant_id)}, "sk": {"S": str(row.location_id)}},
+            "Key": {
+                "pk": {"S": keys.stock(last_row.business_id, last_row.variant_id)},
+                "sk": {"S": str(last_row.location_id)},
+            },
             "UpdateExpression": "SET quantity = :quantity, #sequence = :sequence, updated_at = :at, head_hash = :hash",
             "ConditionExpression": stock_unmoved,
             "ExpressionAttributeNames": {"#sequence": "sequence"},
@@ -145,57 +158,64 @@ class DynamoDBStore:
             },
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        put: PutTypeDef = {
+
+    def _append(self, row: Adjustment) -> PutTypeDef:
+        """A ledger row, if there is none of its id."""
+        row_absent = "attribute_not_exists(pk)"
+        return {
             "TableName": self._ledger_table,
             "Item": ledger_item(row),
             "ConditionExpression": row_absent,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        parts: list[TransactWriteItemTypeDef] = [{"Update": update}, {"Put": put}]
-        if row.reverses is not None:
-            parts.append({"Put": self._link(row.business_id, row.reverses, reversal_id=row.id)})
-        try:
-            with faults_as_unavailable():
-                reply = self._client.transact_write_items(TransactItems=parts, ReturnConsumedCapacity="TOTAL")
-        except self._client.exceptions.TransactionCanceledException as error:
-            return _cancelled(error, parts=len(parts))
-        require_whole(reply)
-        return Committed()
 
-    def _link(self, business_id: UUID, adjustment_id: UUID, *, reversal_id: UUID) -> PutTypeDef:
+    def _link(self, reversal: Adjustment, reversed_id: UUID) -> PutTypeDef:
         """The mark that an adjustment was reversed, and by which: put once, never changed."""
         never_reversed = "attribute_not_exists(pk)"
-        pk, sk = _link_key(business_id, adjustment_id)
+        pk, sk = _link_key(reversal.business_id, reversed_id)
         return {
             "TableName": self._inventory_table,
-            "Item": {"pk": {"S": pk}, "sk": {"S": sk}, "reversal_id": {"S": str(reversal_id)}},
+            "Item": {"pk": {"S": pk}, "sk": {"S": sk}, "reversal_id": {"S": str(reversal.id)}},
             "ConditionExpression": never_reversed,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
     def _read(
-        self, command: Command, catalog_keys: list[InventoryKey], location_id: UUID | None, recorded_id: UUID | None
-    ) -> tuple[dict[InventoryKey, Item], Item | None]:
-        """Read catalog items (or remember them), and stock item, link and ledger row where their ids are known."""
+        self,
+        command: Command,
+        catalog_keys: list[InventoryKey],
+        location_id: UUID | None,
+        recorded_ids: Sequence[UUID],
+        *,
+        between_calls: Callable[[], None],
+    ) -> tuple[dict[InventoryKey, Item], list[Item]]:
+        """Read catalog items (or remember them), and stock item, link and ledger rows where their ids are known."""
         moving_keys: list[InventoryKey] = []
         if location_id is not None:
             catalog_keys = [*catalog_keys, (keys.business(command.business_id), keys.location(location_id))]
             moving_keys.append(_stock_key(command, location_id))
         if command.reverses is not None:
             moving_keys.append(_link_key(command.business_id, command.reverses))
-        ledger_keys = [] if recorded_id is None else [keys.ledger(command.business_id, recorded_id)]
 
         remembered = {key: item for key in catalog_keys if (item := self._catalog.trusted(key)) is not None}
         missing = [key for key in catalog_keys if key not in remembered]
+        inventory_keys = [*missing, *moving_keys]
+        ledger_keys = [keys.ledger(command.business_id, each) for each in recorded_ids]
+        in_one_call = KEYS_MAX - len(inventory_keys)
         read_at_s = self._time_s()
-        found, rows = self._batch_get([*missing, *moving_keys], ledger_keys)
+        # The rows that do not fit come first: a row that is appended in between is then one that moves the stock item.
+        rows: list[Item] = []
+        if len(ledger_keys) > in_one_call:
+            _, rows = self._batch_get([], ledger_keys[in_one_call:])
+            between_calls()
+        found, others = self._batch_get(inventory_keys, ledger_keys[:in_one_call])
         for key in missing:
             # Only what lets a request pass is remembered: an absent or inactive item is looked for each time.
             if is_active(found.get(key)):
                 self._catalog.remember(key, found[key], read_at_s=read_at_s)
             else:
                 self._catalog.forget(key)
-        return remembered | found, rows[0] if rows else None
+        return remembered | found, rows + others
 
     def _batch_get(
         self, inventory_keys: list[InventoryKey], ledger_keys: list[str]
@@ -235,21 +255,28 @@ def read_by_key(client: DynamoDBClient, wanted: Mapping[str, Sequence[Key]]) -> 
     return {table: list(reply["Responses"].get(table, [])) for table in wanted}
 
 
-def _cancelled(error: ClientError, *, parts: int) -> CommitResult:
+def _cancelled(
+    error: ClientError, rows: Sequence[Adjustment], snapshot: Snapshot, *, parts: int
+) -> Snapshot | Contended:
     """Translate the reasons for a cancelled transaction, each by its position; what is not understood is raised."""
     reasons = cast("list[_CancellationReason]", error.response.get("CancellationReasons", []))
     if len(reasons) != parts:
         raise error
-    ledger, stock = reasons[_Position.LEDGER], reasons[_Position.STOCK]
-    # The row first: where it is there, this request was answered before, whatever became of the stock since.
-    if ledger.get("Code") == CONDITION_FAILED and "Item" in ledger:
-        return AlreadyRecorded(adjustment_of(ledger["Item"]))
-    # Then the link: it is final, where the stock that has moved, as it has by that very reversal, is to be tried again.
-    for link in reasons[_Position.LINK :]:
-        if link.get("Code") == CONDITION_FAILED and "Item" in link:
-            return ReversedMeanwhile(_reversed_by(link["Item"]))
-    if stock.get("Code") == CONDITION_FAILED and "Item" in stock:
-        return StockMoved(stock_item_of(stock["Item"]))
+    there = {
+        position: reason["Item"]
+        for position, reason in enumerate(reasons)
+        if reason.get("Code") == CONDITION_FAILED and "Item" in reason
+    }
+    if there:
+        behind_rows = _Position.FIRST_ROW + len(rows)
+        recorded = [item for position, item in there.items() if _Position.FIRST_ROW <= position < behind_rows]
+        stock, link = there.get(_Position.STOCK), there.get(behind_rows)
+        return replace(
+            snapshot,
+            recorded={**snapshot.recorded, **_rows_by_id(recorded)},
+            stock=snapshot.stock if stock is None else stock_item_of(stock),
+            reversed_by=snapshot.reversed_by if link is None else _reversed_by(link),
+        )
     at_fault = {reason.get("Code") for reason in reasons} - {_NOT_AT_FAULT}
     # A condition that failed on an item that is not handed back: the item is gone again, so it must be read.
     if at_fault and at_fault <= PASSING_REASONS | {CONDITION_FAILED}:
@@ -352,6 +379,11 @@ def _stock_key(command: Command, location_id: UUID) -> InventoryKey:
 
 def _link_key(business_id: UUID, adjustment_id: UUID) -> InventoryKey:
     return keys.reversal(business_id, adjustment_id), keys.REVERSAL
+
+
+def _rows_by_id(items: Sequence[Item]) -> dict[UUID, Adjustment]:
+    rows = map(adjustment_of, items)
+    return {row.id: row for row in rows}
 
 
 def _key_of(item: Item) -> InventoryKey:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -109,9 +110,9 @@ class Snapshot:
     """What a decision is made from, as read at one moment.
 
     ``business`` is None for an unknown business; ``location_id`` is the one asked for or the default one, None where
-    there is neither; ``stock`` is None while the variant was never adjusted at that location; ``recorded`` is the
-    ledger row that already bears the request's id; ``reversed_by`` is the adjustment that has already taken back what
-    the command is to take back.
+    there is neither; ``stock`` is None while the variant was never adjusted at that location; ``recorded`` are the
+    ledger rows that already bear ids of requests, by id; ``reversed_by`` is the adjustment that has already taken back
+    what the command is to take back.
     """
 
     business: Business | None
@@ -119,5 +120,5 @@ class Snapshot:
     location_id: UUID | None
     location_active: bool
     stock: StockItem | None
-    recorded: Adjustment | None
+    recorded: Mapping[UUID, Adjustment]
     reversed_by: UUID | None = None

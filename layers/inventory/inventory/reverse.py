@@ -50,16 +50,18 @@ def reverse(adjuster: Adjuster, reversal: Reversal, *, remaining_s: Callable[[],
 
 
 def _find(store: Store, reversal: Reversal, before_call: Callable[[], None]) -> Adjustment:
-    before_call()
-    row = store.find(reversal.business_id, reversal.adjustment_id)
-    if row is not None:
-        return row
     key = reversal.idempotency_key
-    if key is not None:
-        # A key's first answer comes before all else, and whatever it was, it was not for what does not exist.
-        before_call()
-        if store.find(reversal.business_id, keyed_id(reversal.business_id, key)) is not None:
-            raise IdempotencyKeyReused(key=key)
+    recorded_id = None if key is None else keyed_id(reversal.business_id, key)
+    before_call()
+    found = store.find(
+        reversal.business_id,
+        [each for each in (reversal.adjustment_id, recorded_id) if each is not None],
+    )
+    if reversal.adjustment_id in found:
+        return found[reversal.adjustment_id]
+    # A key's first answer comes before all else, and whatever it was, it was not for what does not exist.
+    if key is not None and recorded_id in found:
+        raise IdempotencyKeyReused(key=key)
     raise AdjustmentNotFound
 
 
