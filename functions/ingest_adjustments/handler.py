@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory import queue
+from inventory.adjust import Outcome
 from inventory.bus import EventBus
 from inventory.client import events_client
-from inventory.errors import Refusal
+from inventory.errors import ServiceError
+from inventory.groups import Fault
+from inventory.ingest import ingest
 from inventory.report import report_error, report_outcome, report_unreadable
-from inventory.requests import InvalidRequest
 from inventory.retries import Patience
 from inventory.wiring import adjuster_on_dynamodb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from inventory.ingest import Message
+
+GROUPS_AT_ONCE = 8
 
 logger = Logger()
 metrics = Metrics()
@@ -29,36 +34,26 @@ adjuster = adjuster_on_dynamodb(
     inventory_table=os.environ["INVENTORY_TABLE"],
     ledger_table=os.environ["LEDGER_TABLE"],
 )
+at_once = ThreadPoolExecutor(GROUPS_AT_ONCE).map
 
 
 @logger.inject_lambda_context(clear_state=True, log_event=False)
 @metrics.log_metrics
 def handler(event: queue.Batch, context: LambdaContext) -> queue.BatchAnswer:
-    """Handle one message after the other, each for itself, and answer which of them are not done."""
-    messages = queue.shares(event["Records"], lambda: context.get_remaining_time_in_millis() / 1000)
-    return queue.to_be_delivered_again([record for record, remaining_s in messages if not _done(record, remaining_s)])
+    """Carry out a batch together, and answer which of its messages are not done."""
+    patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)
+    messages = ingest(event["Records"], adjuster, bus, patience=patience, at_once=at_once)
+    for message in messages:
+        with logger.append_context_keys(message_id=message.record["messageId"]):
+            _report(message)
+    return queue.to_be_delivered_again([message.record for message in messages if not message.is_done])
 
 
-def _done(record: queue.Record, remaining_s: Callable[[], float]) -> bool:
-    with logger.append_context_keys(message_id=record["messageId"]):
-        try:
-            _ingest(record, remaining_s)
-        except queue.Unreadable as error:
+def _report(message: Message) -> None:
+    match message.result:
+        case Outcome() as outcome:
+            report_outcome(outcome, logger, metrics)
+        case queue.Unreadable() as error:
             report_unreadable(str(error), logger, metrics)
-            return False
-        except Exception as error:  # noqa: BLE001  the edge: what is wrong with one message must not touch the others
+        case Fault(error) | (ServiceError() as error):
             report_error(error, logger, metrics)
-            return False
-        return True
-
-
-def _ingest(record: queue.Record, remaining_s: Callable[[], float]) -> None:
-    queue.require_time(remaining_s)
-    request = queue.read_message(record)
-    try:
-        outcome = adjuster.adjust(request.command(), remaining_s=remaining_s)
-    except (Refusal, InvalidRequest) as refusal:
-        queue.tell(bus, request, refusal, Patience(remaining_s, adjuster.sleep, adjuster.fraction))
-        report_error(refusal, logger, metrics)
-    else:
-        report_outcome(outcome, logger, metrics)

@@ -164,6 +164,10 @@ class Store(Protocol):
         """
         ...
 
+    def default_location_id(self, business_id: UUID) -> UUID | None:
+        """The business's default location, of now or of the last minute; None where there is none."""
+        ...
+
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         """Read ledger rows by id, at most ``GROUP_MAX``, as of now; those that do not exist are left out."""
         ...

@@ -109,6 +109,17 @@ class DynamoDBStore:
             reversed_by=None if link is None else _reversed_by(link),
         )
 
+    def default_location_id(self, business_id: UUID) -> UUID | None:
+        """Remember the business's default location, or read it."""
+        settings_key = (keys.business(business_id), keys.SETTINGS)
+        settings = self._catalog.trusted(settings_key)
+        if settings is None:
+            read_at_s = self._time_s()
+            settings = self._batch_get([settings_key], [])[0].get(settings_key)
+            if settings is not None:
+                self._catalog.remember(settings_key, settings, read_at_s=read_at_s)
+        return _default_location_id(settings)
+
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         """Read ledger rows, strongly consistent."""
         _, rows = self._batch_get([], [keys.ledger(business_id, each) for each in adjustment_ids])

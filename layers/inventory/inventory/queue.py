@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Final, TypedDict
 from inventory import direct
 from inventory.answers import detail_of, detail_without_input
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, detail_text
-from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.errors import StoreUnavailable, TryAgain
 from inventory.jsontext import InvalidJSON, parse_json
 from inventory.requests import DirectAdjustmentRequest, idempotency_key_entries
 from inventory.tries import CALL_BUDGET_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from inventory.bus import EventBus
     from inventory.errors import ServiceError
@@ -29,8 +28,8 @@ REJECTED: Final = "InventoryAdjustmentRejected"
 DEFAULT_ACTOR: Final = "queue"
 """``created_by`` of an adjustment whose sender named no actor: IAM decided that it may send, and says no more."""
 
-RESERVE_S: Final = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
-"""Seconds of an invocation that no message may use: what overruns its share must not cut off the batch's answer."""
+TELLING_TIME_S: Final = 10.0
+"""Seconds of an invocation that are kept for telling refusals and for the batch's answer."""
 
 _KEPT_SIZE_MAX_BYTES: Final = 1024
 _KEPT_ENTRIES_MAX: Final = 50
@@ -101,21 +100,6 @@ def read_message(record: Record) -> Request:
 def _event_key(event_id: JSONValue) -> str | None:
     """An event's id, where it can be a key; only an event that did not come from EventBridge lacks one."""
     return event_id if isinstance(event_id, str) and not idempotency_key_entries(event_id) else None
-
-
-def shares(records: Sequence[Record], remaining_s: Callable[[], float]) -> Iterator[tuple[Record, Callable[[], float]]]:
-    """Go through a batch: each message, and what tells the seconds that are left for it.
-
-    ``remaining_s`` tells those that are left of the invocation. Each message in turn may use an equal part of them;
-    what it does not use goes to those behind it.
-    """
-    for behind, record in zip(range(len(records) - 1, -1, -1), records, strict=True):
-        usable_s = remaining_s() - RESERVE_S
-        yield record, _share(remaining_s, kept_s=RESERVE_S + usable_s * behind / (behind + 1))
-
-
-def _share(remaining_s: Callable[[], float], *, kept_s: float) -> Callable[[], float]:
-    return lambda: remaining_s() - kept_s
 
 
 def to_be_delivered_again(records: Sequence[Record]) -> BatchAnswer:

@@ -1,0 +1,79 @@
+"""A batch of messages, carried out together: each ends in the ledger, in a told refusal, or on the queue again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inventory import queue
+from inventory.adjust import Outcome
+from inventory.bus import EventRefused
+from inventory.errors import Refusal, TryAgain
+from inventory.groups import Fault, adjust_many
+from inventory.requests import InvalidRequest
+from inventory.retries import Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inventory.adjust import Adjuster, Result
+    from inventory.bus import EventBus
+    from inventory.history import AtOnce
+    from inventory.model import Command
+
+
+@dataclass(slots=True)
+class Message:
+    """One message on its way: what it asks for, as far as that can be read, and what became of it.
+
+    ``is_done``: it need not be delivered again.
+    """
+
+    record: queue.Record
+    request: queue.Request | None = None
+    command: Command | None = None
+    result: Result | InvalidRequest | queue.Unreadable | Fault | None = None
+    is_done: bool = False
+
+
+def ingest(
+    records: Sequence[queue.Record], adjuster: Adjuster, bus: EventBus, *, patience: Patience, at_once: AtOnce
+) -> list[Message]:
+    """Carry out a batch, and tell the bus of what is refused.
+
+    A message that can't be read, settled or told holds up none of the others.
+    """
+    messages = [_read(record) for record in records]
+    asking = [(message, message.command) for message in messages if message.command is not None]
+    deciding = Patience(lambda: patience.remaining_s() - queue.TELLING_TIME_S, patience.sleep, patience.fraction)
+    results = adjust_many(adjuster, [command for _, command in asking], patience=deciding, at_once=at_once)
+    for (message, _), result in zip(asking, results, strict=True):
+        message.result, message.is_done = result, isinstance(result, Outcome)
+    for message in messages:
+        _tell(message, bus, patience)
+    return messages
+
+
+def _read(record: queue.Record) -> Message:
+    message = Message(record)
+    try:
+        message.request = queue.read_message(record)
+        message.command = message.request.command()
+    except (queue.Unreadable, InvalidRequest) as error:
+        message.result = error
+    except Exception as error:  # noqa: BLE001  the edge of a message
+        message.result = Fault(error)
+    return message
+
+
+def _tell(message: Message, bus: EventBus, patience: Patience) -> None:
+    """Tell a refusal. Until the bus has it the message is not done: then it will be decided again, and told."""
+    if message.request is None or not isinstance(message.result, Refusal | InvalidRequest):
+        return
+    try:
+        queue.tell(bus, message.request, message.result, patience)
+        message.is_done = True
+    except TryAgain as error:
+        message.result = error
+    except EventRefused as error:
+        message.result = Fault(error)
