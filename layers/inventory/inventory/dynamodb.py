@@ -245,9 +245,9 @@ def _cancelled(error: ClientError, *, parts: int) -> CommitResult:
     if ledger.get("Code") == CONDITION_FAILED and "Item" in ledger:
         return AlreadyRecorded(adjustment_of(ledger["Item"]))
     # Then the link: it is final, where the stock that has moved, as it has by that very reversal, is to be tried again.
-    for link in reasons[_Position.LINK :]:
-        if link.get("Code") == CONDITION_FAILED and "Item" in link:
-            return ReversedMeanwhile(_reversed_by(link["Item"]))
+    link = reasons[_Position.LINK] if parts > _Position.LINK else _CancellationReason()
+    if link.get("Code") == CONDITION_FAILED and "Item" in link:
+        return ReversedMeanwhile(_reversed_by(link["Item"]))
     if stock.get("Code") == CONDITION_FAILED and "Item" in stock:
         return StockMoved(stock_item_of(stock["Item"]))
     at_fault = {reason.get("Code") for reason in reasons} - {_NOT_AT_FAULT}
