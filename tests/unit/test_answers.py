@@ -12,6 +12,7 @@ from inventory import errors
 from inventory.answers import ANSWERS, adjustment_members, detail_of
 from inventory.direct import raised
 from inventory.errors import (
+    AdjustmentNotFound,
     BusinessNotFound,
     Forbidden,
     IdempotencyKeyReused,
@@ -43,6 +44,7 @@ EVERY_ERROR: list[ServiceError] = [
     IdempotencyKeyReused(key="key"),
     VariantNotFound(),
     LocationNotFound(),
+    AdjustmentNotFound(),
     BusinessNotFound(),
     TokenNotFound(),
     InsufficientStock(quantity_on_hand=1, quantity_change=-2),
@@ -57,6 +59,7 @@ BY_CONTRACT = {
     "forbidden": 403,
     "variant_not_found": 404,
     "location_not_found": 404,
+    "adjustment_not_found": 404,
     "insufficient_stock": 409,
     "quantity_limit_exceeded": 409,
     "stale_quantity": 409,

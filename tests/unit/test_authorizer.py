@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 import pytest
 
@@ -17,8 +19,9 @@ from inventory.gateway import ROUTES
 from inventory.identifiers import parse_uuid
 from inventory.instants import instant_text
 from inventory.retries import ATTEMPTS_MAX, Patience
-from inventory.tokens import digest_of, mint, token_id_of, well_formed
+from inventory.tokens import Scope, digest_of, mint, token_id_of, well_formed
 from tests.support.loading import CREDENTIALS, ROOT, Context, load_event, load_handler
+from tests.support.sam_template import resources
 from tests.support.wire import Reply, Wire, broken, fault, reply
 
 if TYPE_CHECKING:
@@ -40,6 +43,16 @@ DIGEST = digest_of(TOKEN)
 TOKEN_ID = token_id_of(DIGEST)
 STAGE_ARN = "arn:aws:execute-api:eu-central-1:000000000000:abcdefghij/dev"
 POST_ADJUSTMENT = f"{STAGE_ARN}/POST/api/v1/inventory/adjustments"
+OPENED = {
+    "adjustments:write": ["POST /api/v1/inventory/adjustments"],
+    "adjustments:read": [
+        "GET /api/v1/inventory/adjustments",
+        "GET /api/v1/inventory/adjustments/{id}",
+        "GET /api/v1/inventory/levels",
+    ],
+    "adjustments:reverse": [],
+}
+"""Which of the template's routes each scope opens."""
 READ = {"ConsumedCapacity": {"TableName": "access", "CapacityUnits": 1.0}}
 FAULTS = [
     pytest.param(fault("ThrottlingException"), ATTEMPTS_MAX, id="throttled"),
@@ -59,7 +72,7 @@ def stored(**changes: object) -> AWSResponse:
         "digest": {"B": base64.b64encode(DIGEST).decode()},
         "subject": {"S": "till 4"},
         "business_ids": {"L": [{"S": BUSINESS}]},
-        "scopes": {"L": [{"S": "adjustments:write"}, {"S": "adjustments:read"}]},
+        "scopes": {"L": [{"S": "adjustments:write"}, {"S": "adjustments:reverse"}]},
         "issued_at": {"S": "2026-11-23T14:05:09.123456Z"},
     }
     return reply({"Item": item | changes, **READ})
@@ -129,7 +142,7 @@ def test_the_functions_are_told_business_subject_scopes_and_token_id(load: Load)
     assert policy["context"] == {
         "business_id": BUSINESS,
         "subject": "till 4",
-        "scopes": "adjustments:read adjustments:write",
+        "scopes": "adjustments:reverse adjustments:write",
         "token_id": TOKEN_ID,
     }
 
@@ -157,8 +170,42 @@ def test_a_token_whose_scopes_open_no_route_is_denied_in_so_many_words(load: Loa
     assert statements(answer(module, request())) == [("Deny", [f"{STAGE_ARN}/*"])]
 
 
-def test_no_route_opens_more_than_it_says() -> None:
-    assert not [route for routes in ROUTES.values() for route in routes if "*" in route or "?" in route]
+def routes_of_the_template() -> list[str]:
+    return [
+        f"{event['Properties']['Method'].upper()} {event['Properties']['Path']}"
+        for function in resources("AWS::Serverless::Function").values()
+        for event in function["Properties"].get("Events", {}).values()
+        if event["Type"] == "Api"
+    ]
+
+
+def opens(policy: Policy, route: str) -> bool:
+    """Whether a policy lets a request of a route pass; as in IAM, a ``*`` matches slashes too."""
+    method, path = route.split(" ")
+    called = f"{STAGE_ARN}/{method}{re.sub('{.*?}', BUSINESS, path)}"
+    return any(
+        effect == "Allow" and fnmatchcase(called, pattern)
+        for effect, patterns in statements(policy)
+        for pattern in patterns
+    )
+
+
+@pytest.mark.parametrize("scope", OPENED)
+def test_a_scope_opens_its_routes_and_no_other(load: Load, scope: str) -> None:
+    module, _ = load(stored(scopes={"L": [{"S": scope}]}))
+    policy = answer(module, request())
+    assert [route for route in sorted(routes_of_the_template()) if opens(policy, route)] == OPENED[scope]
+
+
+def test_every_scope_and_every_route_is_tried_above() -> None:
+    assert OPENED.keys() == set(get_args(Scope.__value__))
+    assert sorted(route for routes in OPENED.values() for route in routes) == sorted(routes_of_the_template())
+
+
+def test_only_reading_opens_all_that_lies_below_a_path() -> None:
+    below = {scope for scope, routes in ROUTES.items() for route in routes if "*" in route or "?" in route}
+    assert below == {"adjustments:read"}
+    assert {route.partition("/")[0] for route in ROUTES["adjustments:read"]} == {"GET"}
 
 
 @pytest.mark.parametrize(
