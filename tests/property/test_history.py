@@ -61,7 +61,7 @@ def arrivals_at(ticks: st.SearchStrategy[int]) -> st.SearchStrategy[Arrival]:
 
 
 ARRIVALS = arrivals_at(TICKS)
-WANTED = st.builds(
+WANTED = st.sampled_from([Wanted(), Wanted(variant_id=VARIANTS[0])]) | st.builds(
     Wanted,
     variant_id=st.none() | st.sampled_from(VARIANTS),
     location_id=st.none() | st.sampled_from(LOCATIONS),
