@@ -21,6 +21,7 @@ FUNCTIONS = {
     "create-adjustment": "CreateAdjustmentFunction",
     "ingest-adjustments": "IngestAdjustmentsFunction",
     "provision": "ProvisionFunction",
+    "read-inventory": "ReadInventoryFunction",
     "reverse-adjustment": "ReverseAdjustmentFunction",
 }
 # Tokens can't be written into a file beforehand, so these two name ones that do not exist.
@@ -42,6 +43,9 @@ def test_a_sample_event_works_on_the_demo_data(sample: str, local_stack: LocalSt
     assert answer.get("errorType") == REFUSED.get(sample), answer
     if sample in {"create-adjustment-api", "reverse-adjustment-api"}:
         assert answer["statusCode"] == 201
+    if sample.startswith("read-inventory"):
+        assert answer["statusCode"] == 200
+        assert "[]" not in answer["body"], "the demo data has something to read"
     if sample == "ingest-adjustments":
         assert answer == {"batchItemFailures": []}
 

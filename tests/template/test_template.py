@@ -303,6 +303,22 @@ def test_who_ingests_may_do_on_the_tables_what_who_creates_may() -> None:
     assert on_tables("IngestAdjustmentsFunction") == on_tables("CreateAdjustmentFunction")
 
 
+def test_who_reads_may_do_nothing_else_and_of_the_indexes_only_query() -> None:
+    role = statements(role_of("ReadInventoryFunction"))
+    allowed = {action for each in role for action in listed(each["Action"])}
+    assert allowed == {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "dynamodb:BatchGetItem",
+        "dynamodb:Query",
+    }
+    (query,) = [each for each in role if each["Action"] == "dynamodb:Query"]
+    assert query["Resource"] == [
+        {"Fn::GetAtt": ["InventoryTable", "Arn"]},
+        {"Fn::Sub": "${LedgerTable.Arn}/index/*"},
+    ]
+
+
 # ------------------------------------------------------------------------------------------------------------- tables
 
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
 from inventory.answers import ANSWERS
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, SOURCE
 from inventory.errors import InsufficientStock
+from inventory.history import ROWS_EXAMINED_MAX
+from inventory.http import READ_SCOPE
 from inventory.provision_requests import MODELS
 from inventory.queue import DEFAULT_ACTOR, REJECTED, Request, rejection
+from inventory.read_requests import PAGE_ROWS_MAX, AdjustmentsQuery, LevelsQuery
 from inventory.requests import AdjustmentRequest, DirectAdjustmentRequest
 from tests.support.sam_template import PROJECT_ROOT, load_template
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -67,6 +74,31 @@ def test_every_output_stands_in_the_table() -> None:
 @pytest.mark.parametrize("field", AdjustmentRequest.model_fields)
 def test_every_field_of_the_body_is_documented(field: str) -> None:
     assert field in {row[0] for row in rows(section("Creating an adjustment"))}
+
+
+def test_every_parameter_of_a_query_string_is_documented_with_whether_it_is_required_or_its_default() -> None:
+    def told(model: type[BaseModel]) -> dict[str, str]:
+        return {
+            name: "required" if field.is_required() else "optional" if field.default is None else str(field.default)
+            for name, field in model.model_fields.items()
+        }
+
+    parameters = [row for row in rows(section("Reading")) if len(row) == 4][1:]
+    assert {name: of_list for name, of_list, _, _ in parameters if of_list} == told(AdjustmentsQuery)
+    assert {name: of_levels for name, _, of_levels, _ in parameters if of_levels} == told(LevelsQuery)
+
+
+def test_what_is_said_of_reading_is_what_code_and_template_say() -> None:
+    text = section("Reading")
+    paths = {
+        event["Properties"]["Path"].removeprefix("/api/v1/inventory")
+        for event in load_template()["Resources"]["ReadInventoryFunction"]["Properties"]["Events"].values()
+    }
+    assert paths == {row[0] for row in rows(text) if row[0].startswith("/")}
+    assert f"looks at {ROWS_EXAMINED_MAX:,} rows at" in text
+    assert f"1–{PAGE_ROWS_MAX}" in text
+    assert f"`{READ_SCOPE}`" in text
+    assert f"`{READ_SCOPE}`" in section("Tokens")
 
 
 def test_the_example_of_a_direct_invocation_names_every_field_that_it_takes() -> None:

@@ -28,7 +28,7 @@ def _iso_8601(value: object) -> object:
     parts = _INSTANT.fullmatch(value)
     if parts is None:
         message = "Input should be an ISO 8601 instant with an offset, to the microsecond at most"
-        raise PydanticCustomError("datetime_parsing", message)
+        raise PydanticCustomError("datetime_from_date_parsing", message)
     # A plus that was not encoded is a space in a query string, and there is nothing else that it could have meant.
     return f"{parts[1]}+{parts[3]}" if parts[2] == " " else value
 

@@ -90,8 +90,10 @@ class Reader:
             VariantNotFound, LocationNotFound: there was no adjustment, nor is there an active one to be adjusted.
         """
         if location_id is None:
-            page = patience.settle(partial(self.books.stock_items, business_id, variant_id, after=after, limit=limit))
-            found, more = page.stock_items, page.more
+            # One more is looked for, so that the last page says that it is the last.
+            read = partial(self.books.stock_items, business_id, variant_id, after=after, limit=limit + 1)
+            stock_items = patience.settle(read).stock_items
+            found, more = stock_items[:limit], len(stock_items) > limit
         else:
             stock = patience.settle(partial(self.books.stock_item, business_id, variant_id, location_id))
             found, more = [] if stock is None else [(location_id, stock)], False
