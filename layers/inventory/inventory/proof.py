@@ -146,10 +146,17 @@ class _Walk:
                     continue
             if start is None:
                 return self._verdict(history)
-            # Not while rows wait: the next request would begin before them, and come no further.
-            enough = self._rows_read >= self._parts.rows_max and not history.waits
-            if enough or self._remaining_s() < _RESERVE_S:
+            if self._may_stop_at(history) or self._remaining_s() < _RESERVE_S:
                 return self._unfinished(history)
+
+    def _may_stop_at(self, history: History) -> bool:
+        """Whether it is enough for one request, at a place from which another one can tell as much.
+
+        Not while rows wait: it would begin before them, and come no further. Not past the head: what the head fits is
+        known only to whoever passed it.
+        """
+        past_the_head = self._stock is not None and history.sequence > self._stock.sequence
+        return self._rows_read >= self._parts.rows_max and not history.waits and not past_the_head
 
     def _page(self, start: StartKey | None) -> IndexPage:
         page = self._patience.settle(
