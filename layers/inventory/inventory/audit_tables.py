@@ -109,12 +109,9 @@ class DynamoDBAuditTables:
     def _get(self, table_name: str, keys: Sequence[Key]) -> list[Item]:
         wanted = [_attributes(key) for key in keys]
         with faults_as_unavailable():
-            reply = self._client.batch_get_item(
-                RequestItems={table_name: {"Keys": wanted, "ConsistentRead": True}}, ReturnConsumedCapacity="TOTAL"
-            )
-        require_whole(reply)
-        # Throttled keys come back unread.
-        if reply.get("UnprocessedKeys"):
+            reply = self._client.batch_get_item(RequestItems={table_name: {"Keys": wanted, "ConsistentRead": True}})
+        # Throttled keys come back unread; a reply that was cut off can arrive as an empty one, without an error.
+        if "Responses" not in reply or reply.get("UnprocessedKeys"):
             raise StoreUnavailable
         return list(reply["Responses"].get(table_name, []))
 
