@@ -1,4 +1,4 @@
-"""Real tables, bent by hand in every form: each is found by the proof and by the audit, and named; and nothing else is."""
+"""Real tables, bent by hand in every form: proof and audit find each and name it, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from inventory.adjust import stock_after
 from inventory.audit import Auditor, Findings
 from inventory.audit_tables import DynamoDBAuditTables, Segment
 from inventory.chain import row_hash
+from inventory.chain_check import Kind
 from inventory.dynamodb import adjustment_of, ledger_item
 from inventory.errors import TryAgain
-from inventory.history import Kind
 from inventory.ledger_index import DynamoDBLedgerIndex
 from inventory.proof import Prover
 from inventory.stock_items import DynamoDBStockItems
-from tests.support.books import BENDS, Books, books, stock_item
+from tests.support.bent_books import BENDS, Books, books, stock_item
 from tests.support.builders import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.faults import Ending, Fault
 from tests.support.shop import AMPLE_S, Shop, Waits, environment
@@ -66,7 +66,7 @@ class Hand:
         self.tables.client.put_item(TableName=table, Item=item)
 
     def remove(self, table: str, item: dict[str, Any]) -> None:
-        key = {name: item[name] for name in ("pk", "sk") if name in item}
+        key: dict[str, Any] = {name: item[name] for name in ("pk", "sk") if name in item}
         self.tables.client.delete_item(TableName=table, Key=key)
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inventory.chain_check import ChainCheck
 from inventory.dynamodb import adjustment_of, ledger_item
-from inventory.history import History
 from inventory.model import GENESIS_HASH
 from inventory.proof import Proof, Prover
 from inventory.requests import InvalidRequest
-from tests.support.books import BENDS, Books, ReadBooks, books, history, stock_item
+from tests.support.bent_books import BENDS, Books, ReadBooks, books, history, stock_item
 from tests.support.builders import BUSINESS, LOCATION, VARIANT
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ deltas = st.lists(st.integers(-1_000, 1_000).filter(bool), min_size=1, max_size=
 page_sizes = st.sampled_from([None, 1, 2, 5])
 
 
-def proved(read: ReadBooks, page_rows: int | None = None, **settings: object) -> Proof:
+def proved(read: ReadBooks, page_rows: int | None = None, **settings: Any) -> Proof:
     prover = replace(Prover(read, read, sleep=lambda _: None, page_rows=page_rows), **settings)
     return prover.prove(BUSINESS, VARIANT, LOCATION, None, remaining_s=lambda: 1_000.0)
 
@@ -142,13 +142,13 @@ garbage = st.dictionaries(st.sampled_from(GARBAGE_NAMES), values, max_size=4)
 def test_no_garbage_in_an_item_is_ever_raised(found: list[Item], stock: Item | None) -> None:
     honest = books([1, 2, 3, 4])
     rows = [{**item, **bent} for item, bent in zip(honest.rows, found, strict=False)]
-    checked = History()
+    checked = ChainCheck()
     checked.take(rows)
     checked.give_up_waiting(4)
     assert checked.rows == len(rows)
 
     rows = [item for item in rows if "S" in item["created_at"]]
-    proof = proved(ReadBooks(Books(rows, stock and {**(honest.stock or {}), **stock})))
+    proof = proved(ReadBooks(Books(rows, None if stock is None else {**(honest.stock or {}), **stock})))
     assert proof.verified is not None
     assert proof.rows == len(rows)
 
@@ -159,4 +159,3 @@ def test_no_made_up_cursor_is_taken(cursor: str) -> None:
         Prover(ReadBooks(books([1])), ReadBooks(books([1]))).prove(
             BUSINESS, VARIANT, LOCATION, cursor, remaining_s=lambda: 1_000.0
         )
-

@@ -18,8 +18,8 @@ from uuid import UUID
 
 from inventory import cursors, keys
 from inventory.audit_tables import KEYS_OF_A_CALL_MAX, Key, Segment, key_of
+from inventory.chain_check import Kind, claimed_integer, read_row, read_stock_item
 from inventory.errors import StoreUnavailable, TryAgain
-from inventory.history import Kind, claimed_integer, read_row, read_stock_item
 from inventory.requests import InvalidRequest, entry
 from inventory.retries import Patience
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from inventory import proof_cursors
+from inventory.chain_check import ChainCheck, Kind, Problem, read_stock_item
 from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.errors import StoreUnavailable, TryAgain
-from inventory.history import History, Kind, Problem, read_stock_item
 from inventory.ledger_index import stock_item_partition
 from inventory.model import GENESIS_HASH
 from inventory.requests import InvalidRequest, entry
@@ -99,7 +99,7 @@ class Prover:
 class _Checkpoint:
     """A place of the walk where no row waits: what it added up to, and where in the index it goes on."""
 
-    history: History
+    check: ChainCheck
     start: StartKey | None
 
 
@@ -115,8 +115,8 @@ class _Walk:
         self._remaining_s = remaining_s
         self._patience = Patience(remaining_s, parts.sleep)
         self._pauses = iter(parts.pauses_s)
-        self._checkpoint = _Checkpoint(History(), None) if cursor is None else self._resumed(cursor)
-        self._resumable: tuple[History, str] | None = None
+        self._checkpoint = _Checkpoint(ChainCheck(), None) if cursor is None else self._resumed(cursor)
+        self._resumable: tuple[ChainCheck, str] | None = None
         self._rows_read = 0
         self._item: Item | None = None
         self._stock: StockItem | None = None
@@ -124,39 +124,39 @@ class _Walk:
     def run(self) -> Proof:
         """Walk until there is a verdict, or no time."""
         self._read_stock_item()
-        self._checkpoint.history.set_mark(self._stock)
-        history, start = self._checkpoint.history.copied(), self._checkpoint.start
+        self._checkpoint.check.set_mark(self._stock)
+        check, start = self._checkpoint.check.copied(), self._checkpoint.start
         while True:
             page = self._page(start)
-            history.take(page.items)
+            check.take(page.items)
             start = page.next_start
-            if history.problem is not None:
-                history.give_up_waiting(self._head_of(history))
-            if not history.waits and page.items:
-                self._keep(history, page.items[-1])
-            if (start is None or history.overflows) and self._in_doubt(history, ended=start is None):
+            if check.problem is not None:
+                check.give_up_waiting(self._head_of(check))
+            if not check.waits and page.items:
+                self._keep(check, page.items[-1])
+            if (start is None or check.overflows) and self._in_doubt(check, ended=start is None):
                 pause_s = next(self._pauses, None)
                 if pause_s is None:
-                    history.give_up_waiting(self._head_of(history))
+                    check.give_up_waiting(self._head_of(check))
                 elif self._remaining_s() < pause_s + _RESERVE_S:
-                    return self._unfinished(history)
+                    return self._unfinished(check)
                 else:
                     self._parts.sleep(pause_s)
-                    history, start = self._checkpoint.history.copied(), self._checkpoint.start
+                    check, start = self._checkpoint.check.copied(), self._checkpoint.start
                     continue
             if start is None:
-                return self._verdict(history)
-            if self._may_stop_at(history) or self._remaining_s() < _RESERVE_S:
-                return self._unfinished(history)
+                return self._verdict(check)
+            if self._may_stop_at(check) or self._remaining_s() < _RESERVE_S:
+                return self._unfinished(check)
 
-    def _may_stop_at(self, history: History) -> bool:
+    def _may_stop_at(self, check: ChainCheck) -> bool:
         """Whether it is enough for one request, at a place from which another one can tell as much.
 
         Not while rows wait: it would begin before them, and come no further. Not past the head: what the head fits is
         known only to whoever passed it.
         """
-        past_the_head = self._stock is not None and history.sequence > self._stock.sequence
-        return self._rows_read >= self._parts.rows_max and not history.waits and not past_the_head
+        past_the_head = self._stock is not None and check.sequence > self._stock.sequence
+        return self._rows_read >= self._parts.rows_max and not check.waits and not past_the_head
 
     def _page(self, start: StartKey | None) -> IndexPage:
         page = self._patience.settle(
@@ -172,64 +172,64 @@ class _Walk:
     def _unreadable(self) -> bool:
         return self._item is not None and self._stock is None
 
-    def _head_of(self, history: History) -> int:
+    def _head_of(self, check: ChainCheck) -> int:
         """The sequence up to which rows ought to be there; where no stock item says it, they do themselves."""
-        return history.top if self._stock is None else self._stock.sequence
+        return check.top if self._stock is None else self._stock.sequence
 
-    def _in_doubt(self, history: History, *, ended: bool) -> bool:
+    def _in_doubt(self, check: ChainCheck, *, ended: bool) -> bool:
         """Whether what was seen can be different in a moment, without anything being wrong."""
-        if history.problem is not None or self._unreadable():
+        if check.problem is not None or self._unreadable():
             return False
         head = 0 if self._stock is None else self._stock.sequence
-        if history.top == history.sequence == head:
+        if check.top == check.sequence == head:
             return False
-        if history.sequence < head:
+        if check.sequence < head:
             return True
         # Rows past the head: by now the stock item must know of them.
         self._read_stock_item()
         if self._unreadable():
             return False
-        return not (ended and (self._meets(history) or self._is_older(history)))
+        return not (ended and (self._meets(check) or self._is_older(check)))
 
-    def _meets(self, history: History) -> bool:
-        return self._stock is not None and history.top == history.sequence == self._stock.sequence
+    def _meets(self, check: ChainCheck) -> bool:
+        return self._stock is not None and check.top == check.sequence == self._stock.sequence
 
-    def _is_older(self, history: History) -> bool:
+    def _is_older(self, check: ChainCheck) -> bool:
         """Whether a writer was faster: the rows reach as far as the stock item did at first, and it has gone on."""
-        return history.mark_fits and self._stock is not None and history.top <= self._stock.sequence
+        return check.mark_fits and self._stock is not None and check.top <= self._stock.sequence
 
-    def _verdict(self, history: History) -> Proof:
-        if history.problem is None and self._is_older(history):
-            return self._answer(history, verified=True)
-        history.give_up_waiting(self._head_of(history))
-        if history.problem is None:
-            self._compare_the_ends(history)
-        return self._answer(history, verified=history.problem is None)
+    def _verdict(self, check: ChainCheck) -> Proof:
+        if check.problem is None and self._is_older(check):
+            return self._answer(check, verified=True)
+        check.give_up_waiting(self._head_of(check))
+        if check.problem is None:
+            self._compare_the_ends(check)
+        return self._answer(check, verified=check.problem is None)
 
-    def _compare_the_ends(self, history: History) -> None:
+    def _compare_the_ends(self, check: ChainCheck) -> None:
         stock = self._stock
         if self._unreadable():
-            history.report(history.sequence, Kind.STOCK_ITEM_UNREADABLE)
+            check.report(check.sequence, Kind.STOCK_ITEM_UNREADABLE)
         elif stock is None:
-            if history.rows:
-                history.report(history.sequence, Kind.STOCK_ITEM_MISSING)
-        elif history.sequence < stock.sequence and history.head_hash != stock.head_hash:
-            history.report(history.sequence + 1, Kind.ROW_MISSING)
-        elif history.sequence > stock.sequence and history.mark_fits:
-            history.report(stock.sequence + 1, Kind.ROW_INSERTED)
-        elif not history.ends_in(stock):
-            history.report(history.sequence, Kind.STOCK_ITEM_CHANGED)
+            if check.rows:
+                check.report(check.sequence, Kind.STOCK_ITEM_MISSING)
+        elif check.sequence < stock.sequence and check.head_hash != stock.head_hash:
+            check.report(check.sequence + 1, Kind.ROW_MISSING)
+        elif check.sequence > stock.sequence and check.mark_fits:
+            check.report(stock.sequence + 1, Kind.ROW_INSERTED)
+        elif not check.ends_in(stock):
+            check.report(check.sequence, Kind.STOCK_ITEM_CHANGED)
 
-    def _unfinished(self, history: History) -> Proof:
+    def _unfinished(self, check: ChainCheck) -> Proof:
         if self._resumable is not None:
-            history, cursor = self._resumable
-            return self._answer(history, verified=None if history.problem is None else False, cursor=cursor)
-        if history.problem is None:
+            check, cursor = self._resumable
+            return self._answer(check, verified=None if check.problem is None else False, cursor=cursor)
+        if check.problem is None:
             raise StoreUnavailable  # not a page's worth of progress: there is nothing to go on from
-        return self._answer(history, verified=False)
+        return self._answer(check, verified=False)
 
-    def _answer(self, history: History, *, verified: bool | None, cursor: str | None = None) -> Proof:
-        quantity, sequence, head_hash = history.quantity, history.sequence, history.head_hash
+    def _answer(self, check: ChainCheck, *, verified: bool | None, cursor: str | None = None) -> Proof:
+        quantity, sequence, head_hash = check.quantity, check.sequence, check.head_hash
         if verified is False:
             quantity, sequence, head_hash = 0, 0, GENESIS_HASH
             if self._stock is not None:
@@ -239,21 +239,21 @@ class _Walk:
             location_id=self._place[2],
             verified=verified,
             # Rows that are younger than what was proved have been read, but not proved.
-            rows=history.sequence if verified else history.rows,
-            sum=history.quantity if verified else history.sum,
+            rows=check.sequence if verified else check.rows,
+            sum=check.quantity if verified else check.sum,
             quantity=quantity,
             sequence=sequence,
             head_hash=head_hash,
-            first_problem=history.problem,
+            first_problem=check.problem,
             next_cursor=cursor,
         )
 
-    def _keep(self, history: History, last: Item) -> None:
+    def _keep(self, check: ChainCheck, last: Item) -> None:
         """Remember where to look again from and, where a cursor can say so, where another request goes on."""
         names = ("pk", self._partition.key_name, self._partition.sort_name)
-        self._checkpoint = _Checkpoint(history.copied(), {name: last[name] for name in names})
-        if (cursor := proof_cursors.write(history, last, self._place)) is not None:
-            self._resumable = (self._checkpoint.history, cursor)
+        self._checkpoint = _Checkpoint(check.copied(), {name: last[name] for name in names})
+        if (cursor := proof_cursors.write(check, last, self._place)) is not None:
+            self._resumable = (self._checkpoint.check, cursor)
 
     def _resumed(self, cursor: str) -> _Checkpoint:
         found = proof_cursors.read(cursor, self._partition, self._place)

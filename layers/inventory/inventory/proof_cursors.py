@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from inventory import cursors, keys
-from inventory.history import History, Kind, Problem
+from inventory.chain_check import ChainCheck, Kind, Problem
 from inventory.identifiers import parse_uuid
 from inventory.instants import instant_text, parse_instant
 
@@ -27,7 +27,7 @@ type Place = tuple[UUID, UUID, UUID]
 """Business, variant and location."""
 
 
-def write(history: History, last: Item, place: Place) -> str | None:
+def write(check: ChainCheck, last: Item, place: Place) -> str | None:
     """Write a cursor that goes on after the row ``last``; None where that is no place to go on from.
 
     A row that stands under a key of another form is not: its key may be of any length.
@@ -40,9 +40,9 @@ def write(history: History, last: Item, place: Place) -> str | None:
         last_at = _instant(last["created_at"]["S"])
     except _NOT_OURS:
         return None
-    problem = history.problem
+    problem = check.problem
     position = [
-        *(history.rows, history.sum, history.sequence, history.quantity, history.head_hash, history.created_at),
+        *(check.rows, check.sum, check.sequence, check.quantity, check.head_hash, check.created_at),
         None if problem is None else [problem.sequence, problem.kind],
         str(adjustment_id),
         last_at,
@@ -51,14 +51,14 @@ def write(history: History, last: Item, place: Place) -> str | None:
     return text if len(text) <= LENGTH_MAX else None
 
 
-def read(cursor: str, partition: Partition, place: Place) -> tuple[History, StartKey] | None:
+def read(cursor: str, partition: Partition, place: Place) -> tuple[ChainCheck, StartKey] | None:
     """Read what ``write`` wrote for this stock item; None for anything else."""
     text = cursors.position(cursor, _question(place))
     if text is None:
         return None
     try:
         rows, total, sequence, quantity, head_hash, created_at, problem, adjustment_id, last_at = json.loads(text)
-        history = History(
+        check = ChainCheck(
             rows=_integer(rows),
             sum=_integer(total),
             sequence=_integer(sequence),
@@ -70,7 +70,7 @@ def read(cursor: str, partition: Partition, place: Place) -> tuple[History, Star
         pk, last_at = keys.ledger(place[0], UUID(adjustment_id)), _instant(last_at)
     except _NOT_OURS:
         return None
-    return history, {"pk": {"S": pk}, partition.key_name: {"S": partition.key}, partition.sort_name: {"S": last_at}}
+    return check, {"pk": {"S": pk}, partition.key_name: {"S": partition.key}, partition.sort_name: {"S": last_at}}
 
 
 def _integer(value: object) -> int:

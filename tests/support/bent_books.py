@@ -11,8 +11,8 @@ from uuid import UUID
 from inventory import keys
 from inventory.adjust import stock_after
 from inventory.chain import row_hash
+from inventory.chain_check import Kind, Problem
 from inventory.dynamodb import adjustment_of, ledger_item
-from inventory.history import Kind, Problem
 from inventory.instants import instant_text
 from inventory.ledger_index import IndexPage
 from inventory.model import GENESIS_HASH
@@ -103,7 +103,7 @@ def _with_attribute(name: str, value: Item | None, kind: Kind) -> Bend:
 
 
 def _with_stock(kind: Kind = Kind.STOCK_ITEM_CHANGED, **changes: Item | None) -> Bend:
-    def bend(found: Books, n: int) -> Books:
+    def bend(found: Books, _: int) -> Books:
         assert found.stock is not None
         stock = {name: value for name, value in {**found.stock, **changes}.items() if value is not None}
         return replace(found, stock=stock).bent(Problem(len(found.rows), kind))
@@ -203,7 +203,7 @@ def _swapped_deltas(found: Books, n: int) -> Books | None:
     return replace(found, rows=rows).bent(Problem(n + 1, Kind.ROW_CHANGED))
 
 
-def _without_stock(found: Books, n: int) -> Books:
+def _without_stock(found: Books, _: int) -> Books:
     return replace(found, stock=None).bent(Problem(len(found.rows), Kind.STOCK_ITEM_MISSING))
 
 
@@ -260,9 +260,7 @@ BENDS: dict[str, Bend] = {
     "the stock item's sequence was lowered": _stock_sequence(-1),
     "the stock item's head was changed": _with_stock(head_hash={"S": "1" * 64}),
     "the stock item's time was changed": _with_stock(updated_at={"S": "2026-01-01T00:00:00.000000Z"}),
-    "the stock item was reset": _with_stock(
-        quantity={"N": "0"}, sequence={"N": "0"}, head_hash={"S": GENESIS_HASH}
-    ),
+    "the stock item was reset": _with_stock(quantity={"N": "0"}, sequence={"N": "0"}, head_hash={"S": GENESIS_HASH}),
     "the stock item's head was taken away": _with_stock(Kind.STOCK_ITEM_UNREADABLE, head_hash=None),
     "the stock item's quantity became a text": _with_stock(Kind.STOCK_ITEM_UNREADABLE, quantity={"S": "5"}),
     "the stock item was removed": _without_stock,

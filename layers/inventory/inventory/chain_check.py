@@ -91,7 +91,7 @@ def claimed_integer(item: Item, name: str) -> int | None:
 
 
 @dataclass(slots=True)
-class History:
+class ChainCheck:
     """The rows so far, as figures: bounded, however long the history is.
 
     ``rows`` and ``sum`` count all that was taken, in their place or not; ``sequence``, ``quantity``, ``head_hash`` and
