@@ -12,6 +12,7 @@ STACK ?=
 SAM_ARGS ?=
 EVENT ?=
 FUNCTION ?=
+SEGMENTS ?=
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
@@ -69,6 +70,11 @@ sam-local: ## the API under `sam local start-api`, in Docker, on the local stack
 sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentFunction EVENT=events/….json)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@$(PYTHON) -m local.stack sam-invoke --port "$(PORT)" --function "$(FUNCTION)" --event "$(EVENT)" --sam-args="$(SAM_ARGS)"
+
+.PHONY: audit
+audit: ## look for anything that does not add up, with a verdict as exit status (STACK=<name> for a stack in AWS, SEGMENTS=24)
+	@$(call install,$(PROJECT)) >&2
+	@$(PYTHON) -m local.audit --stack="$(STACK)" --segments="$(SEGMENTS)"
 
 # --- quality --------------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SAMPLES = {path.stem: path for path in sorted((PROJECT_ROOT / "events").glob("*.json"))}
 FUNCTIONS = {
+    "audit-ledger": "AuditLedgerFunction",
     "authorizer": "AuthorizerFunction",
     "create-adjustment": "CreateAdjustmentFunction",
     "ingest-adjustments": "IngestAdjustmentsFunction",

@@ -220,7 +220,10 @@ def test_time_outs_add_up_from_the_store_to_the_gateway() -> None:
     function_timeout_s = load_template()["Globals"]["Function"]["Timeout"]
     calls = 3  # load and commit, and for a reversal what it reverses before them
     assert calls * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) < function_timeout_s < GATEWAY_TIMEOUT_S
-    assert [name for name in FUNCTIONS if "Timeout" in FUNCTIONS[name]["Properties"]] == ["IngestAdjustmentsFunction"]
+    assert [name for name in FUNCTIONS if "Timeout" in FUNCTIONS[name]["Properties"]] == [
+        "IngestAdjustmentsFunction",
+        "AuditLedgerFunction",
+    ]
 
 
 # -------------------------------------------------------------------------------------------------------------- roles
@@ -244,7 +247,9 @@ def test_no_permission_is_wider_than_named_actions_on_named_resources(function: 
 
 
 LEDGER = {"Fn::GetAtt": ["LedgerTable", "Arn"]}
-APPEND_AND_READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
+READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"}
+APPEND_AND_READ = {"dynamodb:PutItem"} | READ
+ALTER = {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQL*"}
 
 
 @each_function
@@ -256,7 +261,30 @@ def test_no_role_can_alter_the_ledger(function: str) -> None:
             (allowed if statement["Effect"] == "Allow" else denied).update(listed(statement["Action"]))
     assert allowed <= APPEND_AND_READ
     if "dynamodb:PutItem" in allowed:
-        assert {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQL*"} <= denied
+        assert denied >= ALTER
+
+
+def test_nobody_but_the_audit_may_scan_and_the_audit_may_only_read() -> None:
+    scanning = {
+        function
+        for function in FUNCTIONS
+        for statement in statements(role_of(function))
+        if statement["Effect"] == "Allow" and "dynamodb:Scan" in listed(statement["Action"])
+    }
+    assert scanning == {"AuditLedgerFunction"}
+    of_the_audit = statements(role_of("AuditLedgerFunction"))
+    allowed = {action for each in of_the_audit if each["Effect"] == "Allow" for action in listed(each["Action"])}
+    assert {action for action in allowed if not action.startswith("logs:")} <= READ
+    (denied,) = [each for each in of_the_audit if each["Effect"] == "Deny"]
+    assert set(denied["Action"]) == {"dynamodb:PutItem"} | ALTER
+    assert denied["Resource"] == [{"Fn::GetAtt": ["InventoryTable", "Arn"]}, LEDGER]
+
+
+def test_the_audit_goes_by_the_clock_unless_the_data_is_there_to_be_thrown_away() -> None:
+    ((function, schedule),) = sources("Schedule")
+    assert function == "AuditLedgerFunction"
+    assert schedule["Schedule"] == "rate(1 hour)"  # the hour's number says which segment it is
+    assert schedule["State"] == {"Fn::If": ["KeepData", "ENABLED", "DISABLED"]}
 
 
 @each_function
@@ -441,6 +469,7 @@ def test_the_outputs_have_the_contracts_names() -> None:
         "ApiUrl",
         "CreateAdjustmentFunctionName",
         "ProvisionFunctionName",
+        "AuditLedgerFunctionName",
         "AdjustmentRequestsQueueUrl",
         "EventBusName",
         "InventoryTableName",

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inventory.answers import ANSWERS
+from inventory.answers import ANSWERS, proof_members
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, SOURCE
+from inventory.chain_check import Kind
 from inventory.errors import InsufficientStock
 from inventory.history import ROWS_EXAMINED_MAX
 from inventory.http import READ_SCOPE
+from inventory.proof import Prover
 from inventory.provision_requests import MODELS
 from inventory.queue import DEFAULT_ACTOR, REJECTED, Request, rejection
 from inventory.read_requests import PAGE_ROWS_MAX, AdjustmentsQuery, LevelsQuery
+from inventory.report import AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS
 from inventory.requests import AdjustmentRequest, DirectAdjustmentRequest
+from tests.support.bent_books import ReadBooks, books
+from tests.support.builders import BUSINESS, LOCATION, VARIANT
 from tests.support.sam_template import PROJECT_ROOT, load_template
 
 if TYPE_CHECKING:
@@ -144,6 +149,26 @@ def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:
         for command, model in MODELS.items()
     }
     assert documented == of_the_code
+
+
+def test_every_kind_of_problem_stands_in_the_table_and_every_alarm_of_the_audit_in_its_own() -> None:
+    assert [row[0] for row in rows(section("Proving and auditing"))[1:]] == list(Kind)
+    alarms = {name for name, each in load_template()["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
+    assert {row[0] for row in rows(section("The audit"))[1:]} == alarms - {"DeadAdjustmentRequestsAlarm"}
+    for metric in (AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS):
+        assert f"`{metric}`" in section("The audit")
+
+
+def test_the_example_of_a_proof_has_the_form_of_one() -> None:
+    found = re.search(r"```json\n(.*?)```", section("Proving and auditing"), re.DOTALL)
+    assert found
+    read = ReadBooks(books([20, -3]))
+    proof = Prover(read, read).prove(BUSINESS, VARIANT, LOCATION, None, remaining_s=lambda: 10.0)
+    example = json.loads(found[1])
+    assert list(example) == list(proof_members(proof))
+    assert {name: type(value) for name, value in example.items()} == {
+        name: type(value) for name, value in proof_members(proof).items()
+    }
 
 
 def test_every_make_target_that_the_readme_names_exists() -> None:

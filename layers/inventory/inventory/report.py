@@ -14,12 +14,18 @@ if TYPE_CHECKING:
 
     from inventory.adjust import Outcome
     from inventory.http import Caller
+    from inventory.audit import Findings
+    from inventory.audit_requests import AuditTask
 
 CREATED: Final = "AdjustmentCreated"
 REVERSED: Final = "AdjustmentReversed"
 REPLAYED: Final = "AdjustmentReplayed"
 READ: Final = "ReadAnswered"
 UNREADABLE: Final = "MessageUnreadable"
+AUDIT_DIFFERENCES: Final = "AuditDifferences"
+AUDIT_UNFINISHED: Final = "AuditUnfinished"
+AUDITED_ROWS: Final = "AuditedRows"
+AUDITED_STOCK_ITEMS: Final = "AuditedStockItems"
 
 
 def report_outcome(outcome: Outcome, logger: Logger, metrics: Metrics) -> None:
@@ -70,3 +76,40 @@ def report_unreadable(problem: str, logger: Logger, metrics: Metrics) -> None:
     """Say that a message can't be read, by whomever and however often; ``problem`` holds nothing of its body."""
     metrics.add_metric(UNREADABLE, MetricUnit.Count, 1)
     logger.warning("message unreadable", extra={"problem": problem})
+
+
+def report_audit(task: AuditTask, findings: Findings, logger: Logger, metrics: Metrics) -> None:
+    """Say what an audit found: each listed difference on a line of its own, and the figures as metrics.
+
+    Whether it came to the end is a metric of scheduled audits only: whoever invokes one directly goes on with it. An
+    alarm also takes that metric's absence for what it is.
+    """
+    metrics.add_metric(AUDIT_DIFFERENCES, MetricUnit.Count, findings.differences_count)
+    metrics.add_metric(AUDITED_ROWS, MetricUnit.Count, findings.rows)
+    metrics.add_metric(AUDITED_STOCK_ITEMS, MetricUnit.Count, findings.stock_items)
+    if task.scheduled:
+        metrics.add_metric(AUDIT_UNFINISHED, MetricUnit.Count, int(findings.next_position is not None))
+    for each in findings.differences:
+        logger.error(
+            "difference found",
+            extra={
+                "kind": each.kind.value,
+                "business_id": each.business_id,
+                "variant_id": each.variant_id,
+                "location_id": each.location_id,
+                "sequence": each.sequence,
+                "adjustment_id": each.adjustment_id,
+            },
+        )
+    logger.info(
+        "segment audited",
+        extra={
+            "segment": task.segment.number,
+            "segments": task.segment.total,
+            "scheduled": task.scheduled,
+            "rows": findings.rows,
+            "stock_items": findings.stock_items,
+            "differences": findings.differences_count,
+            "finished": findings.next_position is None,
+        },
+    )
