@@ -12,12 +12,12 @@ from inventory.answers import audit_members
 from inventory.audit import PAUSES_S, Auditor
 from inventory.audit_requests import audit_task
 from inventory.audit_tables import DynamoDBAuditTables
+from inventory.books import Books
 from inventory.client import dynamodb_client
 from inventory.direct import raised
 from inventory.ledger_index import DynamoDBLedgerIndex
 from inventory.proof import Prover
 from inventory.report import report_audit, report_error
-from inventory.stock_items import DynamoDBStockItems
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -30,7 +30,7 @@ auditor = Auditor(
     tables=DynamoDBAuditTables(client, inventory_table=inventory_table, ledger_table=ledger_table),
     prover=Prover(
         index=DynamoDBLedgerIndex(client, ledger_table),
-        stock_items=DynamoDBStockItems(client, inventory_table),
+        stock_items=Books(client, inventory_table=inventory_table, ledger_table=ledger_table),
         pauses_s=PAUSES_S,
     ),
 )

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from inventory import books as read_books
 from inventory import keys
 from inventory.adjust import stock_after
 from inventory.audit import Auditor, Findings
@@ -19,7 +20,6 @@ from inventory.dynamodb import adjustment_of, ledger_item
 from inventory.errors import TryAgain
 from inventory.ledger_index import DynamoDBLedgerIndex
 from inventory.proof import Prover
-from inventory.stock_items import DynamoDBStockItems
 from tests.support.bent_books import BENDS, Books, books, stock_item
 from tests.support.builders import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.faults import Ending, Fault
@@ -38,7 +38,7 @@ SEGMENTS = (1, 3, 24)
 DELTAS = (10, -3, 5, 7, -2, 8)
 N = 2
 """The row that is bent, counted from 0."""
-PROOF_CALLS, AUDIT_CALLS = ("GetItem", "Query"), ("Scan", "BatchGetItem", "GetItem", "Query")
+PROOF_CALLS, AUDIT_CALLS = ("BatchGetItem", "Query"), ("Scan", "BatchGetItem", "Query")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ def by_hand(tables: Tables) -> Hand:
 
 
 def prover(client: DynamoDBClient, tables: Tables, **settings: Any) -> Prover:
-    made = Prover(DynamoDBLedgerIndex(client, tables.ledger), DynamoDBStockItems(client, tables.inventory), Waits())
+    stock_items = read_books.Books(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
+    made = Prover(DynamoDBLedgerIndex(client, tables.ledger), stock_items, Waits())
     return replace(made, **settings)
 
 

@@ -22,6 +22,7 @@ from inventory.dynamodb import ledger_item
 from inventory.history import History, Position, Wanted
 from inventory.instants import instant_text
 from inventory.ledger_index import DynamoDBLedgerIndex
+from inventory.proof import Prover
 from inventory.reader import Reader
 from inventory.retries import Patience
 from local.places import PROJECT_ROOT
@@ -47,7 +48,7 @@ KIB = 1024
 def reader_on(client: DynamoDBClient, tables: Tables, at_once: AtOnce = map) -> Reader:
     books = Books(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
     index = DynamoDBLedgerIndex(client, tables.ledger)
-    return Reader(books, index, History(index, books, at_once), at_once)
+    return Reader(books, index, History(index, books, at_once), Prover(index, books), at_once)
 
 
 def all_pages(reader: Reader, business_id: UUID, wanted: Wanted, limits: Iterator[int]) -> list[Adjustment]:

@@ -52,9 +52,9 @@ class AuditedBooks:
         self.before_read()
         return ReadBooks(Books(self.ledger, None)).page(*arguments, **named)
 
-    def item(self, *place: Any) -> Any:
+    def stock_item(self, *place: Any) -> Any:
         self.before_read()
-        found = (ReadBooks(Books([], each)).item(*place) for each in self.inventory)
+        found = (ReadBooks(Books([], each)).stock_item(*place) for each in self.inventory)
         return next((each for each in found if each is not None), None)
 
     def _items(self, table: list[Any], keys: Sequence[Key]) -> list[Any]:

@@ -312,7 +312,7 @@ class ReadBooks:
         full = limit is not None and len(page) == limit
         return IndexPage(list(page), {name: page[-1][name] for name in names} if full else None)
 
-    def item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> Item | None:
+    def stock_item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> Item | None:
         self.reads.append("stock item")
         self.before_read()
         stock = self.books.stock

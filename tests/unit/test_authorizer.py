@@ -51,6 +51,7 @@ OPENED = {
         "GET /api/v1/inventory/adjustments",
         "GET /api/v1/inventory/adjustments/{id}",
         "GET /api/v1/inventory/levels",
+        "GET /api/v1/inventory/levels/{variant_id}/{location_id}/proof",
     ],
     "adjustments:reverse": ["POST /api/v1/inventory/adjustments/{id}/reversal"],
 }

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from inventory.adjust import stock_after
 from inventory.books import Books
 from inventory.client import dynamodb_client
+from inventory.dynamodb import stock_item_of
 from inventory.errors import StoreUnavailable
 from inventory.keys import ledger_business
 from inventory.ledger_index import DynamoDBLedgerIndex, business_partitions, stock_item_partition
@@ -124,7 +125,9 @@ def test_the_reversals_of_nothing_cost_no_read(library: Library) -> None:
 def test_a_stock_item_is_there_or_not(library: Library) -> None:
     library.tables.with_history(an_adjustment())
 
-    assert library.books.stock_item(BUSINESS, VARIANT, LOCATION) == stock_after(an_adjustment())
+    found = library.books.stock_item(BUSINESS, VARIANT, LOCATION)
+    assert found is not None
+    assert stock_item_of(found) == stock_after(an_adjustment())
     assert library.books.stock_item(BUSINESS, VARIANT, OTHER_LOCATION) is None
     assert library.books.stock_item(OTHER_BUSINESS, VARIANT, LOCATION) is None
 

@@ -225,7 +225,7 @@ def test_a_cursor_is_good_for_its_own_stock_item_only() -> None:
         prover.prove(OTHER_BUSINESS, VARIANT, LOCATION, a_cursor(), remaining_s=lambda: 10.0)
 
 
-QUESTION: dict[str, str | None] = {
+QUESTION: dict[str, str] = {
     "question": "proof",
     "business_id": str(BUSINESS),
     "variant_id": str(VARIANT),

@@ -16,6 +16,7 @@ from inventory.errors import LocationNotFound, Refusal, StoreUnavailable, Varian
 from inventory.history import History
 from inventory.ledger_index import DynamoDBLedgerIndex
 from inventory.levels import Level, level_at
+from inventory.proof import Prover
 from inventory.reader import LevelsPage, Reader
 from inventory.retries import ATTEMPTS_MAX, Patience
 from tests.support.builders import (
@@ -48,7 +49,7 @@ class Desk:
         self.tables = QueriedTables(client)
         books = Books(client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE)
         index = DynamoDBLedgerIndex(client, LEDGER_TABLE)
-        self.reader = Reader(books, index, History(index, books))
+        self.reader = Reader(books, index, History(index, books), Prover(index, books))
 
     def levels(
         self,

@@ -130,7 +130,7 @@ class _Run:
         self._until_s = until_s
         self._remaining_s = remaining_s
         self._patience = Patience(remaining_s, parts.sleep)
-        self._question: dict[str, str | None] = {"question": "audit", "segment": f"{segment.number} of {segment.total}"}
+        self._question: dict[str, str] = {"question": "audit", "segment": f"{segment.number} of {segment.total}"}
         self._findings = Findings()
 
     def go_on_from(self, text: str | None) -> Findings:

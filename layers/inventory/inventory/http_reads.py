@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from inventory import cursors
-from inventory.answers import adjustment_members
+from inventory.answers import adjustment_members, proof_members
 from inventory.history import Wanted, parse_position
 from inventory.instants import instant_text
-from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelsQuery
-from inventory.requests import InvalidRequest, entry, validated
+from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
+from inventory.requests import InvalidRequest, entry, problems, validated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,10 +79,23 @@ def _levels(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patien
     }
 
 
+def _proof(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patience) -> Answer:
+    query_members = _query_string(event)
+    try:
+        path = validated(LevelPath, event.get("pathParameters") or {}, place="path")
+    except InvalidRequest as error:
+        raise InvalidRequest(error.entries + problems(ProofQuery, query_members, place="query")) from None
+    query = validated(ProofQuery, query_members, place="query")
+    return proof_members(
+        reader.proof(business_id, path.variant_id, path.location_id, cursor=query.cursor, patience=patience)
+    )
+
+
 _ANSWERING: Final[Mapping[str, Answering]] = {
     "/api/v1/inventory/adjustments": _adjustments,
     "/api/v1/inventory/adjustments/{id}": _adjustment,
     "/api/v1/inventory/levels": _levels,
+    "/api/v1/inventory/levels/{variant_id}/{location_id}/proof": _proof,
 }
 """By the resource that the gateway matched."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from inventory import proof_cursors
 from inventory.chain_check import ChainCheck, Kind, Problem, read_stock_item
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from inventory.dynamodb import Item
     from inventory.ledger_index import IndexPage, LedgerIndex, StartKey
     from inventory.model import StockItem
-    from inventory.stock_items import StockItems
 
 ROWS_MAX: Final = 10_000
 """Rows of one request, give or take a page: about two seconds of a function's time."""
@@ -61,6 +60,18 @@ class Proof:
     head_hash: str
     first_problem: Problem | None
     next_cursor: str | None
+
+
+class StockItems(Protocol):
+    """Where stock items are read."""
+
+    def stock_item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> Item | None:
+        """Read one as it is stored, as of now; None where there is none.
+
+        Raises:
+            StoreUnavailable: there was no whole answer.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +177,7 @@ class _Walk:
         return page
 
     def _read_stock_item(self) -> None:
-        self._item = self._patience.settle(lambda: self._parts.stock_items.item(*self._place))
+        self._item = self._patience.settle(lambda: self._parts.stock_items.stock_item(*self._place))
         self._stock = None if self._item is None else read_stock_item(self._item)
 
     def _unreadable(self) -> bool:

@@ -91,7 +91,7 @@ def _instant(value: object) -> str:
     return value
 
 
-def _question(place: Place) -> dict[str, str | None]:
+def _question(place: Place) -> dict[str, str]:
     business_id, variant_id, location_id = place
     return {
         "question": "proof",

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from inventory.adjust import Outcome
-    from inventory.http import Caller
     from inventory.audit import Findings
     from inventory.audit_requests import AuditTask
+    from inventory.http import Caller
 
 CREATED: Final = "AdjustmentCreated"
 REVERSED: Final = "AdjustmentReversed"

@@ -181,6 +181,15 @@ def validated[R: Request](model: type[R], value: object, *, place: str = "body")
         raise InvalidRequest(_entries(error, [place])) from None
 
 
+def problems(model: type[Request], value: object, *, place: str) -> list[ValidationEntry]:
+    """What is wrong with a value; nothing where it is valid."""
+    try:
+        validated(model, value, place=place)
+    except InvalidRequest as error:
+        return error.entries
+    return []
+
+
 def idempotency_key_entries(key: str) -> list[ValidationEntry]:
     """What is wrong with an ``Idempotency-Key`` header; nothing where it is good."""
     return _entries_of(_IDEMPOTENCY_KEY, key, ["header", "idempotency-key"])
