@@ -246,11 +246,16 @@ class Meter:
 def size_bytes(item: dict[str, dict[str, Any]]) -> int:
     """As DynamoDB counts: names and texts in UTF-8, two digits of a number a byte and one more."""
     size = 0
-    for name, ((kind, value),) in ((name, tuple(typed.items())) for name, typed in item.items()):
+    for name, typed in item.items():
+        ((kind, value),) = typed.items()
         size += len(name.encode())
-        size += {"S": lambda v: len(v.encode()), "N": lambda v: len(v.lstrip("-")) // 2 + 2, "BOOL": lambda _: 1}[kind](
-            value
-        )
+        match kind:
+            case "S":
+                size += len(value.encode())
+            case "N":
+                size += len(value.lstrip("-")) // 2 + 2
+            case _:
+                size += 1
     return size
 
 
