@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Event
@@ -11,6 +15,7 @@ from uuid import uuid4
 import pytest
 
 from tests.e2e.service import ADJUSTMENTS
+from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,6 +119,29 @@ def test_the_list_is_newest_first_and_each_filter_finds_its_own(service: Service
     assert found(business, ADJUSTMENTS, created_to=first["created_at"]) == []
     assert found(business, ADJUSTMENTS, variant_id=str(uuid4())) == []
     assert [len(page) for page in pages(business, limit=3)] == [3, 1]
+
+
+def test_the_readmes_example_works_when_it_is_pasted(business: Business) -> None:
+    created = business.adjust(3, reason_code="found").json()
+    business.adjust(3, reason_code="damage")
+    readme = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
+    example = re.search(r"^\$ (curl -G .*?)\n\n", readme, re.MULTILINE | re.DOTALL)
+    assert example
+    settings = {
+        "BASE_URL": business.service.base_url,
+        "TOKEN": business.token,
+        "BUSINESS": business.id,
+        "VARIANT": business.variant_id,
+        "NO_PROXY": "127.0.0.1",
+    }
+
+    printed = subprocess.check_output(  # noqa: S603  our own README
+        ["bash", "-c", example[1]],  # noqa: S607
+        env=os.environ | settings,
+        stderr=subprocess.DEVNULL,
+    )
+
+    assert json.loads(printed) == {"data": [created], "next_cursor": None}
 
 
 def test_a_plus_that_was_not_encoded_is_one_in_an_instant(business: Business) -> None:

@@ -254,7 +254,7 @@ def size_bytes(item: dict[str, dict[str, Any]]) -> int:
             case "S":
                 size += len(value.encode())
             case "N":
-                size += len(value.lstrip("-")) // 2 + 2
+                size += (len(value.lstrip("-")) + 1) // 2 + 1
             case _:
                 size += 1
     return size

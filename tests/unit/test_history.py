@@ -340,6 +340,22 @@ def test_a_part_that_can_not_be_read_is_never_passed_over(wanted: Wanted) -> Non
     assert found.rows
 
 
+def test_a_page_that_has_come_no_further_is_unavailable_as_its_cursor_would_begin_anew() -> None:
+    """The eight partitions that are read ahead turn out to be empty as yet, and the ninth can't be read."""
+    ledger = MemoryLedger()
+    for number in range(1, 10):
+        ledger.append(UUID(int=number), (VARIANT, UUID(int=number)), NOW + timedelta(seconds=number))
+    ledger.unseen = {UUID(int=number) for number in range(2, 10)}
+
+    def fail_after_the_eighth() -> None:
+        if len(ledger.limits) == 8:
+            raise StoreUnavailable
+
+    ledger.before_page = fail_after_the_eighth
+    with pytest.raises(StoreUnavailable):
+        page(ledger, OF_VARIANT)
+
+
 # --- positions -------------------------------------------------------------------------------------------------------
 
 
