@@ -21,6 +21,7 @@ FUNCTIONS = {
     "create-adjustment": "CreateAdjustmentFunction",
     "ingest-adjustments": "IngestAdjustmentsFunction",
     "provision": "ProvisionFunction",
+    "read-inventory": "ReadInventoryFunction",
 }
 # Tokens can't be written into a file beforehand, so these two name ones that do not exist.
 REFUSED = {"authorizer": "AuthorizerError", "provision-revoke-token": "TokenNotFound"}

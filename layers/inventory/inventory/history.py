@@ -17,7 +17,7 @@ from inventory.instants import instant_text, parse_instant
 from inventory.ledger_index import EARLIEST, business_partitions, stock_item_partition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from inventory.ledger_index import IndexPage, LedgerIndex, Partition, StartKey
     from inventory.model import Adjustment, ReasonCode, StockItem
@@ -29,7 +29,7 @@ ROWS_EXAMINED_MAX: Final = 1_000
 _CHUNK_ROWS_MIN: Final = 10
 _READ_AHEAD_MAX: Final = 8
 """Partitions whose first rows are read before it is known that they are needed: one wait instead of eight."""
-_FIRST_ID: Final = UUID(int=0)
+FIRST_ID: Final = UUID(int=0)
 _LAST_ID: Final = UUID(int=2**128 - 1)
 
 
@@ -98,8 +98,8 @@ class StockItems(Protocol):
 
 
 @dataclass(slots=True)
-class _Source:
-    """One partition's rows below ``bound``, newest first; ``read`` makes one Query."""
+class Source:
+    """One partition's rows from ``bound`` on, in the order in which ``read``, which makes one Query, finds them."""
 
     read: Callable[[StartKey | None], IndexPage]
     bound: Position
@@ -109,7 +109,7 @@ class _Source:
         """Read the first rows ahead of their turn."""
         self._fetched = self.read(None)
 
-    def newest_first(self) -> Iterator[tuple[Position, Adjustment | None]]:
+    def in_order(self) -> Iterator[tuple[Position, Adjustment | None]]:
         """Give first the bound alone, which costs nothing: nothing is read before the merge has come down to it."""
         yield self.bound, None
         page = self._fetched or self.read(None)
@@ -127,6 +127,15 @@ class AtOnce(Protocol):
     def __call__[T, R](self, function: Callable[[T], R], values: Iterable[T], /) -> Iterator[R]:
         """Call ``function`` with each of ``values``."""
         ...
+
+
+def merged(sources: Sequence[Source], at_once: AtOnce, *, newest_first: bool) -> Iterator[tuple[Position, Adjustment]]:
+    """Merge partitions that all give their rows in that order; those that come first are read ahead, at once."""
+    for _ in at_once(Source.fetch, sources[:_READ_AHEAD_MAX]):
+        pass
+    for position, row in merge(*(source.in_order() for source in sources), key=itemgetter(0), reverse=newest_first):
+        if row is not None:
+            yield position, row
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +158,14 @@ class History:
         """
         top = below or _TOP
         if wanted.created_to is not None:
-            top = min(top, Position(wanted.created_to, _FIRST_ID))
+            top = min(top, Position(wanted.created_to, FIRST_ID))
         sources = self._sources(business_id, wanted, top, limit, patience)
-        for _ in self.at_once(_Source.fetch, sources[:_READ_AHEAD_MAX]):
-            pass
-        merged = merge(*(source.newest_first() for source in sources), key=itemgetter(0), reverse=True)
-        return _page(((position, row) for position, row in merged if row is not None and position < top), wanted, limit)
+        newest_first = merged(sources, self.at_once, newest_first=True)
+        return _page(((position, row) for position, row in newest_first if position < top), wanted, limit)
 
     def _sources(
         self, business_id: UUID, wanted: Wanted, top: Position, limit: int, patience: Patience
-    ) -> list[_Source]:
+    ) -> list[Source]:
         """The partitions that hold all wanted rows below ``top``, those whose rows may be the newest first."""
         first = EARLIEST if wanted.created_from is None else instant_text(wanted.created_from)
         bounds = [(min(top, youngest), each) for youngest, each in self._partitions(business_id, wanted, patience)]
@@ -174,7 +181,7 @@ class History:
             )
 
         return [
-            _Source(reading(partition, bound), bound)
+            Source(reading(partition, bound), bound)
             for bound, partition in sorted(bounds, key=itemgetter(0), reverse=True)
         ]
 
