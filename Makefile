@@ -12,6 +12,11 @@ STACK ?=
 SAM_ARGS ?=
 EVENT ?=
 FUNCTION ?=
+BUSINESS ?=
+FORMAT ?=
+OUT ?=
+FROM ?=
+TO ?=
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
@@ -69,6 +74,13 @@ sam-local: ## the API under `sam local start-api`, in Docker, on the local stack
 sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentFunction EVENT=events/….json)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@$(PYTHON) -m local.stack sam-invoke --port "$(PORT)" --function "$(FUNCTION)" --event "$(EVENT)" --sam-args="$(SAM_ARGS)"
+
+# --- operators' commands --------------------------------------------------------------------------------------------
+
+.PHONY: export
+export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson|csv, OUT=file or -, FROM=, TO=, STACK=)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(PYTHON) -m local.export --business="$(BUSINESS)" --format="$(FORMAT)" --out="$(OUT)" --from="$(FROM)" --to="$(TO)" --stack="$(STACK)"
 
 # --- quality --------------------------------------------------------------------------------------------------------
 

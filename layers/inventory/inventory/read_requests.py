@@ -93,7 +93,7 @@ class ExportRequest(Request):
     """The payload of the command that exports a business's adjustments, page by page.
 
     The pages of one export are asked for with the same payload, but for the cursor that the page before answered.
-    ``created_from`` is inclusive, ``created_to`` exclusive; at the latest an export ends with the time of its first page.
+    ``created_from`` is inclusive, ``created_to`` exclusive. At the latest an export ends with its first page's time.
     """
 
     command: Literal["export"]
