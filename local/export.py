@@ -21,7 +21,7 @@ from local.places import Places
 from local.target import FunctionError, Target, find_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from types import FrameType
 
 FORMATS = ("ndjson", "csv")
@@ -48,8 +48,11 @@ class Progress:
 
     rows: int = 0
     size_bytes: int = 0
-    _started_s: float = field(default_factory=time.monotonic)
-    _told_s: float = field(default_factory=time.monotonic)
+    _started_s: float = field(init=False)
+    _told_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._started_s = self._told_s = time.monotonic()
 
     def add(self, rows: int, size_bytes: int) -> None:
         """Count a page; a terminal sees each one on the same line, a log a line from time to time."""
@@ -72,7 +75,7 @@ class Progress:
         return f"{self.rows:,} rows, {self.size_bytes / 1e6:,.1f} MB in {seconds:,.1f} s ({rate:,.0f} rows/s)"
 
 
-def pages(target: Target, command: dict[str, object], sleep: Callable[[float], None] = time.sleep) -> Iterator[Page]:
+def pages(target: Target, command: dict[str, object]) -> Iterator[Page]:
     """Ask for one page after the other, with patience where the service says that it will do better later.
 
     Raises:
@@ -81,27 +84,28 @@ def pages(target: Target, command: dict[str, object], sleep: Callable[[float], N
     """
     cursor: str | None = None
     while True:
-        page = _page(target, command if cursor is None else command | {"cursor": cursor}, sleep)
+        page = _page(target, command if cursor is None else command | {"cursor": cursor})
         yield page
         if (cursor := page.next_cursor) is None:
             return
 
 
-def _page(target: Target, command: dict[str, object], sleep: Callable[[float], None]) -> Page:
+def _page(target: Target, command: dict[str, object]) -> Page:
     for attempt in range(ATTEMPTS_MAX):
         try:
             answer = target.invoke("ReadInventoryFunctionName", command)
         except FunctionError as error:
-            if error.kind != "TryAgain" or attempt == ATTEMPTS_MAX - 1:
+            if error.kind != "TryAgain":
                 raise LocalStackError(_explained(error)) from None
-            sleep(_FIRST_PAUSE_S * 2**attempt)
+            if attempt < ATTEMPTS_MAX - 1:
+                time.sleep(_FIRST_PAUSE_S * 2**attempt)
             continue
         if not isinstance(answer, dict) or not all(
             isinstance(answer.get(name), kind) for name, kind in _PAGE_MEMBERS.items()
         ):
             raise LocalStackError("the service answered something that is no page of an export")
         return Page(**{name: answer[name] for name in _PAGE_MEMBERS})
-    raise AssertionError("the last attempt returns or raises")
+    raise LocalStackError(f"the service could not read the ledger in time, {ATTEMPTS_MAX} times in a row: try later")
 
 
 def _explained(error: FunctionError) -> str:

@@ -31,7 +31,7 @@ reader = reader_on_dynamodb(
     ledger_table=os.environ["LEDGER_TABLE"],
     at_once=ThreadPoolExecutor(CALLS_AT_ONCE).map,
 )
-exporter = Exporter(reader.books, reader.index, partial(datetime.now, UTC), reader.at_once)
+exporter = Exporter(reader.books, reader.index, partial(datetime.now, UTC))
 
 
 # An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
