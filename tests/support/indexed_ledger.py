@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from inventory.chain import row_hash
 from inventory.dynamodb import ledger_item
 from inventory.ledger_index import EARLIEST, LATEST, IndexPage
 from inventory.model import GENESIS_HASH
@@ -90,9 +89,3 @@ def a_history(deltas: Sequence[tuple[int, int, int]], *, business_id: UUID = BUS
         heads[variant, location] = row
         rows.append(row)
     return rows
-
-
-def altered(row: Adjustment, **changes: object) -> Adjustment:
-    """A row with other members and the hash that fits them."""
-    changed = replace(row, **changes)  # type: ignore[arg-type]  names are checked by ``replace`` itself
-    return replace(changed, hash=row_hash(changed))

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
@@ -20,6 +20,8 @@ from local.target import FunctionError, Target
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from mypy_boto3_lambda import LambdaClient
 
 BUSINESS = "12ae0de4-1f48-58de-a7d2-eb037465d000"
 TRY_AGAIN = FunctionError("TryAgain", json.dumps({"code": "try_again", "message": "Later."}))
@@ -52,7 +54,7 @@ class FakeService:
 
     @property
     def target(self) -> Target:
-        return Target(self, self.outputs)  # type: ignore[arg-type]  it has the one method that is used
+        return Target(cast("LambdaClient", self), self.outputs)
 
 
 @dataclass
