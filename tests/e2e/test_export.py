@@ -86,10 +86,10 @@ def test_make_export_finds_a_stack_by_its_name(busy: Business, local_stack: Loca
         "NO_PROXY": "127.0.0.1",
     }
     chosen = {"LOCAL_DIR": str(tmp_path), "STACK": STACK_NAME, "OUT": str(out), "BUSINESS": busy.id}
-    done = local_stack.make("export", **chosen, **aws)
+    done = local_stack.make("export", project=PROJECT_ROOT, **chosen, **aws)
     assert done.returncode == 0, done.stderr
     assert len(out.read_text(encoding="utf-8").splitlines()) == 6
-    unknown = local_stack.make("export", **chosen | {"STACK": "no-such-stack"}, **aws)
+    unknown = local_stack.make("export", project=PROJECT_ROOT, **chosen | {"STACK": "no-such-stack"}, **aws)
     assert unknown.returncode != 0
     assert "no-such-stack does not exist" in unknown.stderr
 
@@ -107,7 +107,7 @@ def test_make_export_says_on_one_line_what_is_wrong_and_leaves_no_file(
     variables: dict[str, str], line: str, business: Business, local_stack: LocalStack, tmp_path: Path
 ) -> None:
     chosen = {"BUSINESS": business.id, "OUT": str(tmp_path / "out")} | variables
-    done = local_stack.make("export", **chosen)
+    done = local_stack.make("export", project=PROJECT_ROOT, **chosen)
     assert done.returncode != 0
     assert done.stderr.startswith(line)
     assert [each for each in done.stderr.splitlines() if not each.startswith("make")] == [done.stderr.splitlines()[0]]
@@ -120,7 +120,7 @@ def test_the_example_in_the_readme_works_when_it_is_typed(local_stack: LocalStac
     (typed,) = re.findall(r"^\$ (make export .*)$", section[1], re.MULTILINE)
     target, *variables = shlex.split(typed.removeprefix("make "))
     out = {"OUT": str(tmp_path / "out")}
-    done = local_stack.make(target, **dict(each.split("=", 1) for each in variables) | out)
+    done = local_stack.make(target, project=PROJECT_ROOT, **dict(each.split("=", 1) for each in variables) | out)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out").read_text(encoding="utf-8").startswith("form,id,business_id,")
 
