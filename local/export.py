@@ -128,6 +128,12 @@ def _output(path: Path | None) -> Iterator[BinaryIO]:
         return
     if path.is_dir():
         raise LocalStackError(f"{path} is a folder: OUT= names a file")
+    if path.exists() and not path.is_file():
+        # A pipe or a device; a file that took its place would be a surprise.
+        with path.open("wb") as file:
+            yield file
+        return
+    path = path.resolve()  # a link stays one
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with unfinished.open("wb") as file:

@@ -116,6 +116,26 @@ def test_a_file_that_is_there_is_replaced_by_a_whole_export_only(shell: Shell) -
     assert (status, shell.files(), (shell.folder / "out").read_text()) == (0, ["out"], "whole")
 
 
+def test_a_link_to_a_file_stays_a_link(shell: Shell) -> None:
+    (shell.folder / "link").symlink_to("target")
+    assert shell.run(FakeService([a_page("x")]), "--out=link")[0] == 0
+    assert (shell.folder / "link").is_symlink()
+    assert (shell.folder / "target").read_text() == "x"
+
+
+def test_what_is_no_file_is_written_to_and_never_replaced(shell: Shell) -> None:
+    pipe = shell.folder / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert shell.run(FakeService([a_page("x", "c"), a_page("y")]), "--out=pipe")[0] == 0
+        assert os.read(reading, 100) == b"xy"
+    finally:
+        os.close(reading)
+    assert shell.files() == ["pipe"]
+    assert pipe.is_fifo()
+
+
 def test_out_of_a_hyphen_is_the_standard_output(shell: Shell) -> None:
     with (shell.folder / "redirected").open("w") as stdout:
         shell.monkeypatch.setattr(sys, "stdout", stdout)
