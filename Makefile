@@ -13,6 +13,11 @@ SAM_ARGS ?=
 EVENT ?=
 FUNCTION ?=
 SEGMENTS ?=
+BUSINESS ?=
+FORMAT ?=
+OUT ?=
+FROM ?=
+TO ?=
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
@@ -71,10 +76,17 @@ sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentF
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@$(PYTHON) -m local.stack sam-invoke --port "$(PORT)" --function "$(FUNCTION)" --event "$(EVENT)" --sam-args="$(SAM_ARGS)"
 
-.PHONY: audit
+# --- operators' commands --------------------------------------------------------------------------------------------
+
+.PHONY: audit export
 audit: ## look for anything that does not add up, with a verdict as exit status (STACK=<name> for a stack in AWS, SEGMENTS=24)
-	@$(call install,$(PROJECT)) >&2
+	@{ $(call install,$(PROJECT)); } >&2
 	@$(PYTHON) -m local.audit --stack="$(STACK)" --segments="$(SEGMENTS)"
+
+export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson|csv, OUT=file or -, FROM=, TO=, STACK=)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(PYTHON) -m local.export --business="$(BUSINESS)" --format="$(FORMAT)" --out="$(OUT)" --from="$(FROM)" --to="$(TO)" --stack="$(STACK)"
+
 
 # --- quality --------------------------------------------------------------------------------------------------------
 

@@ -468,6 +468,7 @@ def test_the_outputs_have_the_contracts_names() -> None:
     assert set(load_template()["Outputs"]) == {
         "ApiUrl",
         "CreateAdjustmentFunctionName",
+        "ReadInventoryFunctionName",
         "ProvisionFunctionName",
         "AuditLedgerFunctionName",
         "AdjustmentRequestsQueueUrl",

@@ -12,12 +12,14 @@ from inventory.answers import ANSWERS, proof_members
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, SOURCE
 from inventory.chain_check import Kind
 from inventory.errors import InsufficientStock
+from inventory.export import SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES
+from inventory.export_formats import COLUMNS
 from inventory.history import ROWS_EXAMINED_MAX
 from inventory.http import READ_SCOPE
 from inventory.proof import Prover
 from inventory.provision_requests import MODELS
 from inventory.queue import DEFAULT_ACTOR, REJECTED, Request, rejection
-from inventory.read_requests import PAGE_ROWS_MAX, AdjustmentsQuery, LevelsQuery
+from inventory.read_requests import PAGE_ROWS_MAX, AdjustmentsQuery, ExportRequest, LevelsQuery
 from inventory.report import AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS
 from inventory.requests import AdjustmentRequest, DirectAdjustmentRequest
 from tests.support.bent_books import ReadBooks, books
@@ -136,6 +138,17 @@ def test_the_example_of_a_told_refusal_has_the_form_of_one() -> None:
     assert example["error"]["detail"].keys() == told["error"]["detail"].keys()
     assert example | {"error": told["error"]} == told
     assert example["error"]["type"] == told["error"]["type"]
+
+
+def test_the_example_of_an_export_names_every_field_that_it_takes_and_its_text_every_column() -> None:
+    found = re.search(r"```json\n(.*?)```", section("Exporting"), re.DOTALL)
+    assert found
+    assert set(json.loads(found[1])) == set(ExportRequest.model_fields)
+    assert [name for name in re.findall(r"`(\w+)`", section("Exporting")) if name in COLUMNS][: len(COLUMNS)] == [
+        *COLUMNS
+    ]
+    assert f"at most {TEXT_SIZE_MAX_BYTES // 10**6} MB as JSON" in section("Exporting")
+    assert f"waits {SETTLED_AFTER_S:.0f} seconds" in section("Exporting")
 
 
 def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:

@@ -95,6 +95,12 @@ class Books:
                 return
             after = page.stock_items[-1][0]
 
+    def has_business(self, business_id: UUID) -> bool:
+        """Whether there is such a business."""
+        settings: Key = {"pk": {"S": keys.business(business_id)}, "sk": {"S": keys.SETTINGS}}
+        _, found = self._by_key(inventory=[settings])
+        return bool(found)
+
     def active(self, business_id: UUID, variant_id: UUID, location_id: UUID | None) -> tuple[bool, bool]:
         """Whether the business has such an active variant, and such an active location where one is named."""
         catalog = keys.business(business_id)

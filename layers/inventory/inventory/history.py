@@ -30,7 +30,7 @@ ROWS_EXAMINED_MAX: Final = 1_000
 _CHUNK_ROWS_MIN: Final = 10
 _READ_AHEAD: Final = 8
 """Partitions whose first rows are read before it is known that they are needed: one wait instead of eight."""
-_FIRST_ID: Final = UUID(int=0)
+FIRST_ID: Final = UUID(int=0)
 _LAST_ID: Final = UUID(int=2**128 - 1)
 
 
@@ -102,19 +102,23 @@ class StockItems(Protocol):
 
 
 @dataclass(slots=True)
-class _Source:
-    """One partition's rows below ``bound``, newest first; ``read`` makes one Query for so many rows."""
+class Source:
+    """One partition's rows from ``bound`` on, in the order in which ``read``, which makes one Query, finds them.
+
+    The first Query is for ``chunk_rows`` rows, each further one for ``growth`` times as many as the one before.
+    """
 
     read: Callable[[int, StartKey | None], IndexPage]
     bound: Position
     chunk_rows: int
+    growth: int = 1
     _fetched: IndexPage | None = None
 
     def fetch(self) -> None:
         """Read the first rows ahead of their turn."""
         self._fetched = self.read(self.chunk_rows, None)
 
-    def newest_first(self) -> Iterator[tuple[Position, Adjustment | None]]:
+    def in_order(self) -> Iterator[tuple[Position, Adjustment | None]]:
         """Give first the bound alone, which costs nothing: nothing is read before the merge has come down to it."""
         yield self.bound, None
         page = self._fetched or self.read(self.chunk_rows, None)
@@ -123,8 +127,7 @@ class _Source:
                 yield Position(row.created_at, row.id), row
             if page.next_start is None:
                 return
-            # Twice as many each time: cheap where the page is soon full, few calls where most rows are not wanted.
-            self.chunk_rows *= 2
+            self.chunk_rows *= self.growth
             page = self.read(self.chunk_rows, page.next_start)
 
 
@@ -134,6 +137,13 @@ class AtOnce(Protocol):
     def __call__[T, R](self, function: Callable[[T], R], values: Iterable[T], /) -> Iterator[R]:
         """Call ``function`` with each of ``values``."""
         ...
+
+
+def merged(sources: Iterable[Source], *, newest_first: bool) -> Iterator[tuple[Position, Adjustment]]:
+    """Merge partitions that all give their rows in that order."""
+    for position, row in merge(*(source.in_order() for source in sources), key=itemgetter(0), reverse=newest_first):
+        if row is not None:
+            yield position, row
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +166,18 @@ class History:
         """
         top = below or _TOP
         if wanted.created_to is not None:
-            top = min(top, Position(wanted.created_to, _FIRST_ID))
+            top = min(top, Position(wanted.created_to, FIRST_ID))
         sources = self._sources(business_id, wanted, top, limit, patience)
         # No row can be told to be the newest before all that may reach up to the top were read.
         needed = sum(source.bound == top for source in sources)
-        for _ in self.at_once(_Source.fetch, sources[: max(needed, _READ_AHEAD)]):
+        for _ in self.at_once(Source.fetch, sources[: max(needed, _READ_AHEAD)]):
             pass
-        merged = merge(*(source.newest_first() for source in sources), key=itemgetter(0), reverse=True)
-        return _page(((position, row) for position, row in merged if row is not None and position < top), wanted, limit)
+        newest_first = merged(sources, newest_first=True)
+        return _page(((position, row) for position, row in newest_first if position < top), wanted, limit)
 
     def _sources(
         self, business_id: UUID, wanted: Wanted, top: Position, limit: int, patience: Patience
-    ) -> list[_Source]:
+    ) -> list[Source]:
         """The partitions that hold all wanted rows below ``top``, those whose rows may be the newest first."""
         first = EARLIEST if wanted.created_from is None else instant_text(wanted.created_from)
         bounds = [(min(top, youngest), each) for youngest, each in self._partitions(business_id, wanted, patience)]
@@ -182,7 +192,8 @@ class History:
             )
 
         return [
-            _Source(reading(partition, bound), bound, chunk_rows)
+            # Twice as many each time: cheap where the page is soon full, few calls where most rows are not wanted.
+            Source(reading(partition, bound), bound, chunk_rows, growth=2)
             for bound, partition in sorted(bounds, key=itemgetter(0), reverse=True)
         ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from uuid import UUID  # noqa: TC003  pydantic reads the annotations at run time
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
@@ -23,9 +23,7 @@ _INSTANT: Final = re.compile(
 
 
 def _iso_8601(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    parts = _INSTANT.fullmatch(value)
+    parts = _INSTANT.fullmatch(value) if isinstance(value, str) else None
     if parts is None:
         message = "Input should be an ISO 8601 instant with an offset, to the microsecond at most"
         raise PydanticCustomError("datetime_from_date_parsing", message)
@@ -42,6 +40,7 @@ def _in_utc(value: datetime) -> datetime:
 
 type Instant = Annotated[AwareDatetime, BeforeValidator(_iso_8601), AfterValidator(_in_utc)]
 type Cursor = Annotated[str, Field(min_length=1, max_length=1024)]
+type ExportFormat = Literal["ndjson", "csv"]
 type Limit = Annotated[int, Field(ge=1, le=PAGE_ROWS_MAX)]
 
 
@@ -87,4 +86,21 @@ class LevelPath(Request):
 class ProofQuery(Request):
     """The query string of a proof: where it goes on, when a history is too long for one request."""
 
+    cursor: Cursor | None = None
+
+
+class ExportRequest(Request):
+    """The payload of the command that exports a business's adjustments, page by page.
+
+    The pages of one export are asked for with the same payload, but for the cursor that the page before answered.
+    ``created_from`` is inclusive, ``created_to`` exclusive. At the latest an export ends with its first page's time.
+    """
+
+    command: Literal["export"]
+    business_id: UUID
+    format: ExportFormat = "ndjson"
+    variant_id: UUID | None = None
+    location_id: UUID | None = None
+    created_from: Instant | None = None
+    created_to: Instant | None = None
     cursor: Cursor | None = None

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from inventory.adjust import Outcome
     from inventory.audit import Findings
     from inventory.audit_requests import AuditTask
+    from inventory.export import ExportPage
     from inventory.http import Caller
 
 CREATED: Final = "AdjustmentCreated"
 REVERSED: Final = "AdjustmentReversed"
 REPLAYED: Final = "AdjustmentReplayed"
 READ: Final = "ReadAnswered"
+EXPORTED: Final = "ExportPageAnswered"
 UNREADABLE: Final = "MessageUnreadable"
 AUDIT_DIFFERENCES: Final = "AuditDifferences"
 AUDIT_UNFINISHED: Final = "AuditUnfinished"
@@ -57,6 +59,15 @@ def report_read(resource: str, caller: Caller, logger: Logger, metrics: Metrics)
     """Say that a question was answered, and which; not what was asked for."""
     metrics.add_metric(READ, MetricUnit.Count, 1)
     logger.info("read answered", extra={"business_id": str(caller.business_id), "resource": resource})
+
+
+def report_export(page: ExportPage, logger: Logger, metrics: Metrics) -> None:
+    """Say that a page of an export was handed out, and of whose."""
+    metrics.add_metric(EXPORTED, MetricUnit.Count, 1)
+    logger.info(
+        "export page answered",
+        extra={"business_id": str(page.business_id), "rows": page.rows, "is_last": page.next_cursor is None},
+    )
 
 
 def report_error(error: Exception, logger: Logger, metrics: Metrics) -> ServiceError:
