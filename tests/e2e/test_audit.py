@@ -89,7 +89,8 @@ def test_a_stock_item_that_was_altered_is_named(local_stack: LocalStack, service
     assert audit(local_stack).returncode == 0
 
 
-def test_the_clock_leaves_a_local_stack_alone(local_stack: LocalStack, service: Service) -> None:
+@pytest.mark.usefixtures("local_stack")
+def test_the_clock_leaves_a_local_stack_alone(service: Service) -> None:
     scheduled = [each for each in service.events.list_rules()["Rules"] if each.get("ScheduleExpression")]
     assert {each["State"] for each in scheduled} == {"DISABLED"}
 
