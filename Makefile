@@ -73,7 +73,7 @@ sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentF
 
 .PHONY: audit
 audit: ## look for anything that does not add up, with a verdict as exit status (STACK=<name> for a stack in AWS, SEGMENTS=24)
-	@$(call install,$(PROJECT)) >&2
+	@{ $(call install,$(PROJECT)); } >&2
 	@$(PYTHON) -m local.audit --stack="$(STACK)" --segments="$(SEGMENTS)"
 
 # --- quality --------------------------------------------------------------------------------------------------------

@@ -144,6 +144,18 @@ def test_of_two_problems_the_first_in_the_chain_is_told_in_whichever_order_they_
         assert Desk(both).prove().first_problem == first
 
 
+def test_a_stock_item_that_is_right_in_the_end_is_right() -> None:
+    rows = books([1] * 5).rows
+    desk = Desk(Books(rows, {**stock_item(adjustment_of(rows[2])), "updated_at": {"S": "2026-01-01T00:00:00.000000Z"}}))
+
+    def mend() -> None:
+        if len(desk.read.reads) == 3:
+            desk.read.books.stock = stock_item(adjustment_of(rows[4]))
+
+    desk.read.before_read = mend
+    assert desk.prove().verified is True
+
+
 def test_a_stock_item_that_becomes_garbage_meanwhile_is_told() -> None:
     rows = books([1] * 5).rows
     desk = Desk(Books(rows, stock_item(adjustment_of(rows[2]))))
