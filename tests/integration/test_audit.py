@@ -138,9 +138,8 @@ def test_what_was_bent_is_named_by_the_proof_and_by_the_audit(
     else:
         assert (bent.problem.sequence, bent.problem.kind) in told(found)
     assert {each.business_id for each in found.differences} == {str(BUSINESS)} or "id" in bend
-    for segments in SEGMENTS[1:]:
-        assert set(audited(client, tables, segments).differences) == set(found.differences)
-    assert set(audited(client, tables, page_items=1, page_rows=1).differences) == set(found.differences)
+    for segments, pages in ((3, {"page_items": 1, "page_rows": 1}), (24, {})):
+        assert set(audited(client, tables, segments, **pages).differences) == set(found.differences)
 
     by_hand.bend(bent, honest)
     assert proved(client, tables).verified is True

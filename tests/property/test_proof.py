@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory.chain_check import ChainCheck
@@ -21,6 +21,7 @@ from tests.support.builders import BUSINESS, LOCATION, VARIANT
 if TYPE_CHECKING:
     from inventory.dynamodb import Item
 
+FOR_EACH_BEND = max(1, settings.default.max_examples // 4) if settings.default else 25
 deltas = st.lists(st.integers(-1_000, 1_000).filter(bool), min_size=1, max_size=12)
 page_sizes = st.sampled_from([None, 1, 2, 5])
 
@@ -48,6 +49,7 @@ def test_a_history_that_nobody_touched_is_verified(changes: list[int], page_rows
 
 
 @pytest.mark.parametrize("bend", BENDS)
+@settings(max_examples=FOR_EACH_BEND)
 @given(data=st.data(), changes=deltas, page_rows=page_sizes)
 def test_whatever_was_bent_is_found_and_named(
     bend: str, data: st.DataObject, changes: list[int], page_rows: int | None
@@ -60,6 +62,7 @@ def test_whatever_was_bent_is_found_and_named(
 
 
 @pytest.mark.parametrize("bend", BENDS)
+@settings(max_examples=FOR_EACH_BEND)
 @given(data=st.data(), changes=deltas, rows_max=st.integers(1, 3))
 def test_a_proof_in_several_requests_says_what_one_says(
     bend: str, data: st.DataObject, changes: list[int], rows_max: int

@@ -132,6 +132,11 @@ def _after(found: Books, n: int, item: Item) -> Books:
     return _with_row(found, n, item, n + 2, Kind.CHAIN_BROKEN)
 
 
+def _without_zone(found: Books, n: int) -> Books:
+    item = {**found.rows[n], "created_at": {"S": found.rows[n]["created_at"]["S"].removesuffix("Z")}}
+    return _with_row(found, n, item, n + 1, Kind.ROW_UNREADABLE)
+
+
 def _changed_sequence(to: int) -> Bend:
     def bend(found: Books, n: int) -> Books | None:
         if n + 1 == to:
@@ -247,6 +252,7 @@ BENDS: dict[str, Bend] = {
     "a row's sequence was taken away": _with_attribute("sequence", None, Kind.ROW_UNREADABLE),
     "a row's delta became a text": _with_attribute("delta", {"S": "5"}, Kind.ROW_UNREADABLE),
     "a row's id became garbage": _with_attribute("id", {"S": "garbage"}, Kind.ROW_UNREADABLE),
+    "a row's time became one without a zone": _without_zone,
     "a row was given an attribute": _with_attribute("note", {"S": "by hand"}, Kind.ROW_MISPLACED),
     "a row was put into another shard": _with_attribute("business_shard", {"S": "elsewhere"}, Kind.ROW_MISPLACED),
     "a row's place in the other index was changed": _with_attribute("created_at_id", {"S": "0"}, Kind.ROW_MISPLACED),

@@ -174,7 +174,8 @@ def test_an_audit_that_is_gone_on_with_finds_what_a_single_one_finds(audit: Audi
     assert sorted(str(each) for part in parts for each in part["problems"]) == sorted(map(str, whole["problems"]))
 
 
-def test_a_long_proof_is_gone_on_with_too(audit: Audit) -> None:
+@pytest.mark.parametrize("another_comes_first", [False, True])
+def test_a_long_proof_is_gone_on_with_too(audit: Audit, another_comes_first: bool) -> None:  # noqa: FBT001
     audit.books.add(books([1] * 30))
     audit.set(prover=replace(audit._module.auditor.prover, page_rows=10, rows_max=10))
     assert audit.invoke(WHOLE)["stock_items"] == 1
@@ -189,11 +190,13 @@ def test_a_long_proof_is_gone_on_with_too(audit: Audit) -> None:
     position: str | None = None
     rows, stock_items, invocations = 0, 0, 0
     while invocations == 0 or position is not None:
+        if invocations == 1 and another_comes_first:
+            audit.books.add(books(DELTAS, variant_id=UUID(int=1)))
         answer = audit.invoke(WHOLE | {"seconds": 1} | ({} if position is None else {"position": position}))
         rows, stock_items, invocations = rows + answer["rows"], stock_items + answer["stock_items"], invocations + 1
         assert answer["problem_count"] == 0
         position = answer["next"]
-    assert (rows, stock_items) == (30, 1)
+    assert (rows, stock_items) == ((33, 2) if another_comes_first else (30, 1))
     assert invocations > 3
 
 

@@ -136,6 +136,41 @@ def test_a_row_at_the_end_of_time_that_was_missed_long_before_is_at_a_wrong_time
     assert Desk(found, page_rows=20).prove().first_problem == Problem(5, Kind.ROW_CHANGED)
 
 
+def test_of_two_problems_the_first_in_the_chain_is_told_in_whichever_order_they_are_met() -> None:
+    changed = bent("a row's reason was changed", [1] * 10, 1)
+    for n, first in ((0, Problem(1, Kind.ROW_INSERTED)), (7, Problem(2, Kind.ROW_CHANGED))):
+        both = BENDS["a row was inserted at the end of time"](changed, n)
+        assert both is not None
+        assert Desk(both).prove().first_problem == first
+
+
+def test_a_stock_item_that_is_right_in_the_end_is_right() -> None:
+    rows = books([1] * 5).rows
+    desk = Desk(Books(rows, {**stock_item(adjustment_of(rows[2])), "updated_at": {"S": "2026-01-01T00:00:00.000000Z"}}))
+
+    def mend() -> None:
+        if len(desk.read.reads) == 3:
+            desk.read.books.stock = stock_item(adjustment_of(rows[4]))
+
+    desk.read.before_read = mend
+    assert desk.prove().verified is True
+
+
+def test_a_stock_item_that_becomes_garbage_meanwhile_is_told() -> None:
+    rows = books([1] * 5).rows
+    desk = Desk(Books(rows, stock_item(adjustment_of(rows[2]))))
+
+    def bend() -> None:
+        if len(desk.read.reads) == 3:
+            assert desk.read.books.stock is not None
+            desk.read.books.stock = {**desk.read.books.stock, "quantity": {"S": "x"}}
+
+    desk.read.before_read = bend
+    proof = desk.prove()
+    assert (proof.verified, proof.first_problem) == (False, Problem(5, Kind.STOCK_ITEM_UNREADABLE))
+    assert (proof.quantity, proof.sequence) == (0, 0)
+
+
 def test_no_more_rows_wait_than_may_and_one_page() -> None:
     check = ChainCheck()
     rows = books([1] * 1_000).rows

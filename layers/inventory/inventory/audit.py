@@ -231,9 +231,9 @@ class _Run:
         rows: list[Adjustment] = []
         for item in page.items:
             row, kind = read_row(item)
-            if kind is not None:
-                self._findings.add(_of_item(kind, item))
-            elif row is not None:
+            if row is None or kind is not None:
+                self._findings.add(_of_item(kind or Kind.ROW_UNREADABLE, item))
+            else:
                 rows.append(row)
         self._findings.rows += len(page.items)
         for row, kind in self._confirmed([(row, Kind.STOCK_ITEM_MISSING) for row in rows], self._without_stock):
