@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from inventory.errors import (
+    AdjustmentNotFound,
     BusinessNotFound,
     Forbidden,
     IdempotencyKeyReused,
@@ -43,6 +44,7 @@ ANSWERS: Final[dict[type[ServiceError], Answer]] = {
     IdempotencyKeyReused: Answer(422, "idempotency_key_reused"),
     VariantNotFound: Answer(404, "variant_not_found"),
     LocationNotFound: Answer(404, "location_not_found"),
+    AdjustmentNotFound: Answer(404, "adjustment_not_found"),
     BusinessNotFound: Answer(404, "business_not_found"),
     TokenNotFound: Answer(404, "token_not_found"),
     InsufficientStock: Answer(409, "insufficient_stock"),

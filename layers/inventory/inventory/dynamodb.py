@@ -15,7 +15,7 @@ from inventory.memory import Memory
 from inventory.model import Adjustment, Business, Command, ReasonCode, Snapshot, StockItem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
 
     type Item = Mapping[str, AttributeValueTypeDef]
+    type Key = Mapping[str, AttributeValueTypeDef]
     type CatalogKey = tuple[str, str]
 
 CATALOG_LIFETIME_S: Final = 60
@@ -86,10 +87,10 @@ class DynamoDBStore:
 
         return Snapshot(
             business=None if settings is None else _business(settings),
-            variant_active=_is_active(catalog.get(variant_key)),
+            variant_active=is_active(catalog.get(variant_key)),
             location_id=location_id,
             location_active=location_id is not None
-            and _is_active(catalog.get((keys.business(command.business_id), keys.location(location_id)))),
+            and is_active(catalog.get((keys.business(command.business_id), keys.location(location_id)))),
             stock=None if stock is None else stock_item_of(stock),
             recorded=None if recorded is None else adjustment_of(recorded),
         )
@@ -157,7 +158,7 @@ class DynamoDBStore:
         found, rows = self._batch_get([*missing, *stock_keys], ledger_keys)
         for key in missing:
             # Only what lets a request pass is remembered: an absent or inactive item is looked for each time.
-            if _is_active(found.get(key)):
+            if is_active(found.get(key)):
                 self._catalog.remember(key, found[key], read_at_s=read_at_s)
             else:
                 self._catalog.forget(key)
@@ -168,21 +169,38 @@ class DynamoDBStore:
         self, inventory_keys: list[CatalogKey], ledger_keys: list[str]
     ) -> tuple[dict[CatalogKey, Item], list[Item]]:
         """Read items by key, strongly consistent; absent ones are left out."""
-        request: dict[str, KeysAndAttributesTypeDef] = {}
-        if inventory_keys:
-            wanted = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in inventory_keys]
-            request[self._inventory_table] = {"Keys": wanted, "ConsistentRead": True}
-        if ledger_keys:
-            request[self._ledger_table] = {"Keys": [{"pk": {"S": pk}} for pk in ledger_keys], "ConsistentRead": True}
-        if not request:
-            return {}, []
-        with faults_as_unavailable():
-            reply = self._client.batch_get_item(RequestItems=request)
-        # Throttled keys come back unread; a reply that was cut off can arrive as an empty one, without an error.
-        if "Responses" not in reply or reply.get("UnprocessedKeys"):
-            raise StoreUnavailable
-        found = {_key_of(item): item for item in reply["Responses"].get(self._inventory_table, [])}
-        return dict(found), list(reply["Responses"].get(self._ledger_table, []))
+        found = read_by_key(
+            self._client,
+            {
+                self._inventory_table: [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in inventory_keys],
+                self._ledger_table: [{"pk": {"S": pk}} for pk in ledger_keys],
+            },
+        )
+        return {_key_of(item): item for item in found[self._inventory_table]}, found[self._ledger_table]
+
+
+def read_by_key(client: DynamoDBClient, wanted: Mapping[str, Sequence[Key]]) -> dict[str, list[Item]]:
+    """Read items of one or more tables by key: one BatchGetItem of at most 100 keys, strongly consistent.
+
+    Returns:
+        For each table what was found, in no order.
+
+    Raises:
+        StoreUnavailable: there was no whole answer.
+    """
+    request: dict[str, KeysAndAttributesTypeDef] = {
+        table: {"Keys": keys_of_table, "ConsistentRead": True}
+        for table, keys_of_table in wanted.items()
+        if keys_of_table
+    }
+    if not request:
+        return {table: [] for table in wanted}
+    with faults_as_unavailable():
+        reply = client.batch_get_item(RequestItems=request)
+    # Throttled keys come back unread; a reply that was cut off can arrive as an empty one, without an error.
+    if "Responses" not in reply or reply.get("UnprocessedKeys"):
+        raise StoreUnavailable
+    return {table: list(reply["Responses"].get(table, [])) for table in wanted}
 
 
 def _cancelled(error: ClientError) -> CommitResult:
@@ -283,7 +301,7 @@ def _default_location_id(settings: Item | None) -> UUID | None:
     return UUID(settings["default_location_id"]["S"])
 
 
-def _is_active(item: Item | None) -> bool:
+def is_active(item: Item | None) -> bool:
     """Whether a catalog item exists and was not deactivated; a business's settings have no such mark."""
     return item is not None and item.get("active", {"BOOL": True})["BOOL"]
 

@@ -39,6 +39,12 @@ class LocationNotFound(Refusal):
     message = "There is no such active location in this business."
 
 
+class AdjustmentNotFound(Refusal):
+    """Unknown or another business's adjustment: alike, for the same reason."""
+
+    message = "There is no such adjustment in this business."
+
+
 class BusinessNotFound(Refusal):
     """An operator's command for a business that does not exist."""
 

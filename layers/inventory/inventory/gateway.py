@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 ROUTES: Final[Mapping[Scope, tuple[str, ...]]] = {
     "adjustments:write": ("POST/api/v1/inventory/adjustments",),
+    "adjustments:read": (
+        "GET/api/v1/inventory/adjustments",
+        "GET/api/v1/inventory/adjustments/*",
+        "GET/api/v1/inventory/levels",
+        "GET/api/v1/inventory/levels/*",
+    ),
 }
 """Method and path of the routes that each scope opens. A ``*`` in one matches slashes too: ``GET/…/adjustments/*``
 would open everything below, so give a path parameter a ``*`` only where that is what the scope means."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from inventory.model import Command
 
 ADJUSTMENTS_PATH: Final = "/api/v1/inventory/adjustments"
+READ_SCOPE: Final = "adjustments:read"
 WRITE_SCOPE: Final = "adjustments:write"
 
 _GATEWAY_SETS: Final = {"httpMethod", "path", "requestContext", "resource"}
@@ -39,6 +40,10 @@ class ApiEvent(HeaderEvent):
     """A proxy event (payload format 1.0), as far as it is read here."""
 
     requestContext: RequestContext
+    resource: str
+    pathParameters: NotRequired[dict[str, str] | None]
+    queryStringParameters: NotRequired[dict[str, str] | None]
+    multiValueQueryStringParameters: NotRequired[dict[str, list[str]] | None]
     body: NotRequired[str | None]
     isBase64Encoded: NotRequired[bool]
 
@@ -105,6 +110,11 @@ def created(outcome: Outcome, *, request_id: str) -> Response:
     if outcome.replayed:
         headers["Idempotent-Replayed"] = "true"
     return _response(HTTPStatus.CREATED, members, headers, request_id)
+
+
+def found(members: object, *, request_id: str) -> Response:
+    """Answer 200 with what was asked for; nobody on the way may keep it, as the next moment may change it."""
+    return _response(HTTPStatus.OK, members, {"Cache-Control": "no-store"}, request_id)
 
 
 def refused(error: ServiceError, *, request_id: str) -> Response:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 SETTINGS: Final = "SETTINGS"
+REVERSAL: Final = "REVERSAL"
 BUSINESS_SHARDS: Final = 8
 """Partitions of one business in the ledger's index by business: one alone would cap it at 1,000 rows a second."""
 
@@ -31,6 +32,11 @@ def variant(variant_id: UUID) -> str:
 def stock(business_id: UUID, variant_id: UUID) -> str:
     """Partition key of a variant's stock items; the sort key is the location's id."""
     return f"STOCK#{business_id}#{variant_id}"
+
+
+def reversal(business_id: UUID, adjustment_id: UUID) -> str:
+    """Partition key of the link from a reversed adjustment to its reversal; the sort key is ``REVERSAL``."""
+    return f"REVERSAL#{business_id}#{adjustment_id}"
 
 
 def ledger(business_id: UUID, adjustment_id: UUID) -> str:

@@ -17,14 +17,20 @@ PAGE_ROWS_DEFAULT: Final = 50
 PAGE_ROWS_MAX: Final = 100
 
 # pydantic also takes seconds since 1970, dates without a time, and cuts off what is finer than a microsecond.
-_INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,6})?)?([Zz]|[+-]\d{2}:?\d{2})?")
+_INSTANT: Final = re.compile(
+    r"(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,6})?)?)(?:[Zz]|([+\- ])(\d{2}:?\d{2}))?"
+)
 
 
 def _iso_8601(value: object) -> object:
-    if isinstance(value, str) and not _INSTANT.fullmatch(value):
+    if not isinstance(value, str):
+        return value
+    parts = _INSTANT.fullmatch(value)
+    if parts is None:
         message = "Input should be an ISO 8601 instant with an offset, to the microsecond at most"
         raise PydanticCustomError("datetime_parsing", message)
-    return value
+    # A plus that was not encoded is a space in a query string, and there is nothing else that it could have meant.
+    return f"{parts[1]}+{parts[3]}" if parts[2] == " " else value
 
 
 def _in_utc(value: datetime) -> datetime:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Final
 from aws_lambda_powertools.metrics import MetricUnit
 
 from inventory.answers import ANSWERS
-from inventory.errors import InternalError, ServiceError
+from inventory.errors import InternalError, ServiceError, StoreUnavailable, TryAgain
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from inventory.adjust import Outcome
+    from inventory.http import Caller
 
 CREATED: Final = "AdjustmentCreated"
 REPLAYED: Final = "AdjustmentReplayed"
+READ: Final = "ReadAnswered"
 UNREADABLE: Final = "MessageUnreadable"
 
 
@@ -34,8 +36,17 @@ def report_outcome(outcome: Outcome, logger: Logger, metrics: Metrics) -> None:
     )
 
 
+def report_read(resource: str, caller: Caller, logger: Logger, metrics: Metrics) -> None:
+    """Say that a question was answered, and which; not what was asked for."""
+    metrics.add_metric(READ, MetricUnit.Count, 1)
+    logger.info("read answered", extra={"business_id": str(caller.business_id), "resource": resource})
+
+
 def report_error(error: Exception, logger: Logger, metrics: Metrics) -> ServiceError:
     """Say why there is no adjustment, and give back what the caller may learn of it."""
+    if isinstance(error, StoreUnavailable):
+        logger.warning("not settled in time", exc_info=error)
+        error = TryAgain()
     if not isinstance(error, ServiceError):
         logger.error("unexpected fault", exc_info=error)
         error = InternalError()

@@ -178,19 +178,19 @@ class DirectAdjustmentRequest(AdjustmentRequest, _OfBusiness):
     actor: Label | None = None
 
 
-def validated[R: Request](model: type[R], value: object) -> R:
-    """Validate a parsed JSON value.
+def validated[R: Request](model: type[R], value: object, *, place: str = "body") -> R:
+    """Validate a parsed JSON value, or the members of another ``place``: ``path`` or ``query``.
 
     Raises:
         InvalidRequest: with every field's error, in field order.
     """
     if not isinstance(value, dict):
         message = "Input should be a valid dictionary or object to extract fields from"
-        raise InvalidRequest([entry(["body"], "model_attributes_type", message, given=value)])
+        raise InvalidRequest([entry([place], "model_attributes_type", message, given=value)])
     try:
         return parse(_listable(model, value), model)
     except ValidationError as error:
-        raise InvalidRequest(_entries(error, ["body"])) from None
+        raise InvalidRequest(_entries(error, [place])) from None
 
 
 def idempotency_key_entries(key: str) -> list[ValidationEntry]:

@@ -1,0 +1,114 @@
+"""What stands in the two tables now, found by key and strongly consistent: adjustments, stock items, the catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from inventory import keys
+from inventory.client import faults_as_unavailable, require_whole
+from inventory.dynamodb import adjustment_of, is_active, read_by_key, stock_item_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+    from inventory.dynamodb import Item, Key
+    from inventory.model import Adjustment, StockItem
+    from inventory.retries import Patience
+
+
+@dataclass(frozen=True, slots=True)
+class StockItemsPage:
+    """Stock items of one variant, by location in the order of its id; ``more`` says whether others follow."""
+
+    stock_items: list[tuple[UUID, StockItem]]
+    more: bool
+
+
+class Books:
+    """Reads by key. Each method is one call and raises ``StoreUnavailable`` where it got no whole answer."""
+
+    def __init__(self, client: DynamoDBClient, *, inventory_table: str, ledger_table: str) -> None:
+        self._client = client
+        self._inventory_table = inventory_table
+        self._ledger_table = ledger_table
+
+    def adjustment(self, business_id: UUID, adjustment_id: UUID) -> tuple[Adjustment, UUID | None] | None:
+        """Read a ledger row and the id of its reversal, None where it was not reversed."""
+        rows, links = self._by_key(
+            ledger=[{"pk": {"S": keys.ledger(business_id, adjustment_id)}}],
+            inventory=[_reversal_key(business_id, adjustment_id)],
+        )
+        if not rows:
+            return None
+        return adjustment_of(rows[0]), UUID(links[0]["reversal_id"]["S"]) if links else None
+
+    def reversals(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+        """Read which of at most 100 adjustments were reversed, and by which."""
+        if not adjustment_ids:
+            return {}
+        adjustment_of_key = {keys.reversal(business_id, each): each for each in adjustment_ids}
+        _, links = self._by_key(inventory=[_reversal_key(business_id, each) for each in adjustment_ids])
+        return {adjustment_of_key[link["pk"]["S"]]: UUID(link["reversal_id"]["S"]) for link in links}
+
+    def stock_item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> StockItem | None:
+        """Read one stock item; None where the variant was never adjusted at the location."""
+        _, found = self._by_key(inventory=[_stock_key(business_id, variant_id, location_id)])
+        return stock_item_of(found[0]) if found else None
+
+    def stock_items(
+        self, business_id: UUID, variant_id: UUID, *, after: UUID | None = None, limit: int | None = None
+    ) -> StockItemsPage:
+        """Read a variant's stock items at the locations after one: at most ``limit``, or as many as 1 MB holds."""
+        request: QueryInputTypeDef = {
+            "TableName": self._inventory_table,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": keys.stock(business_id, variant_id)}},
+            "ConsistentRead": True,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        if limit is not None:
+            request["Limit"] = limit
+        if after is not None:
+            request["ExclusiveStartKey"] = _stock_key(business_id, variant_id, after)
+        with faults_as_unavailable():
+            reply = self._client.query(**request)
+        require_whole(reply)
+        found = [(UUID(item["sk"]["S"]), stock_item_of(item)) for item in reply["Items"]]
+        return StockItemsPage(found, more="LastEvaluatedKey" in reply)
+
+    def of_variant(self, business_id: UUID, variant_id: UUID, patience: Patience) -> Iterator[tuple[UUID, StockItem]]:
+        """Read all of a variant's stock items, page by page."""
+        after: UUID | None = None
+        while True:
+            page = patience.settle(partial(self.stock_items, business_id, variant_id, after=after))
+            yield from page.stock_items
+            if not page.more:
+                return
+            after = page.stock_items[-1][0]
+
+    def active(self, business_id: UUID, variant_id: UUID, location_id: UUID | None) -> tuple[bool, bool]:
+        """Whether the business has such an active variant, and such an active location where one is named."""
+        catalog = keys.business(business_id)
+        wanted = [keys.variant(variant_id), *([] if location_id is None else [keys.location(location_id)])]
+        _, found = self._by_key(inventory=[{"pk": {"S": catalog}, "sk": {"S": sk}} for sk in wanted])
+        active = {item["sk"]["S"] for item in found if is_active(item)}
+        return wanted[0] in active, wanted[-1] in active
+
+    def _by_key(self, *, ledger: Sequence[Key] = (), inventory: Sequence[Key] = ()) -> tuple[list[Item], list[Item]]:
+        """Read ledger rows and inventory items; absent ones are left out."""
+        found = read_by_key(self._client, {self._ledger_table: ledger, self._inventory_table: inventory})
+        return found[self._ledger_table], found[self._inventory_table]
+
+
+def _reversal_key(business_id: UUID, adjustment_id: UUID) -> Key:
+    return {"pk": {"S": keys.reversal(business_id, adjustment_id)}, "sk": {"S": keys.REVERSAL}}
+
+
+def _stock_key(business_id: UUID, variant_id: UUID, location_id: UUID) -> Key:
+    return {"pk": {"S": keys.stock(business_id, variant_id)}, "sk": {"S": str(location_id)}}

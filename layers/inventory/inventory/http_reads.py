@@ -1,0 +1,130 @@
+"""The GET routes: event to question, what was found to the members of an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from inventory import cursors
+from inventory.answers import adjustment_members
+from inventory.history import Wanted, parse_position
+from inventory.instants import instant_text
+from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelsQuery
+from inventory.requests import InvalidRequest, entry, validated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from inventory.http import ApiEvent
+    from inventory.levels import Level
+    from inventory.reader import Reader, Recorded
+    from inventory.retries import Patience
+
+    type Answer = dict[str, object]
+    type Answering = Callable[[ApiEvent, UUID, Reader, Patience], Answer]
+
+
+def answer(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patience) -> Answer:
+    """Answer one of the routes, for one business.
+
+    Raises:
+        InvalidRequest: path or query string break their model, or the cursor is not one of this question.
+        AdjustmentNotFound, VariantNotFound, LocationNotFound: there is no such thing.
+        StoreUnavailable: it could not be read in time.
+    """
+    return _ANSWERING[event["resource"]](event, business_id, reader, patience)
+
+
+def _adjustment(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patience) -> Answer:
+    path = validated(AdjustmentPath, event.get("pathParameters") or {}, place="path")
+    return _members(reader.adjustment(business_id, path.id, patience=patience))
+
+
+def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patience) -> Answer:
+    query = validated(AdjustmentsQuery, _query_string(event), place="query")
+    question = _question(query, business_id)
+    start = _start(query.cursor, question)
+    wanted = Wanted(
+        variant_id=query.variant_id,
+        location_id=query.location_id,
+        reason_code=query.reason_code,
+        reference=query.reference,
+        created_from=query.created_from,
+        created_to=query.created_to,
+    )
+    page = reader.adjustments(
+        business_id,
+        wanted,
+        below=None if start is None else parse_position(start),
+        limit=query.limit,
+        patience=patience,
+    )
+    return {
+        "data": [_members(each) for each in page.adjustments],
+        "next_cursor": None if page.next_position is None else cursors.cursor(page.next_position.text(), question),
+    }
+
+
+def _levels(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patience) -> Answer:
+    query = validated(LevelsQuery, _query_string(event), place="query")
+    question = _question(query, business_id)
+    start = _start(query.cursor, question)
+    page = reader.levels(
+        business_id,
+        query.variant_id,
+        location_id=query.location_id,
+        as_of=query.as_of,
+        after=None if start is None else UUID(start),
+        limit=query.limit,
+        patience=patience,
+    )
+    return {
+        "data": [_level_members(each) for each in page.levels],
+        "next_cursor": None if page.next_location_id is None else cursors.cursor(str(page.next_location_id), question),
+    }
+
+
+_ANSWERING: Final[Mapping[str, Answering]] = {
+    "/api/v1/inventory/adjustments": _adjustments,
+    "/api/v1/inventory/adjustments/{id}": _adjustment,
+    "/api/v1/inventory/levels": _levels,
+}
+"""By the resource that the gateway matched."""
+
+
+def _query_string(event: ApiEvent) -> dict[str, str]:
+    """The parameters, decoded by the gateway; of one that came several times the last counts, as in a body."""
+    several = event.get("multiValueQueryStringParameters") or {}
+    return (event.get("queryStringParameters") or {}) | {name: values[-1] for name, values in several.items()}
+
+
+def _question(query: AdjustmentsQuery | LevelsQuery, business_id: UUID) -> dict[str, str | None]:
+    """All that the pages of one list have in common: a cursor is good for it and nothing else."""
+    asked = query.model_dump(mode="json", exclude={"cursor", "limit"})
+    return {"list": type(query).__name__, "business_id": str(business_id), **asked}
+
+
+def _start(cursor: str | None, question: dict[str, str | None]) -> str | None:
+    if cursor is None:
+        return None
+    start = cursors.position(cursor, question)
+    if start is None:
+        message = "This is no cursor of this list"
+        raise InvalidRequest([entry(["query", "cursor"], "value_error", message, given=cursor)])
+    return start
+
+
+def _members(recorded: Recorded) -> Answer:
+    """An adjustment's members; one that was reversed says by which."""
+    reversed_by = {} if recorded.reversed_by is None else {"reversed_by": str(recorded.reversed_by)}
+    return adjustment_members(recorded.adjustment) | reversed_by
+
+
+def _level_members(level: Level) -> Answer:
+    return {
+        "variant_id": str(level.variant_id),
+        "location_id": str(level.location_id),
+        "quantity": level.quantity,
+        "sequence": level.sequence,
+        "updated_at": instant_text(level.updated_at),
+    }

@@ -1,0 +1,121 @@
+"""The questions that readers ask, answered from the books and the ledger's indexes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from inventory.errors import AdjustmentNotFound, LocationNotFound, VariantNotFound
+from inventory.levels import Level, level_at, level_now
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from inventory.books import Books
+    from inventory.history import AtOnce, History, Position, Wanted
+    from inventory.ledger_index import LedgerIndex
+    from inventory.model import Adjustment, StockItem
+    from inventory.retries import Patience
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An adjustment as it stands in the ledger; ``reversed_by`` is the id of its reversal, None where it has none."""
+
+    adjustment: Adjustment
+    reversed_by: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustmentsPage:
+    """Adjustments, newest first; the next page begins below ``next_position``."""
+
+    adjustments: list[Recorded]
+    next_position: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class LevelsPage:
+    """Levels of one variant by location; the next page begins after ``next_location_id``."""
+
+    levels: list[Level]
+    next_location_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Each method raises ``StoreUnavailable`` where a part could not be read in time."""
+
+    books: Books
+    index: LedgerIndex
+    history: History
+    at_once: AtOnce = map
+
+    def adjustment(self, business_id: UUID, adjustment_id: UUID, *, patience: Patience) -> Recorded:
+        """Read one adjustment.
+
+        Raises:
+            AdjustmentNotFound: the business has none of that id.
+        """
+        found = patience.settle(partial(self.books.adjustment, business_id, adjustment_id))
+        if found is None:
+            raise AdjustmentNotFound
+        return Recorded(*found)
+
+    def adjustments(
+        self, business_id: UUID, wanted: Wanted, *, below: Position | None, limit: int, patience: Patience
+    ) -> AdjustmentsPage:
+        """Read a page of adjustments."""
+        page = self.history.page(business_id, wanted, below=below, limit=limit, patience=patience)
+        ids = [row.id for row in page.rows]
+        reversals = patience.settle(partial(self.books.reversals, business_id, ids))
+        return AdjustmentsPage([Recorded(row, reversals.get(row.id)) for row in page.rows], page.next_position)
+
+    def levels(
+        self,
+        business_id: UUID,
+        variant_id: UUID,
+        *,
+        location_id: UUID | None,
+        as_of: datetime | None,
+        after: UUID | None,
+        limit: int,
+        patience: Patience,
+    ) -> LevelsPage:
+        """Read the levels of a variant, at one location or at all where it was ever adjusted.
+
+        Raises:
+            VariantNotFound, LocationNotFound: there was no adjustment, nor is there an active one to be adjusted.
+        """
+        if location_id is None:
+            page = patience.settle(partial(self.books.stock_items, business_id, variant_id, after=after, limit=limit))
+            found, more = page.stock_items, page.more
+        else:
+            stock = patience.settle(partial(self.books.stock_item, business_id, variant_id, location_id))
+            found, more = [] if stock is None else [(location_id, stock)], False
+        if not found and after is None:
+            self.require_active(business_id, variant_id, location_id, patience=patience)
+
+        def level(located: tuple[UUID, StockItem]) -> Level | None:
+            if as_of is None:
+                return level_now(variant_id, *located)
+            return patience.settle(partial(level_at, self.index, business_id, variant_id, *located, as_of))
+
+        levels = [each for each in self.at_once(level, found) if each is not None]
+        return LevelsPage(levels, found[-1][0] if more else None)
+
+    def require_active(
+        self, business_id: UUID, variant_id: UUID, location_id: UUID | None, *, patience: Patience
+    ) -> None:
+        """Refuse a variant, or a location, that was never adjusted and could not be.
+
+        Raises:
+            VariantNotFound, LocationNotFound: as for an adjustment.
+        """
+        variant, location = patience.settle(partial(self.books.active, business_id, variant_id, location_id))
+        if not variant:
+            raise VariantNotFound
+        if not location:
+            raise LocationNotFound
