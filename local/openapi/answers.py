@@ -32,6 +32,31 @@ class InventoryAdjustmentResponse(TypedDict):
     reference: Annotated[str | None, Field(description="The caller's own document.")]
     created_by: Annotated[str, Field(description="The token's subject.")]
     reverses: Annotated[UUID | None, Field(description="The adjustment that this one reverses.")]
+    reversed_by: NotRequired[Annotated[UUID, Field(description="The adjustment that reverses this one, if any does.")]]
+
+
+class InventoryAdjustmentsPage(TypedDict):
+    """Adjustments, newest first."""
+
+    data: list[InventoryAdjustmentResponse]
+    next_cursor: Annotated[str | None, Field(description="For the next page; null on the last one.")]
+
+
+class InventoryLevel(TypedDict):
+    """How much of a variant is at one location."""
+
+    variant_id: UUID
+    location_id: UUID
+    quantity: Annotated[Units, Field(description="Quantity on hand.")]
+    sequence: Annotated[Units, Field(ge=1, description="Of the last adjustment that it includes.")]
+    updated_at: Annotated[datetime, Field(description="When that adjustment was made.")]
+
+
+class InventoryLevelsPage(TypedDict):
+    """A variant's levels, a location each."""
+
+    data: list[InventoryLevel]
+    next_cursor: Annotated[str | None, Field(description="For the next page; null on the last one.")]
 
 
 class HTTPValidationError(TypedDict):

@@ -95,10 +95,10 @@ def _parameters(operation: Operation, components: Components) -> list[Schema]:
                 "name": "Idempotency-Key",
                 "in": "header",
                 "description": (
-                    "Of your choice, unique within the business: a request that is repeated with it is applied once."
+                    "Yours to choose, unique within the business, for example `count-2026-11-23-0001`: a request that "
+                    "is repeated with it is applied once."
                 ),
                 "schema": components.schema(IdempotencyKey),
-                "example": "count-2026-11-23-0001",
             }
         )
     for model, place in ((operation.path_model, "path"), (operation.query_model, "query")):
@@ -107,11 +107,22 @@ def _parameters(operation: Operation, components: Components) -> list[Schema]:
     return parameters
 
 
+def _links(operation: Operation) -> Schema:
+    parameters = {"path.id": "$response.body#/id", "header.x-business-id": "$request.header.x-business-id"}
+    links = {
+        each.name: {"operationId": operation_id(each), "parameters": parameters}
+        for each in OPERATIONS
+        if each.name in operation.links
+    }
+    return {"links": links} if links else {}
+
+
 def _success(operation: Operation, components: Components) -> Schema:
     return {
         "201" if operation.creates else "200": {
             "description": "Successful Response",
             "headers": headers("Location", "Idempotent-Replayed") if operation.creates else headers(),
             "content": {"application/json": {"schema": components.reference(operation.answer)}},
+            **_links(operation),
         }
     }

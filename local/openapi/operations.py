@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from inventory.errors import (
+    AdjustmentNotFound,
     Forbidden,
     IdempotencyKeyReused,
     InsufficientStock,
@@ -20,12 +21,14 @@ from inventory.errors import (
     Unauthorized,
     VariantNotFound,
 )
+from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelsQuery
 from inventory.requests import AdjustmentRequest, InvalidRequest
 from inventory.tokens import Scope
-from local.openapi.answers import InventoryAdjustmentResponse
+from local.openapi.answers import InventoryAdjustmentResponse, InventoryAdjustmentsPage, InventoryLevelsPage
 from local.openapi.problems import SOME_ID
 
 ADJUSTMENTS = "/api/v1/inventory/adjustments"
+LEVELS = "/api/v1/inventory/levels"
 
 _ANY: tuple[type[ServiceError], ...] = (Unauthorized, Forbidden, InvalidRequest, InternalError, TryAgain)
 _ANY_CHANGE = (*_ANY, IdempotencyKeyReused, InsufficientStock, QuantityLimitExceeded)
@@ -33,7 +36,11 @@ _ANY_CHANGE = (*_ANY, IdempotencyKeyReused, InsufficientStock, QuantityLimitExce
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One route. ``name`` is the part of the operation's id that FastAPI would take from a function."""
+    """One route.
+
+    ``name`` is the part of the operation's id that FastAPI would take from a function, ``links`` are the names of
+    operations whose path takes the id that is answered.
+    """
 
     name: str
     method: str
@@ -45,6 +52,7 @@ class Operation:
     answer: type
     refusals: tuple[type[ServiceError], ...]
     creates: bool = False
+    links: tuple[str, ...] = ()
     path_model: type[BaseModel] | None = None
     query_model: type[BaseModel] | None = None
     body_model: type[BaseModel] | None = None
@@ -73,7 +81,47 @@ OPERATIONS = (
             }
         },
         creates=True,
+        links=("get_inventory_adjustment",),
         answer=InventoryAdjustmentResponse,
         refusals=(*_ANY_CHANGE, VariantNotFound, LocationNotFound, StaleQuantity, NoDefaultLocation),
+    ),
+    Operation(
+        name="list_inventory_adjustments",
+        method="get",
+        path=ADJUSTMENTS,
+        tag="inventory:adjustments",
+        scope="adjustments:read",
+        summary="List inventory adjustments",
+        description="The business's adjustments, newest first, in pages. Unknown parameters are refused.",
+        query_model=AdjustmentsQuery,
+        answer=InventoryAdjustmentsPage,
+        refusals=_ANY,
+    ),
+    Operation(
+        name="get_inventory_adjustment",
+        method="get",
+        path=f"{ADJUSTMENTS}/{{id}}",
+        tag="inventory:adjustments",
+        scope="adjustments:read",
+        summary="Get an inventory adjustment",
+        description="One adjustment, as it was answered when it was made; and by which it was reversed, if it was.",
+        path_model=AdjustmentPath,
+        answer=InventoryAdjustmentResponse,
+        refusals=(*_ANY, AdjustmentNotFound),
+    ),
+    Operation(
+        name="list_inventory_levels",
+        method="get",
+        path=LEVELS,
+        tag="inventory:levels",
+        scope="adjustments:read",
+        summary="List a variant's inventory levels",
+        description=(
+            "The quantity on hand of a variant at each location where it was ever adjusted, or at one; now, or as it "
+            "was at an instant. Unknown parameters are refused."
+        ),
+        query_model=LevelsQuery,
+        answer=InventoryLevelsPage,
+        refusals=(*_ANY, VariantNotFound, LocationNotFound),
     ),
 )

@@ -39,7 +39,7 @@ class Components:
         schema = self.schema(model)
         required: list[str] = schema.get("required", [])
         return [
-            {"name": name, "in": place, "required": name in required, "schema": _not_null(told)}
+            {"name": name, "in": place, "required": name in required, **_described(_not_null(told))}
             for name, told in schema["properties"].items()
         ]
 
@@ -72,9 +72,15 @@ class Components:
         return {"$ref": f"#/components/schemas/{name}"}
 
 
+def _described(told: Schema) -> Schema:
+    """Put the description where readers of parameters look for it."""
+    schema = {name: value for name, value in told.items() if name != "description"}
+    return ({"description": told["description"]} if "description" in told else {}) | {"schema": schema}
+
+
 def _not_null(told: Schema) -> Schema:
     plain = dict(told)
     for alternative in plain.pop("anyOf", []):
         if alternative != {"type": "null"}:
-            plain |= alternative
+            plain = alternative | plain
     return plain
