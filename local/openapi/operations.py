@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel
-
 from inventory.errors import (
     AdjustmentNotFound,
     Forbidden,
@@ -22,7 +20,7 @@ from inventory.errors import (
     VariantNotFound,
 )
 from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelsQuery
-from inventory.requests import AdjustmentRequest, InvalidRequest
+from inventory.requests import AdjustmentRequest, InvalidRequest, Request
 from inventory.tokens import Scope
 from local.openapi.answers import InventoryAdjustmentResponse, InventoryAdjustmentsPage, InventoryLevelsPage
 from local.openapi.problems import SOME_ID
@@ -53,9 +51,9 @@ class Operation:
     refusals: tuple[type[ServiceError], ...]
     creates: bool = False
     links: tuple[str, ...] = ()
-    path_model: type[BaseModel] | None = None
-    query_model: type[BaseModel] | None = None
-    body_model: type[BaseModel] | None = None
+    path_model: type[Request] | None = None
+    query_model: type[Request] | None = None
+    body_model: type[Request] | None = None
     examples: Mapping[str, Any] = field(default_factory=dict)
 
 

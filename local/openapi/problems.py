@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from http import HTTPStatus
 from uuid import UUID
 
@@ -65,6 +66,7 @@ def _of(error: type[ServiceError]) -> Schema:
     return {"code": ANSWERS[error].code, "message": error.message, **facts}
 
 
+@cache
 def _of_the_gateway(kind: str) -> Schema:
     answer = read_template(TEMPLATE)["Resources"]["Api"]["Properties"]["GatewayResponses"][kind]
     detail: Schema = json.loads(answer["ResponseTemplates"]["application/json"])["detail"]

@@ -19,6 +19,7 @@ SAMPLES = {path.stem: path for path in sorted((PROJECT_ROOT / "events").glob("*.
 FUNCTIONS = {
     "authorizer": "AuthorizerFunction",
     "create-adjustment": "CreateAdjustmentFunction",
+    "describe-api": "DescribeApiFunction",
     "ingest-adjustments": "IngestAdjustmentsFunction",
     "provision": "ProvisionFunction",
 }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemathesis.openapi.checks import RejectedPositiveData
 
 if TYPE_CHECKING:
-    from schemathesis import Case, HookContext, Response
+    from schemathesis import HookContext, Response
     from schemathesis.core.failures import Failure
 
 EXAMPLE_ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -19,7 +19,7 @@ schemathesis.openapi.format("printable", st.text(st.characters(exclude_categorie
 
 
 @schemathesis.hook
-def before_load_schema(context: HookContext, raw_schema: dict[str, Any]) -> None:
+def before_load_schema(_context: HookContext, raw_schema: dict[str, Any]) -> None:
     """Let the examples name a variant that exists."""
     for path in raw_schema["paths"].values():
         for operation in path.values():
@@ -30,7 +30,7 @@ def before_load_schema(context: HookContext, raw_schema: dict[str, Any]) -> None
 
 
 @schemathesis.hook
-def filter_failure(context: HookContext, failure: Failure, case: Case, response: Response) -> bool:
+def filter_failure(_context: HookContext, failure: Failure, _case: object, response: Response) -> bool:
     """Let pass what no schema can say: whether a key was used before, and whether a cursor is one of this list."""
     if not isinstance(failure, RejectedPositiveData) or response.status_code != 422:
         return True
