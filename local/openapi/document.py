@@ -83,7 +83,9 @@ def _told(operation: Operation, components: Components) -> Schema:
                 }
             },
         }
-    told["responses"] = _success(operation, components) | refused(operation.refusals, components)
+    told["responses"] = _success(operation, components) | refused(
+        operation.refusals, components, has_body=operation.body_model is not None
+    )
     return told
 
 

@@ -29,7 +29,14 @@ ADJUSTMENTS = "/api/v1/inventory/adjustments"
 LEVELS = "/api/v1/inventory/levels"
 
 _ANY: tuple[type[ServiceError], ...] = (Unauthorized, Forbidden, InvalidRequest, InternalError, TryAgain)
-_ANY_CHANGE = (*_ANY, IdempotencyKeyReused, InsufficientStock, QuantityLimitExceeded)
+_ANY_CHANGE = (
+    *_ANY,
+    IdempotencyKeyReused,
+    VariantNotFound,
+    LocationNotFound,
+    InsufficientStock,
+    QuantityLimitExceeded,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +88,7 @@ OPERATIONS = (
         creates=True,
         links=("get_inventory_adjustment",),
         answer=InventoryAdjustmentResponse,
-        refusals=(*_ANY_CHANGE, VariantNotFound, LocationNotFound, StaleQuantity, NoDefaultLocation),
+        refusals=(*_ANY_CHANGE, StaleQuantity, NoDefaultLocation),
     ),
     Operation(
         name="list_inventory_adjustments",

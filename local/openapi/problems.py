@@ -44,7 +44,7 @@ def headers(*names: str) -> Schema:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in ("x-request-id", *names)}
 
 
-def refused(errors: Iterable[type[ServiceError]], components: Components) -> dict[str, Schema]:
+def refused(errors: Iterable[type[ServiceError]], components: Components, *, has_body: bool) -> dict[str, Schema]:
     """Tell, by status, how these errors and the gateway's own are answered."""
     details: dict[int, dict[str, Schema]] = {}
     for status, kind in _BY_THE_GATEWAY.items():
@@ -54,7 +54,8 @@ def refused(errors: Iterable[type[ServiceError]], components: Components) -> dic
         if answer.status != HTTPStatus.UNPROCESSABLE_ENTITY:
             details.setdefault(answer.status, {})[answer.code] = _of(error)
     told = {status: _problem(status, each, components) for status, each in details.items()}
-    told[413] = _common("ContentTooLarge", {"description": "Over 4.5 MB; in the gateway's own words."}, components)
+    if has_body:
+        told[413] = _common("ContentTooLarge", {"description": "Over 4.5 MB; in the gateway's own words."}, components)
     told[422] = _invalid(components)
     return {str(status): told[status] for status in sorted(told)}
 
