@@ -22,6 +22,7 @@ FUNCTIONS = {
     "describe-api": "DescribeApiFunction",
     "ingest-adjustments": "IngestAdjustmentsFunction",
     "provision": "ProvisionFunction",
+    "reverse-adjustment": "ReverseAdjustmentFunction",
 }
 # Tokens can't be written into a file beforehand, so these two name ones that do not exist.
 REFUSED = {"authorizer": "AuthorizerError", "provision-revoke-token": "TokenNotFound"}
@@ -40,7 +41,7 @@ def test_a_sample_event_works_on_the_demo_data(sample: str, local_stack: LocalSt
     reply = service.functions.invoke(FunctionName=name, Payload=SAMPLES[sample].read_bytes())
     answer: dict[str, Any] = json.loads(reply["Payload"].read())
     assert answer.get("errorType") == REFUSED.get(sample), answer
-    if sample == "create-adjustment-api":
+    if sample in {"create-adjustment-api", "reverse-adjustment-api"}:
         assert answer["statusCode"] == 201
     if sample == "ingest-adjustments":
         assert answer == {"batchItemFailures": []}

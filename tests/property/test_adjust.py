@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory.adjust import Outcome, keyed_id, stock_after
-from inventory.errors import IdempotencyKeyReused, Refusal, TryAgain
+from inventory.errors import AlreadyReversed, IdempotencyKeyReused, Refusal, TryAgain
 from inventory.model import Business
-from tests.support.builders import BUSINESS, LOCATION, OTHER_LOCATION, VARIANT, a_command
+from inventory.reverse import Reversal
+from tests.support.builders import BUSINESS, LOCATION, OTHER_LOCATION, VARIANT, a_command, a_reversal
 from tests.support.fake_store import FakeStore
 from tests.support.interleaving import Interleaving, Run
 from tests.support.scripted import Met
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from tests.support.interleaving import Choose
 
 REQUESTS_MAX = 4
+FIRST_ID = 1_000
+"""The id that the first request draws where it has no key, as a number; the others draw those after it."""
 LATENESS = [Met.OK, Met.OK, Met.OK, Met.LOST, Met.UNHEARD, Met.UNDER_WAY, Met.CONTENDED]
 
 
@@ -39,14 +42,25 @@ class Asked:
     location_id: UUID | None
     expected: int | None
 
-    def command(self, number: int) -> Command:
+    def as_asked_by(self, actor: str) -> Command:
         return a_command(
             quantity_change=self.change,
             idempotency_key=self.key,
             location_id=self.location_id,
             expected_quantity=self.expected,
-            actor=f"request {number}",
+            actor=actor,
         )
+
+
+@dataclass(frozen=True)
+class AskedBack:
+    """A reversal as it is drawn: of an adjustment that is there, or may be made meanwhile, or never."""
+
+    adjustment_id: UUID
+    key: str | None
+
+    def as_asked_by(self, actor: str) -> Reversal:
+        return a_reversal(adjustment_id=self.adjustment_id, idempotency_key=self.key, actor=actor)
 
 
 asked = st.builds(
@@ -55,6 +69,12 @@ asked = st.builds(
     key=st.sampled_from([None, "a", "b"]),
     location_id=st.sampled_from([None, None, LOCATION]),
     expected=st.sampled_from([None, None, None, 0, 2]),
+)
+openings = st.sampled_from([UUID(int=number) for number in range(7)])
+of_others = st.sampled_from([UUID(int=FIRST_ID + number) for number in range(REQUESTS_MAX)])
+keyed = st.sampled_from([keyed_id(BUSINESS, key) for key in ("a", "b")])
+asked_back = st.builds(
+    AskedBack, adjustment_id=st.just(UUID(int=0)) | openings | of_others | keyed, key=st.sampled_from([None, "a", "b"])
 )
 orders = st.binary(min_size=200, max_size=200)
 
@@ -101,47 +121,55 @@ def happenings_in(store: FakeStore, names: list[str]) -> list[Callable[[], None]
 
 @settings(max_examples=400)
 @given(
-    requests=st.lists(asked, min_size=1, max_size=REQUESTS_MAX),
+    requests=st.lists(asked | asked_back, min_size=1, max_size=REQUESTS_MAX),
     opening=st.integers(0, 3),
     happening=st.lists(st.sampled_from(["another default", "no variant", "no location"]), max_size=1),
     order=orders,
 )
 def test_every_answer_is_true_whatever_happens_in_whatever_order(
-    requests: list[Asked], opening: int, happening: list[str], order: bytes
+    requests: list[Asked | AskedBack], opening: int, happening: list[str], order: bytes
 ) -> None:
     store = a_shop(opening)
-    commands = [each.command(number) for number, each in enumerate(requests)]
-    runs = [Run(command, partial(UUID, int=1_000 + number)) for number, command in enumerate(commands)]
+    runs = [
+        Run(each.as_asked_by(f"request {number}"), partial(UUID, int=FIRST_ID + number))
+        for number, each in enumerate(requests)
+    ]
     interleaving = Interleaving(store, in_this_order(order), happenings_in(store, happening), LATENESS)
 
     interleaving.run(runs)
     interleaving.deliver_all()
 
     assert_stock_adds_up(store)
+    assert_each_is_reversed_once_at_most(store)
     written = Counter(row.created_by for row in store.ledger.values())
     assert all(count == 1 for actor, count in written.items() if actor != "opening")
     for run in runs:
-        assert_answer_is_true(run, store, written[run.command.actor])
+        assert_answer_is_true(run, store, written[run.asked.actor])
 
 
 def assert_answer_is_true(run: Run, store: FakeStore, written: int) -> None:
     """What the caller was told fits what stands in the ledger for ever."""
-    command, end = run.command, run.end
-    key = command.idempotency_key
+    asked, end = run.asked, run.end
+    key = asked.idempotency_key
     recorded = None if key is None else store.ledger.get((BUSINESS, keyed_id(BUSINESS, key)))
     match end:
         case Outcome(adjustment=row, replayed=False):
             assert written == 1
             assert store.ledger[BUSINESS, row.id] == row
-            assert row.created_by == command.actor
-            assert_row_is_what_was_asked(row, command)
+            assert row.created_by == asked.actor
+            assert_row_is_what_was_asked(row, asked, store)
         case Outcome(adjustment=row, replayed=True):
             assert written == 0
             assert recorded == row
-            assert_row_is_what_was_asked(row, command)
+            assert_row_is_what_was_asked(row, asked, store)
         case IdempotencyKeyReused():
             assert written == 0
             assert recorded is not None
+        case AlreadyReversed(reversed_by=reversed_by):
+            assert isinstance(asked, Reversal)
+            assert written == 0
+            assert store.ledger[BUSINESS, reversed_by].reverses == asked.adjustment_id
+            assert recorded is None or recorded.reverses != asked.adjustment_id, "its own key has reversed it"
         case Refusal():
             assert written == 0
         case TryAgain():
@@ -150,9 +178,21 @@ def assert_answer_is_true(run: Run, store: FakeStore, written: int) -> None:
             raise AssertionError(end)
 
 
-def assert_row_is_what_was_asked(row: Adjustment, command: Command) -> None:
-    assert (row.delta, row.expected_quantity) == (command.quantity_change, command.expected_quantity)
-    assert command.location_id in {None, row.location_id}
+def assert_row_is_what_was_asked(row: Adjustment, asked: Command | Reversal, store: FakeStore) -> None:
+    if isinstance(asked, Reversal):
+        reversed_row = store.ledger[BUSINESS, asked.adjustment_id]
+        assert (row.reverses, row.delta, row.reason) == (reversed_row.id, -reversed_row.delta, asked.reason)
+        assert (row.variant_id, row.location_id) == (reversed_row.variant_id, reversed_row.location_id)
+    else:
+        assert (row.delta, row.expected_quantity) == (asked.quantity_change, asked.expected_quantity)
+        assert asked.location_id in {None, row.location_id}
+        assert row.reverses is None
+
+
+def assert_each_is_reversed_once_at_most(store: FakeStore) -> None:
+    reversing = [row for row in store.ledger.values() if row.reverses is not None]
+    assert len({row.reverses for row in reversing}) == len(reversing)
+    assert store.reversals == {(row.business_id, row.reverses): row.id for row in reversing}
 
 
 def assert_stock_adds_up(store: FakeStore) -> None:
@@ -176,14 +216,42 @@ def assert_stock_adds_up(store: FakeStore) -> None:
 @given(st.lists(st.integers(-5, 5).filter(bool), min_size=2, max_size=5), orders)
 def test_without_faults_every_request_is_answered_for_good(changes: list[int], order: bytes) -> None:
     store = a_shop(2)
-    runs = [
-        Run(a_command(quantity_change=change, actor=f"request {number}"), partial(UUID, int=1_000 + number))
-        for number, change in enumerate(changes)
-    ]
+    commands = [a_command(quantity_change=change, actor=f"request {number}") for number, change in enumerate(changes)]
+    runs = [Run(command, partial(UUID, int=FIRST_ID + number)) for number, command in enumerate(commands)]
 
     Interleaving(store, in_this_order(order), [], [Met.OK]).run(runs)
 
-    acknowledged = sum(run.command.quantity_change for run in runs if isinstance(run.end, Outcome))
+    acknowledged = sum(run.end.adjustment.delta for run in runs if isinstance(run.end, Outcome))
     assert not any(isinstance(run.end, TryAgain) for run in runs)
     assert store.stock[BUSINESS, VARIANT, LOCATION].quantity == 2 + acknowledged
+    assert_stock_adds_up(store)
+
+
+@settings(max_examples=100)
+@given(
+    keys=st.lists(st.sampled_from([None, "a", "b"]), min_size=2, max_size=REQUESTS_MAX),
+    meets=st.sampled_from([[Met.OK], [Met.OK, Met.UNHEARD]]),
+    order=orders,
+)
+def test_of_reversals_of_one_adjustment_exactly_one_stands_and_the_others_know_it(
+    keys: list[str | None], meets: list[Met], order: bytes
+) -> None:
+    """Each of them may lose its acknowledgement; nothing else goes wrong, so each gets a final answer."""
+    store = a_shop(3)
+    runs = [
+        Run(AskedBack(UUID(int=2), key).as_asked_by(f"request {number}"), partial(UUID, int=FIRST_ID + number))
+        for number, key in enumerate(keys)
+    ]
+
+    Interleaving(store, in_this_order(order), [], meets).run(runs)
+
+    (reversal,) = [row for row in store.ledger.values() if row.reverses == UUID(int=2)]
+    for run in runs:
+        if isinstance(run.end, Outcome):
+            assert run.end.adjustment == reversal
+            assert run.end.replayed == (reversal.created_by != run.asked.actor)
+        else:
+            assert isinstance(run.end, AlreadyReversed)
+            assert run.end.reversed_by == reversal.id
+    assert any(run.asked.actor == reversal.created_by and isinstance(run.end, Outcome) for run in runs)
     assert_stock_adds_up(store)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from inventory.chain import row_hash
 from inventory.model import GENESIS_HASH, Adjustment, Business, Command, Snapshot, StockItem
+from inventory.reverse import Reversal
 
 if TYPE_CHECKING:
     from types import EllipsisType
@@ -33,6 +34,14 @@ def a_command(**changes: Any) -> Command:
     """Five more of a variant at the default location, under no key."""
     return replace(
         Command(business_id=BUSINESS, variant_id=VARIANT, quantity_change=5, reason="restock", actor=SUBJECT), **changes
+    )
+
+
+def a_reversal(**changes: Any) -> Reversal:
+    """The reversal of ``ADJUSTMENT``, under no key."""
+    return replace(
+        Reversal(business_id=BUSINESS, adjustment_id=ADJUSTMENT, reason="counted the wrong shelf", actor=SUBJECT),
+        **changes,
     )
 
 
@@ -106,7 +115,7 @@ def an_authorizer_context(**changes: str) -> dict[str, str]:
         "principalId": "0123456789abcdef0123456789abcdef",
         "business_id": str(BUSINESS),
         "subject": SUBJECT,
-        "scopes": "adjustments:read adjustments:write",
+        "scopes": "adjustments:read adjustments:reverse adjustments:write",
     } | changes
 
 

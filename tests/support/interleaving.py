@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from inventory.adjust import Adjuster, CommitResult, Contended, Outcome, unlimited
 from inventory.errors import Refusal, StoreUnavailable, TryAgain
+from inventory.model import Command
+from inventory.reverse import Reversal, reverse
 from tests.support.builders import NOW
 from tests.support.scripted import Met
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from inventory.model import Adjustment, Command, Snapshot, StockItem
+    from inventory.model import Adjustment, Snapshot, StockItem
     from tests.support.fake_store import FakeStore
 
 type Choose = Callable[[int], int]
@@ -28,7 +30,7 @@ type Choose = Callable[[int], int]
 class Run:
     """One request on its way; ``end`` is its outcome or refusal once it has one."""
 
-    command: Command
+    asked: Command | Reversal
     new_id: Callable[[], UUID]
     end: Outcome | Refusal | TryAgain | None = None
     bug: BaseException | None = None
@@ -84,7 +86,7 @@ class Interleaving:
             store=_Turns(self, run), clock=self._clock, new_id=run.new_id, fraction=lambda: 0.0, sleep=lambda _: None
         )
         try:
-            run.end = adjuster.adjust(run.command, remaining_s=lambda: 1_000.0)
+            run.end = _carried_out(adjuster, run.asked)
         except (Refusal, TryAgain) as refusal:
             run.end = refusal
         except BaseException as bug:  # noqa: BLE001  raised again in the test's own thread
@@ -97,6 +99,12 @@ class Interleaving:
         return NOW + timedelta(seconds=self._time_s + self.choose(3) - 1)
 
 
+def _carried_out(adjuster: Adjuster, asked: Command | Reversal) -> Outcome:
+    if isinstance(asked, Command):
+        return adjuster.adjust(asked, remaining_s=lambda: 1_000.0)
+    return reverse(adjuster, asked, remaining_s=lambda: 1_000.0)
+
+
 @dataclass
 class _Turns:
     """The store as one request sees it: every step waits for its turn."""
@@ -107,14 +115,19 @@ class _Turns:
     def load(
         self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
     ) -> Snapshot:
-        """Read the ledger and the rest at two moments, for a batch of reads is not one."""
+        """Read the ledger, the link to a reversal and the rest at several moments, for a batch of reads is not one."""
         if self.of.choose(2):
             recorded = self._recorded(command, recorded_id)
             self._wait()
-            return replace(self.of.store.load(command, None), recorded=recorded)
-        snapshot = self.of.store.load(command, None)
-        self._wait()
-        return replace(snapshot, recorded=self._recorded(command, recorded_id))
+            snapshot = self.of.store.load(command, None)
+        else:
+            snapshot = self.of.store.load(command, None)
+            self._wait()
+            recorded = self._recorded(command, recorded_id)
+        if command.reverses is not None and self.of.choose(2):
+            self._wait()
+            snapshot = replace(snapshot, reversed_by=self.of.store.load(command, None).reversed_by)
+        return replace(snapshot, recorded=recorded)
 
     def find(self, business_id: UUID, adjustment_id: UUID) -> Adjustment | None:
         self._wait()

@@ -72,6 +72,11 @@ class Tables:
         item = ledger_item(row)
         self.items[LEDGER_TABLE, item["pk"]["S"], ""] = item
 
+    def with_link(self, adjustment_id: UUID, reversal_id: UUID, *, business_id: UUID = BUSINESS) -> None:
+        self._put_inventory(
+            keys.reversal(business_id, adjustment_id), keys.REVERSAL, {"reversal_id": {"S": str(reversal_id)}}
+        )
+
     @property
     def rows(self) -> list[Item]:
         """The ledger, oldest first."""
@@ -107,10 +112,11 @@ class Tables:
         return reply({"Responses": found, "UnprocessedKeys": {}})
 
     def _transact_write(self, sent: Any) -> AWSResponse:
-        update, put = sent["TransactItems"][0]["Update"], sent["TransactItems"][1]["Put"]
-        place = (put["TableName"], put["Item"]["pk"]["S"], "")
-        assert place not in self.items, "a ledger row was written over"
-        self.items[place] = put["Item"]
+        update, *puts = sent["TransactItems"][0]["Update"], *(part["Put"] for part in sent["TransactItems"][1:])
+        for put in puts:
+            place = (put["TableName"], put["Item"]["pk"]["S"], put["Item"].get("sk", {"S": ""})["S"])
+            assert place not in self.items, "a ledger row or a link was written over"
+            self.items[place] = put["Item"]
         key, values = update["Key"], update["ExpressionAttributeValues"]
         self.items[update["TableName"], key["pk"]["S"], key["sk"]["S"]] = key | {
             "quantity": values[":quantity"],

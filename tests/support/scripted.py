@@ -11,6 +11,7 @@ from uuid import UUID
 
 from inventory.adjust import Adjuster, CommitResult, Contended, unlimited
 from inventory.errors import StoreUnavailable
+from inventory.reverse import reverse
 from tests.support.builders import (
     BUSINESS,
     LOCATION,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from inventory.adjust import Outcome
     from inventory.model import Adjustment, Command, Snapshot, StockItem
+    from inventory.reverse import Reversal
 
 
 class Met(Enum):
@@ -135,11 +137,17 @@ class Desk:
     _ids: int = 0
 
     def adjust(self, command: Command) -> Outcome:
+        return self._adjuster.adjust(command, remaining_s=self.store.time.remaining_s)
+
+    def reverse(self, reversal: Reversal) -> Outcome:
+        return reverse(self._adjuster, reversal, remaining_s=self.store.time.remaining_s)
+
+    @property
+    def _adjuster(self) -> Adjuster:
         time = self.store.time
-        adjuster = Adjuster(
+        return Adjuster(
             store=self.store, clock=time.clock, new_id=self._new_id, fraction=lambda: self.fraction, sleep=time.sleep
         )
-        return adjuster.adjust(command, remaining_s=time.remaining_s)
 
     @property
     def quantity(self) -> int:

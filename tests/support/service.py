@@ -1,4 +1,4 @@
-"""The create function as deployed, on tables in memory: its own handler, client, serializer and parser."""
+"""A function of the write path as deployed, on tables in memory: its own handler, client, serializer and parser."""
 
 from __future__ import annotations
 
@@ -44,11 +44,17 @@ def place(loc: list[str | int], kind: str) -> tuple[str | int, ...]:
 class Service:
     """One environment of the function, cold until its first request."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        *,
+        function: str = "create_adjustment",
+    ) -> None:
         self.module = cast(
             "Any",
             load_handler(
-                "create_adjustment",
+                function,
                 monkeypatch,
                 INVENTORY_TABLE=INVENTORY_TABLE,
                 LEDGER_TABLE=LEDGER_TABLE,

@@ -33,6 +33,11 @@ def statements(role: str) -> list[dict[str, Any]]:
     ]
 
 
+def on_tables(function: str) -> list[dict[str, Any]]:
+    """Statements of its role that are about the tables."""
+    return [each for each in statements(role_of(function)) if "dynamodb:" in json.dumps(each["Action"])]
+
+
 def listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
@@ -235,7 +240,7 @@ def test_every_log_group_has_a_retention(group: str) -> None:
 
 def test_time_outs_add_up_from_the_store_to_the_gateway() -> None:
     function_timeout_s = load_template()["Globals"]["Function"]["Timeout"]
-    calls = 2  # load and commit
+    calls = 3  # load and commit, and for a reversal what it reverses before them
     assert calls * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) < function_timeout_s < GATEWAY_TIMEOUT_S
     assert [name for name in FUNCTIONS if "Timeout" in FUNCTIONS[name]["Properties"]] == ["IngestAdjustmentsFunction"]
 
@@ -288,23 +293,35 @@ def test_a_ledger_row_is_put_only_within_a_transaction(function: str) -> None:
 
 def test_who_may_move_stock_may_not_change_the_catalog_and_the_other_way_round() -> None:
     inventory = {"Fn::GetAtt": ["InventoryTable", "Arn"]}
-    writers = {}
+    writers: dict[str, dict[str, list[str]]] = {}
     for function in FUNCTIONS:
         for statement in statements(role_of(function)):
             writes = {"dynamodb:PutItem", "dynamodb:UpdateItem"} & set(listed(statement["Action"]))
             if statement["Effect"] == "Allow" and writes and inventory in listed(statement["Resource"]):
-                writers[function] = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+                leading_keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+                writers.setdefault(function, {}).update(dict.fromkeys(writes, leading_keys))
     assert writers == {
-        "CreateAdjustmentFunction": ["STOCK#*"],
-        "IngestAdjustmentsFunction": ["STOCK#*"],
-        "ProvisionFunction": ["BUSINESS#*"],
+        "CreateAdjustmentFunction": {"dynamodb:UpdateItem": ["STOCK#*"]},
+        "IngestAdjustmentsFunction": {"dynamodb:UpdateItem": ["STOCK#*"]},
+        "ReverseAdjustmentFunction": {"dynamodb:UpdateItem": ["STOCK#*"], "dynamodb:PutItem": ["REVERSAL#*"]},
+        "ProvisionFunction": {"dynamodb:UpdateItem": ["BUSINESS#*"]},
     }
 
 
-def test_who_ingests_may_do_on_the_tables_what_who_creates_may() -> None:
-    def on_tables(function: str) -> list[dict[str, Any]]:
-        return [each for each in statements(role_of(function)) if "dynamodb:" in json.dumps(each["Action"])]
+def test_who_reverses_may_do_what_who_creates_may_and_put_links_within_a_transaction() -> None:
+    links = {
+        "Effect": "Allow",
+        "Action": "dynamodb:PutItem",
+        "Resource": {"Fn::GetAtt": ["InventoryTable", "Arn"]},
+        "Condition": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["REVERSAL#*"]},
+            "ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": ["TransactWriteItems"]},
+        },
+    }
+    assert on_tables("ReverseAdjustmentFunction") == [*on_tables("CreateAdjustmentFunction"), links]
 
+
+def test_who_ingests_may_do_on_the_tables_what_who_creates_may() -> None:
     assert on_tables("IngestAdjustmentsFunction") == on_tables("CreateAdjustmentFunction")
 
 

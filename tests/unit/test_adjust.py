@@ -9,15 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from inventory.adjust import (
-    ATTEMPTS_MAX,
-    BACKOFF_BASE_S,
-    BACKOFF_CAP_S,
-    CALL_BUDGET_S,
-    AlreadyRecorded,
-    keyed_id,
-    same_request,
-)
+from inventory.adjust import AlreadyRecorded, keyed_id, same_request
 from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.errors import (
     IdempotencyKeyReused,
@@ -28,6 +20,7 @@ from inventory.errors import (
     TryAgain,
     VariantNotFound,
 )
+from inventory.tries import ATTEMPTS_MAX, BACKOFF_BASE_S, BACKOFF_CAP_S, CALL_BUDGET_S
 from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,

@@ -12,6 +12,8 @@ from inventory import errors
 from inventory.answers import ANSWERS, adjustment_members, detail_of
 from inventory.direct import raised
 from inventory.errors import (
+    AdjustmentNotFound,
+    AlreadyReversed,
     BusinessNotFound,
     Forbidden,
     IdempotencyKeyReused,
@@ -43,12 +45,14 @@ EVERY_ERROR: list[ServiceError] = [
     IdempotencyKeyReused(key="key"),
     VariantNotFound(),
     LocationNotFound(),
+    AdjustmentNotFound(),
     BusinessNotFound(),
     TokenNotFound(),
     InsufficientStock(quantity_on_hand=1, quantity_change=-2),
     QuantityLimitExceeded(),
     StaleQuantity(quantity_on_hand=1),
     NoDefaultLocation(),
+    AlreadyReversed(reversed_by=ADJUSTMENT),
     InternalError(),
     TryAgain(),
 ]
@@ -57,10 +61,12 @@ BY_CONTRACT = {
     "forbidden": 403,
     "variant_not_found": 404,
     "location_not_found": 404,
+    "adjustment_not_found": 404,
     "insufficient_stock": 409,
     "quantity_limit_exceeded": 409,
     "stale_quantity": 409,
     "no_default_location": 409,
+    "already_reversed": 409,
     "internal_error": 500,
     "try_again": 503,
 }
@@ -127,12 +133,13 @@ def test_an_error_has_the_headers_of_its_status_and_no_other(error: ServiceError
     [
         (InsufficientStock(quantity_on_hand=1, quantity_change=-2), {"quantity_on_hand": 1, "quantity_change": -2}),
         (StaleQuantity(quantity_on_hand=1), {"quantity_on_hand": 1}),
+        (AlreadyReversed(reversed_by=ADJUSTMENT), {"reversed_by": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"}),
         (QuantityLimitExceeded(), {}),
         (VariantNotFound(), {}),
         (TryAgain(), {}),
     ],
 )
-def test_a_detail_is_code_message_and_facts(error: ServiceError, facts: dict[str, int]) -> None:
+def test_a_detail_is_code_message_and_facts(error: ServiceError, facts: dict[str, int | str]) -> None:
     assert detail_of(error) == {"code": ANSWERS[type(error)].code, "message": error.message} | facts
 
 

@@ -30,7 +30,9 @@ DOMAIN = {
     "errors": set[str](),
     "instants": set[str](),
     "chain": {"instants", "model"},
-    "adjust": {"chain", "errors", "model"},
+    "tries": {"errors"},
+    "adjust": {"chain", "errors", "model", "tries"},
+    "reverse": {"adjust", "errors", "model", "tries"},
 }
 """The modules without AWS, HTTP or pydantic, and which of the package each may import."""
 

@@ -153,12 +153,20 @@ def test_the_policy_names_the_partition_the_api_and_the_stage_of_the_call_only(l
 
 
 def test_a_token_whose_scopes_open_no_route_is_denied_in_so_many_words(load: Load) -> None:
-    module, _ = load(stored(scopes={"L": [{"S": "adjustments:reverse"}]}))
+    module, _ = load(stored(scopes={"L": [{"S": "adjustments:of-another-time"}]}))
     assert statements(answer(module, request())) == [("Deny", [f"{STAGE_ARN}/*"])]
 
 
 def test_no_route_opens_more_than_it_says() -> None:
-    assert not [route for routes in ROUTES.values() for route in routes if "*" in route or "?" in route]
+    wild = {route for routes in ROUTES.values() for route in routes if "*" in route or "?" in route}
+    assert wild == {"POST/api/v1/inventory/adjustments/*/reversal"}, "for a * matches slashes too"
+
+
+def test_the_scope_to_reverse_opens_reversals_and_nothing_else(load: Load) -> None:
+    module, _ = load(stored(scopes={"L": [{"S": "adjustments:reverse"}]}))
+    assert statements(answer(module, request())) == [
+        ("Allow", [f"{STAGE_ARN}/POST/api/v1/inventory/adjustments/*/reversal"])
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from zlib import crc32
 
 import pytest
 
-from inventory.adjust import CALL_BUDGET_S
 from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, dynamodb_client
 from inventory.errors import StoreUnavailable
+from inventory.tries import CALL_BUDGET_S
 from tests.support.builders import BUSINESS, VARIANT
 from tests.support.sam_template import load_template
 from tests.support.stores import StoreOnTables

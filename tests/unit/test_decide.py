@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from inventory.adjust import decide, stock_after
 from inventory.chain import row_hash
 from inventory.errors import (
+    AlreadyReversed,
     InsufficientStock,
     LocationNotFound,
     NoDefaultLocation,
@@ -34,6 +36,8 @@ from tests.support.builders import (
     a_stock_item,
     an_adjustment,
 )
+
+REVERSAL = UUID("cccccccc-bbbb-4ccc-8ddd-eeeeeeeeeeee")
 
 
 def decided(command: Command, snapshot: Snapshot) -> Adjustment:
@@ -136,6 +140,33 @@ def test_the_variant_is_looked_at_before_the_location_and_both_before_the_stock(
         decided(refused_by_all, a_snapshot(variant_active=False, location_id=None))
     with pytest.raises(LocationNotFound):
         decided(refused_by_all, a_snapshot(location_active=False))
+
+
+def test_a_row_that_takes_back_another_names_it() -> None:
+    assert decided(a_command(reverses=ADJUSTMENT), a_snapshot()).reverses == ADJUSTMENT
+    assert decided(a_command(), a_snapshot()).reverses is None
+
+
+def test_what_was_reversed_is_not_reversed_again_and_the_refusal_says_by_what_it_was() -> None:
+    with pytest.raises(AlreadyReversed) as refusal:
+        decided(a_command(reverses=ADJUSTMENT), a_snapshot(reversed_by=REVERSAL))
+
+    assert refusal.value.facts() == {"reversed_by": str(REVERSAL)}
+
+
+def test_whether_it_was_reversed_is_looked_at_before_all_else() -> None:
+    refused_by_all = a_command(quantity_change=-11, expected_quantity=9, reverses=ADJUSTMENT)
+    changes: list[dict[str, object]] = [
+        {"business": None},
+        {"variant_active": False},
+        {"location_id": None},
+        {"location_active": False},
+        {},
+    ]
+
+    for change in changes:
+        with pytest.raises(AlreadyReversed):
+            decided(refused_by_all, a_snapshot(reversed_by=REVERSAL, **change))
 
 
 def test_the_last_unit_can_be_taken() -> None:

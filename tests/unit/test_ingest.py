@@ -13,11 +13,12 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
-from inventory.adjust import CALL_BUDGET_S, keyed_id
+from inventory.adjust import keyed_id
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, detail_text
 from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, events_client
 from inventory.jsontext import parse_json
 from inventory.queue import RESERVE_S, shares
+from inventory.tries import CALL_BUDGET_S
 from tests.support.builders import BUSINESS, OTHER_VARIANT, a_payload, a_stock_item
 from tests.support.loading import Context, load_event, load_handler
 from tests.support.memory_bus import MemoryBus

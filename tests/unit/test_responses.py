@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inventory.adjust import ATTEMPTS_MAX
 from inventory.instants import parse_instant
+from inventory.tries import ATTEMPTS_MAX
 from tests.support.builders import (
     LOCATION,
     OTHER_LOCATION,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from botocore.exceptions import (
@@ -20,7 +21,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from inventory.adjust import AlreadyRecorded, CommitResult, Committed, Contended, StockMoved
+from inventory.adjust import AlreadyRecorded, CommitResult, Committed, Contended, ReversedMeanwhile, StockMoved
 from inventory.dynamodb import ledger_item
 from inventory.errors import StoreUnavailable
 from tests.support.builders import HEAD_HASH, a_stock_item, an_adjustment
@@ -29,17 +30,22 @@ from tests.support.stores import StoreOnTables
 from tests.support.wire import broken, cancelled, fault, reply
 
 if TYPE_CHECKING:
+    from inventory.model import Adjustment
     from tests.support.wire import Reply
 
 ROW = an_adjustment(
     delta=-3, sequence=42, quantity_after=7, reason_code="damage", previous_hash=HEAD_HASH, location_defaulted=False
 )
+REVERSED_ID = UUID("11111111-bbbb-4ccc-8ddd-eeeeeeeeeeee")
+REVERSING = replace(ROW, reverses=REVERSED_ID)
 SEEN = a_stock_item(10)
 MOVED = a_stock_item(3, sequence=43)
 RECORDED = an_adjustment(reason="recorded before", reference="count 7", expected_quantity=-4)
 
 STOCK_ITEM = {"pk": {"S": "x"}, "sk": {"S": "y"}} | stock_members(MOVED)
 LEDGER_ITEM = ledger_item(RECORDED)
+OTHER_REVERSAL = UUID("22222222-bbbb-4ccc-8ddd-eeeeeeeeeeee")
+LINK = {"pk": {"S": "x"}, "sk": {"S": "y"}, "reversal_id": {"S": str(OTHER_REVERSAL)}}
 
 FINE = {"Code": "None"}
 CONFLICT = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
@@ -62,10 +68,10 @@ def transaction_cancelled(*reasons: dict[str, Any]) -> Reply:
     return fault("TransactionCanceledException", CancellationReasons=list(reasons))
 
 
-def committed_on(met: Reply) -> CommitResult:
+def committed_on(met: Reply, row: Adjustment = ROW) -> CommitResult:
     tables = StoreOnTables()
     tables.tables.meets("TransactWriteItems", met)
-    return tables.store.commit(ROW, SEEN)
+    return tables.store.commit(row, SEEN)
 
 
 def named(reason: dict[str, Any]) -> str:
@@ -152,6 +158,25 @@ def test_the_first_row_of_a_stock_item_is_guarded_by_the_items_absence() -> None
     assert ":seen" not in update["ExpressionAttributeValues"]
 
 
+def test_a_reversal_also_puts_the_link_from_what_it_reverses_on_condition_that_there_is_none() -> None:
+    update, put, link = sent(REVERSING, SEEN)["TransactItems"]
+
+    assert link == {
+        "Put": {
+            "TableName": INVENTORY_TABLE,
+            "Item": {
+                "pk": {"S": "REVERSAL#6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01#11111111-bbbb-4ccc-8ddd-eeeeeeeeeeee"},
+                "sk": {"S": "REVERSAL"},
+                "reversal_id": {"S": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"},
+            },
+            "ConditionExpression": "attribute_not_exists(pk)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+    assert put["Put"]["Item"].pop("reverses") == {"S": "11111111-bbbb-4ccc-8ddd-eeeeeeeeeeee"}
+    assert [update, put] == sent(ROW, SEEN)["TransactItems"]
+
+
 def test_two_tries_are_never_one_to_the_engine() -> None:
     """The engine's own idempotency would answer a second try with the success of a first that was another row."""
     tables = StoreOnTables()
@@ -219,6 +244,72 @@ def test_an_item_at_a_position_whose_condition_held_says_nothing() -> None:
     met = transaction_cancelled(FINE | {"Item": STOCK_ITEM}, CONFLICT | {"Item": LEDGER_ITEM})
 
     assert committed_on(met) == Contended()
+
+
+# --- of a reversal, which has three parts ----------------------------------------------------------------------------
+
+ANY_STOCK = [FINE, CONFLICT, FAILED, FAILED | {"Item": STOCK_ITEM}]
+
+
+@pytest.mark.parametrize("stock", ANY_STOCK, ids=named)
+@pytest.mark.parametrize("link", [*EVERY_REASON, FAILED | {"Item": LINK}], ids=named)
+def test_a_reversals_row_that_is_there_is_the_answer_whatever_became_of_stock_and_link(
+    stock: dict[str, Any], link: dict[str, Any]
+) -> None:
+    met = transaction_cancelled(stock, FAILED | {"Item": LEDGER_ITEM}, link)
+
+    assert committed_on(met, REVERSING) == AlreadyRecorded(RECORDED)
+
+
+@pytest.mark.parametrize("stock", ANY_STOCK, ids=named)
+@pytest.mark.parametrize("ledger", [FINE, *PASSING, FAILED], ids=named)
+def test_a_link_that_is_there_says_by_what_it_was_reversed_whatever_became_of_the_stock(
+    stock: dict[str, Any], ledger: dict[str, Any]
+) -> None:
+    met = transaction_cancelled(stock, ledger, FAILED | {"Item": LINK})
+
+    assert committed_on(met, REVERSING) == ReversedMeanwhile(OTHER_REVERSAL)
+
+
+@pytest.mark.parametrize("link", [FINE, *PASSING, FAILED], ids=named)
+def test_stock_that_has_moved_comes_with_the_refusal_of_a_reversal_too(link: dict[str, Any]) -> None:
+    met = transaction_cancelled(FAILED | {"Item": STOCK_ITEM}, FINE, link)
+
+    assert committed_on(met, REVERSING) == StockMoved(MOVED)
+
+
+@pytest.mark.parametrize("reason", [*PASSING, FAILED], ids=named)
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_contention_at_any_part_of_a_reversal_is_contention(reason: dict[str, Any], position: int) -> None:
+    reasons = [FINE, FINE, FINE]
+    reasons[position] = reason
+
+    assert committed_on(transaction_cancelled(*reasons), REVERSING) == Contended()
+
+
+@pytest.mark.parametrize("reason", NOT_UNDERSTOOD, ids=named)
+@pytest.mark.parametrize("position", [0, 1, 2])
+@pytest.mark.parametrize("others", [FINE, CONFLICT], ids=named)
+def test_a_reason_that_is_not_understood_is_raised_at_any_part_of_a_reversal(
+    reason: dict[str, Any], position: int, others: dict[str, Any]
+) -> None:
+    reasons = [others, others, others]
+    reasons[position] = reason
+
+    with pytest.raises(ClientError, match="TransactionCanceledException"):
+        committed_on(transaction_cancelled(*reasons), REVERSING)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 4])
+def test_reasons_that_do_not_fit_the_transaction_of_a_reversal_are_raised(count: int) -> None:
+    with pytest.raises(ClientError, match="TransactionCanceledException"):
+        committed_on(transaction_cancelled(*[CONFLICT] * count), REVERSING)
+
+
+def test_an_item_at_a_part_of_a_reversal_whose_condition_held_says_nothing() -> None:
+    met = transaction_cancelled(FINE, FINE | {"Item": LEDGER_ITEM}, CONFLICT | {"Item": LINK})
+
+    assert committed_on(met, REVERSING) == Contended()
 
 
 # --- no whole answer -------------------------------------------------------------------------------------------------

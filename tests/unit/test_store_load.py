@@ -15,6 +15,7 @@ from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,
     LOCATION,
+    OTHER_BUSINESS,
     OTHER_LOCATION,
     OTHER_VARIANT,
     VARIANT,
@@ -32,6 +33,8 @@ VARIANT_KEY = f"BUSINESS#{BUSINESS}/VARIANT#{VARIANT}"
 LOCATION_KEY = f"BUSINESS#{BUSINESS}/LOCATION#{LOCATION}"
 STOCK_KEY = f"STOCK#{BUSINESS}#{VARIANT}/{LOCATION}"
 LEDGER_KEY = f"{BUSINESS}#{ADJUSTMENT}"
+REVERSED_ID = UUID("11111111-bbbb-4ccc-8ddd-eeeeeeeeeeee")
+LINK_KEY = f"REVERSAL#{BUSINESS}#{REVERSED_ID}/REVERSAL"
 CATALOG = [LOCATION_KEY, SETTINGS_KEY, VARIANT_KEY]
 AT_LOCATION = a_command(location_id=LOCATION)
 
@@ -70,6 +73,23 @@ def test_every_read_is_strongly_consistent(cold: StoreOnTables) -> None:
         INVENTORY_TABLE: True,
         LEDGER_TABLE: True,
     }
+
+
+def test_of_a_reversal_the_link_is_read_with_the_rest(cold: StoreOnTables) -> None:
+    reversing = replace(AT_LOCATION, reverses=REVERSED_ID)
+    assert cold.load(reversing, recorded_id=ADJUSTMENT) == a_snapshot()
+    assert cold.keys_read == [sorted([*CATALOG, STOCK_KEY, LEDGER_KEY, LINK_KEY])]
+
+    cold.tables.with_link(REVERSED_ID, ADJUSTMENT)
+    assert cold.load(reversing, recorded_id=ADJUSTMENT) == a_snapshot(reversed_by=ADJUSTMENT)
+    assert cold.keys_read == [sorted([STOCK_KEY, LEDGER_KEY, LINK_KEY])], "a link is never remembered"
+
+
+def test_the_link_of_another_adjustment_or_business_is_not_this_ones(cold: StoreOnTables) -> None:
+    cold.tables.with_link(ADJUSTMENT, REVERSED_ID)
+    cold.tables.with_link(REVERSED_ID, ADJUSTMENT, business_id=OTHER_BUSINESS)
+
+    assert cold.load(replace(AT_LOCATION, reverses=REVERSED_ID)).reversed_by is None
 
 
 def test_a_default_location_that_was_never_seen_takes_a_second_read(cold: StoreOnTables) -> None:

@@ -67,7 +67,7 @@ def test_a_valid_case_becomes_exactly_the_command_that_it_says(case: dict[str, A
     parsed = dict(case["parsed"])
     for name in ("variant_id", "location_id"):
         parsed[name] = None if parsed[name] is None else UUID(parsed[name])
-    expected = parsed | {"business_id": BUSINESS, "actor": SUBJECT, "idempotency_key": None}
+    expected = parsed | {"business_id": BUSINESS, "actor": SUBJECT, "idempotency_key": None, "reverses": None}
 
     command = adjustment_command(an_api_event(raw_body(case), headers=headers(case)), CALLER)
 

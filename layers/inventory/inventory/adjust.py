@@ -14,6 +14,7 @@ from uuid import UUID
 
 from inventory.chain import row_hash
 from inventory.errors import (
+    AlreadyReversed,
     IdempotencyKeyReused,
     InsufficientStock,
     LocationNotFound,
@@ -26,19 +27,11 @@ from inventory.errors import (
     VariantNotFound,
 )
 from inventory.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Command, Snapshot, StockItem
+from inventory.tries import Tries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-
-ATTEMPTS_MAX: Final = 32
-"""Tries of one request: each costs write units, so a request may not go on for as long as its caller waits."""
-
-CALL_BUDGET_S: Final = 3.5
-"""Seconds that one call to the store may take at worst (its time-outs and some work): with less left, none is begun."""
-
-BACKOFF_BASE_S: Final = 0.01
-BACKOFF_CAP_S: Final = 0.5
 
 _TICK: Final = timedelta(microseconds=1)
 
@@ -53,8 +46,11 @@ def decide(command: Command, snapshot: Snapshot, *, adjustment_id: UUID, now: da
         now: the present, UTC; the row's ``created_at`` unless the stock item's last row is as young.
 
     Raises:
-        Refusal: the first rule that stands against it: existence of variant and location, then the stock.
+        Refusal: the first rule that stands against it: reversed before, existence of variant and location, the stock.
+            Reversed before comes first, for nothing will ever change that.
     """
+    if snapshot.reversed_by is not None:
+        raise AlreadyReversed(reversed_by=snapshot.reversed_by)
     if snapshot.business is None or not snapshot.variant_active:
         raise VariantNotFound
     if snapshot.location_id is None:
@@ -89,7 +85,7 @@ def decide(command: Command, snapshot: Snapshot, *, adjustment_id: UUID, now: da
         # The order of time and of sequence is one, even across machines whose clocks differ.
         created_at=max(now, stock.updated_at + _TICK) if stock else now,
         created_by=command.actor,
-        reverses=None,
+        reverses=command.reverses,
         previous_hash=stock.head_hash if stock else GENESIS_HASH,
         hash="",
     )
@@ -126,7 +122,7 @@ def same_request(command: Command, snapshot: Snapshot, row: Adjustment) -> bool:
         and command.reason_code == row.reason_code
         and command.reference == row.reference
         and command.expected_quantity == row.expected_quantity
-        and row.reverses is None
+        and command.reverses == row.reverses
     )
 
 
@@ -150,11 +146,18 @@ class StockMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class ReversedMeanwhile:
+    """Nothing was applied: what the row was to reverse is reversed already, by the adjustment ``reversed_by``."""
+
+    reversed_by: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Contended:
     """Nothing was applied: another transaction was under way on the same items, or the table is throttled."""
 
 
-type CommitResult = Committed | AlreadyRecorded | StockMoved | Contended
+type CommitResult = Committed | AlreadyRecorded | StockMoved | ReversedMeanwhile | Contended
 
 
 def unlimited() -> None:
@@ -179,7 +182,10 @@ class Store(Protocol):
         ...
 
     def commit(self, row: Adjustment, seen: StockItem | None) -> CommitResult:
-        """Append ``row`` and update its stock item, both or neither, if the stock item still is what was seen."""
+        """Append ``row`` and update its stock item, both or neither, if the stock item still is what was seen.
+
+        A row that reverses another is appended only if that one was never reversed, and leaves the link that says so.
+        """
         ...
 
 
@@ -216,44 +222,45 @@ class Adjuster:
             Refusal: final; nothing stands in the ledger under the request's id.
             TryAgain: not settled in time; it may or may not stand in the ledger.
         """
-        return _Request(self, command, remaining_s).run()
+        return self.carry_out(command, Tries(remaining_s, self.sleep, self.fraction))
+
+    def carry_out(self, command: Command, tries: Tries) -> Outcome:
+        """The same for a request that may have used some of its tries on finding out what it asks for."""
+        return _Request(self, command, tries).run()
 
 
 class _Request:
     """One command on its way: its id, and the rows that it tried to commit without learning what became of them."""
 
-    def __init__(self, parts: Adjuster, command: Command, remaining_s: Callable[[], float]) -> None:
+    def __init__(self, parts: Adjuster, command: Command, tries: Tries) -> None:
         key = command.idempotency_key
         self._parts = parts
         self._command = command
-        self._remaining_s = remaining_s
+        self._tries = tries
         self._id = parts.new_id() if key is None else keyed_id(command.business_id, key)
         self._unsettled: list[Adjustment] = []
-        self._attempt = 0
 
     def run(self) -> Outcome:
         snapshot: Snapshot | None = None
-        while self._attempt < ATTEMPTS_MAX:
-            self._back_off()
-            if self._attempt > 1:
-                # The waits are longer than a read by now: a state from before the wait has moved on a busy item.
-                snapshot = None
-            self._attempt += 1
+        while True:
             try:
                 result = self._try(snapshot or self._load())
             except StoreUnavailable:
                 # After a commit the outcome is unknown: the next load looks for the row before anything is decided.
-                snapshot = None
-                continue
+                result = None
             if isinstance(result, Outcome):
                 return result
-            snapshot = result
-        raise TryAgain
+            # All waits but the first are longer than a read: a state from before one has moved on a busy item.
+            snapshot = result if self._tries.number == 1 else None
+            self._tries.again()
 
     def _try(self, snapshot: Snapshot) -> Outcome | Snapshot | None:
         """Decide and commit once; without an outcome, the state to go on from, or None where it must be read again."""
         if snapshot.recorded is not None:
             return self._settle(snapshot, snapshot.recorded)
+        if snapshot.reversed_by == self._id:
+            # The reversal is this request's own: its row was looked for a moment too early.
+            return None
         try:
             row = decide(self._command, snapshot, adjustment_id=self._id, now=self._parts.clock())
         except Refusal:
@@ -261,28 +268,30 @@ class _Request:
             if recorded is None:
                 raise
             return self._settle(snapshot, recorded)
-        match self._commit(row, snapshot.stock):
+        return self._commit(row, snapshot)
+
+    def _commit(self, row: Adjustment, snapshot: Snapshot) -> Outcome | Snapshot | None:
+        self._tries.require_time()
+        self._unsettled.append(row)
+        result = self._parts.store.commit(row, snapshot.stock)
+        self._unsettled.pop()
+        match result:
             case Committed():
-                return Outcome(row, replayed=False, attempts=self._attempt)
+                return Outcome(row, replayed=False, attempts=self._tries.number)
             case AlreadyRecorded(row=recorded):
                 return self._settle(snapshot, recorded)
             case StockMoved(stock=stock):
                 return replace(snapshot, stock=stock)
+            case ReversedMeanwhile(reversed_by=reversed_by):
+                return replace(snapshot, reversed_by=reversed_by)
             case Contended():
                 return None
 
     def _load(self) -> Snapshot:
-        self._require_time()
+        self._tries.require_time()
         may_be_recorded = self._command.idempotency_key is not None or bool(self._unsettled)
         recorded_id = self._id if may_be_recorded else None
-        return self._parts.store.load(self._command, recorded_id, between_calls=self._require_time)
-
-    def _commit(self, row: Adjustment, seen: StockItem | None) -> CommitResult:
-        self._require_time()
-        self._unsettled.append(row)
-        result = self._parts.store.commit(row, seen)
-        self._unsettled.pop()
-        return result
+        return self._parts.store.load(self._command, recorded_id, between_calls=self._tries.require_time)
 
     def _recorded_meanwhile(self, snapshot: Snapshot) -> Adjustment | None:
         """Look for the request's row once more before a refusal becomes final.
@@ -291,17 +300,20 @@ class _Request:
         its row and before it read the stock. A try of this request's own that is still on its way could even be
         applied after the refusal: as long as the stock item stands where that try saw it, nothing is final. Nor is it
         where the default location changed in between: the stock item of that try is another one, and was not read.
+        What another one has reversed, though, no try of this request's own can reverse any more.
         """
         if self._command.idempotency_key is None and not self._unsettled:
             return None
-        self._require_time()
+        self._tries.require_time()
         recorded = self._parts.store.find(self._command.business_id, self._id)
-        sequence = snapshot.stock.sequence if snapshot.stock else 0
-        if recorded is None and any(
-            row.location_id != snapshot.location_id or row.sequence > sequence for row in self._unsettled
-        ):
+        if recorded is None and snapshot.reversed_by is None and self._may_land(snapshot):
             raise TryAgain
         return recorded
+
+    def _may_land(self, snapshot: Snapshot) -> bool:
+        """Whether a try that is still on its way could yet be applied."""
+        sequence = snapshot.stock.sequence if snapshot.stock else 0
+        return any(row.location_id != snapshot.location_id or row.sequence > sequence for row in self._unsettled)
 
     def _settle(self, snapshot: Snapshot, recorded: Adjustment) -> Outcome:
         """Answer from the ledger: this request's own row, an earlier one of the same request, or another's.
@@ -310,20 +322,10 @@ class _Request:
         decided the same at the same microsecond can't be told apart: then neither says that it is a replay.
         """
         if recorded in self._unsettled:
-            return Outcome(recorded, replayed=False, attempts=self._attempt)
+            return Outcome(recorded, replayed=False, attempts=self._tries.number)
         key = self._command.idempotency_key
         if key is None:
             raise AssertionError("a row bears an id that this request drew at random")
         if not same_request(self._command, snapshot, recorded):
             raise IdempotencyKeyReused(key=key)
-        return Outcome(recorded, replayed=True, attempts=self._attempt)
-
-    def _require_time(self) -> None:
-        if self._remaining_s() < CALL_BUDGET_S:
-            raise TryAgain
-
-    def _back_off(self) -> None:
-        """Wait between two tries, with full jitter: writers that met once would otherwise meet again."""
-        if self._attempt:
-            longest_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** (self._attempt - 1))
-            self._parts.sleep(self._parts.fraction() * longest_s)
+        return Outcome(recorded, replayed=True, attempts=self._tries.number)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from inventory.errors import (
     AdjustmentNotFound,
+    AlreadyReversed,
     BusinessNotFound,
     Forbidden,
     IdempotencyKeyReused,
@@ -51,6 +52,7 @@ ANSWERS: Final[dict[type[ServiceError], Answer]] = {
     QuantityLimitExceeded: Answer(409, "quantity_limit_exceeded"),
     StaleQuantity: Answer(409, "stale_quantity"),
     NoDefaultLocation: Answer(409, "no_default_location"),
+    AlreadyReversed: Answer(409, "already_reversed"),
     InternalError: Answer(500, "internal_error"),
     TryAgain: Answer(503, "try_again"),
 }

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Final, TypedDict, cast
 from uuid import UUID
 
 from inventory import keys
-from inventory.adjust import AlreadyRecorded, CommitResult, Committed, Contended, StockMoved, stock_after, unlimited
+from inventory.adjust import (
+    AlreadyRecorded,
+    CommitResult,
+    Committed,
+    Contended,
+    ReversedMeanwhile,
+    StockMoved,
+    stock_after,
+    unlimited,
+)
 from inventory.client import CONDITION_FAILED, PASSING_REASONS, faults_as_unavailable, require_whole
 from inventory.errors import StoreUnavailable
 from inventory.instants import instant_text, parse_instant
@@ -23,12 +32,13 @@ if TYPE_CHECKING:
         AttributeValueTypeDef,
         KeysAndAttributesTypeDef,
         PutTypeDef,
+        TransactWriteItemTypeDef,
         UpdateTypeDef,
     )
 
     type Item = Mapping[str, AttributeValueTypeDef]
     type Key = Mapping[str, AttributeValueTypeDef]
-    type CatalogKey = tuple[str, str]
+    type InventoryKey = tuple[str, str]
 
 CATALOG_LIFETIME_S: Final = 60
 """Seconds for which an active variant, an active location and a business's settings are taken as read."""
@@ -37,10 +47,14 @@ CATALOG_ENTRIES_MAX: Final = 10_000
 
 
 class _Position(IntEnum):
-    """Where each part stands in the transaction, and so its reason among the cancellation reasons."""
+    """Where each part stands in the transaction, and so its reason among the cancellation reasons.
+
+    The link is part of a reversal's transaction only.
+    """
 
     STOCK = 0
     LEDGER = 1
+    LINK = 2
 
 
 class _CancellationReason(TypedDict, total=False):
@@ -61,14 +75,14 @@ class DynamoDBStore:
         self._inventory_table = inventory_table
         self._ledger_table = ledger_table
         self._time_s = time_s
-        self._catalog: Memory[CatalogKey, Item] = Memory(
+        self._catalog: Memory[InventoryKey, Item] = Memory(
             lifetime_s=CATALOG_LIFETIME_S, entries_max=CATALOG_ENTRIES_MAX, time_s=time_s
         )
 
     def load(
         self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
     ) -> Snapshot:
-        """Read catalog, stock item and ledger row in one BatchGetItem.
+        """Read catalog, stock item, ledger row and the link to an earlier reversal in one BatchGetItem.
 
         Only where no location is named and the business's default one was never seen here, a second one follows.
         """
@@ -76,23 +90,26 @@ class DynamoDBStore:
         variant_key = (keys.business(command.business_id), keys.variant(command.variant_id))
         location_id = command.location_id or _default_location_id(self._catalog.last_known(settings_key))
 
-        catalog, stock, recorded = self._read(command, [settings_key, variant_key], location_id, recorded_id)
-        settings = catalog.get(settings_key)
+        items, recorded = self._read(command, [settings_key, variant_key], location_id, recorded_id)
+        settings = items.get(settings_key)
         if command.location_id is None and location_id != _default_location_id(settings):
-            location_id, stock = _default_location_id(settings), None
+            location_id = _default_location_id(settings)
             if location_id is not None:
                 between_calls()
-                more, stock, _ = self._read(command, [], location_id, None)
-                catalog |= more
+                more, _ = self._read(command, [], location_id, None)
+                items |= more
 
+        stock = None if location_id is None else items.get(_stock_key(command, location_id))
+        link = None if command.reverses is None else items.get(_link_key(command.business_id, command.reverses))
         return Snapshot(
             business=None if settings is None else _business(settings),
-            variant_active=is_active(catalog.get(variant_key)),
+            variant_active=is_active(items.get(variant_key)),
             location_id=location_id,
             location_active=location_id is not None
-            and is_active(catalog.get((keys.business(command.business_id), keys.location(location_id)))),
+            and is_active(items.get((keys.business(command.business_id), keys.location(location_id)))),
             stock=None if stock is None else stock_item_of(stock),
             recorded=None if recorded is None else adjustment_of(recorded),
+            reversed_by=None if link is None else _reversed_by(link),
         )
 
     def find(self, business_id: UUID, adjustment_id: UUID) -> Adjustment | None:
@@ -101,7 +118,9 @@ class DynamoDBStore:
         return adjustment_of(rows[0]) if rows else None
 
     def commit(self, row: Adjustment, seen: StockItem | None) -> CommitResult:
-        """Update the stock item and append the row: one transaction, which is the only write of the service to both.
+        """Update the stock item, append the row, and link what it reverses to it: one transaction.
+
+        It is the only write of the service to stock and ledger.
 
         The stock item's sequence number is its guard. Whatever has changed it since it was seen has moved that number:
 
@@ -132,42 +151,55 @@ class DynamoDBStore:
             "ConditionExpression": row_absent,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
+        parts: list[TransactWriteItemTypeDef] = [{"Update": update}, {"Put": put}]
+        if row.reverses is not None:
+            parts.append({"Put": self._link(row.business_id, row.reverses, reversal_id=row.id)})
         try:
             with faults_as_unavailable():
-                reply = self._client.transact_write_items(
-                    TransactItems=[{"Update": update}, {"Put": put}], ReturnConsumedCapacity="TOTAL"
-                )
+                reply = self._client.transact_write_items(TransactItems=parts, ReturnConsumedCapacity="TOTAL")
         except self._client.exceptions.TransactionCanceledException as error:
-            return _cancelled(error)
+            return _cancelled(error, parts=len(parts))
         require_whole(reply)
         return Committed()
 
+    def _link(self, business_id: UUID, adjustment_id: UUID, *, reversal_id: UUID) -> PutTypeDef:
+        """The mark that an adjustment was reversed, and by which: put once, never changed."""
+        never_reversed = "attribute_not_exists(pk)"
+        pk, sk = _link_key(business_id, adjustment_id)
+        return {
+            "TableName": self._inventory_table,
+            "Item": {"pk": {"S": pk}, "sk": {"S": sk}, "reversal_id": {"S": str(reversal_id)}},
+            "ConditionExpression": never_reversed,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
     def _read(
-        self, command: Command, catalog_keys: list[CatalogKey], location_id: UUID | None, recorded_id: UUID | None
-    ) -> tuple[dict[CatalogKey, Item], Item | None, Item | None]:
-        """Read catalog items (or remember them), and the stock item and ledger row where their ids are known."""
-        stock_keys: list[CatalogKey] = []
+        self, command: Command, catalog_keys: list[InventoryKey], location_id: UUID | None, recorded_id: UUID | None
+    ) -> tuple[dict[InventoryKey, Item], Item | None]:
+        """Read catalog items (or remember them), and stock item, link and ledger row where their ids are known."""
+        moving_keys: list[InventoryKey] = []
         if location_id is not None:
             catalog_keys = [*catalog_keys, (keys.business(command.business_id), keys.location(location_id))]
-            stock_keys = [(keys.stock(command.business_id, command.variant_id), str(location_id))]
+            moving_keys.append(_stock_key(command, location_id))
+        if command.reverses is not None:
+            moving_keys.append(_link_key(command.business_id, command.reverses))
         ledger_keys = [] if recorded_id is None else [keys.ledger(command.business_id, recorded_id)]
 
         remembered = {key: item for key in catalog_keys if (item := self._catalog.trusted(key)) is not None}
         missing = [key for key in catalog_keys if key not in remembered]
         read_at_s = self._time_s()
-        found, rows = self._batch_get([*missing, *stock_keys], ledger_keys)
+        found, rows = self._batch_get([*missing, *moving_keys], ledger_keys)
         for key in missing:
             # Only what lets a request pass is remembered: an absent or inactive item is looked for each time.
             if is_active(found.get(key)):
                 self._catalog.remember(key, found[key], read_at_s=read_at_s)
             else:
                 self._catalog.forget(key)
-        stock = found.pop(stock_keys[0], None) if stock_keys else None
-        return remembered | found, stock, rows[0] if rows else None
+        return remembered | found, rows[0] if rows else None
 
     def _batch_get(
-        self, inventory_keys: list[CatalogKey], ledger_keys: list[str]
-    ) -> tuple[dict[CatalogKey, Item], list[Item]]:
+        self, inventory_keys: list[InventoryKey], ledger_keys: list[str]
+    ) -> tuple[dict[InventoryKey, Item], list[Item]]:
         """Read items by key, strongly consistent; absent ones are left out."""
         found = read_by_key(
             self._client,
@@ -203,15 +235,19 @@ def read_by_key(client: DynamoDBClient, wanted: Mapping[str, Sequence[Key]]) -> 
     return {table: list(reply["Responses"].get(table, [])) for table in wanted}
 
 
-def _cancelled(error: ClientError) -> CommitResult:
+def _cancelled(error: ClientError, *, parts: int) -> CommitResult:
     """Translate the reasons for a cancelled transaction, each by its position; what is not understood is raised."""
     reasons = cast("list[_CancellationReason]", error.response.get("CancellationReasons", []))
-    if len(reasons) != len(_Position):
+    if len(reasons) != parts:
         raise error
     ledger, stock = reasons[_Position.LEDGER], reasons[_Position.STOCK]
     # The row first: where it is there, this request was answered before, whatever became of the stock since.
     if ledger.get("Code") == CONDITION_FAILED and "Item" in ledger:
         return AlreadyRecorded(adjustment_of(ledger["Item"]))
+    # Then the link: it is final, where the stock that has moved, as it has by that very reversal, is to be tried again.
+    link = reasons[_Position.LINK] if parts > _Position.LINK else _CancellationReason()
+    if link.get("Code") == CONDITION_FAILED and "Item" in link:
+        return ReversedMeanwhile(_reversed_by(link["Item"]))
     if stock.get("Code") == CONDITION_FAILED and "Item" in stock:
         return StockMoved(stock_item_of(stock["Item"]))
     at_fault = {reason.get("Code") for reason in reasons} - {_NOT_AT_FAULT}
@@ -288,6 +324,10 @@ def stock_item_of(item: Item) -> StockItem:
     )
 
 
+def _reversed_by(link: Item) -> UUID:
+    return UUID(link["reversal_id"]["S"])
+
+
 def _business(settings: Item) -> Business:
     return Business(
         allow_negative_stock=settings["allow_negative_stock"]["BOOL"],
@@ -306,5 +346,13 @@ def is_active(item: Item | None) -> bool:
     return item is not None and item.get("active", {"BOOL": True})["BOOL"]
 
 
-def _key_of(item: Item) -> CatalogKey:
+def _stock_key(command: Command, location_id: UUID) -> InventoryKey:
+    return keys.stock(command.business_id, command.variant_id), str(location_id)
+
+
+def _link_key(business_id: UUID, adjustment_id: UUID) -> InventoryKey:
+    return keys.reversal(business_id, adjustment_id), keys.REVERSAL
+
+
+def _key_of(item: Item) -> InventoryKey:
     return item["pk"]["S"], item["sk"]["S"]

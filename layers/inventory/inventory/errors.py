@@ -6,7 +6,10 @@ and code it becomes stands in one table, in ``answers``.
 
 from __future__ import annotations
 
-from typing import ClassVar, override
+from typing import TYPE_CHECKING, ClassVar, override
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 
 class ServiceError(Exception):
@@ -18,8 +21,8 @@ class ServiceError(Exception):
     def __str__(self) -> str:
         return self.message
 
-    def facts(self) -> dict[str, int]:
-        """Quantities in units that help the caller to see why."""
+    def facts(self) -> dict[str, int | str]:
+        """Quantities in units, and ids, that help the caller to see why."""
         return {}
 
 
@@ -74,7 +77,7 @@ class InsufficientStock(Refusal):
         self.quantity_change = quantity_change
 
     @override
-    def facts(self) -> dict[str, int]:
+    def facts(self) -> dict[str, int | str]:
         return {"quantity_on_hand": self.quantity_on_hand, "quantity_change": self.quantity_change}
 
 
@@ -94,8 +97,22 @@ class StaleQuantity(Refusal):
         self.quantity_on_hand = quantity_on_hand
 
     @override
-    def facts(self) -> dict[str, int]:
+    def facts(self) -> dict[str, int | str]:
         return {"quantity_on_hand": self.quantity_on_hand}
+
+
+class AlreadyReversed(Refusal):
+    """The adjustment was reversed before; that holds even where its reversal was reversed since."""
+
+    message = "This adjustment was already reversed."
+
+    def __init__(self, *, reversed_by: UUID) -> None:
+        super().__init__(reversed_by)
+        self.reversed_by = reversed_by
+
+    @override
+    def facts(self) -> dict[str, int | str]:
+        return {"reversed_by": str(self.reversed_by)}
 
 
 class IdempotencyKeyReused(Refusal):

@@ -23,6 +23,7 @@ ROUTES: Final[Mapping[Scope, tuple[str, ...]]] = {
         "GET/api/v1/inventory/levels",
         "GET/api/v1/inventory/levels/*",
     ),
+    "adjustments:reverse": ("POST/api/v1/inventory/adjustments/*/reversal",),
 }
 """Method and path of the routes that each scope opens. A ``*`` in one matches slashes too: ``GET/…/adjustments/*``
 would open everything below, so give a path parameter a ``*`` only where that is what the scope means."""

@@ -8,23 +8,34 @@ import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NotRequired, TypedDict, TypeIs
+from uuid import UUID
 
 from inventory.answers import ANSWERS, adjustment_members, detail_of
 from inventory.errors import Forbidden, ServiceError, TryAgain, Unauthorized
 from inventory.headers import HeaderEvent, header
 from inventory.identifiers import parse_uuid
 from inventory.jsontext import InvalidJSON, JSONValue, parse_json
-from inventory.requests import AdjustmentRequest, InvalidRequest, entry, idempotency_key_entries, validated
+from inventory.requests import (
+    AdjustmentRequest,
+    InvalidRequest,
+    Request,
+    ReversalRequest,
+    ValidationEntry,
+    adjustment_id_entries,
+    entry,
+    idempotency_key_entries,
+    validated,
+)
+from inventory.reverse import Reversal
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from inventory.adjust import Outcome
     from inventory.model import Command
 
 ADJUSTMENTS_PATH: Final = "/api/v1/inventory/adjustments"
 READ_SCOPE: Final = "adjustments:read"
 WRITE_SCOPE: Final = "adjustments:write"
+REVERSE_SCOPE: Final = "adjustments:reverse"
 
 _GATEWAY_SETS: Final = {"httpMethod", "path", "requestContext", "resource"}
 _REPLACEMENT_CHARACTER: Final = "\ufffd"
@@ -92,15 +103,29 @@ def adjustment_command(event: ApiEvent, caller: Caller) -> Command:
     Raises:
         InvalidRequest: with the errors of the ``Idempotency-Key`` header, then those of the body.
     """
-    key = header(event, "idempotency-key")
-    found = [] if key is None else idempotency_key_entries(key)
-    try:
-        request = validated(AdjustmentRequest, _json_body(event))
-    except InvalidRequest as error:
-        raise InvalidRequest(found + error.entries) from None
-    if found:
-        raise InvalidRequest(found)
+    key, problems = _idempotency_key(event)
+    request = _valid_body(event, AdjustmentRequest, problems)
     return request.command(business_id=caller.business_id, actor=caller.subject, idempotency_key=key)
+
+
+def reversal(event: ApiEvent, caller: Caller) -> Reversal:
+    """Translate a reversal.
+
+    Raises:
+        InvalidRequest: with the errors of the path, then of the ``Idempotency-Key`` header, then those of the body,
+            which is FastAPI's order.
+    """
+    # The gateway has decoded what was percent-encoded in the path.
+    adjustment_id = (event.get("pathParameters") or {}).get("id", "")
+    key, problems = _idempotency_key(event)
+    request = _valid_body(event, ReversalRequest, adjustment_id_entries(adjustment_id) + problems)
+    return Reversal(
+        business_id=caller.business_id,
+        adjustment_id=UUID(adjustment_id),
+        reason=request.reason,
+        actor=caller.subject,
+        idempotency_key=key,
+    )
 
 
 def created(outcome: Outcome, *, request_id: str) -> Response:
@@ -133,6 +158,27 @@ def _response(status: int, body: object, headers: dict[str, str], request_id: st
         headers={"Content-Type": "application/json", "x-request-id": request_id, **headers},
         body=json.dumps(body, separators=(",", ":")),
     )
+
+
+def _idempotency_key(event: ApiEvent) -> tuple[str | None, list[ValidationEntry]]:
+    """The header's value, None where it is absent, and what is wrong with it."""
+    key = header(event, "idempotency-key")
+    return key, [] if key is None else idempotency_key_entries(key)
+
+
+def _valid_body[R: Request](event: ApiEvent, model: type[R], problems: list[ValidationEntry]) -> R:
+    """Validate the body. ``problems`` are those of the rest of the request: they come first, and are told of too.
+
+    Raises:
+        InvalidRequest: where anything is wrong with the request.
+    """
+    try:
+        request = validated(model, _json_body(event))
+    except InvalidRequest as error:
+        raise InvalidRequest(problems + error.entries) from None
+    if problems:
+        raise InvalidRequest(problems)
+    return request
 
 
 def _json_body(event: ApiEvent) -> JSONValue:

@@ -39,6 +39,7 @@ class Command:
 
     ``location_id`` is None for the business's default location. ``actor`` is who asks, as authenticated at the edge.
     ``idempotency_key`` is None where the caller gave none: then each request is an adjustment of its own.
+    ``reverses`` is the adjustment that this one takes back, if it does.
     """
 
     business_id: UUID
@@ -51,6 +52,7 @@ class Command:
     reference: str | None = None
     expected_quantity: int | None = None
     idempotency_key: str | None = None
+    reverses: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ class Snapshot:
 
     ``business`` is None for an unknown business; ``location_id`` is the one asked for or the default one, None where
     there is neither; ``stock`` is None while the variant was never adjusted at that location; ``recorded`` is the
-    ledger row that already bears the request's id.
+    ledger row that already bears the request's id; ``reversed_by`` is the adjustment that has already taken back what
+    the command is to take back.
     """
 
     business: Business | None
@@ -117,3 +120,4 @@ class Snapshot:
     location_active: bool
     stock: StockItem | None
     recorded: Adjustment | None
+    reversed_by: UUID | None = None

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from inventory import direct
-from inventory.adjust import CALL_BUDGET_S
 from inventory.answers import detail_of, detail_without_input
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, detail_text
 from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.errors import StoreUnavailable, TryAgain
 from inventory.jsontext import InvalidJSON, parse_json
 from inventory.requests import DirectAdjustmentRequest, idempotency_key_entries
+from inventory.tries import CALL_BUDGET_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

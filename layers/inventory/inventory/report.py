@@ -16,22 +16,33 @@ if TYPE_CHECKING:
     from inventory.http import Caller
 
 CREATED: Final = "AdjustmentCreated"
+REVERSED: Final = "AdjustmentReversed"
 REPLAYED: Final = "AdjustmentReplayed"
 READ: Final = "ReadAnswered"
 UNREADABLE: Final = "MessageUnreadable"
 
 
 def report_outcome(outcome: Outcome, logger: Logger, metrics: Metrics) -> None:
-    """Say that an adjustment stands, and after how many tries."""
+    """Say that an adjustment stands, and after how many tries.
+
+    A reversal is an adjustment of its own, counted apart; whatever is replayed wrote nothing and is counted as one.
+    """
     row = outcome.adjustment
-    metrics.add_metric(REPLAYED if outcome.replayed else CREATED, MetricUnit.Count, 1)
+    if outcome.replayed:
+        metric, message = REPLAYED, "adjustment replayed"
+    elif row.reverses is not None:
+        metric, message = REVERSED, "adjustment reversed"
+    else:
+        metric, message = CREATED, "adjustment created"
+    metrics.add_metric(metric, MetricUnit.Count, 1)
     logger.info(
-        "adjustment replayed" if outcome.replayed else "adjustment created",
+        message,
         extra={
             "business_id": str(row.business_id),
             "adjustment_id": str(row.id),
             "sequence": row.sequence,
             "attempts": outcome.attempts,
+            **({} if row.reverses is None else {"reverses": str(row.reverses)}),
         },
     )
 

@@ -7,7 +7,7 @@ import unicodedata
 from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Final, NotRequired, TypedDict
-from uuid import UUID  # noqa: TC003  pydantic reads the annotations at run time
+from uuid import UUID
 
 from aws_lambda_powertools.utilities.parser import parse
 from pydantic import (
@@ -123,6 +123,7 @@ type IdempotencyKey = Annotated[
 
 
 _IDEMPOTENCY_KEY: Final[TypeAdapter[str]] = TypeAdapter(IdempotencyKey)
+_ADJUSTMENT_ID: Final[TypeAdapter[UUID]] = TypeAdapter(UUID)
 
 
 class Request(BaseModel):
@@ -166,6 +167,12 @@ class AdjustmentRequest(Request):
         )
 
 
+class ReversalRequest(Request):
+    """The body of POST /api/v1/inventory/adjustments/{id}/reversal: all else follows from the adjustment."""
+
+    reason: Reason
+
+
 class _OfBusiness(Request):
     business_id: UUID
 
@@ -195,10 +202,22 @@ def validated[R: Request](model: type[R], value: object, *, place: str = "body")
 
 def idempotency_key_entries(key: str) -> list[ValidationEntry]:
     """What is wrong with an ``Idempotency-Key`` header; nothing where it is good."""
+    return _entries_of(_IDEMPOTENCY_KEY, key, ["header", "idempotency-key"])
+
+
+def adjustment_id_entries(text: str) -> list[ValidationEntry]:
+    """What is wrong with the ``{id}`` of a path; nothing where it is a UUID, in any spelling that a body may have."""
+    return _entries_of(_ADJUSTMENT_ID, text, ["path", "id"])
+
+
+def _entries_of(
+    adapter: TypeAdapter[str] | TypeAdapter[UUID], text: str, place: list[str | int]
+) -> list[ValidationEntry]:
+    """What is wrong with a value outside of the body."""
     try:
-        _IDEMPOTENCY_KEY.validate_python(key)
+        adapter.validate_python(text)
     except ValidationError as error:
-        return _entries(error, ["header", "idempotency-key"])
+        return _entries(error, place)
     return []
 
 

@@ -1,0 +1,39 @@
+"""Reverse an adjustment, over HTTP: translate, call the one use case, translate."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger, Metrics
+
+from inventory import http
+from inventory.report import report_error, report_outcome
+from inventory.reverse import reverse
+from inventory.wiring import adjuster_on_dynamodb
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+metrics = Metrics()
+adjuster = adjuster_on_dynamodb(
+    os.environ.get("DYNAMODB_ENDPOINT") or None,
+    inventory_table=os.environ["INVENTORY_TABLE"],
+    ledger_table=os.environ["LEDGER_TABLE"],
+)
+
+
+# An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
+@logger.inject_lambda_context(clear_state=True, log_event=False)
+@metrics.log_metrics
+def handler(event: http.ApiEvent, context: LambdaContext) -> http.Response:
+    """Answer an API event with a response."""
+    try:
+        caller = http.authenticated_caller(event, scope=http.REVERSE_SCOPE)
+        reversal = http.reversal(event, caller)
+        outcome = reverse(adjuster, reversal, remaining_s=lambda: context.get_remaining_time_in_millis() / 1000)
+        report_outcome(outcome, logger, metrics)
+    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
+        return http.refused(report_error(error, logger, metrics), request_id=context.aws_request_id)
+    return http.created(outcome, request_id=context.aws_request_id)
