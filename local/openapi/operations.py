@@ -6,6 +6,7 @@ from typing import Any
 
 from inventory.errors import (
     AdjustmentNotFound,
+    AlreadyReversed,
     Forbidden,
     IdempotencyKeyReused,
     InsufficientStock,
@@ -20,7 +21,7 @@ from inventory.errors import (
     VariantNotFound,
 )
 from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelsQuery
-from inventory.requests import AdjustmentRequest, InvalidRequest, Request
+from inventory.requests import AdjustmentRequest, InvalidRequest, Request, ReversalRequest
 from inventory.tokens import Scope
 from local.openapi.answers import InventoryAdjustmentResponse, InventoryAdjustmentsPage, InventoryLevelsPage
 from local.openapi.problems import SOME_ID
@@ -86,7 +87,7 @@ OPERATIONS = (
             }
         },
         creates=True,
-        links=("get_inventory_adjustment",),
+        links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
         answer=InventoryAdjustmentResponse,
         refusals=(*_ANY_CHANGE, StaleQuantity, NoDefaultLocation),
     ),
@@ -113,6 +114,22 @@ OPERATIONS = (
         path_model=AdjustmentPath,
         answer=InventoryAdjustmentResponse,
         refusals=(*_ANY, AdjustmentNotFound),
+    ),
+    Operation(
+        name="reverse_inventory_adjustment",
+        method="post",
+        path=f"{ADJUSTMENTS}/{{id}}/reversal",
+        tag="inventory:adjustments",
+        scope="adjustments:reverse",
+        summary="Reverse an inventory adjustment",
+        description="Create the opposite adjustment, which names the one that it takes back; at most once for each.",
+        path_model=AdjustmentPath,
+        body_model=ReversalRequest,
+        examples={"mistake": {"reason": "Counted the wrong shelf"}},
+        creates=True,
+        links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
+        answer=InventoryAdjustmentResponse,
+        refusals=(*_ANY_CHANGE, AdjustmentNotFound, AlreadyReversed),
     ),
     Operation(
         name="list_inventory_levels",

@@ -8,7 +8,11 @@ from pydantic import BaseModel, TypeAdapter
 type Schema = dict[str, Any]
 
 # The names of the public page, where ours are others.
-_NAMES = {"AdjustmentRequest": "InventoryAdjustmentRequest", "ValidationEntry": "ValidationError"}
+_NAMES = {
+    "AdjustmentRequest": "InventoryAdjustmentRequest",
+    "ReversalRequest": "InventoryAdjustmentReversalRequest",
+    "ValidationEntry": "ValidationError",
+}
 
 # Of a number behind an alias of ours pydantic does not know that it is one, and leaves its bounds as they are.
 _BOUNDS = {"ge": "minimum", "le": "maximum"}
