@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.conftest import REQUEST_TIMEOUT_S
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def test_schemathesis_finds_nothing(service: Service, business: Business, tmp_pa
     (tmp_path / "schemathesis.toml").write_text(settings(business), encoding="utf-8")
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "run", service.base_url + DOCUMENT, "--url", service.base_url),
-        *("--max-examples", str(EXAMPLES_MAX), "--continue-on-failure"),
+        *("--max-examples", str(EXAMPLES_MAX), "--continue-on-failure", "--request-timeout", str(REQUEST_TIMEOUT_S)),
         *("--exclude-checks", ",".join(EXCLUDED), "--warnings", "off", "--no-color"),
     ]
     # No proxy and no settings of the machine's: only what is said here.
