@@ -94,7 +94,7 @@ export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
-.PHONY: test test-fast test-deployed lint format
+.PHONY: test test-fast test-deployed lint format openapi
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest --cov=inventory --cov-branch --cov-report=term-missing:skip-covered
@@ -118,6 +118,9 @@ lint: ## ruff, mypy, `sam validate --lint` and cfn-lint
 format: $(PROJECT) ## let ruff format and fix
 	$(PYTHON) -m ruff check --fix --exit-zero
 	$(PYTHON) -m ruff format
+
+openapi: $(PROJECT) ## write the API's description anew from the models that validate
+	PYTHONPATH=layers/inventory $(PYTHON) -m local.openapi
 
 # --- AWS ------------------------------------------------------------------------------------------------------------
 

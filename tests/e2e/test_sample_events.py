@@ -20,6 +20,7 @@ FUNCTIONS = {
     "audit-ledger": "AuditLedgerFunction",
     "authorizer": "AuthorizerFunction",
     "create-adjustment": "CreateAdjustmentFunction",
+    "describe-api": "DescribeApiFunction",
     "ingest-adjustments": "IngestAdjustmentsFunction",
     "provision": "ProvisionFunction",
     "read-inventory": "ReadInventoryFunction",

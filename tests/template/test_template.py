@@ -49,13 +49,18 @@ def role_of(function: str) -> str:
 
 def variables_of(function: str) -> set[str]:
     common = load_template()["Globals"]["Function"]["Environment"]["Variables"]
-    return set(common) | set(FUNCTIONS[function]["Properties"]["Environment"]["Variables"])
+    own = FUNCTIONS[function]["Properties"].get("Environment", {"Variables": {}})["Variables"]
+    return set(common) | set(own)
 
 
 # ------------------------------------------------------------------------------------------------------------- routes
 
 
-def test_every_route_has_the_authorizer_and_belongs_to_the_one_api() -> None:
+OPEN_ROUTES = {"/api/v1/openapi.json", "/api/v1/docs", "/api/v1/docs/{asset}"}
+"""The API's description: the only routes that ask for no token."""
+
+
+def test_every_route_has_the_authorizer_but_the_apis_description_and_belongs_to_the_one_api() -> None:
     routes = [
         event["Properties"]
         for function in FUNCTIONS.values()
@@ -66,7 +71,24 @@ def test_every_route_has_the_authorizer_and_belongs_to_the_one_api() -> None:
     assert API["Auth"]["DefaultAuthorizer"] in API["Auth"]["Authorizers"]
     for route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}
-        assert "Auth" not in route, f"{route['Path']} overrides the API's authorizer"
+        if route["Path"] in OPEN_ROUTES:
+            assert (route["Method"], route["Auth"]) == ("get", {"Authorizer": "NONE"})
+        else:
+            assert "Auth" not in route, f"{route['Path']} overrides the API's authorizer"
+    assert {route["Path"] for route in routes} >= OPEN_ROUTES
+
+
+def test_the_function_behind_the_open_routes_has_no_other_and_may_only_log() -> None:
+    (function,) = [
+        function
+        for function, properties in sources("Api")
+        if properties["Path"] in OPEN_ROUTES and properties["Path"].endswith("openapi.json")
+    ]
+    assert {properties["Path"] for name, properties in sources("Api") if name == function} == OPEN_ROUTES
+    assert {action for each in statements(role_of(function)) for action in each["Action"]} == {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
 
 
 def test_an_authorizers_answer_is_remembered_by_token_and_business_together_for_60_s() -> None:
@@ -167,7 +189,7 @@ def test_the_gateways_own_answers_have_the_headers_that_their_status_wants(kind:
 @each_function
 def test_a_function_is_one_folder_with_one_handler(function: str) -> None:
     folder = PROJECT_ROOT / FUNCTIONS[function]["Properties"]["CodeUri"]
-    assert [path.name for path in folder.iterdir() if path.is_file()] == ["handler.py"]
+    assert [path.name for path in folder.iterdir() if path.suffix == ".py"] == ["handler.py"]
     assert load_template()["Globals"]["Function"]["Handler"] == "handler.handler"
     assert "Handler" not in FUNCTIONS[function]["Properties"]
 
@@ -199,7 +221,7 @@ def test_a_function_reads_only_settings_that_the_template_gives_it(function: str
                 read.add(name)
             case _:
                 pass
-    assert read, "nothing found: the handler reads its settings in another way now"
+    assert read or "environ" not in source, "nothing found: the handler reads its settings in another way now"
     assert read - {"AWS_SAM_LOCAL"} <= variables_of(function)
 
 

@@ -10,7 +10,7 @@ import pytest
 from inventory.model import ReasonCode
 from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
 from inventory.requests import InvalidRequest, validated
-from tests.support.builders import ADJUSTMENT, LOCATION, NOW, VARIANT
+from tests.support.builders import ADJUSTMENT, LOCATION, VARIANT
 
 if TYPE_CHECKING:
     from inventory.requests import Request, ValidationEntry
@@ -250,10 +250,6 @@ def test_an_instant_that_is_out_of_range_in_utc_is_refused(text: str) -> None:
     (found,) = problems(AdjustmentsQuery, {"created_from": text})
 
     assert (found["type"], found["msg"]) == ("value_error", "Value error, must be between the years 1 and 9999 in UTC")
-
-
-def test_an_instant_that_is_one_already_is_taken_as_it_is() -> None:
-    assert AdjustmentsQuery(created_from=NOW).created_from == NOW
 
 
 def test_there_is_no_year_0() -> None:

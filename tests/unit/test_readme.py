@@ -184,6 +184,17 @@ def test_the_example_of_a_proof_has_the_form_of_one() -> None:
     }
 
 
+def test_the_two_addresses_of_the_apis_description_are_routes_that_ask_for_no_token() -> None:
+    open_routes = {
+        event["Properties"]["Path"]
+        for function in load_template()["Resources"].values()
+        for event in function["Properties"].get("Events", {}).values()
+        if event["Properties"].get("Auth") == {"Authorizer": "NONE"}
+    }
+    named = {row[0].removeprefix("GET {ApiUrl}") for row in rows(section("The API's own description"))} - {""}
+    assert {path for path in open_routes if not path.endswith("{asset}")} == named
+
+
 def test_every_make_target_that_the_readme_names_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = set(re.findall(r"`make ([a-z-]+)", README)) | set(re.findall(r"^\$ make ([a-z-]+)", README, re.MULTILINE))

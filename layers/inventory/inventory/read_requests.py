@@ -39,9 +39,11 @@ def _in_utc(value: datetime) -> datetime:
 
 
 type Instant = Annotated[AwareDatetime, BeforeValidator(_iso_8601), AfterValidator(_in_utc)]
-type Cursor = Annotated[str, Field(min_length=1, max_length=1024)]
+type Cursor = Annotated[
+    str, Field(min_length=1, max_length=1024, description="Where to go on: `next_cursor` of the page before.")
+]
 type ExportFormat = Literal["ndjson", "csv"]
-type Limit = Annotated[int, Field(ge=1, le=PAGE_ROWS_MAX)]
+type Limit = Annotated[int, Field(ge=1, le=PAGE_ROWS_MAX, description="The most that one page may hold.")]
 
 
 class AdjustmentPath(Request):
@@ -60,8 +62,8 @@ class AdjustmentsQuery(Request):
     location_id: UUID | None = None
     reason_code: ReasonCode | None = None
     reference: Label | None = None
-    created_from: Instant | None = None
-    created_to: Instant | None = None
+    created_from: Instant | None = Field(default=None, description="Not before this instant.")
+    created_to: Instant | None = Field(default=None, description="Before this instant.")
     limit: Limit = PAGE_ROWS_DEFAULT
     cursor: Cursor | None = None
 
@@ -71,7 +73,7 @@ class LevelsQuery(Request):
 
     variant_id: UUID
     location_id: UUID | None = None
-    as_of: Instant | None = None
+    as_of: Instant | None = Field(default=None, description="The balance at that instant, inclusive; now without it.")
     limit: Limit = PAGE_ROWS_MAX
     cursor: Cursor | None = None
 
