@@ -51,13 +51,17 @@ install = { ls $(1) >/dev/null 2>&1 || local/find-python.sh >/dev/null; } && $(M
 
 # --- the local stack ------------------------------------------------------------------------------------------------
 
-.PHONY: run stop reset logs sam-local sam-invoke
+.PHONY: run env stop reset logs sam-local sam-invoke
 run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@$(PYTHON) -m local.stack run --port "$(PORT)" $(if $(filter-out 0 no false,$(DETACH)),--detach)
 
 # Where nothing was ever installed nothing can run: these do not install it only to say so.
 installed = [ -f $(PROJECT) ] || { echo "Nothing is running: \`make run\` was never called here."; exit 0; }
+
+env: ## address, token and ids of the demo's first business as shell variables: eval "$$(make -s env)"
+	@[ -f $(PROJECT) ] || { echo "nothing is running: make run was never called here" >&2; exit 1; }
+	@$(PYTHON) -m local.stack env
 
 stop: ## stop what `make run` started; its data is kept
 	@$(installed); $(PYTHON) -m local.stack stop
