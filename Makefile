@@ -12,6 +12,12 @@ STACK ?=
 SAM_ARGS ?=
 EVENT ?=
 FUNCTION ?=
+SEGMENTS ?=
+BUSINESS ?=
+FORMAT ?=
+OUT ?=
+FROM ?=
+TO ?=
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
@@ -45,13 +51,17 @@ install = { ls $(1) >/dev/null 2>&1 || local/find-python.sh >/dev/null; } && $(M
 
 # --- the local stack ------------------------------------------------------------------------------------------------
 
-.PHONY: run stop reset logs sam-local sam-invoke
+.PHONY: run env stop reset logs sam-local sam-invoke
 run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@$(PYTHON) -m local.stack run --port "$(PORT)" $(if $(filter-out 0 no false,$(DETACH)),--detach)
 
 # Where nothing was ever installed nothing can run: these do not install it only to say so.
 installed = [ -f $(PROJECT) ] || { echo "Nothing is running: \`make run\` was never called here."; exit 0; }
+
+env: ## address, token and ids of the demo's first business as shell variables: eval "$$(make -s env)"
+	@[ -f $(PROJECT) ] || { echo "nothing is running: make run was never called here" >&2; exit 1; }
+	@$(PYTHON) -m local.stack env
 
 stop: ## stop what `make run` started; its data is kept
 	@$(installed); $(PYTHON) -m local.stack stop
@@ -70,13 +80,25 @@ sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentF
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@$(PYTHON) -m local.stack sam-invoke --port "$(PORT)" --function "$(FUNCTION)" --event "$(EVENT)" --sam-args="$(SAM_ARGS)"
 
+# --- operators' commands --------------------------------------------------------------------------------------------
+
+.PHONY: audit export
+audit: ## look for anything that does not add up, with a verdict as exit status (STACK=<name> for a stack in AWS, SEGMENTS=24)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(PYTHON) -m local.audit --stack="$(STACK)" --segments="$(SEGMENTS)"
+
+export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson|csv, OUT=file or -, FROM=, TO=, STACK=)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(PYTHON) -m local.export --business="$(BUSINESS)" --format="$(FORMAT)" --out="$(OUT)" --from="$(FROM)" --to="$(TO)" --stack="$(STACK)"
+
+
 # --- quality --------------------------------------------------------------------------------------------------------
 
 # No command here may look for credentials, send usage data or write outside of this folder.
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
-.PHONY: test test-fast test-deployed lint format
+.PHONY: test test-fast test-deployed lint format openapi
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest --cov=inventory --cov-branch --cov-report=term-missing:skip-covered
@@ -100,6 +122,9 @@ lint: ## ruff, mypy, `sam validate --lint` and cfn-lint
 format: $(PROJECT) ## let ruff format and fix
 	$(PYTHON) -m ruff check --fix --exit-zero
 	$(PYTHON) -m ruff format
+
+openapi: $(PROJECT) ## write the API's description anew from the models that validate
+	PYTHONPATH=layers/inventory $(PYTHON) -m local.openapi
 
 # --- AWS ------------------------------------------------------------------------------------------------------------
 

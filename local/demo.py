@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import urllib.error
 import urllib.request
 import uuid
@@ -145,6 +146,19 @@ def withdraw_demo(places: Places) -> None:
     """Put demo.json aside while the stack starts: whoever waits for the file must not find the last run's."""
     if places.demo_json.exists():
         places.demo_json.replace(places.previous_demo_json)
+
+
+def shell_variables(demo: Demo) -> str:
+    """Write the first business, what it can adjust and its token as assignments that a shell takes."""
+    business = demo["businesses"][0]
+    variables = {
+        "BASE_URL": demo["base_url"],
+        "TOKEN": business["token"],
+        "BUSINESS": business["id"],
+        "VARIANT": business["variant_ids"][0],
+        "LOCATION": business["default_location_id"],
+    }
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
 
 
 def curl_command(demo: Demo, base_url: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _WIDTH = 44
+_BAR_WIDTH = 24
 
 
 @contextlib.contextmanager
@@ -39,3 +40,31 @@ def step(title: str) -> Iterator[None]:
         done.set()
         spinner.join()
         print(f"\r{mark} {title:<{_WIDTH}} {time.monotonic() - started:6.1f} s", flush=True)
+
+
+class Bar:
+    """How many of `total` parts are done: one moving line on a terminal, and nothing where a log would fill with it."""
+
+    def __init__(self, total: int, unit: str) -> None:
+        self._total = total
+        self._unit = unit
+        self._started = time.monotonic()
+        self._moves = sys.stdout.isatty()
+
+    def show(self, done: int, text: str) -> None:
+        """Draw the bar anew, with `text` behind it."""
+        if self._moves:
+            filled = round(_BAR_WIDTH * done / self._total)
+            bar = "█" * filled + "░" * (_BAR_WIDTH - filled)
+            seconds = time.monotonic() - self._started
+            print(f"\r\033[K{bar} {done}/{self._total} {self._unit}  {text}  {seconds:.1f} s", end="", flush=True)
+
+    def line(self, text: str) -> None:
+        """Print a line that stays, above the bar."""
+        self.clear()
+        print(text, flush=True)
+
+    def clear(self) -> None:
+        """Leave the line for what follows."""
+        if self._moves:
+            print("\r\033[K", end="", flush=True)

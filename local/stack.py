@@ -1,4 +1,4 @@
-"""The command line behind `make run`, `make stop`, `make logs`, `make sam-local` and `make sam-invoke`."""
+"""The command line behind `make run`, `env`, `stop`, `logs`, `reset`, `sam-local` and `sam-invoke`."""
 
 import argparse
 import contextlib
@@ -13,7 +13,7 @@ from types import FrameType
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.demo import Demo, curl_command, provision_demo, read_demo, withdraw_demo
+from local.demo import Demo, curl_command, provision_demo, read_demo, shell_variables, withdraw_demo
 from local.deployment import deploy
 from local.emulator import HOST, Emulator, check_port, find_running, stop_running
 from local.errors import LocalStackError
@@ -83,6 +83,13 @@ def stop(places: Places) -> None:
     """Stop the stack of these places."""
     stopped = stop_running(places)
     print("Nothing is running." if stopped is None else f"Stopped the stack on port {stopped.port}; its data is kept.")
+
+
+def env(places: Places) -> None:
+    """Print what a caller of the running stack needs, for a shell to evaluate."""
+    if find_running(places) is None or not places.demo_json.exists():
+        raise LocalStackError("no local stack is running: `make run` starts one")
+    print(shell_variables(read_demo(places)))
 
 
 def reset(places: Places) -> None:
@@ -173,6 +180,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     run_parser = commands.add_parser("run", help="bring the stack up")
     run_parser.add_argument("--detach", action="store_true", help="return when it is ready")
+    commands.add_parser("env", help="print the demo's first business as shell variables")
     commands.add_parser("stop", help="stop it")
     commands.add_parser("reset", help="forget its data")
     commands.add_parser("logs", help="follow what its functions log")
@@ -192,6 +200,8 @@ def _carry_out(places: Places, wanted: argparse.Namespace) -> int:
     match wanted.command:
         case "run":
             run(places, wanted.port, detached=wanted.detach)
+        case "env":
+            env(places)
         case "stop":
             stop(places)
         case "reset":

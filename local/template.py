@@ -61,6 +61,24 @@ def with_defaults(template: Template, values: Mapping[str, str]) -> Template:
     return template | {"Parameters": parameters}
 
 
+def with_plain_media_types(template: Template) -> Template:
+    """Return the template with `*/*` where API Gateway wants `*~1*`.
+
+    The emulator takes it as it is written: it would hand every body over as text, and answers in base64.
+    """
+    resources = {
+        name: resource
+        | {
+            "Properties": resource["Properties"]
+            | {"BinaryMediaTypes": [each.replace("~1", "/") for each in resource["Properties"]["BinaryMediaTypes"]]}
+        }
+        if resource["Type"] == "AWS::Serverless::Api"
+        else resource
+        for name, resource in template["Resources"].items()
+    }
+    return template | {"Resources": resources}
+
+
 def gateway_responses(template: Template) -> dict[str, dict[str, Any]]:
     """Return the `GatewayResponses` of the template's REST API, by response type, as API Gateway's own call takes them.
 

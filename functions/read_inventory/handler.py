@@ -1,16 +1,21 @@
-"""Read adjustments and stock levels: translate, ask, translate."""
+"""Read adjustments and stock levels over HTTP, and export them by direct invocation: translate, ask, translate."""
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
 
-from inventory import http, http_reads
+from inventory import direct, http, http_reads
+from inventory.export import ExportAnswer, Exporter
+from inventory.read_requests import ExportRequest
 from inventory.reader_wiring import reader_on_dynamodb
-from inventory.report import report_error, report_read
+from inventory.report import report_error, report_export, report_read
+from inventory.requests import validated
 from inventory.retries import Patience
 
 if TYPE_CHECKING:
@@ -26,14 +31,26 @@ reader = reader_on_dynamodb(
     ledger_table=os.environ["LEDGER_TABLE"],
     at_once=ThreadPoolExecutor(CALLS_AT_ONCE).map,
 )
+exporter = Exporter(reader.books, reader.index, partial(datetime.now, UTC))
 
 
 # An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
 @logger.inject_lambda_context(clear_state=True, log_event=False)
 @metrics.log_metrics
-def handler(event: http.ApiEvent, context: LambdaContext) -> http.Response:
-    """Answer one of the GET routes."""
+def handler(event: object, context: LambdaContext) -> http.Response | ExportAnswer:
+    """Answer an API event with a response, and a direct payload with a page of an export or an exception."""
     patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000)
+    if http.is_api_event(event):
+        return _over_http(event, patience, context)
+    try:
+        page = exporter.page(validated(ExportRequest, event), patience)
+    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+        raise direct.raised(report_error(error, logger, metrics)) from None
+    report_export(page, logger, metrics)
+    return page.answer()
+
+
+def _over_http(event: http.ApiEvent, patience: Patience, context: LambdaContext) -> http.Response:
     try:
         caller = http.authenticated_caller(event, scope=http.READ_SCOPE)
         members = http_reads.answer(event, caller.business_id, reader, patience)

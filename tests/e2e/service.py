@@ -60,9 +60,9 @@ class Service:
         answer: dict[str, Any] = self.invoke("CreateAdjustmentFunctionName", payload)
         return answer
 
-    def post(self, body: object, headers: Mapping[str, str]) -> httpx.Response:
+    def post(self, body: object, headers: Mapping[str, str], *, path: str = ADJUSTMENTS) -> httpx.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.http.post(f"{self.base_url}{ADJUSTMENTS}", content=content, headers=dict(headers))
+        return self.http.post(f"{self.base_url}{path}", content=content, headers=dict(headers))
 
     def new_business(self, **settings: object) -> Business:
         """A business of its own for a test: one variant, a default location and another one, a token for all."""
@@ -121,6 +121,16 @@ class Business:
     def adjust(self, quantity_change: int, *, key: str | None = None, **fields: object) -> httpx.Response:
         headers = self.headers() if key is None else self.headers(**{"Idempotency-Key": key})
         return self.service.post(self.body(quantity_change, **fields), headers)
+
+    def reverse(
+        self, adjustment_id: str, *, key: str | None = None, token: str | None = None, **fields: object
+    ) -> httpx.Response:
+        """Ask for the reversal of an adjustment, with the business's own token unless another is given."""
+        headers = self.headers() if key is None else self.headers(**{"Idempotency-Key": key})
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        body = {"reason": "Counted wrong", **fields}
+        return self.service.post(body, headers, path=f"{ADJUSTMENTS}/{adjustment_id}/reversal")
 
     def opened_with(self, quantity: int) -> Business:
         assert self.adjust(quantity).status_code == 201

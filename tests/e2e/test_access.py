@@ -111,7 +111,7 @@ def test_a_context_forged_in_the_body_is_refused_and_moves_nothing(service: Serv
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/nothing"), ("GET", ADJUSTMENTS), ("DELETE", ADJUSTMENTS), ("POST", ADJUSTMENTS + "/x")],
+    [("GET", "/nothing"), ("GET", ADJUSTMENTS + "/x/y"), ("DELETE", ADJUSTMENTS), ("POST", ADJUSTMENTS + "/x")],
 )
 def test_an_unknown_path_or_method_is_not_found(method: str, path: str, service: Service, business: Business) -> None:
     response = service.http.request(method, service.base_url + path, headers=business.headers())

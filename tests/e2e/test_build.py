@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -33,8 +34,7 @@ sys.path[:0] = paths
 sys.meta_path.append(Runtime)
 import handler
 assert callable(handler.handler)
-import aws_lambda_powertools
-print(aws_lambda_powertools.__file__)
+print(sys.modules["inventory"].__file__)
 print(*sorted(name.partition(".")[0] for name in sys.modules if "." not in name))
 """
 
@@ -47,7 +47,7 @@ def site_packages() -> str:
 def environment_of(function: str) -> dict[str, str]:
     """The variables that the template gives a function, with some value; of an address, none."""
     common = load_template()["Globals"]["Function"]["Environment"]["Variables"]
-    own = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]
+    own = FUNCTIONS[function]["Properties"].get("Environment", {"Variables": {}})["Variables"]
     return {name: "INFO" if name == "LOG_LEVEL" else "some" for name in common | own} | {
         "AWS_DEFAULT_REGION": "us-east-1",
         "DYNAMODB_ENDPOINT": "",
@@ -74,7 +74,8 @@ def test_a_function_loads_from_its_layers_and_the_runtime_alone(function: str, l
     )
     assert loaded.returncode == 0, loaded.stderr
     origin, modules = loaded.stdout.splitlines()
-    assert origin.startswith(str(layers[0]))
+    assert origin.startswith(str(layer(local_stack, "InventoryLayer")))
+    assert ("aws_lambda_powertools" in modules.split()) == (layer(local_stack, "DependenciesLayer") in layers)
     assert "aws_xray_sdk" not in modules.split(), "the X-Ray SDK quadruples a cold start"
 
 
@@ -102,10 +103,25 @@ def test_the_inventory_layer_is_our_package_and_nothing_else(local_stack: LocalS
     assert [each.name for each in layer(local_stack, "InventoryLayer").iterdir()] == ["inventory"]
 
 
+def test_the_page_of_the_api_comes_in_a_layer_of_its_own_and_in_no_other(local_stack: LocalStack) -> None:
+    packages = layer(local_stack, "SwaggerUiLayer") / "swagger_ui"
+    assert {each.name for each in packages.iterdir()} == {"swagger-ui-bundle.js.gz", "swagger-ui.css.gz"}
+    assert b"SwaggerUIBundle" in gzip.decompress((packages / "swagger-ui-bundle.js.gz").read_bytes())
+    everywhere = [
+        each
+        for name in ("DependenciesLayer", "InventoryLayer")
+        for each in layer(local_stack, name).rglob("*")
+        if each.suffix in {".js", ".css", ".gz"}
+    ]
+    assert everywhere == []
+    users = [name for name, each in FUNCTIONS.items() if {"Ref": "SwaggerUiLayer"} in each["Properties"]["Layers"]]
+    assert users == ["DescribeApiFunction"]
+
+
 def test_functions_and_layers_stay_far_below_lambdas_limit(local_stack: LocalStack) -> None:
     size_bytes = sum(
         each.stat().st_size
-        for name in (*FUNCTIONS, "DependenciesLayer", "InventoryLayer")
+        for name in (*FUNCTIONS, "DependenciesLayer", "InventoryLayer", "SwaggerUiLayer")
         for each in (local_stack.places.build_dir / name).rglob("*")
         if each.is_file()
     )

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 SAMPLES = {path.stem: path for path in sorted((PROJECT_ROOT / "events").glob("*.json"))}
 FUNCTIONS = {
+    "audit-ledger": "AuditLedgerFunction",
     "authorizer": "AuthorizerFunction",
     "create-adjustment": "CreateAdjustmentFunction",
+    "describe-api": "DescribeApiFunction",
     "ingest-adjustments": "IngestAdjustmentsFunction",
     "provision": "ProvisionFunction",
+    "read-inventory": "ReadInventoryFunction",
     "reverse-adjustment": "ReverseAdjustmentFunction",
 }
 # Tokens can't be written into a file beforehand, so these two name ones that do not exist.
@@ -42,6 +45,9 @@ def test_a_sample_event_works_on_the_demo_data(sample: str, local_stack: LocalSt
     assert answer.get("errorType") == REFUSED.get(sample), answer
     if sample in {"create-adjustment-api", "reverse-adjustment-api"}:
         assert answer["statusCode"] == 201
+    if sample.startswith("read-inventory"):
+        assert answer["statusCode"] == 200
+        assert "[]" not in answer["body"], "the demo data has something to read"
     if sample == "ingest-adjustments":
         assert answer == {"batchItemFailures": []}
 

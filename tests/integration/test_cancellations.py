@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from inventory.adjust import AlreadyRecorded, Contended, StockMoved, stock_after
+from inventory.adjust import AlreadyRecorded, Contended, ReversedMeanwhile, StockMoved, stock_after
 from inventory.dynamodb import ledger_item
 from inventory.errors import InsufficientStock, StoreUnavailable, TryAgain
 from inventory.tries import ATTEMPTS_MAX, CALL_BUDGET_S
@@ -83,6 +83,39 @@ def test_a_failed_condition_without_an_item_is_contention(
 
     assert service.store.commit(nowhere, stock_after(first)) == Contended()
     assert calls.cancellations == [[FAILED, NOT_AT_FAULT]]
+
+
+@pytest.fixture
+def reversal(service: Environment, shop: Shop, first: Adjustment, calls: Calls) -> Adjustment:
+    """The row that has reversed the first one."""
+    row = service.reverse(shop.reversal(first)).adjustment
+    calls.forget()
+    return row
+
+
+def test_a_link_that_is_there_is_at_fault_alone(
+    service: Environment, first: Adjustment, reversal: Adjustment, calls: Calls
+) -> None:
+    again = replace(next_row(reversal), reverses=first.id)
+
+    assert service.store.commit(again, stock_after(reversal)) == ReversedMeanwhile(reversal.id)
+    assert calls.cancellations == [[NOT_AT_FAULT, NOT_AT_FAULT, FAILED]]
+
+
+def test_a_link_and_the_stock_that_has_moved_with_it_are_a_reversal(
+    service: Environment, first: Adjustment, reversal: Adjustment, calls: Calls
+) -> None:
+    again = replace(next_row(first), reverses=first.id)
+
+    assert service.store.commit(again, stock_after(first)) == ReversedMeanwhile(reversal.id)
+    assert calls.cancellations == [[FAILED, NOT_AT_FAULT, FAILED]]
+
+
+def test_all_three_at_once_are_a_recorded_row(
+    service: Environment, first: Adjustment, reversal: Adjustment, calls: Calls
+) -> None:
+    assert service.store.commit(reversal, stock_after(first)) == AlreadyRecorded(reversal)
+    assert calls.cancellations == [[FAILED, FAILED, FAILED]]
 
 
 # ------------------------------------------------------------------------------------------------ as only AWS has them
@@ -189,6 +222,24 @@ def test_a_conflict_is_tried_again_from_a_fresh_read_until_it_passes(
 
     assert (outcome.replayed, outcome.attempts) == (False, 4)
     assert calls.operations == [READ, WRITE] * 4
+    assert assert_adds_up(shop.rows(), shop.stock()) == [first, outcome.adjustment]
+
+
+@pytest.mark.parametrize("key", [None, "a key"])
+@pytest.mark.parametrize("position", [0, 1, 2])
+@pytest.mark.parametrize("code", PASSING)
+def test_a_conflict_at_any_part_of_a_reversal_is_tried_again(
+    service: Environment, shop: Shop, first: Adjustment, calls: Calls, code: str, position: int, key: str | None
+) -> None:
+    codes = [NOT_AT_FAULT] * 3
+    codes[position] = code
+    Wire(service.client, WRITE, *[cancelled(*codes)] * 3, None)
+    calls.forget()
+
+    outcome = service.reverse(shop.reversal(first, key=key))
+
+    assert (outcome.replayed, outcome.attempts) == (False, 4)
+    assert calls.operations == [READ, *[READ, WRITE] * 4]
     assert assert_adds_up(shop.rows(), shop.stock()) == [first, outcome.adjustment]
 
 

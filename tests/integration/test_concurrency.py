@@ -15,7 +15,9 @@ import pytest
 
 from inventory import tries
 from inventory.adjust import Outcome, unlimited
-from inventory.errors import IdempotencyKeyReused, InsufficientStock, ServiceError
+from inventory.errors import AlreadyReversed, IdempotencyKeyReused, InsufficientStock, ServiceError
+from inventory.model import Command
+from inventory.reverse import Reversal
 from tests.support.proof import assert_adds_up
 from tests.support.shop import Environment, Shop, environment
 
@@ -24,13 +26,14 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from inventory.adjust import CommitResult, Store
-    from inventory.model import Adjustment, Command, Snapshot, StockItem
+    from inventory.model import Adjustment, Snapshot, StockItem
     from tests.support.emulated_tables import Tables
     from tests.support.emulator import Clients
 
 LONG_READ_TIMEOUT_S = 60
 OPENING = 100
 
+type Asked = Command | Reversal
 type Result = Outcome | ServiceError
 
 
@@ -58,31 +61,31 @@ def environments(clients: Clients, tables: Tables) -> Callable[[int], list[Envir
     return make
 
 
-def all_at_once(jobs: list[tuple[Environment, list[Command]]]) -> list[tuple[Command, Result]]:
-    """Run each job's commands one after another, the jobs beside each other from one start."""
+def all_at_once[A: Asked](jobs: list[tuple[Environment, list[A]]]) -> list[tuple[A, Result]]:
+    """Run what each job asks for one after another, the jobs beside each other from one start."""
     start = Barrier(len(jobs))
 
-    def work(job: tuple[Environment, list[Command]]) -> list[tuple[Command, Result]]:
-        service, commands = job
+    def work(job: tuple[Environment, list[A]]) -> list[tuple[A, Result]]:
+        service, all_asked = job
         start.wait()
-        return [(command, attempt(service, command)) for command in commands]
+        return [(asked, attempt(service, asked)) for asked in all_asked]
 
     with ThreadPoolExecutor(len(jobs)) as threads:
         return [result for results in threads.map(work, jobs) for result in results]
 
 
-def attempt(service: Environment, command: Command) -> Result:
+def attempt(service: Environment, asked: Asked) -> Result:
     try:
-        return service.adjust(command)
+        return service.adjust(asked) if isinstance(asked, Command) else service.reverse(asked)
     except ServiceError as error:
         return error
 
 
-def outcomes(results: list[tuple[Command, Result]]) -> list[Outcome]:
+def outcomes[A: Asked](results: list[tuple[A, Result]]) -> list[Outcome]:
     return [result for _, result in results if isinstance(result, Outcome)]
 
 
-def kinds(results: list[tuple[Command, Result]]) -> Counter[str]:
+def kinds[A: Asked](results: list[tuple[A, Result]]) -> Counter[str]:
     return Counter(type(result).__name__ for _, result in results)
 
 
@@ -318,3 +321,85 @@ def test_a_key_that_another_request_takes_between_ledger_and_stock_is_told_so_ra
         service.adjust(shop.command(-4, key="a key"))
 
     assert len(assert_adds_up(shop.rows(), shop.stock())) == 2
+
+
+# --------------------------------------------------------------------------------------------------------- reversals
+
+
+@pytest.fixture
+def opening(environments: Callable[[int], list[Environment]], shop: Shop) -> Adjustment:
+    """The one adjustment so far: there is stock enough to take it back more than once, were that possible."""
+    (service,) = environments(1)
+    row = service.adjust(shop.command(5)).adjustment
+    service.adjust(shop.command(OPENING))
+    return row
+
+
+@pytest.mark.parametrize("keyed", [False, True], ids=["no keys", "a key each"])
+def test_of_many_that_reverse_one_adjustment_exactly_one_does_and_the_others_know_it(
+    environments: Callable[[int], list[Environment]],
+    shop: Shop,
+    opening: Adjustment,
+    keyed: bool,  # noqa: FBT001
+) -> None:
+    reversals = [shop.reversal(opening, key=f"key {number}" if keyed else None) for number in range(20)]
+
+    results = all_at_once(list(zip(environments(20), [[each] for each in reversals], strict=True)))
+
+    assert kinds(results) == {"Outcome": 1, "AlreadyReversed": 19}
+    (outcome,) = outcomes(results)
+    assert not outcome.replayed
+    assert {result.reversed_by for _, result in results if isinstance(result, AlreadyReversed)} == {
+        outcome.adjustment.id
+    }
+    chain = assert_adds_up(shop.rows(), shop.stock())
+    assert chain[2:] == [outcome.adjustment]
+    assert sum(row.delta for row in chain) == OPENING
+    assert shop.tables.reversed_by(opening) == str(outcome.adjustment.id)
+
+
+def test_many_reversals_of_one_key_make_one_row_and_get_one_answer(
+    environments: Callable[[int], list[Environment]], shop: Shop, opening: Adjustment
+) -> None:
+    reversal = shop.reversal(opening, key="a key")
+
+    results = outcomes(all_at_once([(service, [reversal]) for service in environments(20)]))
+
+    assert Counter(outcome.replayed for outcome in results) == {False: 1, True: 19}
+    assert {outcome.adjustment for outcome in results} == set(assert_adds_up(shop.rows(), shop.stock())[2:])
+    assert len(shop.rows()) == 3
+
+
+def test_a_creation_and_a_reversal_that_share_a_key_are_one_of_both(
+    environments: Callable[[int], list[Environment]], shop: Shop, opening: Adjustment
+) -> None:
+    all_asked: list[Asked] = [shop.command(-5, key="a key"), shop.reversal(opening, key="a key")]
+
+    results = all_at_once([(service, [all_asked[number % 2]]) for number, service in enumerate(environments(20))])
+
+    assert kinds(results) == {"Outcome": 10, "IdempotencyKeyReused": 10}
+    assert {outcome.adjustment for outcome in outcomes(results)} == set(assert_adds_up(shop.rows(), shop.stock())[2:])
+    assert len(shop.rows()) == 3
+
+
+def test_reversals_among_other_changes_of_a_hot_item_lose_nothing_and_double_nothing(
+    environments: Callable[[int], list[Environment]], shop: Shop
+) -> None:
+    (first,) = environments(1)
+    rows = [first.adjust(shop.command(2)).adjustment for _ in range(6)]
+    reversing: list[list[Asked]] = [[shop.reversal(row) for row in rows] for _ in range(4)]
+    changing: list[list[Asked]] = [[shop.command(1), shop.command(-1)] * 3 for _ in range(6)]
+
+    results = all_at_once(list(zip(environments(10), reversing + changing, strict=True)))
+
+    chain = assert_adds_up(shop.rows(), shop.stock())
+    acknowledged = outcomes(results)
+    assert {outcome.adjustment for outcome in acknowledged} == set(chain[6:])
+    assert len(acknowledged) == len(chain) - 6
+    assert all(row.quantity_after >= 0 for row in chain)
+    reversals = [row for row in chain if row.reverses is not None]
+    assert len({row.reverses for row in reversals}) == len(reversals)
+    assert {shop.tables.reversed_by(row) for row in rows} - {None} == {str(row.id) for row in reversals}
+    told = {result.reversed_by for _, result in results if isinstance(result, AlreadyReversed)}
+    assert told <= {row.id for row in reversals}
+    assert set(kinds(results)) <= {"Outcome", "AlreadyReversed", "InsufficientStock"}

@@ -11,7 +11,7 @@ import pytest
 from inventory.adjust import keyed_id
 from inventory.answers import adjustment_members
 from inventory.dynamodb import CATALOG_LIFETIME_S
-from inventory.errors import InsufficientStock, TryAgain, VariantNotFound
+from inventory.errors import AlreadyReversed, InsufficientStock, TryAgain, VariantNotFound
 from inventory.tries import ATTEMPTS_MAX
 from tests.support.emulator import Calls
 from tests.support.faults import Ending, Fault, FaultsProxy
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inventory.adjust import Outcome
-    from inventory.model import Command
+    from inventory.model import Adjustment, Command
     from tests.support.emulated_tables import Tables
     from tests.support.emulator import Clients
 
@@ -545,3 +545,187 @@ def test_a_call_is_one_request_for_the_sdk_repeats_nothing(
     service.adjust(shop.command(3, key="a key"))
 
     assert [request.operation for request in proxy.requests] == calls.operations
+
+
+# --------------------------------------------------------------------------------------------------------- reversals
+
+
+@pytest.fixture
+def opening(rival: Environment, shop: Shop) -> Adjustment:
+    """The one adjustment so far; there are fifteen in stock after another one."""
+    row = rival.adjust(shop.command(5)).adjustment
+    rival.adjust(shop.command(10))
+    return row
+
+
+def assert_reversed_once(shop: Shop, row: Adjustment, outcome: Outcome) -> None:
+    """The outcome is the one row that reverses this one, and the link says so."""
+    assert assert_adds_up(shop.rows(), shop.stock())[2:] == [outcome.adjustment]
+    assert (outcome.adjustment.reverses, outcome.adjustment.delta) == (row.id, -row.delta)
+    assert shop.tables.reversed_by(row) == str(outcome.adjustment.id)
+
+
+@each_fault
+@with_and_without_a_key
+def test_a_broken_write_makes_exactly_one_reversal_and_never_already_reversed(
+    behind_proxy: Callable[[Fault], Environment],
+    rival: Environment,
+    proxy: FaultsProxy,
+    shop: Shop,
+    opening: Adjustment,
+    fault: Fault,
+    key: str | None,
+) -> None:
+    proxy.break_nth(WRITE, fault)
+    reversal = shop.reversal(opening, key=key)
+
+    outcome = behind_proxy(fault).reverse(reversal)
+
+    assert (outcome.replayed, outcome.attempts >= 2) == (False, True)
+    assert_reversed_once(shop, opening, outcome)
+    if key is None:
+        with pytest.raises(AlreadyReversed):
+            rival.reverse(reversal)
+    else:
+        assert rival.reverse(reversal).replayed
+    proxy.deliver_late()
+    assert_reversed_once(shop, opening, outcome)
+
+
+@each_fault
+@with_and_without_a_key
+@pytest.mark.parametrize("nth", [1, 2], ids=["of what is reversed", "of the rest"])
+def test_a_broken_read_makes_exactly_one_reversal(
+    behind_proxy: Callable[[Fault], Environment],
+    proxy: FaultsProxy,
+    shop: Shop,
+    opening: Adjustment,
+    fault: Fault,
+    key: str | None,
+    nth: int,
+) -> None:
+    proxy.break_nth(READ, fault, nth=nth)
+
+    outcome = behind_proxy(fault).reverse(shop.reversal(opening, key=key))
+
+    assert (outcome.replayed, outcome.attempts) == (False, 2)
+    assert_reversed_once(shop, opening, outcome)
+
+
+@each_fault
+@with_and_without_a_key
+def test_a_broken_cancellation_by_anothers_reversal_leads_to_already_reversed(
+    behind_proxy: Callable[[Fault], Environment],
+    rival: Environment,
+    proxy: FaultsProxy,
+    shop: Shop,
+    opening: Adjustment,
+    fault: Fault,
+    key: str | None,
+) -> None:
+    """The reply that is lost or bent says that another was faster."""
+    service = behind_proxy(fault)
+    others: list[Outcome] = []
+
+    def reverse_first(**_: object) -> None:
+        if not others:
+            others.append(rival.reverse(shop.reversal(opening)))
+
+    service.client.meta.events.register(f"before-call.dynamodb.{WRITE}", reverse_first)
+    proxy.break_nth(WRITE, fault)
+
+    with pytest.raises(AlreadyReversed) as refusal:
+        service.reverse(shop.reversal(opening, key=key))
+
+    assert refusal.value.reversed_by == others[0].adjustment.id
+    assert {reply.status for reply in proxy.deliver_late()} <= {400}, "a final refusal holds"
+    assert_reversed_once(shop, opening, others[0])
+
+
+@with_and_without_a_key
+@pytest.mark.parametrize("moment", ["before its repetition looks", "between look and write of its repetition"])
+def test_a_reversal_that_arrives_late_is_taken_as_the_requests_own(
+    clients: Clients, proxy: FaultsProxy, shop: Shop, opening: Adjustment, key: str | None, moment: str
+) -> None:
+    looks = moment.startswith("before")
+    service = environment(
+        clients.make(proxy.endpoint_url), shop.tables, sleep=once(proxy.deliver_late) if looks else None
+    )
+    if not looks:
+
+        def deliver(**_: object) -> None:
+            proxy.deliver_late()
+
+        service.client.meta.events.register(f"before-call.dynamodb.{WRITE}", deliver)
+    proxy.break_nth(WRITE, UNDELIVERED["closed before delivery"])
+
+    outcome = service.reverse(shop.reversal(opening, key=key))
+
+    assert (outcome.replayed, outcome.attempts) == (False, 2)
+    assert proxy.counted(WRITE) == (1 if looks else 2)
+    assert_reversed_once(shop, opening, outcome)
+
+
+@each_delivered
+@with_and_without_a_key
+def test_a_reversal_that_was_applied_stands_though_it_was_itself_reversed_since(
+    behind_proxy: Callable[[Fault], Environment],
+    rival: Environment,
+    proxy: FaultsProxy,
+    shop: Shop,
+    opening: Adjustment,
+    fault: Fault,
+    key: str | None,
+) -> None:
+    def reverse_the_reversal() -> None:
+        (made,) = [row for row in shop.rows() if row.reverses is not None]
+        rival.reverse(shop.reversal(made))
+
+    service = environment(behind_proxy(fault).client, shop.tables, sleep=once(reverse_the_reversal))
+    proxy.break_nth(WRITE, fault)
+
+    outcome = service.reverse(shop.reversal(opening, key=key))
+
+    assert not outcome.replayed
+    assert outcome.adjustment.reverses == opening.id
+    assert [row.delta for row in assert_adds_up(shop.rows(), shop.stock())] == [5, 10, -5, 5]
+
+
+@with_and_without_a_key
+def test_a_reversal_whose_fate_is_never_learnt_ends_in_try_again_and_stands_once(
+    behind_proxy: Callable[[Fault], Environment],
+    rival: Environment,
+    proxy: FaultsProxy,
+    shop: Shop,
+    opening: Adjustment,
+    key: str | None,
+) -> None:
+    fault = DELIVERED["acknowledgement lost"]
+    service = environment(behind_proxy(fault).client, shop.tables, sleep=once(lambda: proxy.break_every(READ, fault)))
+    proxy.break_nth(WRITE, fault)
+    reversal = shop.reversal(opening, key=key)
+
+    with pytest.raises(TryAgain):
+        service.reverse(reversal)
+
+    (made,) = assert_adds_up(shop.rows(), shop.stock())[2:]
+    if key is None:
+        with pytest.raises(AlreadyReversed) as refusal:
+            rival.reverse(reversal)
+        assert refusal.value.reversed_by == made.id
+    else:
+        again = rival.reverse(reversal)
+        assert (again.replayed, again.adjustment) == (True, made)
+
+
+def test_first_reads_that_stay_broken_end_in_try_again_and_write_nothing(
+    behind_proxy: Callable[[Fault], Environment], proxy: FaultsProxy, shop: Shop, opening: Adjustment
+) -> None:
+    before = shop.tables.contents()
+    proxy.break_every(READ, UNDELIVERED["throttled"])
+
+    with pytest.raises(TryAgain):
+        behind_proxy(UNDELIVERED["throttled"]).reverse(shop.reversal(opening))
+
+    assert (proxy.counted(READ), proxy.counted(WRITE)) == (ATTEMPTS_MAX, 0)
+    assert shop.tables.contents() == before

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
 from inventory.adjust import stock_after
-from inventory.errors import IdempotencyKeyReused, InsufficientStock, LocationNotFound, Refusal, VariantNotFound
+from inventory.errors import (
+    AdjustmentNotFound,
+    AlreadyReversed,
+    IdempotencyKeyReused,
+    InsufficientStock,
+    LocationNotFound,
+    Refusal,
+    VariantNotFound,
+)
 from tests.support.emulator import Calls
 from tests.support.proof import assert_adds_up
 from tests.support.shop import Environment, environment
@@ -303,6 +312,39 @@ def test_with_a_key_a_refusal_from_the_moved_stock_item_looks_for_the_keys_row_f
     assert calls.operations == [READ, WRITE, READ]
 
 
+# --------------------------------------------------------------------------------------------------------- reversals
+
+
+@pytest.mark.parametrize("key", [None, "a key"])
+def test_a_fresh_reversal_reads_what_it_reverses_and_the_rest_and_writes_once(
+    warm: Environment, shop: Shop, calls: Calls, key: str | None
+) -> None:
+    (row,) = shop.rows()
+
+    warm.reverse(shop.reversal(row, key=key))
+
+    assert calls.operations == [READ, READ, WRITE]
+
+
+def test_a_replay_of_a_reversal_a_second_one_and_one_of_nothing_only_read(
+    warm: Environment, shop: Shop, calls: Calls
+) -> None:
+    (row,) = shop.rows()
+    warm.reverse(shop.reversal(row, key="a key"))
+    calls.forget()
+
+    assert warm.reverse(shop.reversal(row, key="a key")).replayed
+    assert calls.operations == [READ, READ]
+    calls.forget()
+    with pytest.raises(AlreadyReversed):
+        warm.reverse(shop.reversal(row))
+    assert calls.operations == [READ, READ]
+    calls.forget()
+    with pytest.raises(AdjustmentNotFound):
+        warm.reverse(replace(shop.reversal(row), adjustment_id=uuid4()))
+    assert calls.operations == [READ]
+
+
 # ------------------------------------------------------------------------------------------------------ write units
 
 
@@ -340,6 +382,19 @@ def test_an_adjustment_costs_four_write_units_and_one_an_index(
         "by_stock_item": 1,
         "by_business": 1,
     }
+
+
+def test_a_reversal_costs_two_write_units_more_for_its_link(
+    service: Environment, shop: Shop, consumed: list[dict[str, dict[str, Any]]]
+) -> None:
+    row = service.adjust(shop.command(10)).adjustment
+    consumed.clear()
+
+    service.reverse(shop.reversal(row, key="k" * 255, reason="r" * 50))
+
+    (units,) = consumed
+    assert units[shop.tables.inventory]["WriteCapacityUnits"] == 4
+    assert units[shop.tables.ledger]["WriteCapacityUnits"] == 2
 
 
 def test_the_stock_item_stays_in_one_unit_whatever_the_row_holds(

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from inventory.adjust import AlreadyRecorded, Committed, StockMoved, stock_after
+from inventory.adjust import AlreadyRecorded, Committed, ReversedMeanwhile, StockMoved, stock_after
 from inventory.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Business, Command, StockItem
 from tests.support.fake_store import FakeStore
 
@@ -65,7 +65,7 @@ class MemoryWorld:
         self._store.active_variants.discard((BUSINESS, variant_id))
 
     def contents(self) -> object:
-        return dict(self._store.stock), dict(self._store.ledger)
+        return dict(self._store.stock), dict(self._store.ledger), dict(self._store.reversals)
 
 
 class DynamoDBWorld:
@@ -429,6 +429,123 @@ def test_rows_of_two_businesses_may_bear_one_id(store: Store) -> None:
     assert store.find(other.business_id, row.id) == other
 
 
+# ------------------------------------------------------------------------------------------------------- reversals
+
+
+def reversal_of(row: Adjustment, after: Adjustment | None = None) -> Adjustment:
+    """The row that takes ``row`` back, right after it or after another row."""
+    last = after or row
+    return replace(row_after(last), delta=-row.delta, quantity_after=last.quantity_after - row.delta, reverses=row.id)
+
+
+def reversed_by(store: Store, row: Adjustment) -> UUID | None:
+    reversing = replace(command(location_id=LOCATION, business_id=row.business_id), reverses=row.id)
+    return store.load(reversing, None).reversed_by
+
+
+def test_what_was_never_reversed_has_no_reversal(store: Store) -> None:
+    row = first_row()
+    store.commit(row, None)
+
+    assert reversed_by(store, row) is None
+
+
+def test_a_reversal_is_committed_like_any_row_and_found_from_what_it_reverses(store: Store) -> None:
+    row = first_row()
+    store.commit(row, None)
+    reversal = reversal_of(row)
+
+    assert store.commit(reversal, stock_after(row)) == Committed()
+    assert (stock_at(store), store.find(BUSINESS, reversal.id)) == (stock_after(reversal), reversal)
+    assert (reversed_by(store, row), reversed_by(store, reversal)) == (reversal.id, None)
+    assert store.find(BUSINESS, row.id) == row
+
+
+def test_whether_it_was_reversed_is_not_looked_for_unless_asked_for(store: Store) -> None:
+    row = first_row()
+    store.commit(row, None)
+    store.commit(reversal_of(row), stock_after(row))
+
+    assert store.load(command(location_id=LOCATION), row.id).reversed_by is None
+
+
+def test_the_reversal_of_a_row_of_another_business_is_not_this_ones(store: Store) -> None:
+    row = first_row()
+    store.commit(row, None)
+    store.commit(reversal_of(row), stock_after(row))
+
+    assert reversed_by(store, replace(row, business_id=uuid4())) is None
+
+
+def test_a_second_reversal_is_told_the_first_and_changes_nothing(open_world: World, store: Store) -> None:
+    row = first_row()
+    store.commit(row, None)
+    first = reversal_of(row)
+    store.commit(first, stock_after(row))
+    before = open_world.contents()
+
+    assert store.commit(reversal_of(row, after=first), stock_after(first)) == ReversedMeanwhile(first.id)
+    assert open_world.contents() == before
+
+
+def test_a_second_reversal_counts_for_more_than_the_stock_that_the_first_has_moved(
+    open_world: World, store: Store
+) -> None:
+    row = first_row()
+    store.commit(row, None)
+    first = reversal_of(row)
+    store.commit(first, stock_after(row))
+    before = open_world.contents()
+
+    assert store.commit(reversal_of(row), stock_after(row)) == ReversedMeanwhile(first.id)
+    assert open_world.contents() == before
+
+
+def test_a_reversal_that_is_already_there_counts_for_more_than_its_own_link(open_world: World, store: Store) -> None:
+    row = first_row()
+    store.commit(row, None)
+    reversal = reversal_of(row)
+    store.commit(reversal, stock_after(row))
+    before = open_world.contents()
+
+    assert store.commit(reversal, stock_after(row)) == AlreadyRecorded(reversal)
+    assert store.commit(reversal, stock_after(reversal)) == AlreadyRecorded(reversal)
+    assert open_world.contents() == before
+
+
+def test_a_reversal_from_a_stock_item_that_has_moved_leaves_no_link(open_world: World, store: Store) -> None:
+    row = first_row()
+    store.commit(row, None)
+    second = row_after(row)
+    store.commit(second, stock_after(row))
+    before = open_world.contents()
+
+    assert store.commit(reversal_of(row), stock_after(row)) == StockMoved(stock_after(second))
+    assert open_world.contents() == before
+    assert reversed_by(store, row) is None
+
+
+def test_a_reversal_under_an_id_that_is_taken_leaves_no_link(open_world: World, store: Store) -> None:
+    row = first_row()
+    store.commit(row, None)
+    before = open_world.contents()
+
+    assert store.commit(replace(reversal_of(row), id=row.id), stock_after(row)) == AlreadyRecorded(row)
+    assert open_world.contents() == before
+
+
+def test_a_reversal_can_be_reversed_and_what_it_had_reversed_stays_so(store: Store) -> None:
+    row = first_row()
+    store.commit(row, None)
+    first = reversal_of(row)
+    store.commit(first, stock_after(row))
+    second = reversal_of(first)
+
+    assert store.commit(second, stock_after(first)) == Committed()
+    assert (reversed_by(store, row), reversed_by(store, first)) == (first.id, second.id)
+    assert store.commit(reversal_of(row, after=second), stock_after(second)) == ReversedMeanwhile(first.id)
+
+
 # ------------------------------------------------------------------------------------------------------ round trip
 
 FULL = replace(
@@ -469,4 +586,4 @@ def test_a_row_comes_back_as_it_was_committed(store: Store, row: Adjustment) -> 
     assert store.find(BUSINESS, row.id) == row
     assert stock_at(store) == stock_after(row)
     assert store.commit(row, None) == AlreadyRecorded(row)
-    assert store.commit(replace(row, id=uuid4()), None) == StockMoved(stock_after(row))
+    assert store.commit(replace(row, id=uuid4(), reverses=None), None) == StockMoved(stock_after(row))

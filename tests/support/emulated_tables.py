@@ -54,6 +54,12 @@ class Tables:
         item = self.client.get_item(TableName=self.inventory, Key=key, ConsistentRead=True).get("Item")
         return None if item is None else stock_item_of(item)
 
+    def reversed_by(self, row: Adjustment) -> str | None:
+        """The id that the link from a row to its reversal names, or None where there is no link."""
+        key: Item = {"pk": {"S": keys.reversal(row.business_id, row.id)}, "sk": {"S": keys.REVERSAL}}
+        item = self.client.get_item(TableName=self.inventory, Key=key, ConsistentRead=True).get("Item")
+        return None if item is None else item["reversal_id"]["S"]
+
     def contents(self) -> list[Item]:
         """Every item of both tables, in a fixed order: equal before and after means that nothing was written."""
         items = self._all_items(self.inventory) + self._all_items(self.ledger)

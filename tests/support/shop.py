@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from inventory.adjust import Adjuster
 from inventory.model import Command
+from inventory.reverse import Reversal, reverse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,11 @@ class Shop:
         named: dict[str, Any] = {"variant_id": self.variant_id, "reason": "Counted", "actor": "tester"} | members
         return Command(business_id=self.business_id, quantity_change=quantity_change, idempotency_key=key, **named)
 
+    def reversal(self, row: Adjustment, *, key: str | None = None, **members: Any) -> Reversal:
+        """The reversal of a row."""
+        named: dict[str, Any] = {"reason": "Counted wrong", "actor": "tester"} | members
+        return Reversal(business_id=self.business_id, adjustment_id=row.id, idempotency_key=key, **named)
+
     def stock(self, variant_id: UUID | None = None) -> StockItem | None:
         """The stock item of a variant at the default location."""
         return self.tables.stock(self.business_id, variant_id or self.variant_id, self.location_id)
@@ -72,6 +78,10 @@ class Environment:
     def adjust(self, command: Command, *, remaining_s: Callable[[], float] = lambda: AMPLE_S) -> Outcome:
         """Apply a command as a handler does."""
         return self.adjuster.adjust(command, remaining_s=remaining_s)
+
+    def reverse(self, reversal: Reversal, *, remaining_s: Callable[[], float] = lambda: AMPLE_S) -> Outcome:
+        """Reverse an adjustment as a handler does."""
+        return reverse(self.adjuster, reversal, remaining_s=remaining_s)
 
 
 @dataclass

@@ -49,13 +49,18 @@ def role_of(function: str) -> str:
 
 def variables_of(function: str) -> set[str]:
     common = load_template()["Globals"]["Function"]["Environment"]["Variables"]
-    return set(common) | set(FUNCTIONS[function]["Properties"]["Environment"]["Variables"])
+    own = FUNCTIONS[function]["Properties"].get("Environment", {"Variables": {}})["Variables"]
+    return set(common) | set(own)
 
 
 # ------------------------------------------------------------------------------------------------------------- routes
 
 
-def test_every_route_has_the_authorizer_and_belongs_to_the_one_api() -> None:
+OPEN_ROUTES = {"/api/v1/openapi.json", "/api/v1/docs", "/api/v1/docs/{asset}"}
+"""The API's description: the only routes that ask for no token."""
+
+
+def test_every_route_has_the_authorizer_but_the_apis_description_and_belongs_to_the_one_api() -> None:
     routes = [
         event["Properties"]
         for function in FUNCTIONS.values()
@@ -66,7 +71,24 @@ def test_every_route_has_the_authorizer_and_belongs_to_the_one_api() -> None:
     assert API["Auth"]["DefaultAuthorizer"] in API["Auth"]["Authorizers"]
     for route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}
-        assert "Auth" not in route, f"{route['Path']} overrides the API's authorizer"
+        if route["Path"] in OPEN_ROUTES:
+            assert (route["Method"], route["Auth"]) == ("get", {"Authorizer": "NONE"})
+        else:
+            assert "Auth" not in route, f"{route['Path']} overrides the API's authorizer"
+    assert {route["Path"] for route in routes} >= OPEN_ROUTES
+
+
+def test_the_function_behind_the_open_routes_has_no_other_and_may_only_log() -> None:
+    (function,) = [
+        function
+        for function, properties in sources("Api")
+        if properties["Path"] in OPEN_ROUTES and properties["Path"].endswith("openapi.json")
+    ]
+    assert {properties["Path"] for name, properties in sources("Api") if name == function} == OPEN_ROUTES
+    assert {action for each in statements(role_of(function)) for action in each["Action"]} == {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
 
 
 def test_an_authorizers_answer_is_remembered_by_token_and_business_together_for_60_s() -> None:
@@ -167,7 +189,7 @@ def test_the_gateways_own_answers_have_the_headers_that_their_status_wants(kind:
 @each_function
 def test_a_function_is_one_folder_with_one_handler(function: str) -> None:
     folder = PROJECT_ROOT / FUNCTIONS[function]["Properties"]["CodeUri"]
-    assert [path.name for path in folder.iterdir() if path.is_file()] == ["handler.py"]
+    assert [path.name for path in folder.iterdir() if path.suffix == ".py"] == ["handler.py"]
     assert load_template()["Globals"]["Function"]["Handler"] == "handler.handler"
     assert "Handler" not in FUNCTIONS[function]["Properties"]
 
@@ -199,7 +221,7 @@ def test_a_function_reads_only_settings_that_the_template_gives_it(function: str
                 read.add(name)
             case _:
                 pass
-    assert read, "nothing found: the handler reads its settings in another way now"
+    assert read or "environ" not in source, "nothing found: the handler reads its settings in another way now"
     assert read - {"AWS_SAM_LOCAL"} <= variables_of(function)
 
 
@@ -220,7 +242,10 @@ def test_time_outs_add_up_from_the_store_to_the_gateway() -> None:
     function_timeout_s = load_template()["Globals"]["Function"]["Timeout"]
     calls = 3  # load and commit, and for a reversal what it reverses before them
     assert calls * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) < function_timeout_s < GATEWAY_TIMEOUT_S
-    assert [name for name in FUNCTIONS if "Timeout" in FUNCTIONS[name]["Properties"]] == ["IngestAdjustmentsFunction"]
+    assert [name for name in FUNCTIONS if "Timeout" in FUNCTIONS[name]["Properties"]] == [
+        "IngestAdjustmentsFunction",
+        "AuditLedgerFunction",
+    ]
 
 
 # -------------------------------------------------------------------------------------------------------------- roles
@@ -244,7 +269,9 @@ def test_no_permission_is_wider_than_named_actions_on_named_resources(function: 
 
 
 LEDGER = {"Fn::GetAtt": ["LedgerTable", "Arn"]}
-APPEND_AND_READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
+READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"}
+APPEND_AND_READ = {"dynamodb:PutItem"} | READ
+ALTER = {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQL*"}
 
 
 @each_function
@@ -256,7 +283,30 @@ def test_no_role_can_alter_the_ledger(function: str) -> None:
             (allowed if statement["Effect"] == "Allow" else denied).update(listed(statement["Action"]))
     assert allowed <= APPEND_AND_READ
     if "dynamodb:PutItem" in allowed:
-        assert {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQL*"} <= denied
+        assert denied >= ALTER
+
+
+def test_nobody_but_the_audit_may_scan_and_the_audit_may_only_read() -> None:
+    scanning = {
+        function
+        for function in FUNCTIONS
+        for statement in statements(role_of(function))
+        if statement["Effect"] == "Allow" and "dynamodb:Scan" in listed(statement["Action"])
+    }
+    assert scanning == {"AuditLedgerFunction"}
+    of_the_audit = statements(role_of("AuditLedgerFunction"))
+    allowed = {action for each in of_the_audit if each["Effect"] == "Allow" for action in listed(each["Action"])}
+    assert {action for action in allowed if not action.startswith("logs:")} <= READ
+    (denied,) = [each for each in of_the_audit if each["Effect"] == "Deny"]
+    assert set(denied["Action"]) == {"dynamodb:PutItem"} | ALTER
+    assert denied["Resource"] == [{"Fn::GetAtt": ["InventoryTable", "Arn"]}, LEDGER]
+
+
+def test_the_audit_goes_by_the_clock_unless_the_data_is_there_to_be_thrown_away() -> None:
+    ((function, schedule),) = sources("Schedule")
+    assert function == "AuditLedgerFunction"
+    assert schedule["Schedule"] == "rate(1 hour)"  # the hour's number says which segment it is
+    assert schedule["State"] == {"Fn::If": ["KeepData", "ENABLED", "DISABLED"]}
 
 
 @each_function
@@ -301,6 +351,22 @@ def test_who_reverses_may_do_what_who_creates_may_and_put_links_within_a_transac
 
 def test_who_ingests_may_do_on_the_tables_what_who_creates_may() -> None:
     assert on_tables("IngestAdjustmentsFunction") == on_tables("CreateAdjustmentFunction")
+
+
+def test_who_reads_may_do_nothing_else_and_of_the_indexes_only_query() -> None:
+    role = statements(role_of("ReadInventoryFunction"))
+    allowed = {action for each in role for action in listed(each["Action"])}
+    assert allowed == {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "dynamodb:BatchGetItem",
+        "dynamodb:Query",
+    }
+    (query,) = [each for each in role if each["Action"] == "dynamodb:Query"]
+    assert query["Resource"] == [
+        {"Fn::GetAtt": ["InventoryTable", "Arn"]},
+        {"Fn::Sub": "${LedgerTable.Arn}/index/*"},
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------------- tables
@@ -424,7 +490,9 @@ def test_the_outputs_have_the_contracts_names() -> None:
     assert set(load_template()["Outputs"]) == {
         "ApiUrl",
         "CreateAdjustmentFunctionName",
+        "ReadInventoryFunctionName",
         "ProvisionFunctionName",
+        "AuditLedgerFunctionName",
         "AdjustmentRequestsQueueUrl",
         "EventBusName",
         "InventoryTableName",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.reading import ReadService
 from tests.support.service import Service
 
 
@@ -11,5 +12,13 @@ from tests.support.service import Service
 def service(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Service:
     """The create function with one business, its default location and one variant; no stock yet."""
     made = Service(monkeypatch, capsys)
+    made.tables.with_catalog()
+    return made
+
+
+@pytest.fixture
+def reading(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> ReadService:
+    """The read function with one business, its default location and one variant; no adjustment yet."""
+    made = ReadService(monkeypatch, capsys)
     made.tables.with_catalog()
     return made

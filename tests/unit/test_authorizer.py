@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 import pytest
 
@@ -17,8 +19,9 @@ from inventory.gateway import ROUTES
 from inventory.identifiers import parse_uuid
 from inventory.instants import instant_text
 from inventory.retries import ATTEMPTS_MAX, Patience
-from inventory.tokens import digest_of, mint, token_id_of, well_formed
+from inventory.tokens import Scope, digest_of, mint, token_id_of, well_formed
 from tests.support.loading import CREDENTIALS, ROOT, Context, load_event, load_handler
+from tests.support.sam_template import resources
 from tests.support.wire import Reply, Wire, broken, fault, reply
 
 if TYPE_CHECKING:
@@ -40,6 +43,19 @@ DIGEST = digest_of(TOKEN)
 TOKEN_ID = token_id_of(DIGEST)
 STAGE_ARN = "arn:aws:execute-api:eu-central-1:000000000000:abcdefghij/dev"
 POST_ADJUSTMENT = f"{STAGE_ARN}/POST/api/v1/inventory/adjustments"
+OPEN = [POST_ADJUSTMENT, f"{POST_ADJUSTMENT}/*/reversal"]
+"""What the scopes of ``stored`` open."""
+OPENED = {
+    "adjustments:write": ["POST /api/v1/inventory/adjustments"],
+    "adjustments:read": [
+        "GET /api/v1/inventory/adjustments",
+        "GET /api/v1/inventory/adjustments/{id}",
+        "GET /api/v1/inventory/levels",
+        "GET /api/v1/inventory/levels/{variant_id}/{location_id}/proof",
+    ],
+    "adjustments:reverse": ["POST /api/v1/inventory/adjustments/{id}/reversal"],
+}
+"""Which of the template's routes each scope opens."""
 READ = {"ConsumedCapacity": {"TableName": "access", "CapacityUnits": 1.0}}
 FAULTS = [
     pytest.param(fault("ThrottlingException"), ATTEMPTS_MAX, id="throttled"),
@@ -59,7 +75,7 @@ def stored(**changes: object) -> AWSResponse:
         "digest": {"B": base64.b64encode(DIGEST).decode()},
         "subject": {"S": "till 4"},
         "business_ids": {"L": [{"S": BUSINESS}]},
-        "scopes": {"L": [{"S": "adjustments:write"}, {"S": "adjustments:read"}]},
+        "scopes": {"L": [{"S": "adjustments:write"}, {"S": "adjustments:reverse"}]},
         "issued_at": {"S": "2026-11-23T14:05:09.123456Z"},
     }
     return reply({"Item": item | changes, **READ})
@@ -118,7 +134,7 @@ def test_a_good_token_opens_exactly_the_routes_of_its_scopes(load: Load) -> None
     policy = answer(module, request())
     assert policy["policyDocument"] == {
         "Version": "2012-10-17",
-        "Statement": [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": [POST_ADJUSTMENT]}],
+        "Statement": [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": OPEN}],
     }
 
 
@@ -129,7 +145,7 @@ def test_the_functions_are_told_business_subject_scopes_and_token_id(load: Load)
     assert policy["context"] == {
         "business_id": BUSINESS,
         "subject": "till 4",
-        "scopes": "adjustments:read adjustments:write",
+        "scopes": "adjustments:reverse adjustments:write",
         "token_id": TOKEN_ID,
     }
 
@@ -148,7 +164,7 @@ def test_the_policy_names_the_partition_the_api_and_the_stage_of_the_call_only(l
     (statement,) = statements(answer(module, request(arn=arn)))
     assert statement == (
         "Allow",
-        ["arn:aws-cn:execute-api:cn-north-1:999999999999:other/prod/POST/api/v1/inventory/adjustments"],
+        [arn.replace("POST/x", route.removeprefix(f"{STAGE_ARN}/")) for route in OPEN],
     )
 
 
@@ -157,16 +173,43 @@ def test_a_token_whose_scopes_open_no_route_is_denied_in_so_many_words(load: Loa
     assert statements(answer(module, request())) == [("Deny", [f"{STAGE_ARN}/*"])]
 
 
-def test_no_route_opens_more_than_it_says() -> None:
-    wild = {route for routes in ROUTES.values() for route in routes if "*" in route or "?" in route}
-    assert wild == {"POST/api/v1/inventory/adjustments/*/reversal"}, "for a * matches slashes too"
-
-
-def test_the_scope_to_reverse_opens_reversals_and_nothing_else(load: Load) -> None:
-    module, _ = load(stored(scopes={"L": [{"S": "adjustments:reverse"}]}))
-    assert statements(answer(module, request())) == [
-        ("Allow", [f"{STAGE_ARN}/POST/api/v1/inventory/adjustments/*/reversal"])
+def routes_of_the_template() -> list[str]:
+    """Those that ask for a token."""
+    return [
+        f"{event['Properties']['Method'].upper()} {event['Properties']['Path']}"
+        for function in resources("AWS::Serverless::Function").values()
+        for event in function["Properties"].get("Events", {}).values()
+        if event["Type"] == "Api" and "Auth" not in event["Properties"]
     ]
+
+
+def opens(policy: Policy, route: str) -> bool:
+    """Whether a policy lets a request of a route pass; as in IAM, a ``*`` matches slashes too."""
+    method, path = route.split(" ")
+    called = f"{STAGE_ARN}/{method}{re.sub('{.*?}', BUSINESS, path)}"
+    return any(
+        effect == "Allow" and fnmatchcase(called, pattern)
+        for effect, patterns in statements(policy)
+        for pattern in patterns
+    )
+
+
+@pytest.mark.parametrize("scope", OPENED)
+def test_a_scope_opens_its_routes_and_no_other(load: Load, scope: str) -> None:
+    module, _ = load(stored(scopes={"L": [{"S": scope}]}))
+    policy = answer(module, request())
+    assert [route for route in sorted(routes_of_the_template()) if opens(policy, route)] == OPENED[scope]
+
+
+def test_every_scope_and_every_route_is_tried_above() -> None:
+    assert OPENED.keys() == set(get_args(Scope.__value__))
+    assert sorted(route for routes in OPENED.values() for route in routes) == sorted(routes_of_the_template())
+
+
+def test_only_reading_opens_all_that_lies_below_a_path() -> None:
+    below = {scope for scope, routes in ROUTES.items() for route in routes if route.endswith("*") or "?" in route}
+    assert below == {"adjustments:read"}
+    assert {route.partition("/")[0] for route in ROUTES["adjustments:read"]} == {"GET"}
 
 
 @pytest.mark.parametrize(
@@ -249,7 +292,7 @@ def test_unknown_expired_and_revoked_tokens_are_refused_alike(load: Load, found:
 
 def test_a_token_passes_until_it_expires(load: Load) -> None:
     module, _ = load(stored(expires_at={"S": instant_text(datetime.now(UTC) + timedelta(minutes=1))}))
-    assert statements(answer(module, request())) == [("Allow", [POST_ADJUSTMENT])]
+    assert statements(answer(module, request())) == [("Allow", OPEN)]
 
 
 def test_two_authorization_headers_are_none(load: Load) -> None:
@@ -308,7 +351,7 @@ def test_not_even_under_sam_local(load: Load, found: Reply, calls: int) -> None:
 @pytest.mark.parametrize("passing", [fault("ThrottlingException"), broken(), reply({})])
 def test_a_fault_that_passes_is_not_noticed(load: Load, passing: Reply) -> None:
     module, wire = load(passing, stored())
-    assert statements(answer(module, request())) == [("Allow", [POST_ADJUSTMENT])]
+    assert statements(answer(module, request())) == [("Allow", OPEN)]
     assert wire.calls == 2
 
 

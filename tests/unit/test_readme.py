@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
-from inventory.answers import ANSWERS
+from inventory.answers import ANSWERS, proof_members
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, SOURCE
+from inventory.chain_check import Kind
 from inventory.errors import InsufficientStock
+from inventory.export import SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES
+from inventory.export_formats import COLUMNS
+from inventory.history import ROWS_EXAMINED_MAX
+from inventory.http import READ_SCOPE
+from inventory.proof import Prover
 from inventory.provision_requests import MODELS
 from inventory.queue import DEFAULT_ACTOR, REJECTED, Request, rejection
+from inventory.read_requests import PAGE_ROWS_MAX, AdjustmentsQuery, ExportRequest, LevelsQuery
+from inventory.report import AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS
 from inventory.requests import AdjustmentRequest, DirectAdjustmentRequest
+from tests.support.bent_books import ReadBooks, books
+from tests.support.builders import BUSINESS, LOCATION, VARIANT
 from tests.support.sam_template import PROJECT_ROOT, load_template
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -69,6 +83,31 @@ def test_every_field_of_the_body_is_documented(field: str) -> None:
     assert field in {row[0] for row in rows(section("Creating an adjustment"))}
 
 
+def test_every_parameter_of_a_query_string_is_documented_with_whether_it_is_required_or_its_default() -> None:
+    def told(model: type[BaseModel]) -> dict[str, str]:
+        return {
+            name: "required" if field.is_required() else "optional" if field.default is None else str(field.default)
+            for name, field in model.model_fields.items()
+        }
+
+    parameters = [row for row in rows(section("Reading")) if len(row) == 4][1:]
+    assert {name: of_list for name, of_list, _, _ in parameters if of_list} == told(AdjustmentsQuery)
+    assert {name: of_levels for name, _, of_levels, _ in parameters if of_levels} == told(LevelsQuery)
+
+
+def test_what_is_said_of_reading_is_what_code_and_template_say() -> None:
+    text = section("Reading")
+    paths = {
+        event["Properties"]["Path"].removeprefix("/api/v1/inventory")
+        for event in load_template()["Resources"]["ReadInventoryFunction"]["Properties"]["Events"].values()
+    }
+    assert paths == {row[0] for row in rows(text) if row[0].startswith("/")}
+    assert f"looks at {ROWS_EXAMINED_MAX:,} rows at" in text
+    assert f"1–{PAGE_ROWS_MAX}" in text
+    assert f"`{READ_SCOPE}`" in text
+    assert f"`{READ_SCOPE}`" in section("Tokens")
+
+
 def test_the_example_of_a_direct_invocation_names_every_field_that_it_takes() -> None:
     found = re.search(r"```json\n(.*?)```", section("Direct invocation"), re.DOTALL)
     assert found
@@ -101,6 +140,17 @@ def test_the_example_of_a_told_refusal_has_the_form_of_one() -> None:
     assert example["error"]["type"] == told["error"]["type"]
 
 
+def test_the_example_of_an_export_names_every_field_that_it_takes_and_its_text_every_column() -> None:
+    found = re.search(r"```json\n(.*?)```", section("Exporting"), re.DOTALL)
+    assert found
+    assert set(json.loads(found[1])) == set(ExportRequest.model_fields)
+    assert [name for name in re.findall(r"`(\w+)`", section("Exporting")) if name in COLUMNS][: len(COLUMNS)] == [
+        *COLUMNS
+    ]
+    assert f"at most {TEXT_SIZE_MAX_BYTES // 10**6} MB as JSON" in section("Exporting")
+    assert f"waits {SETTLED_AFTER_S:.0f} seconds" in section("Exporting")
+
+
 def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:
     documented = {}
     for command, fields, *_ in rows(section("Operators' commands"))[1:]:
@@ -112,6 +162,37 @@ def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:
         for command, model in MODELS.items()
     }
     assert documented == of_the_code
+
+
+def test_every_kind_of_problem_stands_in_the_table_and_every_alarm_of_the_audit_in_its_own() -> None:
+    assert [row[0] for row in rows(section("Proving and auditing"))[1:]] == list(Kind)
+    alarms = {name for name, each in load_template()["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
+    assert {row[0] for row in rows(section("The audit"))[1:]} == alarms - {"DeadAdjustmentRequestsAlarm"}
+    for metric in (AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS):
+        assert f"`{metric}`" in section("The audit")
+
+
+def test_the_example_of_a_proof_has_the_form_of_one() -> None:
+    found = re.search(r"```json\n(.*?)```", section("Proving and auditing"), re.DOTALL)
+    assert found
+    read = ReadBooks(books([20, -3]))
+    proof = Prover(read, read).prove(BUSINESS, VARIANT, LOCATION, None, remaining_s=lambda: 10.0)
+    example = json.loads(found[1])
+    assert list(example) == list(proof_members(proof))
+    assert {name: type(value) for name, value in example.items()} == {
+        name: type(value) for name, value in proof_members(proof).items()
+    }
+
+
+def test_the_two_addresses_of_the_apis_description_are_routes_that_ask_for_no_token() -> None:
+    open_routes = {
+        event["Properties"]["Path"]
+        for function in load_template()["Resources"].values()
+        for event in function["Properties"].get("Events", {}).values()
+        if event["Properties"].get("Auth") == {"Authorizer": "NONE"}
+    }
+    named = {row[0].removeprefix("GET {ApiUrl}") for row in rows(section("The API's own description"))} - {""}
+    assert {path for path in open_routes if not path.endswith("{asset}")} == named
 
 
 def test_every_make_target_that_the_readme_names_exists() -> None:

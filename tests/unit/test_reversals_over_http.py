@@ -191,7 +191,7 @@ def test_an_adjustment_may_be_spelt_as_any_uuid_may(service: Service, spelling: 
 
 
 @pytest.mark.parametrize(
-    "named", ["", "x", f"{ADJUSTMENT}0", f" {ADJUSTMENT}", "%7B" + str(ADJUSTMENT) + "%7D", "é", "../..", "0"]
+    "named", ["", "x", f"{ADJUSTMENT}0", f" {ADJUSTMENT}", "%7B" + str(ADJUSTMENT) + "%7D", "é", "\x00", "../..", "0"]
 )
 def test_what_is_no_uuid_is_told_in_the_path_as_fastapi_does(service: Service, named: str) -> None:
     answer = post(service, named=named)
@@ -202,6 +202,12 @@ def test_what_is_no_uuid_is_told_in_the_path_as_fastapi_does(service: Service, n
     assert entry["msg"].startswith("Input should be a valid UUID, ")
     assert entry["ctx"].keys() == {"error"}
     assert service.tables.requests == {}
+
+
+def test_half_a_surrogate_pair_in_a_path_is_no_crash(service: Service) -> None:
+    answer = post(service, named="\ud800")
+
+    assert (answer.status, [place for place, _ in answer.problems]) == (422, [ID_PLACE])
 
 
 @pytest.mark.parametrize("parameters", [None, {}])

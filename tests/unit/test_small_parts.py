@@ -111,8 +111,9 @@ def test_keys_are_as_the_roles_and_the_stored_data_know_them() -> None:
     assert keys.stock(BUSINESS, VARIANT) == f"STOCK#{b}#{v}"
     assert keys.ledger(BUSINESS, VARIANT) == f"{b}#{v}"
     assert keys.ledger_stock_item(BUSINESS, VARIANT, LOCATION) == f"{b}#{v}#{l}"
-    assert keys.ledger_business(BUSINESS, VARIANT) == f"{b}#5"
-    assert keys.SETTINGS == "SETTINGS"
+    assert keys.ledger_business(BUSINESS, VARIANT) == keys.ledger_shard(BUSINESS, 5) == f"{b}#5"
+    assert keys.reversal(BUSINESS, VARIANT) == f"REVERSAL#{b}#{v}"
+    assert (keys.SETTINGS, keys.REVERSAL) == ("SETTINGS", "REVERSAL")
 
 
 def test_the_shard_of_a_variant_never_changes_and_the_variants_are_spread() -> None:
@@ -123,22 +124,27 @@ def test_the_shard_of_a_variant_never_changes_and_the_variants_are_spread() -> N
 
 
 def test_no_delimiter_can_come_from_a_caller() -> None:
-    """Every key is made of UUIDs, which are typed and so always canonical; a token's id alone is made of our digits."""
+    """Every key is made of UUIDs, which are typed and so always canonical, or a number; a token's id of our digits."""
     builders = {
         name: function for name, function in getmembers(keys, isfunction) if function.__module__ == keys.__name__
     }
 
     taken = {name: set(get_annotations(each).values()) - {"str"} for name, each in builders.items()}
-    assert {name for name, kinds in taken.items() if kinds != {"UUID"}} == {"token"}
+    assert {name for name, kinds in taken.items() if not kinds or kinds - {"UUID", "int"}} == {"token"}
 
 
 def test_stock_and_catalog_and_ledger_never_share_a_partition() -> None:
     shapes = [
         re.sub("[0-9a-f-]{36}", "*", key)
-        for key in (keys.business(BUSINESS), keys.stock(BUSINESS, VARIANT), keys.ledger(BUSINESS, VARIANT))
+        for key in (
+            keys.business(BUSINESS),
+            keys.stock(BUSINESS, VARIANT),
+            keys.ledger(BUSINESS, VARIANT),
+            keys.reversal(BUSINESS, VARIANT),
+        )
     ]
 
-    assert shapes == ["BUSINESS#*", "STOCK#*#*", "*#*"]
+    assert shapes == ["BUSINESS#*", "STOCK#*#*", "*#*", "REVERSAL#*#*"]
 
 
 # --- memory ----------------------------------------------------------------------------------------------------------

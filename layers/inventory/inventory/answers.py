@@ -27,7 +27,9 @@ from inventory.instants import instant_text
 from inventory.requests import InvalidRequest, entry
 
 if TYPE_CHECKING:
+    from inventory.audit import Findings
     from inventory.model import Adjustment
+    from inventory.proof import Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +93,43 @@ def adjustment_members(adjustment: Adjustment) -> dict[str, object]:
         "reference": adjustment.reference,
         "created_by": adjustment.created_by,
         "reverses": None if adjustment.reverses is None else str(adjustment.reverses),
+    }
+
+
+def proof_members(proof: Proof) -> dict[str, object]:
+    """A proof as callers see it."""
+    problem = proof.first_problem
+    return {
+        "variant_id": str(proof.variant_id),
+        "location_id": str(proof.location_id),
+        "verified": proof.verified,
+        "rows": proof.rows,
+        "sum": proof.sum,
+        "quantity": proof.quantity,
+        "sequence": proof.sequence,
+        "head_hash": proof.head_hash,
+        "first_problem": None if problem is None else {"sequence": problem.sequence, "kind": problem.kind.value},
+        "next_cursor": proof.next_cursor,
+    }
+
+
+def audit_members(findings: Findings) -> dict[str, object]:
+    """What an audit found, as its invoker sees it."""
+    return {
+        "rows": findings.rows,
+        "stock_items": findings.stock_items,
+        "problem_count": findings.differences_count,
+        "problems": [
+            {
+                "kind": each.kind.value,
+                "business_id": each.business_id,
+                "variant_id": each.variant_id,
+                "location_id": each.location_id,
+                "sequence": each.sequence,
+                "adjustment_id": each.adjustment_id,
+                "key": each.key,
+            }
+            for each in findings.differences
+        ],
+        "next": findings.next_position,
     }

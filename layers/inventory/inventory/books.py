@@ -56,10 +56,13 @@ class Books:
         _, links = self._by_key(inventory=[_reversal_key(business_id, each) for each in adjustment_ids])
         return {adjustment_of_key[link["pk"]["S"]]: UUID(link["reversal_id"]["S"]) for link in links}
 
-    def stock_item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> StockItem | None:
-        """Read one stock item; None where the variant was never adjusted at the location."""
+    def stock_item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> Item | None:
+        """Read one stock item as it is stored, as whoever judges it must see garbage too.
+
+        None where the variant was never adjusted at the location.
+        """
         _, found = self._by_key(inventory=[_stock_key(business_id, variant_id, location_id)])
-        return stock_item_of(found[0]) if found else None
+        return found[0] if found else None
 
     def stock_items(
         self, business_id: UUID, variant_id: UUID, *, after: UUID | None = None, limit: int | None = None
@@ -91,6 +94,12 @@ class Books:
             if not page.more:
                 return
             after = page.stock_items[-1][0]
+
+    def has_business(self, business_id: UUID) -> bool:
+        """Whether there is such a business."""
+        settings: Key = {"pk": {"S": keys.business(business_id)}, "sk": {"S": keys.SETTINGS}}
+        _, found = self._by_key(inventory=[settings])
+        return bool(found)
 
     def active(self, business_id: UUID, variant_id: UUID, location_id: UUID | None) -> tuple[bool, bool]:
         """Whether the business has such an active variant, and such an active location where one is named."""

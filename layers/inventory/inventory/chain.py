@@ -19,9 +19,9 @@ FORM: Final = 1
 """Version of the canonical form."""
 
 
-def row_hash(row: Adjustment) -> str:
-    """Compute the hash of a row, 64 hexadecimal digits; the row's own ``hash`` takes no part."""
-    members = {
+def canonical_members(row: Adjustment) -> dict[str, object]:
+    """The members of a row's canonical form, in a fixed order; an export hands out the same under the same names."""
+    return {
         "form": FORM,
         "id": str(row.id),
         "business_id": str(row.business_id),
@@ -40,5 +40,9 @@ def row_hash(row: Adjustment) -> str:
         "reverses": None if row.reverses is None else str(row.reverses),
         "previous_hash": row.previous_hash,
     }
-    canonical = json.dumps(members, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+
+
+def row_hash(row: Adjustment) -> str:
+    """Compute the hash of a row, 64 hexadecimal digits; the row's own ``hash`` takes no part."""
+    canonical = json.dumps(canonical_members(row), ensure_ascii=True, separators=(",", ":"), sort_keys=True)
     return sha256(canonical.encode("ascii")).hexdigest()

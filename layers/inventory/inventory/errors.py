@@ -42,6 +42,12 @@ class LocationNotFound(Refusal):
     message = "There is no such active location in this business."
 
 
+class AdjustmentNotFound(Refusal):
+    """Unknown or another business's adjustment: alike, for the same reason."""
+
+    message = "There is no such adjustment in this business."
+
+
 class BusinessNotFound(Refusal):
     """An operator's command for a business that does not exist."""
 
@@ -52,12 +58,6 @@ class TokenNotFound(Refusal):
     """An operator's command for a token that does not exist."""
 
     message = "There is no such token."
-
-
-class AdjustmentNotFound(Refusal):
-    """Unknown or another business's adjustment: alike, for the same reason."""
-
-    message = "There is no such adjustment in this business."
 
 
 class NoDefaultLocation(Refusal):

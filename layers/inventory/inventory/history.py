@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
+from inventory.errors import StoreUnavailable
 from inventory.instants import instant_text, parse_instant
 from inventory.ledger_index import EARLIEST, business_partitions, stock_item_partition
 
@@ -27,9 +28,9 @@ ROWS_EXAMINED_MAX: Final = 1_000
 """Rows that one request looks at where its filters leave most of them out: so its cost has a limit."""
 
 _CHUNK_ROWS_MIN: Final = 10
-_READ_AHEAD_MAX: Final = 8
+_READ_AHEAD: Final = 8
 """Partitions whose first rows are read before it is known that they are needed: one wait instead of eight."""
-_FIRST_ID: Final = UUID(int=0)
+FIRST_ID: Final = UUID(int=0)
 _LAST_ID: Final = UUID(int=2**128 - 1)
 
 
@@ -49,9 +50,18 @@ _TOP: Final = Position(datetime.max.replace(tzinfo=UTC), _LAST_ID)
 
 
 def parse_position(text: str) -> Position:
-    """Read what ``Position.text`` wrote."""
+    """Read what ``Position.text`` wrote.
+
+    Raises:
+        ValueError: it did not write that.
+    """
     created_at, _, row_id = text.partition("#")
-    return Position(parse_instant(created_at), UUID(row_id))
+    if not created_at.endswith("Z"):
+        raise ValueError(text)
+    position = Position(parse_instant(created_at), UUID(row_id))
+    if position.text() != text:
+        raise ValueError(text)
+    return position
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +84,6 @@ class Wanted:
             and self.reference in (None, row.reference)
         )
 
-    @property
-    def is_selective(self) -> bool:
-        """Whether the partitions that are read hold rows that are not wanted."""
-        by_location_alone = self.location_id is not None and self.variant_id is None
-        return by_location_alone or self.reason_code is not None or self.reference is not None
-
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
@@ -98,27 +102,33 @@ class StockItems(Protocol):
 
 
 @dataclass(slots=True)
-class _Source:
-    """One partition's rows below ``bound``, newest first; ``read`` makes one Query."""
+class Source:
+    """One partition's rows from ``bound`` on, in the order in which ``read``, which makes one Query, finds them.
 
-    read: Callable[[StartKey | None], IndexPage]
+    The first Query is for ``chunk_rows`` rows, each further one for ``growth`` times as many as the one before.
+    """
+
+    read: Callable[[int, StartKey | None], IndexPage]
     bound: Position
+    chunk_rows: int
+    growth: int = 1
     _fetched: IndexPage | None = None
 
     def fetch(self) -> None:
         """Read the first rows ahead of their turn."""
-        self._fetched = self.read(None)
+        self._fetched = self.read(self.chunk_rows, None)
 
-    def newest_first(self) -> Iterator[tuple[Position, Adjustment | None]]:
+    def in_order(self) -> Iterator[tuple[Position, Adjustment | None]]:
         """Give first the bound alone, which costs nothing: nothing is read before the merge has come down to it."""
         yield self.bound, None
-        page = self._fetched or self.read(None)
+        page = self._fetched or self.read(self.chunk_rows, None)
         while True:
             for row in page.rows():
                 yield Position(row.created_at, row.id), row
             if page.next_start is None:
                 return
-            page = self.read(page.next_start)
+            self.chunk_rows *= self.growth
+            page = self.read(self.chunk_rows, page.next_start)
 
 
 class AtOnce(Protocol):
@@ -127,6 +137,13 @@ class AtOnce(Protocol):
     def __call__[T, R](self, function: Callable[[T], R], values: Iterable[T], /) -> Iterator[R]:
         """Call ``function`` with each of ``values``."""
         ...
+
+
+def merged(sources: Iterable[Source], *, newest_first: bool) -> Iterator[tuple[Position, Adjustment]]:
+    """Merge partitions that all give their rows in that order."""
+    for position, row in merge(*(source.in_order() for source in sources), key=itemgetter(0), reverse=newest_first):
+        if row is not None:
+            yield position, row
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,39 +159,41 @@ class History:
     ) -> HistoryPage:
         """Read the next ``limit`` wanted rows below a position, or from the newest.
 
-        Where the filters leave out most rows, a page may hold fewer and still have a next one.
+        Where the filters leave out most rows, or time runs out, a page may hold fewer and still have a next one.
 
         Raises:
-            StoreUnavailable: a part could not be read in time.
+            StoreUnavailable: not even a part could be read in time.
         """
         top = below or _TOP
         if wanted.created_to is not None:
-            top = min(top, Position(wanted.created_to, _FIRST_ID))
+            top = min(top, Position(wanted.created_to, FIRST_ID))
         sources = self._sources(business_id, wanted, top, limit, patience)
-        for _ in self.at_once(_Source.fetch, sources[:_READ_AHEAD_MAX]):
+        # No row can be told to be the newest before all that may reach up to the top were read.
+        needed = sum(source.bound == top for source in sources)
+        for _ in self.at_once(Source.fetch, sources[: max(needed, _READ_AHEAD)]):
             pass
-        merged = merge(*(source.newest_first() for source in sources), key=itemgetter(0), reverse=True)
-        return _page(((position, row) for position, row in merged if row is not None and position < top), wanted, limit)
+        newest_first = merged(sources, newest_first=True)
+        return _page(((position, row) for position, row in newest_first if position < top), wanted, limit)
 
     def _sources(
         self, business_id: UUID, wanted: Wanted, top: Position, limit: int, patience: Patience
-    ) -> list[_Source]:
+    ) -> list[Source]:
         """The partitions that hold all wanted rows below ``top``, those whose rows may be the newest first."""
         first = EARLIEST if wanted.created_from is None else instant_text(wanted.created_from)
         bounds = [(min(top, youngest), each) for youngest, each in self._partitions(business_id, wanted, patience)]
-        rows = ROWS_EXAMINED_MAX if wanted.is_selective else limit + 1
-        chunk_rows = max(-(-rows // max(len(bounds), 1)), _CHUNK_ROWS_MIN)
+        # The row at the top comes along, as bounds are inclusive, and is dropped; one more than the page is looked for.
+        chunk_rows = max(-(-(limit + 2) // max(len(bounds), 1)), _CHUNK_ROWS_MIN)
 
-        def reading(partition: Partition, bound: Position) -> Callable[[StartKey | None], IndexPage]:
-            # Between two texts, both inclusive: the row at the position itself comes along and is dropped.
-            return lambda start: patience.settle(
+        def reading(partition: Partition, bound: Position) -> Callable[[int, StartKey | None], IndexPage]:
+            return lambda rows, start: patience.settle(
                 lambda: self.index.page(
-                    partition, first=first, last=bound.text(), newest_first=True, limit=chunk_rows, start=start
+                    partition, first=first, last=bound.text(), newest_first=True, limit=rows, start=start
                 )
             )
 
         return [
-            _Source(reading(partition, bound), bound)
+            # Twice as many each time: cheap where the page is soon full, few calls where most rows are not wanted.
+            Source(reading(partition, bound), bound, chunk_rows, growth=2)
             for bound, partition in sorted(bounds, key=itemgetter(0), reverse=True)
         ]
 
@@ -196,12 +215,17 @@ def _page(below_top: Iterable[tuple[Position, Adjustment]], wanted: Wanted, limi
     """Take the wanted rows of a page; one more is looked for, so that the last page says that it is the last."""
     found: list[Adjustment] = []
     last_examined: Position | None = None
-    for examined, (position, row) in enumerate(below_top):
-        if examined == ROWS_EXAMINED_MAX:
-            return HistoryPage(found, last_examined)
-        if wanted.includes(row):
-            if len(found) == limit:
-                return HistoryPage(found, Position(found[-1].created_at, found[-1].id))
-            found.append(row)
-        last_examined = position
+    try:
+        for examined, (position, row) in enumerate(below_top):
+            is_wanted = wanted.includes(row)
+            if examined == ROWS_EXAMINED_MAX or (is_wanted and len(found) == limit):
+                return HistoryPage(found, last_examined)
+            if is_wanted:
+                found.append(row)
+            last_examined = position
+    except StoreUnavailable:
+        # What was read is in order and whole down to there: the next page goes on, where a repetition would begin anew.
+        if last_examined is None:
+            raise
+        return HistoryPage(found, last_examined)
     return HistoryPage(found, None)

@@ -103,8 +103,8 @@ def adjustment_command(event: ApiEvent, caller: Caller) -> Command:
     Raises:
         InvalidRequest: with the errors of the ``Idempotency-Key`` header, then those of the body.
     """
-    key, found = _idempotency_key(event)
-    request = _valid_body(event, AdjustmentRequest, found)
+    key, problems = _idempotency_key(event)
+    request = _valid_body(event, AdjustmentRequest, problems)
     return request.command(business_id=caller.business_id, actor=caller.subject, idempotency_key=key)
 
 
@@ -117,8 +117,8 @@ def reversal(event: ApiEvent, caller: Caller) -> Reversal:
     """
     # The gateway has decoded what was percent-encoded in the path.
     adjustment_id = (event.get("pathParameters") or {}).get("id", "")
-    key, found = _idempotency_key(event)
-    request = _valid_body(event, ReversalRequest, adjustment_id_entries(adjustment_id) + found)
+    key, problems = _idempotency_key(event)
+    request = _valid_body(event, ReversalRequest, adjustment_id_entries(adjustment_id) + problems)
     return Reversal(
         business_id=caller.business_id,
         adjustment_id=UUID(adjustment_id),
@@ -166,8 +166,8 @@ def _idempotency_key(event: ApiEvent) -> tuple[str | None, list[ValidationEntry]
     return key, [] if key is None else idempotency_key_entries(key)
 
 
-def _valid_body[R: Request](event: ApiEvent, model: type[R], found: list[ValidationEntry]) -> R:
-    """Validate the body. ``found`` is what is wrong with the rest of the request: it comes first, and is told of too.
+def _valid_body[R: Request](event: ApiEvent, model: type[R], problems: list[ValidationEntry]) -> R:
+    """Validate the body. ``problems`` are those of the rest of the request: they come first, and are told of too.
 
     Raises:
         InvalidRequest: where anything is wrong with the request.
@@ -175,9 +175,9 @@ def _valid_body[R: Request](event: ApiEvent, model: type[R], found: list[Validat
     try:
         request = validated(model, _json_body(event))
     except InvalidRequest as error:
-        raise InvalidRequest(found + error.entries) from None
-    if found:
-        raise InvalidRequest(found)
+        raise InvalidRequest(problems + error.entries) from None
+    if problems:
+        raise InvalidRequest(problems)
     return request
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from inventory import cursors
-from inventory.answers import adjustment_members
+from inventory.answers import adjustment_members, proof_members
 from inventory.history import Wanted, parse_position
 from inventory.instants import instant_text
-from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelsQuery
-from inventory.requests import InvalidRequest, entry, validated
+from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
+from inventory.requests import InvalidRequest, entry, problems, validated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +44,7 @@ def _adjustment(event: ApiEvent, business_id: UUID, reader: Reader, patience: Pa
 def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patience) -> Answer:
     query = validated(AdjustmentsQuery, _query_string(event), place="query")
     question = _question(query, business_id)
-    start = _start(query.cursor, question)
+    below = _start(query.cursor, question, parse_position)
     wanted = Wanted(
         variant_id=query.variant_id,
         location_id=query.location_id,
@@ -52,13 +53,7 @@ def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, patience: P
         created_from=query.created_from,
         created_to=query.created_to,
     )
-    page = reader.adjustments(
-        business_id,
-        wanted,
-        below=None if start is None else parse_position(start),
-        limit=query.limit,
-        patience=patience,
-    )
+    page = reader.adjustments(business_id, wanted, below=below, limit=query.limit, patience=patience)
     return {
         "data": [_members(each) for each in page.adjustments],
         "next_cursor": None if page.next_position is None else cursors.cursor(page.next_position.text(), question),
@@ -68,13 +63,13 @@ def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, patience: P
 def _levels(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patience) -> Answer:
     query = validated(LevelsQuery, _query_string(event), place="query")
     question = _question(query, business_id)
-    start = _start(query.cursor, question)
+    after = _start(query.cursor, question, UUID)
     page = reader.levels(
         business_id,
         query.variant_id,
         location_id=query.location_id,
         as_of=query.as_of,
-        after=None if start is None else UUID(start),
+        after=after,
         limit=query.limit,
         patience=patience,
     )
@@ -84,10 +79,23 @@ def _levels(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patien
     }
 
 
+def _proof(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patience) -> Answer:
+    query_members = _query_string(event)
+    try:
+        path = validated(LevelPath, event.get("pathParameters") or {}, place="path")
+    except InvalidRequest as error:
+        raise InvalidRequest(error.entries + problems(ProofQuery, query_members, place="query")) from None
+    query = validated(ProofQuery, query_members, place="query")
+    return proof_members(
+        reader.proof(business_id, path.variant_id, path.location_id, cursor=query.cursor, patience=patience)
+    )
+
+
 _ANSWERING: Final[Mapping[str, Answering]] = {
     "/api/v1/inventory/adjustments": _adjustments,
     "/api/v1/inventory/adjustments/{id}": _adjustment,
     "/api/v1/inventory/levels": _levels,
+    "/api/v1/inventory/levels/{variant_id}/{location_id}/proof": _proof,
 }
 """By the resource that the gateway matched."""
 
@@ -98,20 +106,22 @@ def _query_string(event: ApiEvent) -> dict[str, str]:
     return (event.get("queryStringParameters") or {}) | {name: values[-1] for name, values in several.items()}
 
 
-def _question(query: AdjustmentsQuery | LevelsQuery, business_id: UUID) -> dict[str, str | None]:
+def _question(query: AdjustmentsQuery | LevelsQuery, business_id: UUID) -> dict[str, str]:
     """All that the pages of one list have in common: a cursor is good for it and nothing else."""
-    asked = query.model_dump(mode="json", exclude={"cursor", "limit"})
+    asked = query.model_dump(mode="json", exclude={"cursor", "limit"}, exclude_none=True)
     return {"list": type(query).__name__, "business_id": str(business_id), **asked}
 
 
-def _start(cursor: str | None, question: dict[str, str | None]) -> str | None:
+def _start[P](cursor: str | None, question: dict[str, str], parse: Callable[[str], P]) -> P | None:
+    """Where the page begins; ``parse`` reads a position and raises ``ValueError`` where it is none."""
     if cursor is None:
         return None
-    start = cursors.position(cursor, question)
-    if start is None:
-        message = "This is no cursor of this list"
-        raise InvalidRequest([entry(["query", "cursor"], "value_error", message, given=cursor)])
-    return start
+    position = cursors.position(cursor, question)
+    if position is not None:
+        with suppress(ValueError):
+            return parse(position)
+    message = "This is no cursor of this list"
+    raise InvalidRequest([entry(["query", "cursor"], "value_error", message, given=cursor)])
 
 
 def _members(recorded: Recorded) -> Answer:

@@ -35,10 +35,7 @@ def stock(business_id: UUID, variant_id: UUID) -> str:
 
 
 def reversal(business_id: UUID, adjustment_id: UUID) -> str:
-    """Partition key of the link from an adjustment to its reversal; the sort key is ``REVERSAL``.
-
-    The link stands in the inventory table: the ledger holds adjustments only.
-    """
+    """Partition key of the link from a reversed adjustment to its reversal; the sort key is ``REVERSAL``."""
     return f"REVERSAL#{business_id}#{adjustment_id}"
 
 

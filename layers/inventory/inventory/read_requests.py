@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from uuid import UUID  # noqa: TC003  pydantic reads the annotations at run time
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
@@ -23,12 +23,10 @@ _INSTANT: Final = re.compile(
 
 
 def _iso_8601(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    parts = _INSTANT.fullmatch(value)
+    parts = _INSTANT.fullmatch(value) if isinstance(value, str) else None
     if parts is None:
         message = "Input should be an ISO 8601 instant with an offset, to the microsecond at most"
-        raise PydanticCustomError("datetime_parsing", message)
+        raise PydanticCustomError("datetime_from_date_parsing", message)
     # A plus that was not encoded is a space in a query string, and there is nothing else that it could have meant.
     return f"{parts[1]}+{parts[3]}" if parts[2] == " " else value
 
@@ -41,8 +39,11 @@ def _in_utc(value: datetime) -> datetime:
 
 
 type Instant = Annotated[AwareDatetime, BeforeValidator(_iso_8601), AfterValidator(_in_utc)]
-type Cursor = Annotated[str, Field(min_length=1, max_length=1024)]
-type Limit = Annotated[int, Field(ge=1, le=PAGE_ROWS_MAX)]
+type Cursor = Annotated[
+    str, Field(min_length=1, max_length=1024, description="Where to go on: `next_cursor` of the page before.")
+]
+type ExportFormat = Literal["ndjson", "csv"]
+type Limit = Annotated[int, Field(ge=1, le=PAGE_ROWS_MAX, description="The most that one page may hold.")]
 
 
 class AdjustmentPath(Request):
@@ -61,8 +62,8 @@ class AdjustmentsQuery(Request):
     location_id: UUID | None = None
     reason_code: ReasonCode | None = None
     reference: Label | None = None
-    created_from: Instant | None = None
-    created_to: Instant | None = None
+    created_from: Instant | None = Field(default=None, description="Not before this instant.")
+    created_to: Instant | None = Field(default=None, description="Before this instant.")
     limit: Limit = PAGE_ROWS_DEFAULT
     cursor: Cursor | None = None
 
@@ -72,7 +73,7 @@ class LevelsQuery(Request):
 
     variant_id: UUID
     location_id: UUID | None = None
-    as_of: Instant | None = None
+    as_of: Instant | None = Field(default=None, description="The balance at that instant, inclusive; now without it.")
     limit: Limit = PAGE_ROWS_MAX
     cursor: Cursor | None = None
 
@@ -87,4 +88,21 @@ class LevelPath(Request):
 class ProofQuery(Request):
     """The query string of a proof: where it goes on, when a history is too long for one request."""
 
+    cursor: Cursor | None = None
+
+
+class ExportRequest(Request):
+    """The payload of the command that exports a business's adjustments, page by page.
+
+    The pages of one export are asked for with the same payload, but for the cursor that the page before answered.
+    ``created_from`` is inclusive, ``created_to`` exclusive. At the latest an export ends with its first page's time.
+    """
+
+    command: Literal["export"]
+    business_id: UUID
+    format: ExportFormat = "ndjson"
+    variant_id: UUID | None = None
+    location_id: UUID | None = None
+    created_from: Instant | None = None
+    created_to: Instant | None = None
     cursor: Cursor | None = None

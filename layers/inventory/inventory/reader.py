@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from inventory.dynamodb import stock_item_of
 from inventory.errors import AdjustmentNotFound, LocationNotFound, VariantNotFound
 from inventory.levels import Level, level_at, level_now
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from inventory.history import AtOnce, History, Position, Wanted
     from inventory.ledger_index import LedgerIndex
     from inventory.model import Adjustment, StockItem
+    from inventory.proof import Proof, Prover
     from inventory.retries import Patience
 
 
@@ -51,6 +53,7 @@ class Reader:
     books: Books
     index: LedgerIndex
     history: History
+    prover: Prover
     at_once: AtOnce = map
 
     def adjustment(self, business_id: UUID, adjustment_id: UUID, *, patience: Patience) -> Recorded:
@@ -90,13 +93,15 @@ class Reader:
             VariantNotFound, LocationNotFound: there was no adjustment, nor is there an active one to be adjusted.
         """
         if location_id is None:
-            page = patience.settle(partial(self.books.stock_items, business_id, variant_id, after=after, limit=limit))
-            found, more = page.stock_items, page.more
+            # One more is looked for, so that the last page says that it is the last.
+            read = partial(self.books.stock_items, business_id, variant_id, after=after, limit=limit + 1)
+            stock_items = patience.settle(read).stock_items
+            found, more = stock_items[:limit], len(stock_items) > limit
         else:
-            stock = patience.settle(partial(self.books.stock_item, business_id, variant_id, location_id))
-            found, more = [] if stock is None else [(location_id, stock)], False
+            item = patience.settle(partial(self.books.stock_item, business_id, variant_id, location_id))
+            found, more = [] if item is None else [(location_id, stock_item_of(item))], False
         if not found and after is None:
-            self.require_active(business_id, variant_id, location_id, patience=patience)
+            self._require_active(business_id, variant_id, location_id, patience)
 
         def level(located: tuple[UUID, StockItem]) -> Level | None:
             if as_of is None:
@@ -106,8 +111,23 @@ class Reader:
         levels = [each for each in self.at_once(level, found) if each is not None]
         return LevelsPage(levels, found[-1][0] if more else None)
 
-    def require_active(
-        self, business_id: UUID, variant_id: UUID, location_id: UUID | None, *, patience: Patience
+    def proof(
+        self, business_id: UUID, variant_id: UUID, location_id: UUID, *, cursor: str | None, patience: Patience
+    ) -> Proof:
+        """Prove the history of one stock item, or go on with a proof.
+
+        Raises:
+            VariantNotFound, LocationNotFound: as of its level.
+            InvalidRequest: the cursor is not one of this stock item's proof.
+            TryAgain: the tables gave no answer in time.
+        """
+        proof = self.prover.prove(business_id, variant_id, location_id, cursor, remaining_s=patience.remaining_s)
+        if proof.verified and not proof.rows:
+            self._require_active(business_id, variant_id, location_id, patience)
+        return proof
+
+    def _require_active(
+        self, business_id: UUID, variant_id: UUID, location_id: UUID | None, patience: Patience
     ) -> None:
         """Refuse a variant, or a location, that was never adjusted and could not be.
 

@@ -8,6 +8,7 @@ from inventory.books import Books
 from inventory.client import dynamodb_client
 from inventory.history import History
 from inventory.ledger_index import DynamoDBLedgerIndex
+from inventory.proof import Prover
 from inventory.reader import Reader
 
 if TYPE_CHECKING:
@@ -19,4 +20,4 @@ def reader_on_dynamodb(endpoint_url: str | None, *, inventory_table: str, ledger
     client = dynamodb_client(endpoint_url)
     books = Books(client, inventory_table=inventory_table, ledger_table=ledger_table)
     index = DynamoDBLedgerIndex(client, ledger_table)
-    return Reader(books, index, History(index, books, at_once), at_once)
+    return Reader(books, index, History(index, books, at_once), Prover(index, books), at_once)

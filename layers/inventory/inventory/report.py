@@ -13,13 +13,21 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from inventory.adjust import Outcome
+    from inventory.audit import Findings
+    from inventory.audit_requests import AuditTask
+    from inventory.export import ExportPage
     from inventory.http import Caller
 
 CREATED: Final = "AdjustmentCreated"
 REVERSED: Final = "AdjustmentReversed"
 REPLAYED: Final = "AdjustmentReplayed"
 READ: Final = "ReadAnswered"
+EXPORTED: Final = "ExportPageAnswered"
 UNREADABLE: Final = "MessageUnreadable"
+AUDIT_DIFFERENCES: Final = "AuditDifferences"
+AUDIT_UNFINISHED: Final = "AuditUnfinished"
+AUDITED_ROWS: Final = "AuditedRows"
+AUDITED_STOCK_ITEMS: Final = "AuditedStockItems"
 
 
 def report_outcome(outcome: Outcome, logger: Logger, metrics: Metrics) -> None:
@@ -53,6 +61,15 @@ def report_read(resource: str, caller: Caller, logger: Logger, metrics: Metrics)
     logger.info("read answered", extra={"business_id": str(caller.business_id), "resource": resource})
 
 
+def report_export(page: ExportPage, logger: Logger, metrics: Metrics) -> None:
+    """Say that a page of an export was handed out, and of whose."""
+    metrics.add_metric(EXPORTED, MetricUnit.Count, 1)
+    logger.info(
+        "export page answered",
+        extra={"business_id": str(page.business_id), "rows": page.rows, "is_last": page.next_cursor is None},
+    )
+
+
 def report_error(error: Exception, logger: Logger, metrics: Metrics) -> ServiceError:
     """Say why there is no adjustment, and give back what the caller may learn of it."""
     if isinstance(error, StoreUnavailable):
@@ -70,3 +87,40 @@ def report_unreadable(problem: str, logger: Logger, metrics: Metrics) -> None:
     """Say that a message can't be read, by whomever and however often; ``problem`` holds nothing of its body."""
     metrics.add_metric(UNREADABLE, MetricUnit.Count, 1)
     logger.warning("message unreadable", extra={"problem": problem})
+
+
+def report_audit(task: AuditTask, findings: Findings, logger: Logger, metrics: Metrics) -> None:
+    """Say what an audit found: each listed difference on a line of its own, and the figures as metrics.
+
+    Whether it came to the end is a metric of scheduled audits only: whoever invokes one directly goes on with it. An
+    alarm also takes that metric's absence for what it is.
+    """
+    metrics.add_metric(AUDIT_DIFFERENCES, MetricUnit.Count, findings.differences_count)
+    metrics.add_metric(AUDITED_ROWS, MetricUnit.Count, findings.rows)
+    metrics.add_metric(AUDITED_STOCK_ITEMS, MetricUnit.Count, findings.stock_items)
+    if task.scheduled:
+        metrics.add_metric(AUDIT_UNFINISHED, MetricUnit.Count, int(findings.next_position is not None))
+    for each in findings.differences:
+        logger.error(
+            "difference found",
+            extra={
+                "kind": each.kind.value,
+                "business_id": each.business_id,
+                "variant_id": each.variant_id,
+                "location_id": each.location_id,
+                "sequence": each.sequence,
+                "adjustment_id": each.adjustment_id,
+            },
+        )
+    logger.info(
+        "segment audited",
+        extra={
+            "segment": task.segment.number,
+            "segments": task.segment.total,
+            "scheduled": task.scheduled,
+            "rows": findings.rows,
+            "stock_items": findings.stock_items,
+            "differences": findings.differences_count,
+            "finished": findings.next_position is None,
+        },
+    )

@@ -19,15 +19,19 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
     ValidationError,
+    WithJsonSchema,
 )
 
 from inventory.errors import ServiceError
 from inventory.model import QUANTITY_CHANGE_MAX, QUANTITY_MAX, Command, ReasonCode
+from inventory.textschema import CONTROL_BUT_TAB_AND_LINE_ENDS, printable_text, trimmed_text, visible_ascii
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 IDEMPOTENCY_KEY_LENGTH_MAX: Final = 255
+REASON_LENGTH_MAX: Final = 500
+LABEL_LENGTH_MAX: Final = 255
 ENTRIES_MAX: Final = 100
 """Entries of one 422 answer: a body of a million unknown fields must still get an answer that can be sent."""
 _INPUT_SIZE_MAX_BYTES: Final = 1024
@@ -92,22 +96,29 @@ def _visible_ascii(value: str) -> str:
 
 type ExactInteger = Annotated[int, BeforeValidator(_exact_integer), Field(strict=True)]
 type QuantityChange = Annotated[
-    ExactInteger, Field(ge=-QUANTITY_CHANGE_MAX, le=QUANTITY_CHANGE_MAX), AfterValidator(_not_zero)
+    ExactInteger,
+    Field(ge=-QUANTITY_CHANGE_MAX, le=QUANTITY_CHANGE_MAX, json_schema_extra={"not": {"const": 0}}),
+    AfterValidator(_not_zero),
 ]
-type Quantity = Annotated[ExactInteger, Field(ge=-QUANTITY_MAX, le=QUANTITY_MAX)]
+type Quantity = Annotated[ExactInteger, Field(ge=-QUANTITY_MAX, le=QUANTITY_MAX, json_schema_extra={"format": "int64"})]
 type Reason = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX),
     AfterValidator(_no_control_characters),
+    WithJsonSchema(trimmed_text(REASON_LENGTH_MAX, without=CONTROL_BUT_TAB_AND_LINE_ENDS)),
 ]
 type Label = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), AfterValidator(_printable)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LABEL_LENGTH_MAX),
+    AfterValidator(_printable),
+    WithJsonSchema(printable_text(LABEL_LENGTH_MAX)),
 ]
 """1 to 255 printable characters after trimming: a reference, a name, a subject."""
 type IdempotencyKey = Annotated[
     str,
     StringConstraints(min_length=1, max_length=IDEMPOTENCY_KEY_LENGTH_MAX),
     AfterValidator(_visible_ascii),
+    WithJsonSchema(visible_ascii(IDEMPOTENCY_KEY_LENGTH_MAX)),
 ]
 
 
@@ -124,13 +135,21 @@ class Request(BaseModel):
 class AdjustmentRequest(Request):
     """The body of POST /api/v1/inventory/adjustments. Quantities are in units of the variant."""
 
-    variant_id: UUID
-    quantity_change: QuantityChange
-    reason: Reason
-    location_id: UUID | None = None
-    reason_code: ReasonCode | None = None
-    reference: Label | None = None
-    expected_quantity: Quantity | None = None
+    variant_id: UUID = Field(description="Product variant UUID to adjust.")
+    quantity_change: QuantityChange = Field(
+        description="Quantity change: positive to add, negative to subtract. Cannot be zero."
+    )
+    reason: Reason = Field(description="Required reason for the adjustment.")
+    location_id: UUID | None = Field(
+        default=None, description="Location UUID where adjustment applies. Uses default location if not specified."
+    )
+    reason_code: ReasonCode | None = Field(default=None, description="Why, for reports; the reason is for people.")
+    reference: Label | None = Field(
+        default=None, description="The caller's own document: a count sheet, a ticket, a URI. Printable characters."
+    )
+    expected_quantity: Quantity | None = Field(
+        default=None, description="Refuse the change unless this is the quantity on hand before it."
+    )
 
     def command(self, *, business_id: UUID, actor: str, idempotency_key: str | None) -> Command:
         """Translate the request into the domain's terms, with what the entry point knows beside it."""
@@ -179,6 +198,15 @@ def validated[R: Request](model: type[R], value: object, *, place: str = "body")
         return parse(_listable(model, value), model)
     except ValidationError as error:
         raise InvalidRequest(_entries(error, [place])) from None
+
+
+def problems(model: type[Request], value: object, *, place: str) -> list[ValidationEntry]:
+    """What is wrong with a value; nothing where it is valid."""
+    try:
+        validated(model, value, place=place)
+    except InvalidRequest as error:
+        return error.entries
+    return []
 
 
 def idempotency_key_entries(key: str) -> list[ValidationEntry]:

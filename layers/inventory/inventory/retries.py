@@ -32,6 +32,8 @@ class Patience:
         The pauses are random up to a limit that doubles. No attempt begins that the end of the invocation could cut
         off: a caller is better off with an answer than with a time-out.
         """
+        if self.remaining_s() < _CALL_MAX_S:
+            raise StoreUnavailable
         for attempt in range(ATTEMPTS_MAX - 1):
             try:
                 return call()

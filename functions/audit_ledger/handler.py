@@ -1,0 +1,55 @@
+"""Audit a segment of everything, by the clock or by direct invocation: translate, audit, translate."""
+
+from __future__ import annotations
+
+import os
+from math import inf
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger, Metrics
+
+from inventory.answers import audit_members
+from inventory.audit import PAUSES_S, Auditor
+from inventory.audit_requests import audit_task
+from inventory.audit_tables import DynamoDBAuditTables
+from inventory.books import Books
+from inventory.client import dynamodb_client
+from inventory.direct import raised
+from inventory.ledger_index import DynamoDBLedgerIndex
+from inventory.proof import Prover
+from inventory.report import report_audit, report_error
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+metrics = Metrics()
+client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
+inventory_table, ledger_table = os.environ["INVENTORY_TABLE"], os.environ["LEDGER_TABLE"]
+auditor = Auditor(
+    tables=DynamoDBAuditTables(client, inventory_table=inventory_table, ledger_table=ledger_table),
+    prover=Prover(
+        index=DynamoDBLedgerIndex(client, ledger_table),
+        stock_items=Books(client, inventory_table=inventory_table, ledger_table=ledger_table),
+        pauses_s=PAUSES_S,
+    ),
+)
+SEGMENTS = int(os.environ["AUDIT_SEGMENTS"])
+
+
+@logger.inject_lambda_context(clear_state=True, log_event=False)
+@metrics.log_metrics
+def handler(event: object, context: LambdaContext) -> dict[str, object]:
+    """Answer what was found, and where to go on; what goes wrong is raised under the name that ``raised`` gives it."""
+    try:
+        task = audit_task(event, segments=SEGMENTS)
+        findings = auditor.audit(
+            task.segment,
+            task.position,
+            seconds=inf if task.seconds is None else task.seconds,
+            remaining_s=lambda: context.get_remaining_time_in_millis() / 1000,
+        )
+    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+        raise raised(report_error(error, logger, metrics)) from None
+    report_audit(task, findings, logger, metrics)
+    return audit_members(findings)

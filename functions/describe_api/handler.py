@@ -1,0 +1,49 @@
+"""Serve the API's description, for programs and for people: which file is asked for, and how it is sent."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from inventory.pages import KEEP_FOR_AN_HOUR, REVALIDATE, Page, not_found, served
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from inventory.pages import PageEvent, PageResponse
+
+JSON: Final = "application/json"
+HTML: Final = "text/html; charset=utf-8"
+CSS: Final = "text/css; charset=utf-8"
+JAVASCRIPT: Final = "text/javascript; charset=utf-8"
+
+# By route, and what the page loads by its name. The library comes in a layer of its own, compressed.
+OWN: Final = {
+    "/api/v1/openapi.json": ("openapi.json", JSON),
+    "/api/v1/docs": ("docs.html", HTML),
+    "docs.css": ("docs.css", CSS),
+    "docs.js": ("docs.js", JAVASCRIPT),
+}
+LIBRARY: Final = {
+    "swagger-ui.css": ("swagger-ui.css.gz", CSS),
+    "swagger-ui-bundle.js": ("swagger-ui-bundle.js.gz", JAVASCRIPT),
+}
+
+
+def handler(event: PageEvent, context: LambdaContext) -> PageResponse:
+    """Answer with a file, or with 404 where the page has no such part."""
+    asked = (event.get("pathParameters") or {}).get("asset", event["resource"])
+    if asked not in OWN.keys() | LIBRARY.keys():
+        return not_found(request_id=context.aws_request_id)
+    return served(_page(asked), event, request_id=context.aws_request_id)
+
+
+@cache
+def _page(asked: str) -> Page:
+    if asked in OWN:
+        name, media_type = OWN[asked]
+        return Page.read(Path(__file__).with_name(name), media_type, REVALIDATE)
+    name, media_type = LIBRARY[asked]
+    return Page.read(resources.files("swagger_ui") / name, media_type, KEEP_FOR_AN_HOUR)

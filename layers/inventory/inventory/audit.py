@@ -1,0 +1,371 @@
+"""The audit of everything, a segment at a time: every stock item is proved, and every ledger row is looked at.
+
+A proof reads the rows that an index shows of a stock item. What no index shows, what belongs to no stock item and what
+is linked to nothing is found from the other side: in the ledger itself, row by row.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import batched
+from math import inf
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from inventory import cursors, keys
+from inventory.audit_tables import KEYS_OF_A_CALL_MAX, Key, Segment, key_of
+from inventory.chain_check import Kind, claimed_integer, read_row, read_stock_item
+from inventory.errors import StoreUnavailable, TryAgain
+from inventory.requests import InvalidRequest, entry
+from inventory.retries import Patience
+
+if TYPE_CHECKING:
+    from inventory.audit_tables import AuditTables
+    from inventory.dynamodb import Item
+    from inventory.model import Adjustment
+    from inventory.proof import Proof, Prover
+
+DIFFERENCES_LISTED_MAX: Final = 100
+
+PAUSES_S: Final = (0.2, 0.4, 0.8, 1.6, 3.2)
+"""Before each further look at what may be late: longer than a caller would wait, for nobody waits."""
+
+_RESERVE_S: Final = 10.0
+"""With less time left nothing further is begun: time for all looks at one difference, and for the answer."""
+
+_TEXT_LENGTH_MAX: Final = 200
+"""Of what an item says of itself: by hand it may be anything."""
+
+_CATALOG: Final = "BUSINESS#"
+_INVENTORY, _LEDGER = "inventory", "ledger"
+
+type Place = tuple[UUID, UUID, UUID]
+type Get = Callable[[Sequence[Key]], list[Item]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is not as it ought to be, and where, as far as that can be read. ``key`` is the item's key."""
+
+    kind: Kind
+    key: str
+    business_id: str | None = None
+    variant_id: str | None = None
+    location_id: str | None = None
+    sequence: int | None = None
+    adjustment_id: str | None = None
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was looked at and found. ``differences`` lists the first of them, ``differences_count`` counts all.
+
+    ``next_position`` is where to go on; None where the segment is done.
+    """
+
+    rows: int = 0
+    stock_items: int = 0
+    differences_count: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    next_position: str | None = None
+
+    def add(self, difference: Difference) -> None:
+        """Note a difference."""
+        self.differences_count += 1
+        if len(self.differences) < DIFFERENCES_LISTED_MAX:
+            self.differences.append(difference)
+
+
+@dataclass(frozen=True, slots=True)
+class Auditor:
+    """Audits segments. ``prover`` is one that is patient and takes any number of rows."""
+
+    tables: AuditTables
+    prover: Prover
+    sleep: Callable[[float], None] = time.sleep
+    clock_s: Callable[[], float] = time.monotonic
+    pauses_s: tuple[float, ...] = PAUSES_S
+
+    def audit(
+        self,
+        segment: Segment,
+        position: str | None = None,
+        *,
+        seconds: float = inf,
+        remaining_s: Callable[[], float],
+    ) -> Findings:
+        """Audit a segment, or go on with it, until its end or until the time is up.
+
+        ``seconds`` is how long the invoker will wait; ``remaining_s`` is the time left of the invocation.
+
+        Raises:
+            InvalidRequest: the position is not one of this segment.
+            TryAgain: the tables gave no answer in time.
+        """
+        try:
+            return _Run(self, segment, self.clock_s() + seconds, remaining_s).go_on_from(position)
+        except StoreUnavailable:
+            raise TryAgain from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """Where to go on: after ``start`` in a table; ``proof`` goes on with the item that is next there."""
+
+    table: str
+    start: Key | None
+    proof: str | None = None
+
+
+class _Run:
+    """One segment on its way, first through the inventory, then through the ledger."""
+
+    def __init__(self, parts: Auditor, segment: Segment, until_s: float, remaining_s: Callable[[], float]) -> None:
+        self._parts = parts
+        self._segment = segment
+        self._until_s = until_s
+        self._remaining_s = remaining_s
+        self._patience = Patience(remaining_s, parts.sleep)
+        self._question: dict[str, str] = {"question": "audit", "segment": f"{segment.number} of {segment.total}"}
+        self._findings = Findings()
+
+    def go_on_from(self, text: str | None) -> Findings:
+        """Audit from a position, None for the beginning."""
+        position: _Position | None = _Position(_INVENTORY, None) if text is None else self._read(text)
+        while position is not None:
+            position, stopped = (
+                self._inventory_page(position) if position.table == _INVENTORY else self._ledger_page(position)
+            )
+            if position is not None and (stopped or self._is_late()):
+                self._findings.next_position = self._written(position)
+                break
+        return self._findings
+
+    def _is_late(self) -> bool:
+        return self._parts.clock_s() >= self._until_s or self._remaining_s() < _RESERVE_S
+
+    # ---------------------------------------------------------------------------------------------- the inventory
+
+    def _inventory_page(self, position: _Position) -> tuple[_Position, bool]:
+        page = self._patience.settle(lambda: self._parts.tables.inventory_page(self._segment, position.start))
+        links: list[Item] = []
+        done, proof = position.start, position.proof
+        for item in page.items:
+            proof = self._inventory_item(item, links, proof)
+            if proof is not None:
+                self._check_links(links)
+                return _Position(_INVENTORY, done, proof), True
+            done = key_of(item)
+            if self._is_late():
+                break
+        self._check_links(links)
+        at_end = page.next_start is None and (not page.items or done == key_of(page.items[-1]))
+        return _Position(_LEDGER, None) if at_end else _Position(_INVENTORY, done), False
+
+    def _inventory_item(self, item: Item, links: list[Item], proof: str | None) -> str | None:
+        """Look at one item; the cursor of its proof where there was not time enough for it."""
+        pk = item["pk"]["S"]
+        if pk.startswith(_CATALOG):
+            return None
+        if (place := _place_of_stock(item)) is not None:
+            return self._prove(place, item, proof)
+        if _ids_of_link(item) is not None:
+            links.append(item)
+        else:
+            self._findings.add(Difference(Kind.ITEM_UNKNOWN, _readable(item)))
+        return None
+
+    def _prove(self, place: Place, item: Item, cursor: str | None) -> str | None:
+        proof = self._proved(place, cursor)
+        while proof.verified is None and not self._is_late():
+            proof = self._proved(place, proof.next_cursor)
+        if proof.verified is None:
+            return proof.next_cursor
+        self._findings.stock_items += 1
+        if proof.first_problem is not None:
+            business_id, variant_id, location_id = map(str, place)
+            problem = proof.first_problem
+            where = {"business_id": business_id, "variant_id": variant_id, "location_id": location_id}
+            self._findings.add(Difference(problem.kind, _readable(item), sequence=problem.sequence, **where))
+        return None
+
+    def _proved(self, place: Place, cursor: str | None) -> Proof:
+        try:
+            return self._parts.prover.prove(*place, cursor, remaining_s=self._remaining_s)
+        except InvalidRequest:
+            # The item whose proof the cursor goes on with is gone, or another one has come before it.
+            return self._parts.prover.prove(*place, None, remaining_s=self._remaining_s)
+
+    def _check_links(self, links: list[Item]) -> None:
+        for link in self._confirmed(links, self._wrong_links):
+            business_id, adjustment_id = _ids_of_link(link) or (None, None)
+            self._findings.add(
+                Difference(
+                    Kind.REVERSAL_LINK_WRONG,
+                    _readable(link),
+                    business_id=str(business_id),
+                    adjustment_id=str(adjustment_id),
+                )
+            )
+
+    def _wrong_links(self, links: list[Item]) -> list[Item]:
+        """Those that do not lead to a row which reverses the adjustment that they belong to."""
+        reversals = {key: link for link in links if (key := _reversal_of(link)) is not None}
+        rows = {key_of(item): item for item in self._get(self._parts.tables.ledger_items, reversals)}
+
+        def leads_back(link: Item) -> bool:
+            ids, key = _ids_of_link(link), _reversal_of(link)
+            row = None if key is None or key not in rows else read_row(rows[key])[0]
+            return row is not None and ids == (row.business_id, row.reverses)
+
+        return [link for link in links if not leads_back(link)]
+
+    # ------------------------------------------------------------------------------------------------- the ledger
+
+    def _ledger_page(self, position: _Position) -> tuple[_Position | None, bool]:
+        page = self._patience.settle(lambda: self._parts.tables.ledger_page(self._segment, position.start))
+        rows: list[Adjustment] = []
+        for item in page.items:
+            row, kind = read_row(item)
+            if row is None or kind is not None:
+                self._findings.add(_of_item(kind or Kind.ROW_UNREADABLE, item))
+            else:
+                rows.append(row)
+        self._findings.rows += len(page.items)
+        for row, kind in self._confirmed([(row, Kind.STOCK_ITEM_MISSING) for row in rows], self._without_stock):
+            self._findings.add(_of_row(kind, row))
+        for row in self._confirmed([row for row in rows if row.reverses is not None], self._without_link):
+            self._findings.add(_of_row(Kind.REVERSAL_NOT_LINKED, row))
+        return None if page.next_start is None else _Position(_LEDGER, page.next_start), False
+
+    def _without_stock(self, suspects: list[tuple[Adjustment, Kind]]) -> list[tuple[Adjustment, Kind]]:
+        """Those whose stock item is missing, or has not come as far as they have.
+
+        One that can't be read is told where the stock items are looked at.
+        """
+        rows = [row for row, _ in suspects]
+        found = {key_of(item): item for item in self._get(self._parts.tables.inventory_items, map(_stock_key, rows))}
+        stocks = {key: read_stock_item(item) for key, item in found.items()}
+        missing = [(row, Kind.STOCK_ITEM_MISSING) for row in rows if _stock_key(row) not in stocks]
+        past_it = [
+            (row, Kind.ROW_INSERTED)
+            for row in rows
+            if (stock := stocks.get(_stock_key(row))) is not None and stock.sequence < row.sequence
+        ]
+        return missing + past_it
+
+    def _without_link(self, rows: list[Adjustment]) -> list[Adjustment]:
+        """Those that no link leads to from the adjustment that they reverse."""
+        found = {key_of(item): item for item in self._get(self._parts.tables.inventory_items, map(_link_key, rows))}
+        return [row for row in rows if found.get(_link_key(row), {}).get("reversal_id") != {"S": str(row.id)}]
+
+    # ------------------------------------------------------------------------------------------------ for both
+
+    def _get(self, get: Get, wanted: Iterable[Key]) -> list[Item]:
+        """Read items by key, each once and a bounded number a call."""
+        return [
+            item
+            for some in batched(dict.fromkeys(wanted), KEYS_OF_A_CALL_MAX, strict=False)
+            for item in self._patience.settle(partial(get, some))
+        ]
+
+    def _confirmed[T](self, suspects: list[T], still: Callable[[list[T]], list[T]]) -> list[T]:
+        """Those that are wrong at each look: of two items written together, one may be read before the other."""
+        for pause_s in (0.0, *self._parts.pauses_s):
+            if not suspects:
+                break
+            if pause_s:
+                self._parts.sleep(pause_s)
+            suspects = still(suspects)
+        return suspects
+
+    def _written(self, position: _Position) -> str:
+        return cursors.cursor(json.dumps([position.table, position.start, position.proof]), self._question)
+
+    def _read(self, text: str) -> _Position:
+        found = cursors.position(text, self._question)
+        try:
+            table, start, proof = json.loads(found or "")
+            return _Position(table, None if start is None else tuple(start), proof)
+        except (TypeError, ValueError):
+            message = "Value error, must be the next position of an earlier answer for this segment"
+            raise InvalidRequest([entry(["body", "position"], "value_error", message, given=text)]) from None
+
+
+def _place_of_stock(item: Item) -> Place | None:
+    """Business, variant and location of a stock item, None for an item under a key of another form."""
+    pk, sk = item["pk"]["S"], item["sk"]["S"]
+    try:
+        business_id, variant_id = map(UUID, pk.removeprefix("STOCK#").split("#"))
+        location_id = UUID(sk)
+    except ValueError:
+        return None
+    right = pk == keys.stock(business_id, variant_id) and sk == str(location_id)
+    return (business_id, variant_id, location_id) if right else None
+
+
+def _ids_of_link(item: Item) -> tuple[UUID, UUID] | None:
+    """Business and reversed adjustment of a reversal link, None for an item under a key of another form."""
+    pk = item["pk"]["S"]
+    try:
+        business_id, adjustment_id = map(UUID, pk.removeprefix("REVERSAL#").split("#"))
+    except ValueError:
+        return None
+    right = pk == keys.reversal(business_id, adjustment_id) and item["sk"]["S"] == keys.REVERSAL
+    return (business_id, adjustment_id) if right else None
+
+
+def _reversal_of(link: Item) -> Key | None:
+    """Key of the row that a link leads to, None where it names none."""
+    ids = _ids_of_link(link)
+    try:
+        return None if ids is None else (keys.ledger(ids[0], UUID(link["reversal_id"]["S"])),)
+    except (AttributeError, KeyError, ValueError):
+        return None
+
+
+def _stock_key(row: Adjustment) -> Key:
+    return keys.stock(row.business_id, row.variant_id), str(row.location_id)
+
+
+def _link_key(row: Adjustment) -> Key:
+    assert row.reverses is not None  # noqa: S101  asked for reversals only
+    return keys.reversal(row.business_id, row.reverses), keys.REVERSAL
+
+
+def _of_row(kind: Kind, row: Adjustment) -> Difference:
+    return Difference(
+        kind,
+        keys.ledger(row.business_id, row.id),
+        business_id=str(row.business_id),
+        variant_id=str(row.variant_id),
+        location_id=str(row.location_id),
+        sequence=row.sequence,
+        adjustment_id=str(row.id),
+    )
+
+
+def _of_item(kind: Kind, item: Item) -> Difference:
+    """A row that may be garbage, by what it says of itself."""
+
+    def text(name: str) -> str | None:
+        found = item.get(name, {}).get("S")
+        return None if found is None else found[:_TEXT_LENGTH_MAX]
+
+    return Difference(
+        kind,
+        _readable(item),
+        business_id=text("business_id"),
+        variant_id=text("variant_id"),
+        location_id=text("location_id"),
+        sequence=claimed_integer(item, "sequence"),
+        adjustment_id=text("id"),
+    )
+
+
+def _readable(item: Item) -> str:
+    return " ".join(key_of(item))[:_TEXT_LENGTH_MAX]

@@ -1,0 +1,125 @@
+"""Both tables as an audit reads them: whole, in segments and pages, strongly consistent; and by key, many at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from inventory.client import faults_as_unavailable, require_whole
+from inventory.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import ScanInputTypeDef
+
+    from inventory.dynamodb import Item
+
+KEYS_OF_A_CALL_MAX: Final = 100
+"""Keys that one BatchGetItem takes."""
+
+PAGE_ITEMS: Final = 500
+_KEY_NAMES: Final = ("pk", "sk")
+
+type Key = tuple[str, ...]
+"""A key's texts: partition key and, in the inventory table, sort key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One of ``total`` parts that every table falls into, counted from 0; together they are the whole."""
+
+    number: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class TablePage:
+    """Some items of a segment; ``next_start`` is None at its end."""
+
+    items: list[Item]
+    next_start: Key | None
+
+
+class AuditTables(Protocol):
+    """Where an audit reads. Every method is one call, and raises ``StoreUnavailable`` where it got no whole answer."""
+
+    def inventory_page(self, segment: Segment, start: Key | None) -> TablePage:
+        """Read the next items of the inventory table, after the one under ``start``."""
+        ...
+
+    def ledger_page(self, segment: Segment, start: Key | None) -> TablePage:
+        """Read the next rows of the ledger."""
+        ...
+
+    def inventory_items(self, keys: Sequence[Key]) -> list[Item]:
+        """Read up to a hundred items of the inventory table by key; absent ones are left out."""
+        ...
+
+    def ledger_items(self, keys: Sequence[Key]) -> list[Item]:
+        """Read up to a hundred ledger rows by key."""
+        ...
+
+
+class DynamoDBAuditTables:
+    """``AuditTables`` on DynamoDB. ``page_items`` bounds what is held at a time."""
+
+    def __init__(
+        self, client: DynamoDBClient, *, inventory_table: str, ledger_table: str, page_items: int = PAGE_ITEMS
+    ) -> None:
+        self._client = client
+        self._inventory_table = inventory_table
+        self._ledger_table = ledger_table
+        self._page_items = page_items
+
+    def inventory_page(self, segment: Segment, start: Key | None) -> TablePage:
+        """One Scan."""
+        return self._scan(self._inventory_table, segment, start)
+
+    def ledger_page(self, segment: Segment, start: Key | None) -> TablePage:
+        """One Scan."""
+        return self._scan(self._ledger_table, segment, start)
+
+    def inventory_items(self, keys: Sequence[Key]) -> list[Item]:
+        """One BatchGetItem."""
+        return self._get(self._inventory_table, keys)
+
+    def ledger_items(self, keys: Sequence[Key]) -> list[Item]:
+        """One BatchGetItem."""
+        return self._get(self._ledger_table, keys)
+
+    def _scan(self, table_name: str, segment: Segment, start: Key | None) -> TablePage:
+        request: ScanInputTypeDef = {
+            "TableName": table_name,
+            "Segment": segment.number,
+            "TotalSegments": segment.total,
+            "ConsistentRead": True,
+            "Limit": self._page_items,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        if start is not None:
+            request["ExclusiveStartKey"] = _attributes(start)
+        with faults_as_unavailable():
+            reply = self._client.scan(**request)
+        require_whole(reply)
+        last = reply.get("LastEvaluatedKey")
+        return TablePage(list(reply["Items"]), None if last is None else key_of(last))
+
+    def _get(self, table_name: str, keys: Sequence[Key]) -> list[Item]:
+        wanted = [_attributes(key) for key in keys]
+        with faults_as_unavailable():
+            reply = self._client.batch_get_item(RequestItems={table_name: {"Keys": wanted, "ConsistentRead": True}})
+        # Throttled keys come back unread; a reply that was cut off can arrive as an empty one, without an error.
+        if "Responses" not in reply or reply.get("UnprocessedKeys"):
+            raise StoreUnavailable
+        return list(reply["Responses"].get(table_name, []))
+
+
+def key_of(item: Item) -> Key:
+    """The texts of an item's key."""
+    return tuple(item[name]["S"] for name in _KEY_NAMES if name in item)
+
+
+def _attributes(key: Key) -> Item:
+    return {name: {"S": text} for name, text in zip(_KEY_NAMES, key, strict=False)}

@@ -1,0 +1,229 @@
+"""The command behind `make export`: all adjustments of a business, from a running service into one file."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+from uuid import UUID
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.errors import LocalStackError
+from local.places import Places
+from local.target import FunctionError, Target, find_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
+
+FORMATS = ("ndjson", "csv")
+STDOUT = "-"
+ATTEMPTS_MAX = 6
+_FIRST_PAUSE_S = 0.5
+_SECONDS_BETWEEN_LINES = 5.0
+_PAGE_MEMBERS = {"rows": int, "text": str, "created_to": str, "next_cursor": str | None}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of an export, as the service answers it."""
+
+    rows: int
+    text: str
+    created_to: str
+    next_cursor: str | None
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far an export has come, told on the standard error. How many rows there are in all, nobody knows."""
+
+    rows: int = 0
+    size_bytes: int = 0
+    _started_s: float = field(init=False)
+    _told_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._started_s = self._told_s = time.monotonic()
+
+    def add(self, rows: int, size_bytes: int) -> None:
+        """Count a page; a terminal sees each one on the same line, a log a line from time to time."""
+        self.rows += rows
+        self.size_bytes += size_bytes
+        if sys.stderr.isatty():
+            print(f"\r\033[K{self}", end="", file=sys.stderr, flush=True)
+        elif time.monotonic() - self._told_s >= _SECONDS_BETWEEN_LINES:
+            self._told_s = time.monotonic()
+            print(self, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Leave the line for what follows."""
+        if sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def __str__(self) -> str:
+        seconds = time.monotonic() - self._started_s
+        rate = self.rows / seconds if seconds else 0
+        return f"{self.rows:,} rows, {self.size_bytes / 1e6:,.1f} MB in {seconds:,.1f} s ({rate:,.0f} rows/s)"
+
+
+def pages(target: Target, command: dict[str, object]) -> Iterator[Page]:
+    """Ask for one page after the other, with patience where the service says that it will do better later.
+
+    Raises:
+        LocalStackError: the service refused, or failed again and again.
+
+    """
+    cursor: str | None = None
+    while True:
+        page = _page(target, command if cursor is None else command | {"cursor": cursor})
+        yield page
+        if (cursor := page.next_cursor) is None:
+            return
+
+
+def _page(target: Target, command: dict[str, object]) -> Page:
+    for attempt in range(ATTEMPTS_MAX):
+        try:
+            answer = target.invoke("ReadInventoryFunctionName", command)
+        except FunctionError as error:
+            if error.kind != "TryAgain":
+                raise LocalStackError(_explained(error)) from None
+            if attempt < ATTEMPTS_MAX - 1:
+                time.sleep(_FIRST_PAUSE_S * 2**attempt)
+            continue
+        if not isinstance(answer, dict) or not all(
+            isinstance(answer.get(name), kind) for name, kind in _PAGE_MEMBERS.items()
+        ):
+            raise LocalStackError("the service answered something that is no page of an export")
+        return Page(**{name: answer[name] for name in _PAGE_MEMBERS})
+    raise LocalStackError(f"the service could not read the ledger in time, {ATTEMPTS_MAX} times in a row: try later")
+
+
+def _explained(error: FunctionError) -> str:
+    """Say on one line what the service said: its own errors are JSON, those of Lambda are text."""
+    try:
+        detail = json.loads(error.message)
+    except ValueError:
+        return f"the service failed: {error.kind} {' '.join(error.message.split())}"
+    if isinstance(detail, list):
+        return "; ".join(f"{'.'.join(str(part) for part in each['loc'][1:])}: {each['msg']}" for each in detail)
+    return str(detail["message"])
+
+
+@contextlib.contextmanager
+def _output(path: Path | None) -> Iterator[BinaryIO]:
+    """Open the standard output, or a file that gets its name only when it is whole."""
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    if path.is_dir():
+        raise LocalStackError(f"{path} is a folder: OUT= names a file")
+    if path.exists() and not path.is_file():
+        # A pipe or a device; a file that took its place would be a surprise.
+        with path.open("wb") as file:
+            yield file
+        return
+    path = path.resolve()  # a link stays one
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def export(target: Target, command: dict[str, object], path: Path | None) -> None:
+    """Write a whole export to a file, or to the standard output."""
+    progress = Progress()
+    created_to = ""
+    try:
+        with _output(path) as file:
+            for page in pages(target, command):
+                text = page.text.encode()
+                file.write(text)
+                progress.add(page.rows, len(text))
+                created_to = page.created_to
+    finally:
+        progress.end()
+    where = "" if path is None else f" → {path}"
+    print(
+        f"{progress}{where}\nAll rows before {created_to}; a later export can go on with FROM={created_to}",
+        file=sys.stderr,
+    )
+
+
+def _business_id(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            "which business? for example BUSINESS=12ae0de4-1f48-58de-a7d2-eb037465d000"
+        ) from None
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells an error as the rest of the command does."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise LocalStackError(message)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the arguments; an empty one, as make passes it for a variable that is not set, is none."""
+    parser = _Parser(prog="python -m local.export", description=__doc__)
+    parser.add_argument("--business", type=_business_id, default="")
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0])
+    parser.add_argument("--out")
+    parser.add_argument("--from", dest="created_from")
+    parser.add_argument("--to", dest="created_to")
+    parser.add_argument("--stack")
+    given = sys.argv[1:] if arguments is None else arguments
+    return parser.parse_args([each for each in given if not each.endswith("=")])
+
+
+def _carry_out(wanted: argparse.Namespace) -> None:
+    command: dict[str, object] = {"command": "export", "business_id": wanted.business, "format": wanted.format}
+    command |= {name: value for name in ("created_from", "created_to") if (value := getattr(wanted, name))}
+    path = None if wanted.out == STDOUT else Path(wanted.out or f"adjustments-{wanted.business}.{wanted.format}")
+    export(find_target(Places.from_environment(), wanted.stack), command, path)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit status."""
+    for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signal_number, _interrupt)
+    try:
+        _carry_out(_parse(arguments))
+    except BrokenPipeError:
+        # Nobody reads on. Python would stumble over what it still wants to write when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("error: the output was closed before the export was whole", file=sys.stderr)
+        return 1
+    except (LocalStackError, BotoCoreError, ClientError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; no file was written.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""Exports as operators make them: `make export`, and the function invoked directly."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shlex
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from local.deployment import STACK_NAME
+from tests.e2e.service import Refused
+from tests.support.sam_template import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.e2e.conftest import LocalStack
+    from tests.e2e.service import Business, Service
+
+README = PROJECT_ROOT / "README.md"
+REASONS = ["Counted", '=HYPERLINK("http://x.test")', 'Größe\n"XL" 📦']
+
+
+@pytest.fixture
+def busy(business: Business) -> Business:
+    """A business with a few adjustments of one variant at two locations."""
+    for number, reason in enumerate(REASONS * 2):
+        location_id = (business.location_id, business.other_location_id)[number % 2]
+        assert business.adjust(number + 1, reason=reason, location_id=location_id).status_code == 201
+    return business
+
+
+def check_chains(rows: list[dict[str, Any]]) -> None:
+    """Check every hash and link, with nothing of ours."""
+    heads: dict[str, str] = {}
+    for row in rows:
+        members = {name: value for name, value in row.items() if name != "hash"}
+        canonical = json.dumps(members, sort_keys=True, separators=(",", ":"))
+        assert sha256(canonical.encode()).hexdigest() == row["hash"]
+        assert row["previous_hash"] == heads.get(row["location_id"], "0" * 64)
+        heads[row["location_id"]] = row["hash"]
+
+
+def test_make_export_writes_a_file_of_json_lines_that_proves_itself(
+    busy: Business, local_stack: LocalStack, tmp_path: Path
+) -> None:
+    out = tmp_path / "export.ndjson"
+    done = local_stack.make("export", BUSINESS=busy.id, OUT=str(out))
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in out.read_bytes().decode().split("\n")[:-1]]
+    assert [row["reason"] for row in rows] == REASONS * 2
+    assert [row["sequence"] for row in rows] == [1, 1, 2, 2, 3, 3]
+    check_chains(rows)
+    assert [row["hash"] for row in rows if row["location_id"] == busy.location_id] == [
+        item["hash"]["S"] for item in busy.ledger()
+    ]
+    assert list(tmp_path.iterdir()) == [out]
+    assert "6 rows" in done.stderr
+
+
+def test_make_export_writes_csv_that_no_spreadsheet_calculates(
+    busy: Business, local_stack: LocalStack, tmp_path: Path
+) -> None:
+    out = tmp_path / "export.csv"
+    done = local_stack.make("export", BUSINESS=busy.id, FORMAT="csv", OUT=str(out))
+    assert done.returncode == 0, done.stderr
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["reason"] for row in rows] == [REASONS[0], f"'{REASONS[1]}", REASONS[2]] * 2
+    assert [row["delta"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_make_export_finds_a_stack_by_its_name(busy: Business, local_stack: LocalStack, tmp_path: Path) -> None:
+    """The same way as in AWS, but that the SDK is told where AWS is; no local stack is in this LOCAL_DIR."""
+    out = tmp_path / "export"
+    aws = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{local_stack.port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "NO_PROXY": "127.0.0.1",
+    }
+    chosen = {"LOCAL_DIR": str(tmp_path), "STACK": STACK_NAME, "OUT": str(out), "BUSINESS": busy.id}
+    done = local_stack.make("export", project=PROJECT_ROOT, **chosen, **aws)
+    assert done.returncode == 0, done.stderr
+    assert len(out.read_text(encoding="utf-8").splitlines()) == 6
+    unknown = local_stack.make("export", project=PROJECT_ROOT, **chosen | {"STACK": "no-such-stack"}, **aws)
+    assert unknown.returncode != 0
+    assert "no-such-stack does not exist" in unknown.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({"BUSINESS": str(uuid4())}, "error: There is no such business."),
+        ({"BUSINESS": ""}, "error: argument --business: which business?"),
+        ({"FROM": "yesterday"}, "error: created_from: Input should be an ISO 8601 instant"),
+        ({"LOCAL_DIR": "nowhere"}, "error: no local stack is running"),
+    ],
+)
+def test_make_export_says_on_one_line_what_is_wrong_and_leaves_no_file(
+    variables: dict[str, str], line: str, business: Business, local_stack: LocalStack, tmp_path: Path
+) -> None:
+    chosen = {"BUSINESS": business.id, "OUT": str(tmp_path / "out")} | variables
+    done = local_stack.make("export", project=PROJECT_ROOT, **chosen)
+    assert done.returncode != 0
+    assert done.stderr.startswith(line)
+    assert [each for each in done.stderr.splitlines() if not each.startswith("make")] == [done.stderr.splitlines()[0]]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_example_in_the_readme_works_when_it_is_typed(local_stack: LocalStack, tmp_path: Path) -> None:
+    section = re.search(r"^## Exporting\n(.*?)^## ", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert section
+    (typed,) = re.findall(r"^\$ (make export .*)$", section[1], re.MULTILINE)
+    target, *variables = shlex.split(typed.removeprefix("make "))
+    out = {"OUT": str(tmp_path / "out")}
+    done = local_stack.make(target, project=PROJECT_ROOT, **dict(each.split("=", 1) for each in variables) | out)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out").read_text(encoding="utf-8").startswith("form,id,business_id,")
+
+
+def test_an_invocation_is_answered_with_a_page(service: Service, busy: Business) -> None:
+    payload = {"command": "export", "business_id": busy.id, "location_id": busy.other_location_id}
+    answer = service.invoke("ReadInventoryFunctionName", payload)
+    rows = [json.loads(line) for line in answer["text"].splitlines()]
+    assert (answer["rows"], answer["next_cursor"]) == (3, None)
+    assert [row["delta"] for row in rows] == [2, 4, 6]
+    check_chains(rows)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"business_id": str(uuid4())}, "BusinessNotFound"),
+        ({"format": "xml"}, "InvalidRequest"),
+        ({"cursor": "AAAA"}, "InvalidRequest"),
+        ({"command": "import"}, "InvalidRequest"),
+    ],
+)
+def test_an_invocation_that_is_refused_says_why(
+    fields: dict[str, object], kind: str, service: Service, business: Business
+) -> None:
+    with pytest.raises(Refused) as refused:
+        service.invoke("ReadInventoryFunctionName", {"command": "export", "business_id": business.id} | fields)
+    assert refused.value.kind == kind

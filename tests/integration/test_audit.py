@@ -1,0 +1,279 @@
+"""Real tables, bent by hand in every form: proof and audit find each and name it, and nothing else."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from inventory import books as read_books
+from inventory import keys
+from inventory.adjust import stock_after
+from inventory.audit import Auditor, Findings
+from inventory.audit_tables import DynamoDBAuditTables, Segment
+from inventory.chain import row_hash
+from inventory.chain_check import Kind
+from inventory.dynamodb import adjustment_of, ledger_item
+from inventory.errors import TryAgain
+from inventory.ledger_index import DynamoDBLedgerIndex
+from inventory.proof import Prover
+from tests.support.bent_books import BENDS, Books, books, stock_item
+from tests.support.builders import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
+from tests.support.faults import Ending, Fault
+from tests.support.shop import AMPLE_S, Shop, Waits, environment
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from inventory.model import Adjustment
+    from inventory.proof import Proof
+    from tests.support.emulated_tables import Tables
+    from tests.support.emulator import Clients
+    from tests.support.faults import FaultsProxy
+
+SEGMENTS = (1, 3, 24)
+DELTAS = (10, -3, 5, 7, -2, 8)
+N = 2
+"""The row that is bent, counted from 0."""
+PROOF_CALLS, AUDIT_CALLS = ("BatchGetItem", "Query"), ("Scan", "BatchGetItem", "Query")
+
+
+@dataclass(frozen=True)
+class Hand:
+    """The tables as whoever may write to them by hand does."""
+
+    tables: Tables
+
+    def write(self, found: Books) -> None:
+        for item in found.rows:
+            self.put(self.tables.ledger, item)
+        if found.stock is not None:
+            self.put(self.tables.inventory, found.stock)
+
+    def bend(self, honest: Books, bent: Books) -> None:
+        kept = [item["pk"] for item in bent.rows]
+        for item in honest.rows:
+            if item["pk"] not in kept:
+                self.remove(self.tables.ledger, item)
+        if honest.stock is not None:
+            self.remove(self.tables.inventory, honest.stock)
+        self.write(bent)
+
+    def put(self, table: str, item: dict[str, Any]) -> None:
+        self.tables.client.put_item(TableName=table, Item=item)
+
+    def remove(self, table: str, item: dict[str, Any]) -> None:
+        key: dict[str, Any] = {name: item[name] for name in ("pk", "sk") if name in item}
+        self.tables.client.delete_item(TableName=table, Key=key)
+
+
+@pytest.fixture
+def by_hand(tables: Tables) -> Hand:
+    return Hand(tables)
+
+
+def prover(client: DynamoDBClient, tables: Tables, **settings: Any) -> Prover:
+    stock_items = read_books.Books(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
+    made = Prover(DynamoDBLedgerIndex(client, tables.ledger), stock_items, Waits())
+    return replace(made, **settings)
+
+
+def auditor(client: DynamoDBClient, tables: Tables, *, page_items: int = 500, **settings: Any) -> Auditor:
+    scanned = DynamoDBAuditTables(
+        client, inventory_table=tables.inventory, ledger_table=tables.ledger, page_items=page_items
+    )
+    return Auditor(scanned, prover(client, tables, **settings), sleep=Waits())
+
+
+def proved(client: DynamoDBClient, tables: Tables, **settings: Any) -> Proof:
+    return prover(client, tables, **settings).prove(BUSINESS, VARIANT, LOCATION, None, remaining_s=lambda: AMPLE_S)
+
+
+def audited(client: DynamoDBClient, tables: Tables, segments: int = 1, **settings: Any) -> Findings:
+    """The findings of all segments together; each is gone on with until it is done."""
+    whole = Findings()
+    made = auditor(client, tables, **settings)
+    for number in range(segments):
+        position: str | None = None
+        while True:
+            found = made.audit(Segment(number, segments), position, remaining_s=lambda: AMPLE_S)
+            whole.rows += found.rows
+            whole.stock_items += found.stock_items
+            for each in found.differences:
+                whole.add(each)
+            position = found.next_position
+            if position is None:
+                break
+    return whole
+
+
+def told(found: Findings) -> set[tuple[int | None, Kind]]:
+    return {(each.sequence, each.kind) for each in found.differences}
+
+
+# ------------------------------------------------------------------------------------------------- books bent by hand
+
+
+@pytest.mark.parametrize("bend", BENDS)
+def test_what_was_bent_is_named_by_the_proof_and_by_the_audit(
+    bend: str, clients: Clients, tables: Tables, by_hand: Hand
+) -> None:
+    client, honest = clients.make(), books(DELTAS)
+    by_hand.write(honest)
+    assert proved(client, tables).verified is True
+    assert audited(client, tables).differences_count == 0
+
+    bent = BENDS[bend](honest, N)
+    assert bent is not None
+    assert bent.problem is not None
+    by_hand.bend(honest, bent)
+
+    proof, found = proved(client, tables), audited(client, tables)
+    assert (proof.verified, proof.first_problem) == (False, bent.problem)
+    if bent.stock is None:  # then it is the rows that have lost something
+        assert told(found) == {(number, Kind.STOCK_ITEM_MISSING) for number in range(1, len(DELTAS) + 1)}
+    else:
+        assert (bent.problem.sequence, bent.problem.kind) in told(found)
+    assert {each.business_id for each in found.differences} == {str(BUSINESS)} or "id" in bend
+    for segments, pages in ((3, {"page_items": 1, "page_rows": 1}), (24, {})):
+        assert set(audited(client, tables, segments, **pages).differences) == set(found.differences)
+
+    by_hand.bend(bent, honest)
+    assert proved(client, tables).verified is True
+    assert audited(client, tables).differences_count == 0
+
+
+def test_the_audit_counts_every_row_and_stock_item_once_however_it_is_divided(
+    clients: Clients, tables: Tables, by_hand: Hand
+) -> None:
+    for number in range(20):
+        by_hand.write(books(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4)))
+    Shop(tables).open()  # a catalog, which has nothing to prove
+    for segments in SEGMENTS:
+        for page_items in (7, 500):
+            found = audited(clients.make(), tables, segments, page_items=page_items)
+            assert (found.rows, found.stock_items, found.differences_count) == (20 * len(DELTAS), 20, 0)
+
+
+def test_rows_in_no_index_and_of_no_stock_item_are_found_in_the_ledger_itself(
+    clients: Clients, tables: Tables, by_hand: Hand
+) -> None:
+    strays = books([1], variant_id=OTHER_VARIANT)
+    by_hand.put(tables.ledger, strays.rows[0])
+    by_hand.put(tables.ledger, {"pk": {"S": "written by hand"}, "sequence": {"N": "5"}})
+    by_hand.put(tables.inventory, {"pk": {"S": "STOCK#x"}, "sk": {"S": "y"}})
+    found = audited(clients.make(), tables)
+    assert {(each.kind, each.key) for each in found.differences} == {
+        (Kind.STOCK_ITEM_MISSING, strays.rows[0]["pk"]["S"]),
+        (Kind.ROW_UNREADABLE, "written by hand"),
+        (Kind.ITEM_UNKNOWN, "STOCK#x y"),
+    }
+
+
+# --------------------------------------------------------------------------------------------------- reversal links
+
+
+def with_reversal(found: Books) -> tuple[Books, Adjustment, dict[str, Any]]:
+    """The last row of the books becomes the reversal of the second last; with the link that belongs to it."""
+    last, reversed_row = adjustment_of(found.rows[-1]), adjustment_of(found.rows[-2])
+    row = replace(last, reverses=reversed_row.id)
+    row = replace(row, hash=row_hash(row))
+    link = {
+        "pk": {"S": keys.reversal(BUSINESS, reversed_row.id)},
+        "sk": {"S": keys.REVERSAL},
+        "reversal_id": {"S": str(row.id)},
+    }
+    assert stock_after(row) != stock_after(last)
+    return Books([*found.rows[:-1], dict(ledger_item(row))], stock_item(row)), row, link
+
+
+def test_reversals_and_their_links_are_followed_both_ways(clients: Clients, tables: Tables, by_hand: Hand) -> None:
+    client = clients.make()
+    found, row, link = with_reversal(books(DELTAS))
+    by_hand.write(found)
+    by_hand.put(tables.inventory, link)
+    assert audited(client, tables).differences_count == 0
+
+    by_hand.remove(tables.inventory, link)
+    assert told(audited(client, tables)) == {(len(DELTAS), Kind.REVERSAL_NOT_LINKED)}
+    assert proved(client, tables).verified is True
+
+    other_id = adjustment_of(found.rows[0]).id
+    by_hand.put(tables.inventory, {**link, "reversal_id": {"S": str(other_id)}})
+    assert told(audited(client, tables)) == {
+        (len(DELTAS), Kind.REVERSAL_NOT_LINKED),
+        (None, Kind.REVERSAL_LINK_WRONG),
+    }
+
+    by_hand.put(tables.inventory, link)
+    for reversal_id in ({"S": str(uuid4())}, {"S": "garbage"}, {"N": "1"}, {"S": str(row.id)}):
+        by_hand.put(
+            tables.inventory, {**link, "pk": {"S": keys.reversal(BUSINESS, other_id)}, "reversal_id": reversal_id}
+        )
+        (difference,) = audited(client, tables).differences
+        assert (difference.kind, difference.adjustment_id) == (Kind.REVERSAL_LINK_WRONG, str(other_id))
+
+
+# ------------------------------------------------------------------------------------------------ while others write
+
+
+def test_writers_at_work_are_no_difference(clients: Clients, tables: Tables, shop: Shop) -> None:
+    """Writers run for as long as the readers have not looked often enough; no look may find anything."""
+    done = threading.Event()
+    client = clients.make(read_timeout_s=60)
+
+    def write() -> None:
+        service = environment(clients.make(read_timeout_s=60), tables)
+        while not done.is_set():
+            service.adjust(shop.command(1))
+            service.adjust(shop.command(1, variant_id=shop.other_variant_id))
+
+    environment(client, tables).adjust(shop.command(1))
+    writers = [threading.Thread(target=write) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    try:
+        for _ in range(10):
+            proof = prover(client, tables).prove(
+                shop.business_id, shop.variant_id, shop.location_id, None, remaining_s=lambda: AMPLE_S
+            )
+            assert (proof.verified, proof.first_problem) == (True, None)
+            assert proof.rows == proof.sequence == proof.sum == proof.quantity
+            assert audited(client, tables, 3, page_items=10, page_rows=10).differences == []
+    finally:
+        done.set()
+        for writer in writers:
+            writer.join()
+    assert proof.sequence > 1
+    assert audited(client, tables).rows == len(tables.rows())
+
+
+# ----------------------------------------------------------------------------------------------- faults on the wire
+
+FAULTS = [Fault(ending, delivered=True) for ending in Ending if ending is not Ending.STALLED]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.ending.name)
+@pytest.mark.parametrize("operation", AUDIT_CALLS)
+def test_one_broken_call_is_made_again_and_every_broken_call_is_no_verdict(
+    operation: str, fault: Fault, clients: Clients, proxy: FaultsProxy, tables: Tables, by_hand: Hand
+) -> None:
+    by_hand.write(books(DELTAS))
+    client = clients.make(proxy.endpoint_url)
+
+    proxy.break_nth(operation, fault)
+    found = audited(client, tables)
+    assert (found.rows, found.stock_items, found.differences_count) == (len(DELTAS), 1, 0)
+    proxy.break_every(operation, fault)
+    with pytest.raises(TryAgain):
+        audited(client, tables)
+
+    if operation in PROOF_CALLS:
+        proxy.break_nth(operation, fault)
+        assert proved(client, tables).verified is True
+        proxy.break_every(operation, fault)
+        with pytest.raises(TryAgain):
+            proved(client, tables)

@@ -1,0 +1,164 @@
+"""Random histories, bent in every way and read while others write: each bend is named, and nothing else is."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inventory.chain_check import ChainCheck
+from inventory.dynamodb import adjustment_of, ledger_item
+from inventory.model import GENESIS_HASH
+from inventory.proof import Proof, Prover
+from inventory.requests import InvalidRequest
+from tests.support.bent_books import BENDS, Books, ReadBooks, books, history, stock_item
+from tests.support.builders import BUSINESS, LOCATION, VARIANT
+
+if TYPE_CHECKING:
+    from inventory.dynamodb import Item
+
+FOR_EACH_BEND = max(1, settings.default.max_examples // 4) if settings.default else 25
+deltas = st.lists(st.integers(-1_000, 1_000).filter(bool), min_size=1, max_size=12)
+page_sizes = st.sampled_from([None, 1, 2, 5])
+
+
+def proved(read: ReadBooks, page_rows: int | None = None, **settings: Any) -> Proof:
+    prover = replace(Prover(read, read, sleep=lambda _: None, page_rows=page_rows), **settings)
+    return prover.prove(BUSINESS, VARIANT, LOCATION, None, remaining_s=lambda: 1_000.0)
+
+
+@given(st.lists(st.integers(-1_000, 1_000).filter(bool), max_size=12), page_sizes)
+def test_a_history_that_nobody_touched_is_verified(changes: list[int], page_rows: int | None) -> None:
+    rows = history(changes)
+    assert proved(ReadBooks(books(changes)), page_rows) == Proof(
+        variant_id=VARIANT,
+        location_id=LOCATION,
+        verified=True,
+        rows=len(changes),
+        sum=sum(changes),
+        quantity=sum(changes),
+        sequence=len(changes),
+        head_hash=rows[-1].hash if rows else GENESIS_HASH,
+        first_problem=None,
+        next_cursor=None,
+    )
+
+
+@pytest.mark.parametrize("bend", BENDS)
+@settings(max_examples=FOR_EACH_BEND)
+@given(data=st.data(), changes=deltas, page_rows=page_sizes)
+def test_whatever_was_bent_is_found_and_named(
+    bend: str, data: st.DataObject, changes: list[int], page_rows: int | None
+) -> None:
+    bent = BENDS[bend](books(changes), data.draw(st.integers(0, len(changes) - 1)))
+    if bent is None:
+        return
+    proof = proved(ReadBooks(bent), page_rows)
+    assert (proof.verified, proof.first_problem) == (False, bent.problem)
+
+
+@pytest.mark.parametrize("bend", BENDS)
+@settings(max_examples=FOR_EACH_BEND)
+@given(data=st.data(), changes=deltas, rows_max=st.integers(1, 3))
+def test_a_proof_in_several_requests_says_what_one_says(
+    bend: str, data: st.DataObject, changes: list[int], rows_max: int
+) -> None:
+    bent = BENDS[bend](books(changes), data.draw(st.integers(0, len(changes) - 1))) or books(changes)
+    whole = proved(ReadBooks(bent))
+    prover = Prover(ReadBooks(bent), ReadBooks(bent), sleep=lambda _: None, page_rows=1, rows_max=rows_max)
+    cursor: str | None = None
+    for _ in range(3 * len(changes) + 5):
+        proof = prover.prove(BUSINESS, VARIANT, LOCATION, cursor, remaining_s=lambda: 1_000.0)
+        cursor = proof.next_cursor
+        if cursor is None:
+            break
+    assert (proof.verified, proof.first_problem) == (whole.verified, whole.first_problem)
+
+
+class Writers:
+    """Others who write before any read, by chance; the index learns of their rows in any order, but after a pause."""
+
+    def __init__(self, chance: random.Random, changes: list[int]) -> None:
+        self._chance = chance
+        self._to_come = [ledger_item(row) for row in history(changes)]
+        self.read = ReadBooks(Books([], None), before_read=self.write)
+        for _ in range(chance.randrange(len(changes) + 1)):
+            self.append()
+        self.read.late.clear()
+
+    def write(self) -> None:
+        for _ in range(self._chance.randrange(3)):
+            self.append()
+        for key in sorted(self.read.late):
+            if self._chance.randrange(2):
+                self.read.late.discard(key)
+
+    def append(self) -> None:
+        if self._to_come:
+            item = self._to_come.pop(0)
+            self.read.books.rows.append(item)
+            self.read.books.stock = stock_item(adjustment_of(item))
+            self.read.late.add(item["pk"]["S"])
+
+    def pause(self, _: float) -> None:
+        self.read.late.clear()
+
+
+@given(seed=st.integers(0, 2**32), changes=st.lists(st.just(3), min_size=1, max_size=20), page_rows=page_sizes)
+def test_writers_between_any_two_reads_are_no_problem(seed: int, changes: list[int], page_rows: int | None) -> None:
+    writers = Writers(random.Random(seed), changes)
+    at_first = len(writers.read.books.rows)
+    proof = proved(writers.read, page_rows, sleep=writers.pause)
+    assert (proof.verified, proof.first_problem) == (True, None)
+    assert proof.sequence >= at_first
+    assert proof.rows == proof.sequence
+    assert proof.sum == proof.quantity == 3 * proof.rows
+
+
+values = st.recursive(
+    st.one_of(
+        st.builds(lambda text: {"S": text}, st.text(max_size=40)),
+        st.builds(lambda number: {"N": number}, st.sampled_from(["0", "-1", "1.5", "9" * 38, "1E+30", "", "x"])),
+        st.builds(lambda raw: {"B": raw}, st.binary(max_size=4)),
+        st.builds(lambda truth: {"BOOL": truth}, st.booleans()),
+        st.just({"NULL": True}),
+        st.builds(lambda texts: {"SS": texts}, st.lists(st.text(max_size=3), max_size=3)),
+        st.sampled_from(
+            [{"S": each} for each in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-01", "\ud800")]
+        ),
+    ),
+    lambda inner: st.one_of(
+        st.builds(lambda listed: {"L": listed}, st.lists(inner, max_size=2)),
+        st.builds(lambda named: {"M": named}, st.dictionaries(st.text(max_size=3), inner, max_size=2)),
+    ),
+    max_leaves=4,
+)
+GARBAGE_NAMES = [name for name in [*books([1]).rows[0], "reverses", "reference"] if name not in {"pk", "stock_item"}]
+garbage = st.dictionaries(st.sampled_from(GARBAGE_NAMES), values, max_size=4)
+
+
+@given(found=st.lists(garbage, min_size=1, max_size=4), stock=st.none() | garbage)
+def test_no_garbage_in_an_item_is_ever_raised(found: list[Item], stock: Item | None) -> None:
+    honest = books([1, 2, 3, 4])
+    rows = [{**item, **bent} for item, bent in zip(honest.rows, found, strict=False)]
+    checked = ChainCheck()
+    checked.take(rows)
+    checked.give_up_waiting(4)
+    assert checked.rows == len(rows)
+
+    rows = [item for item in rows if "S" in item["created_at"]]
+    proof = proved(ReadBooks(Books(rows, None if stock is None else {**(honest.stock or {}), **stock})))
+    assert proof.verified is not None
+    assert proof.rows == len(rows)
+
+
+@given(st.text(max_size=60) | st.binary(max_size=60).map(bytes.hex))
+def test_no_made_up_cursor_is_taken(cursor: str) -> None:
+    with pytest.raises(InvalidRequest):
+        Prover(ReadBooks(books([1])), ReadBooks(books([1]))).prove(
+            BUSINESS, VARIANT, LOCATION, cursor, remaining_s=lambda: 1_000.0
+        )

@@ -1,0 +1,98 @@
+"""The ledger's indexes and stock items in memory, for one thread: what the history is read from, and what it costs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from inventory.adjust import stock_after
+from inventory.dynamodb import ledger_item
+from inventory.ledger_index import EARLIEST, LATEST, IndexPage
+from tests.support.builders import BUSINESS, an_adjustment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from typing import Any
+    from uuid import UUID
+
+    from inventory.dynamodb import Item
+    from inventory.ledger_index import Partition, StartKey
+    from inventory.model import Adjustment, StockItem
+    from inventory.retries import Patience
+
+type Place = tuple[UUID, UUID]
+"""Variant and location."""
+
+
+@dataclass
+class MemoryLedger:
+    """One business's rows. ``before_page`` is called before each Query; ``unseen`` rows are not in the indexes yet."""
+
+    rows: list[Adjustment] = field(default_factory=list)
+    heads: dict[Place, Adjustment] = field(default_factory=dict)
+    unseen: set[UUID] = field(default_factory=set)
+    before_page: Callable[[], None] = lambda: None
+    limits: list[int | None] = field(default_factory=list)
+    rows_read: int = 0
+    _items: defaultdict[str, list[Item]] = field(default_factory=lambda: defaultdict(list))
+
+    def append(self, row_id: UUID, place: Place, created_at: datetime, **members: Any) -> Adjustment:
+        """Append a row to a stock item as the service would: in sequence; only its time is the test's business."""
+        head = self.heads.get(place)
+        assert head is None or head.created_at < created_at, "time never goes back in one stock item"
+        delta = members.pop("delta", 1)
+        row = an_adjustment(
+            id=row_id,
+            variant_id=place[0],
+            location_id=place[1],
+            created_at=created_at,
+            delta=delta,
+            quantity_after=(head.quantity_after if head else 0) + delta,
+            sequence=(head.sequence if head else 0) + 1,
+            **members,
+        )
+        self.rows.append(row)
+        self.heads[place] = row
+        item = ledger_item(row)
+        for name in ("stock_item", "business_shard"):
+            self._items[item[name]["S"]].append(item)
+        return row
+
+    def of_variant(self, business_id: UUID, variant_id: UUID, patience: Patience) -> Iterator[tuple[UUID, StockItem]]:
+        assert business_id == BUSINESS
+        places = sorted(place for place in self.heads if place[0] == variant_id)
+        return iter([(place[1], stock_after(self.heads[place])) for place in places])
+
+    def page(
+        self,
+        partition: Partition,
+        *,
+        first: str = EARLIEST,
+        last: str = LATEST,
+        newest_first: bool = False,
+        limit: int | None = None,
+        start: StartKey | None = None,
+    ) -> IndexPage:
+        """As DynamoDB answers: a page that its limit has filled names a next one, be there more or not."""
+        self.before_page()
+
+        def sort_key(item: Item) -> str:
+            return item[partition.sort_name]["S"]
+
+        unseen = {str(each) for each in self.unseen}
+        items = [
+            item
+            for item in self._items[partition.key]
+            if first <= sort_key(item) <= last and item["id"]["S"] not in unseen
+        ]
+        items.sort(key=sort_key, reverse=newest_first)
+        if start is not None:
+            after = start[partition.sort_name]["S"]
+            items = [item for item in items if (sort_key(item) < after if newest_first else sort_key(item) > after)]
+        found = items[:limit]
+        self.limits.append(limit)
+        self.rows_read += len(found)
+        full = limit is not None and len(found) == limit
+        return IndexPage(found, {partition.sort_name: found[-1][partition.sort_name]} if full else None)

@@ -1,0 +1,290 @@
+"""The audit function through its handler, on books in memory: what it answers, counts, logs and refuses."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+import pytest
+
+from inventory.audit import DIFFERENCES_LISTED_MAX
+from inventory.errors import StoreUnavailable
+from tests.support.audited_books import AuditedBooks
+from tests.support.bent_books import BENDS, books
+from tests.support.builders import BUSINESS, LOCATION, VARIANT
+from tests.support.loading import Context, load_event, load_handler
+from tests.support.sam_template import load_template, resources
+
+if TYPE_CHECKING:
+    from inventory.audit_tables import Key, Segment, TablePage
+
+SCHEDULED = {
+    "version": "0",
+    "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "123456789012",
+    "time": "2026-11-23T14:05:09Z",
+    "region": "eu-central-1",
+    "resources": ["arn:aws:events:eu-central-1:123456789012:rule/hourly"],
+    "detail": {},
+}
+WHOLE = {"segment": 0, "segments": 1}
+NAMESPACE = "InventoryAdjustments/a-stack"
+DELTAS = [10, -3, 5]
+
+
+class Audit:
+    """One environment of the function."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._module = cast(
+            "Any",
+            load_handler(
+                "audit_ledger",
+                monkeypatch,
+                INVENTORY_TABLE="inventory-table",
+                LEDGER_TABLE="ledger-table",
+                AUDIT_SEGMENTS="24",
+                POWERTOOLS_METRICS_NAMESPACE=NAMESPACE,
+                POWERTOOLS_SERVICE_NAME="audit_ledger",
+            ),
+        )
+        self._capsys = capsys
+        self.books = AuditedBooks()
+        self._module.auditor = self.books.auditor()
+
+    def set(self, **settings: Any) -> None:
+        self._module.auditor = replace(self._module.auditor, **settings)
+
+    def invoke(self, event: object, *, remaining_ms: int = 900_000) -> dict[str, Any]:
+        self._module.logger.registered_handler.stream = sys.stdout
+        self._module.logger.setLevel("INFO")
+        answer: dict[str, Any] = self._module.handler(event, Context(remaining_ms))
+        return cast("dict[str, Any]", json.loads(json.dumps(answer)))
+
+    def printed(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Log lines, and lines of metrics."""
+        lines = [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
+        return [each for each in lines if "_aws" not in each], [each for each in lines if "_aws" in each]
+
+
+@pytest.fixture
+def audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Audit:
+    return Audit(monkeypatch, capsys)
+
+
+def counted(metrics: list[dict[str, Any]]) -> dict[str, float]:
+    (line,) = metrics
+    (described,) = line["_aws"]["CloudWatchMetrics"]
+    return {each["Name"]: sum(line[each["Name"]]) for each in described["Metrics"]}
+
+
+def raised(audit: Audit, event: object) -> tuple[str, Any]:
+    with pytest.raises(Exception, match=r"^[\[{]") as caught:
+        audit.invoke(event)
+    return type(caught.value).__name__, json.loads(str(caught.value))
+
+
+def test_books_that_add_up_are_counted_and_nothing_is_said_of_them(audit: Audit) -> None:
+    audit.books.add(books(DELTAS))
+    assert audit.invoke(WHOLE) == {"rows": 3, "stock_items": 1, "problem_count": 0, "problems": [], "next": None}
+    logged, metrics = audit.printed()
+    assert counted(metrics) == {"AuditDifferences": 0, "AuditedRows": 3, "AuditedStockItems": 1}
+    assert [line["message"] for line in logged] == ["segment audited"]
+
+
+def test_a_difference_is_answered_counted_and_logged_with_its_place(audit: Audit) -> None:
+    honest = books(DELTAS)
+    bent = BENDS["a row's reason was changed"](honest, 1)
+    assert bent is not None
+    audit.books.add(bent)
+    answer = audit.invoke(WHOLE)
+    place = {"business_id": str(BUSINESS), "variant_id": str(VARIANT), "location_id": str(LOCATION), "sequence": 2}
+    assert [{name: each[name] for name in place} for each in answer["problems"]] == [place, place]
+    assert {each["kind"] for each in answer["problems"]} == {"row_changed"}
+    logged, metrics = audit.printed()
+    assert counted(metrics)["AuditDifferences"] == answer["problem_count"] == 2
+    assert [{name: line[name] for name in place} for line in logged if line["message"] == "difference found"] == [
+        place,
+        place,
+    ]
+    assert "bent" not in json.dumps(logged), "what a row says is not for the log"
+
+
+def test_all_differences_are_counted_and_a_hundred_listed(audit: Audit) -> None:
+    audit.books.ledger += [{"pk": {"S": f"by hand {number}"}} for number in range(DIFFERENCES_LISTED_MAX + 5)]
+    answer = audit.invoke(WHOLE)
+    assert (answer["problem_count"], len(answer["problems"])) == (105, 100)
+
+
+def test_by_the_clock_each_hour_is_the_next_segments_turn(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+    whole_page = audit.books.inventory_page
+
+    def page(segment: Segment, start: Key | None) -> TablePage:
+        seen.append((segment.number, segment.total))
+        return whole_page(segment, start)
+
+    monkeypatch.setattr(audit.books, "inventory_page", page)
+    for hour in range(48):
+        audit.invoke(SCHEDULED | {"time": f"2026-11-{23 + hour // 24}T{hour % 24:02d}:05:09Z"})
+    assert [number for number, _ in seen] == [(seen[0][0] + hour) % 24 for hour in range(48)]
+    assert {total for _, total in seen} == {24}
+
+
+def test_only_a_scheduled_audit_says_whether_it_came_to_its_end(audit: Audit) -> None:
+    for remaining_ms, unfinished in ((900_000, 0), (9_000, 1)):
+        audit.invoke(SCHEDULED, remaining_ms=remaining_ms)
+        assert counted(audit.printed()[1])["AuditUnfinished"] == unfinished
+    answer = audit.invoke(WHOLE, remaining_ms=9_000)
+    assert answer["next"] is not None
+    assert "AuditUnfinished" not in counted(audit.printed()[1])
+
+
+@pytest.mark.parametrize("seconds", [1, 3])
+def test_an_audit_that_is_gone_on_with_finds_what_a_single_one_finds(audit: Audit, seconds: int) -> None:
+    for number in range(7):
+        honest = books(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4))
+        bent = BENDS["a row's reason was changed"](honest, number % 3) if number % 2 else honest
+        assert bent is not None
+        audit.books.add(bent)
+    whole = audit.invoke(WHOLE)
+    now_s = 0.0
+
+    def tick() -> None:
+        nonlocal now_s
+        now_s += 1
+
+    audit.books.before_read = tick
+    audit.books.page_items = 2
+    audit.set(clock_s=lambda: now_s)
+    parts: list[dict[str, Any]] = []
+    position: str | None = None
+    while not parts or position is not None:
+        parts.append(audit.invoke(WHOLE | {"seconds": seconds} | ({} if position is None else {"position": position})))
+        position = parts[-1]["next"]
+    assert len(parts) > 5
+    assert {name: sum(part[name] for part in parts) for name in ("rows", "stock_items", "problem_count")} == {
+        name: whole[name] for name in ("rows", "stock_items", "problem_count")
+    }
+    assert sorted(str(each) for part in parts for each in part["problems"]) == sorted(map(str, whole["problems"]))
+
+
+@pytest.mark.parametrize("another_comes_first", [False, True])
+def test_a_long_proof_is_gone_on_with_too(audit: Audit, another_comes_first: bool) -> None:  # noqa: FBT001
+    audit.books.add(books([1] * 30))
+    audit.set(prover=replace(audit._module.auditor.prover, page_rows=10, rows_max=10))
+    assert audit.invoke(WHOLE)["stock_items"] == 1
+    now_s = 0.0
+
+    def tick() -> None:
+        nonlocal now_s
+        now_s += 1
+
+    audit.books.before_read = tick
+    audit.set(clock_s=lambda: now_s)
+    position: str | None = None
+    rows, stock_items, invocations = 0, 0, 0
+    while invocations == 0 or position is not None:
+        if invocations == 1 and another_comes_first:
+            audit.books.add(books(DELTAS, variant_id=UUID(int=1)))
+        answer = audit.invoke(WHOLE | {"seconds": 1} | ({} if position is None else {"position": position}))
+        rows, stock_items, invocations = rows + answer["rows"], stock_items + answer["stock_items"], invocations + 1
+        assert answer["problem_count"] == 0
+        position = answer["next"]
+    assert (rows, stock_items) == ((33, 2) if another_comes_first else (30, 1))
+    assert invocations > 3
+
+
+@pytest.mark.parametrize(
+    ("payload", "place"),
+    [
+        (None, ["body"]),
+        ({"segment": 0}, ["body", "segments"]),
+        ({"segment": -1, "segments": 3}, ["body", "segment"]),
+        ({"segment": 3, "segments": 3}, ["body"]),
+        ({"segment": 0, "segments": 1001}, ["body", "segments"]),
+        ({"segment": "0", "segments": 3}, ["body", "segment"]),
+        (WHOLE | {"seconds": 0}, ["body", "seconds"]),
+        (WHOLE | {"position": "made up"}, ["body", "position"]),
+        (WHOLE | {"position": ""}, ["body", "position"]),
+        (WHOLE | {"other": 1}, ["body", "other"]),
+    ],
+)
+def test_what_is_no_such_request_is_refused_with_its_place(audit: Audit, payload: object, place: list[str]) -> None:
+    kind, (problem,) = raised(audit, payload)
+    assert (kind, problem["loc"]) == ("InvalidRequest", place)
+
+
+def test_a_position_is_good_for_its_own_segment_only(audit: Audit) -> None:
+    audit.books.add(books(DELTAS))
+    position = audit.invoke(WHOLE, remaining_ms=9_000)["next"]
+    kind, (problem,) = raised(audit, {"segment": 0, "segments": 2, "position": position})
+    assert (kind, problem["loc"]) == ("InvalidRequest", ["body", "position"])
+
+
+def test_tables_that_do_not_answer_are_no_verdict(audit: Audit) -> None:
+    def unavailable() -> None:
+        raise StoreUnavailable
+
+    audit.books.add(books(DELTAS))
+    audit.books.before_read = unavailable
+    assert raised(audit, WHOLE)[0] == "TryAgain"
+    assert counted(audit.printed()[1]) == {"TryAgain": 1}
+
+
+def test_our_own_fault_is_no_verdict_either_and_says_nothing_of_itself(audit: Audit) -> None:
+    def fault() -> None:
+        raise RuntimeError("secret-table")
+
+    audit.books.before_read = fault
+    kind, detail = raised(audit, WHOLE)
+    assert (kind, detail["code"]) == ("InternalError", "internal_error")
+    assert counted(audit.printed()[1]) == {"InternalError": 1}
+
+
+def test_the_sample_event_is_audited(audit: Audit) -> None:
+    assert audit.invoke(load_event("audit-ledger"))["next"] is None
+
+
+# --------------------------------------------------------------------------------------------------------- the alarms
+
+ALARMS = {name: each["Properties"] for name, each in resources("AWS::CloudWatch::Alarm").items() if "Audit" in name}
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_watches_what_the_function_counts(audit: Audit, name: str) -> None:
+    """Namespace, metric and dimensions, as emitted by the code under the settings of the template."""
+    variables = load_template()["Globals"]["Function"]["Environment"]["Variables"]
+    own = resources("AWS::Serverless::Function")["AuditLedgerFunction"]["Properties"]["Environment"]["Variables"]
+    assert own["POWERTOOLS_SERVICE_NAME"] == "audit_ledger"
+    audit.invoke(SCHEDULED)
+    (line,) = audit.printed()[1]
+    (emitted,) = line["_aws"]["CloudWatchMetrics"]
+    alarm = ALARMS[name]
+    assert emitted["Namespace"] == NAMESPACE
+    assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+    assert alarm["MetricName"] in {each["Name"] for each in emitted["Metrics"]}
+    (names,) = emitted["Dimensions"]
+    assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == {each: line[each] for each in names}
+
+
+def test_the_alarms_go_off_for_a_difference_an_unfinished_audit_and_none_at_all() -> None:
+    def when(name: str) -> tuple[object, ...]:
+        properties = ("MetricName", "Statistic", "ComparisonOperator", "Threshold", "TreatMissingData")
+        return tuple(ALARMS[name][each] for each in properties)
+
+    assert when("AuditDifferencesAlarm") == ("AuditDifferences", "Maximum", "GreaterThanThreshold", 0, "notBreaching")
+    assert when("AuditUnfinishedAlarm") == ("AuditUnfinished", "Maximum", "GreaterThanThreshold", 0, "notBreaching")
+    assert when("AuditMissingAlarm") == ("AuditUnfinished", "SampleCount", "LessThanThreshold", 1, "breaching")
+    on_schedule = {name for name in ALARMS if resources("AWS::CloudWatch::Alarm")[name].get("Condition") == "KeepData"}
+    assert on_schedule == {"AuditUnfinishedAlarm", "AuditMissingAlarm"}, "there is no schedule without data to keep"
+
+
+def test_what_two_stacks_count_is_told_apart() -> None:
+    variables = load_template()["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == {"Fn::Sub": "InventoryAdjustments/${AWS::StackName}"}
