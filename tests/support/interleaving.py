@@ -15,11 +15,11 @@ from tests.support.builders import NOW
 from tests.support.scripted import Met
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from inventory.model import Adjustment, Snapshot, StockItem
+    from inventory.model import Adjustment, Snapshot
     from tests.support.fake_store import FakeStore
 
 type Choose = Callable[[int], int]
@@ -49,7 +49,7 @@ class Interleaving:
     choose: Choose
     happenings: list[Callable[[], None]]
     meets: list[Met]
-    under_way: list[tuple[Adjustment, StockItem | None]] = field(default_factory=list)
+    under_way: list[tuple[Sequence[Adjustment], Snapshot]] = field(default_factory=list)
     _time_s: float = 0.0
 
     def run(self, runs: list[Run]) -> None:
@@ -113,27 +113,26 @@ class _Turns:
     run: Run
 
     def load(
-        self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
+        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
     ) -> Snapshot:
-        """Read the ledger, the link to a reversal and the rest at several moments, for a batch of reads is not one."""
-        if self.of.choose(2):
-            recorded = self._recorded(command, recorded_id)
-            self._wait()
-            snapshot = self.of.store.load(command, None)
-        else:
-            snapshot = self.of.store.load(command, None)
-            self._wait()
-            recorded = self._recorded(command, recorded_id)
+        """Read each row, the link to a reversal and the rest at several moments, for a batch of reads is not one."""
+        early = [each for each in recorded_ids if self.of.choose(2)]
+        recorded = self.of.store.find(command.business_id, early)
+        self._wait()
+        snapshot = self.of.store.load(command, [])
+        self._wait()
+        late = [each for each in recorded_ids if each not in early]
+        recorded |= self.of.store.find(command.business_id, late)
         if command.reverses is not None and self.of.choose(2):
             self._wait()
-            snapshot = replace(snapshot, reversed_by=self.of.store.load(command, None).reversed_by)
+            snapshot = replace(snapshot, reversed_by=self.of.store.load(command, []).reversed_by)
         return replace(snapshot, recorded=recorded)
 
-    def find(self, business_id: UUID, adjustment_id: UUID) -> Adjustment | None:
+    def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         self._wait()
-        return self.of.store.find(business_id, adjustment_id)
+        return self.of.store.find(business_id, adjustment_ids)
 
-    def commit(self, row: Adjustment, seen: StockItem | None) -> CommitResult:
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
         self._wait()
         match self.of.meets[self.of.choose(len(self.of.meets))]:
             case Met.LOST:
@@ -141,20 +140,17 @@ class _Turns:
             case Met.CONTENDED:
                 return Contended()
             case Met.UNHEARD:
-                self.of.store.commit(row, seen)
+                self.of.store.commit(rows, snapshot)
                 self._wait()
                 raise StoreUnavailable
             case Met.UNDER_WAY:
-                self.of.under_way.append((row, seen))
+                self.of.under_way.append((rows, snapshot))
                 self._wait()
                 raise StoreUnavailable
             case Met.OK:
-                result = self.of.store.commit(row, seen)
+                result = self.of.store.commit(rows, snapshot)
                 self._wait()
                 return result
-
-    def _recorded(self, command: Command, recorded_id: UUID | None) -> Adjustment | None:
-        return None if recorded_id is None else self.of.store.find(command.business_id, recorded_id)
 
     def _wait(self) -> None:
         self.run.rest.release()
