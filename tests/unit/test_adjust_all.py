@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
 import pytest
 
 from inventory.adjust import GROUP_MAX, Outcome, Result
@@ -286,6 +287,16 @@ def test_a_row_that_is_told_with_the_refusal_of_a_commit_is_settled_and_the_othe
     assert [row.delta for row in rows_at(desk)] == [10, -2, -1, -3]
 
 
+def test_where_all_rows_are_told_with_the_refusal_of_a_commit_there_is_nothing_to_wait_for() -> None:
+    desk = a_desk(10)
+    commands = moves(-1, -2)
+    torn_load(desk, lambda: another_desk(desk).adjust_all(commands))
+
+    assert in_short(desk.adjust_all(commands)) == ["again"] * 2
+    assert desk.store.calls == ["load", "load", "commit"]
+    assert desk.store.time.pauses_s == []
+
+
 def test_a_refused_request_whose_row_another_environment_has_written_meanwhile_is_replayed() -> None:
     desk = a_desk(10)
     commands = moves(-12, -1)
@@ -434,6 +445,23 @@ def test_a_commit_settles_the_tries_before_it() -> None:
     assert in_short(results) == ["InsufficientStock", 4]
     desk.store.deliver()
     assert [row.delta for row in rows_at(desk)] == [10, -4, -2]
+
+
+def test_a_commit_settles_the_tries_before_it_that_saw_the_same_stock() -> None:
+    desk = a_desk(10)
+    desk.store.businesses[BUSINESS] = a_business(allow_negative_stock=True)
+    desk.store.on_commit.append(Met.UNDER_WAY)
+
+    def no_negative_stock() -> None:
+        desk.store.businesses[BUSINESS] = a_business()
+
+    desk.store.on_load.extend([Met.OK, no_negative_stock])
+
+    results = desk.adjust_all(moves(-15, -2))
+
+    assert in_short(results) == ["InsufficientStock", 8]
+    desk.store.deliver()
+    assert [row.delta for row in rows_at(desk)] == [10, -2]
 
 
 def test_a_commit_at_another_location_settles_no_try_before_it() -> None:
