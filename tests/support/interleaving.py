@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from inventory.adjust import Adjuster, CommitResult, Contended, Outcome, unlimited
+from inventory.adjust import Adjuster, CommitResult, Contended, unlimited
 from inventory.errors import Refusal, StoreUnavailable, TryAgain
 from inventory.model import Command
 from inventory.reverse import Reversal, reverse
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from inventory.adjust import Result
     from inventory.model import Adjustment, Snapshot
     from tests.support.fake_store import FakeStore
 
@@ -28,14 +29,20 @@ type Choose = Callable[[int], int]
 
 @dataclass
 class Run:
-    """One request on its way; ``end`` is its outcome or refusal once it has one."""
+    """One request on its way, or several that go together; ``answers`` are theirs, once they have them."""
 
-    asked: Command | Reversal
+    asked: Command | Reversal | list[Command]
     new_id: Callable[[], UUID]
-    end: Outcome | Refusal | TryAgain | None = None
+    answers: list[Result] = field(default_factory=list)
     bug: BaseException | None = None
     turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     rest: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    @property
+    def told(self) -> list[tuple[Command | Reversal, Result]]:
+        """Each request with what it was told."""
+        asked = self.asked if isinstance(self.asked, list) else [self.asked]
+        return list(zip(asked, self.answers, strict=True))
 
 
 @dataclass
@@ -64,7 +71,7 @@ class Interleaving:
                 run = waiting[number]
                 run.turn.release()
                 run.rest.acquire()
-                waiting = [each for each in waiting if each.end is None and each.bug is None]
+                waiting = [each for each in waiting if not each.answers and each.bug is None]
             elif number < len(waiting) + len(self.under_way):
                 self.store.commit(*self.under_way.pop(number - len(waiting)))
             else:
@@ -86,9 +93,9 @@ class Interleaving:
             store=_Turns(self, run), clock=self._clock, new_id=run.new_id, fraction=lambda: 0.0, sleep=lambda _: None
         )
         try:
-            run.end = _carried_out(adjuster, run.asked)
+            run.answers = _carried_out(adjuster, run.asked)
         except (Refusal, TryAgain) as refusal:
-            run.end = refusal
+            run.answers = [refusal]
         except BaseException as bug:  # noqa: BLE001  raised again in the test's own thread
             run.bug = bug
         run.rest.release()
@@ -99,10 +106,14 @@ class Interleaving:
         return NOW + timedelta(seconds=self._time_s + self.choose(3) - 1)
 
 
-def _carried_out(adjuster: Adjuster, asked: Command | Reversal) -> Outcome:
-    if isinstance(asked, Command):
-        return adjuster.adjust(asked, remaining_s=lambda: 1_000.0)
-    return reverse(adjuster, asked, remaining_s=lambda: 1_000.0)
+def _carried_out(adjuster: Adjuster, asked: Command | Reversal | list[Command]) -> list[Result]:
+    match asked:
+        case Command():
+            return [adjuster.adjust(asked, remaining_s=lambda: 1_000.0)]
+        case Reversal():
+            return [reverse(adjuster, asked, remaining_s=lambda: 1_000.0)]
+        case _:
+            return adjuster.adjust_all(asked, remaining_s=lambda: 1_000.0)
 
 
 @dataclass
