@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from inventory.adjust import AlreadyRecorded, Contended, ReversedMeanwhile, StockMoved, stock_after
+from inventory.adjust import Contended, stock_after
 from inventory.dynamodb import ledger_item
 from inventory.errors import InsufficientStock, StoreUnavailable, TryAgain
 from inventory.tries import ATTEMPTS_MAX, CALL_BUDGET_S
@@ -21,7 +21,7 @@ from tests.support.wire import Wire, cancelled, fault, reply
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from inventory.model import Adjustment
+    from inventory.model import Adjustment, Snapshot
     from tests.support.emulated_tables import Tables
     from tests.support.emulator import Clients
     from tests.support.wire import Reply
@@ -50,6 +50,14 @@ def first(service: Environment, shop: Shop) -> Adjustment:
     return service.adjust(shop.command(10)).adjustment
 
 
+@pytest.fixture
+def seen(service: Environment, shop: Shop, first: Adjustment) -> Snapshot:
+    """What a request that comes after the first row is decided from."""
+    snapshot = service.store.load(shop.command(1), [])
+    assert snapshot.stock == stock_after(first)
+    return snapshot
+
+
 def next_row(row: Adjustment) -> Adjustment:
     return replace(row, id=uuid4(), sequence=row.sequence + 1, quantity_after=row.quantity_after + row.delta)
 
@@ -57,31 +65,37 @@ def next_row(row: Adjustment) -> Adjustment:
 # ------------------------------------------------------------------------------------------ as the emulator has them
 
 
-def test_a_stale_stock_item_is_at_fault_alone(service: Environment, first: Adjustment, calls: Calls) -> None:
-    stale = replace(stock_after(first), sequence=first.sequence - 1)
+def test_a_stale_stock_item_is_at_fault_alone(
+    service: Environment, first: Adjustment, seen: Snapshot, calls: Calls
+) -> None:
+    stale = replace(seen, stock=replace(stock_after(first), sequence=first.sequence - 1))
 
-    assert service.store.commit(next_row(first), stale) == StockMoved(stock_after(first))
+    assert service.store.commit([next_row(first)], stale) == seen
     assert calls.cancellations == [[FAILED, NOT_AT_FAULT]]
 
 
-def test_a_row_that_is_there_is_at_fault_alone(service: Environment, first: Adjustment, calls: Calls) -> None:
+def test_a_row_that_is_there_is_at_fault_alone(
+    service: Environment, first: Adjustment, seen: Snapshot, calls: Calls
+) -> None:
     same_id = replace(next_row(first), id=first.id)
 
-    assert service.store.commit(same_id, stock_after(first)) == AlreadyRecorded(first)
+    assert service.store.commit([same_id], seen) == replace(seen, recorded={first.id: first})
     assert calls.cancellations == [[NOT_AT_FAULT, FAILED]]
 
 
-def test_both_at_once_are_a_recorded_row(service: Environment, first: Adjustment, calls: Calls) -> None:
-    assert service.store.commit(first, None) == AlreadyRecorded(first)
+def test_both_at_once_are_told(service: Environment, first: Adjustment, seen: Snapshot, calls: Calls) -> None:
+    told = service.store.commit([first], replace(seen, stock=None))
+
+    assert told == replace(seen, recorded={first.id: first})
     assert calls.cancellations == [[FAILED, FAILED]]
 
 
 def test_a_failed_condition_without_an_item_is_contention(
-    service: Environment, first: Adjustment, shop: Shop, calls: Calls
+    service: Environment, first: Adjustment, seen: Snapshot, shop: Shop, calls: Calls
 ) -> None:
     nowhere = replace(next_row(first), variant_id=shop.other_variant_id)
 
-    assert service.store.commit(nowhere, stock_after(first)) == Contended()
+    assert service.store.commit([nowhere], seen) == Contended()
     assert calls.cancellations == [[FAILED, NOT_AT_FAULT]]
 
 
@@ -138,30 +152,30 @@ def reasons(*members: dict[str, Any]) -> Reply:
     ids=" and ".join,
 )
 def test_passing_reasons_in_either_position_are_contention(
-    service: Environment, first: Adjustment, codes: tuple[str, str]
+    service: Environment, first: Adjustment, seen: Snapshot, codes: tuple[str, str]
 ) -> None:
     Wire(service.client, WRITE, cancelled(*codes))
 
-    assert service.store.commit(next_row(first), stock_after(first)) == Contended()
+    assert service.store.commit([next_row(first)], seen) == Contended()
 
 
 @pytest.mark.parametrize("passing", PASSING)
 def test_a_recorded_row_counts_for_more_than_contention_on_the_stock_item(
-    service: Environment, first: Adjustment, passing: str
+    service: Environment, first: Adjustment, seen: Snapshot, passing: str
 ) -> None:
     Wire(service.client, WRITE, reasons({"Code": passing}, {"Code": FAILED, "Item": ledger_item(first)}))
 
-    assert service.store.commit(next_row(first), stock_after(first)) == AlreadyRecorded(first)
+    assert service.store.commit([next_row(first)], seen) == replace(seen, recorded={first.id: first})
 
 
 @pytest.mark.parametrize("passing", PASSING)
 def test_a_moved_stock_item_counts_for_more_than_contention_on_the_row(
-    service: Environment, first: Adjustment, tables: Tables, passing: str
+    service: Environment, first: Adjustment, seen: Snapshot, tables: Tables, passing: str
 ) -> None:
     stock_items = [item for item in tables.contents() if "head_hash" in item]
     Wire(service.client, WRITE, reasons({"Code": FAILED, "Item": stock_items[0]}, {"Code": passing}))
 
-    assert service.store.commit(next_row(first), None) == StockMoved(stock_after(first))
+    assert service.store.commit([next_row(first)], replace(seen, stock=None)) == seen
 
 
 @pytest.mark.parametrize(
@@ -387,8 +401,8 @@ def test_a_refusal_is_not_final_while_the_keys_row_cannot_be_looked_for(
     assert shop.rows() == [first]
 
 
-def test_an_unavailable_store_says_so_and_nothing_else(service: Environment, first: Adjustment) -> None:
+def test_an_unavailable_store_says_so_and_nothing_else(service: Environment, first: Adjustment, seen: Snapshot) -> None:
     Wire(service.client, WRITE, fault("InternalServerError", 500))
 
     with pytest.raises(StoreUnavailable):
-        service.store.commit(next_row(first), stock_after(first))
+        service.store.commit([next_row(first)], seen)

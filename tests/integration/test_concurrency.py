@@ -22,11 +22,11 @@ from tests.support.proof import assert_adds_up
 from tests.support.shop import Environment, Shop, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
     from inventory.adjust import CommitResult, Store
-    from inventory.model import Adjustment, Snapshot, StockItem
+    from inventory.model import Adjustment, Snapshot
     from tests.support.emulated_tables import Tables
     from tests.support.emulator import Clients
 
@@ -276,17 +276,17 @@ class TornReads:
     between: Callable[[], object]
 
     def load(
-        self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
+        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
     ) -> Snapshot:
-        earlier = self.inner.load(command, recorded_id)
+        earlier = self.inner.load(command, recorded_ids)
         self.between()
-        return replace(self.inner.load(command, recorded_id), recorded=earlier.recorded)
+        return replace(self.inner.load(command, recorded_ids), recorded=earlier.recorded)
 
-    def find(self, business_id: UUID, adjustment_id: UUID) -> Adjustment | None:
-        return self.inner.find(business_id, adjustment_id)
+    def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
+        return self.inner.find(business_id, adjustment_ids)
 
-    def commit(self, row: Adjustment, seen: StockItem | None) -> CommitResult:
-        return self.inner.commit(row, seen)
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+        return self.inner.commit(rows, snapshot)
 
 
 def test_a_repetition_that_reads_the_ledger_before_and_the_stock_after_the_first_try_still_replays(

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from inventory.adjust import AlreadyRecorded, Committed, ReversedMeanwhile, StockMoved, stock_after
-from inventory.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Business, Command, StockItem
+from inventory.adjust import GROUP_MAX, Committed, stock_after
+from inventory.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Business, Command, Snapshot, StockItem
 from tests.support.fake_store import FakeStore
 
 if TYPE_CHECKING:
@@ -169,22 +169,42 @@ def row_after(row: Adjustment) -> Adjustment:
     )
 
 
+def seeing(stock: StockItem | None, *recorded: Adjustment) -> Snapshot:
+    """What a commit is decided from, or what it tells where that has changed."""
+    return Snapshot(
+        business=Business(allow_negative_stock=False, default_location_id=LOCATION),
+        variant_active=True,
+        location_id=LOCATION,
+        location_active=True,
+        stock=stock,
+        recorded={row.id: row for row in recorded},
+    )
+
+
+def rows_in_turn(count: int) -> list[Adjustment]:
+    """So many rows of one stock item from its first."""
+    rows = [first_row()]
+    while len(rows) < count:
+        rows.append(row_after(rows[-1]))
+    return rows
+
+
 def stock_at(store: Store, location_id: UUID = LOCATION) -> StockItem | None:
-    return store.load(command(location_id=location_id), None).stock
+    return store.load(command(location_id=location_id), []).stock
 
 
 # ------------------------------------------------------------------------------------------------------------ load
 
 
 def test_an_unknown_business_has_nothing(store: Store) -> None:
-    snapshot = store.load(command(business_id=uuid4()), None)
+    snapshot = store.load(command(business_id=uuid4()), [])
 
     assert (snapshot.business, snapshot.variant_active, snapshot.location_id) == (None, False, None)
-    assert (snapshot.location_active, snapshot.stock, snapshot.recorded) == (False, None, None)
+    assert (snapshot.location_active, snapshot.stock, snapshot.recorded) == (False, None, {})
 
 
 def test_the_catalog_of_one_business_is_not_anothers(store: Store) -> None:
-    snapshot = store.load(command(business_id=uuid4(), location_id=LOCATION), None)
+    snapshot = store.load(command(business_id=uuid4(), location_id=LOCATION), [])
 
     assert (snapshot.business, snapshot.variant_active) == (None, False)
     assert (snapshot.location_id, snapshot.location_active) == (LOCATION, False)
@@ -194,42 +214,42 @@ def test_the_catalog_of_one_business_is_not_anothers(store: Store) -> None:
 def test_the_settings_of_a_business_are_read(world: World, allowed: bool) -> None:  # noqa: FBT001
     world.register_business(allow_negative_stock=allowed)
 
-    assert world.store().load(command(), None).business == Business(allowed, default_location_id=None)
+    assert world.store().load(command(), []).business == Business(allowed, default_location_id=None)
 
 
 def test_an_unknown_variant_is_not_active(store: Store) -> None:
-    assert not store.load(command(uuid4()), None).variant_active
+    assert not store.load(command(uuid4()), []).variant_active
 
 
 def test_a_registered_variant_is_active(store: Store) -> None:
-    assert store.load(command(), None).variant_active
+    assert store.load(command(), []).variant_active
 
 
 def test_a_deactivated_variant_is_not_active_in_a_fresh_environment(open_world: World) -> None:
     open_world.deactivate_variant(VARIANT)
 
-    assert not open_world.store().load(command(), None).variant_active
+    assert not open_world.store().load(command(), []).variant_active
 
 
 def test_a_variant_that_is_registered_again_is_active_at_once(open_world: World) -> None:
     open_world.deactivate_variant(VARIANT)
     store = open_world.store()
-    store.load(command(), None)
+    store.load(command(), [])
 
     open_world.register_variant(VARIANT)
 
-    assert store.load(command(), None).variant_active
+    assert store.load(command(), []).variant_active
 
 
 def test_without_a_named_location_the_default_one_is_taken(store: Store) -> None:
-    snapshot = store.load(command(), None)
+    snapshot = store.load(command(), [])
 
     assert snapshot.business == Business(allow_negative_stock=False, default_location_id=LOCATION)
     assert (snapshot.location_id, snapshot.location_active) == (LOCATION, True)
 
 
 def test_a_named_location_is_taken(store: Store) -> None:
-    snapshot = store.load(command(location_id=OTHER_LOCATION), None)
+    snapshot = store.load(command(location_id=OTHER_LOCATION), [])
 
     assert (snapshot.location_id, snapshot.location_active) == (OTHER_LOCATION, True)
 
@@ -239,7 +259,7 @@ def test_without_a_default_location_none_is_taken(world: World) -> None:
     world.register_location(LOCATION, default=False)
     world.register_variant(VARIANT)
 
-    snapshot = world.store().load(command(), None)
+    snapshot = world.store().load(command(), [])
 
     assert (snapshot.variant_active, snapshot.location_id, snapshot.location_active) == (True, None, False)
 
@@ -247,7 +267,7 @@ def test_without_a_default_location_none_is_taken(world: World) -> None:
 def test_an_unknown_location_is_not_active(store: Store) -> None:
     unknown = uuid4()
 
-    snapshot = store.load(command(location_id=unknown), None)
+    snapshot = store.load(command(location_id=unknown), [])
 
     assert (snapshot.location_id, snapshot.location_active) == (unknown, False)
 
@@ -256,7 +276,7 @@ def test_an_unknown_location_is_not_active(store: Store) -> None:
 def test_a_deactivated_location_is_not_active_even_as_the_default_one(open_world: World, named: UUID | None) -> None:
     open_world.deactivate_location(LOCATION)
 
-    snapshot = open_world.store().load(command(location_id=named), None)
+    snapshot = open_world.store().load(command(location_id=named), [])
 
     assert (snapshot.location_id, snapshot.location_active) == (LOCATION, False)
 
@@ -264,62 +284,84 @@ def test_a_deactivated_location_is_not_active_even_as_the_default_one(open_world
 def test_the_default_location_may_change(open_world: World) -> None:
     open_world.register_location(OTHER_LOCATION, default=True)
 
-    snapshot = open_world.store().load(command(), None)
+    snapshot = open_world.store().load(command(), [])
 
     assert (snapshot.location_id, snapshot.location_active) == (OTHER_LOCATION, True)
 
 
 def test_a_variant_that_was_never_adjusted_has_no_stock_item(store: Store) -> None:
-    assert store.load(command(), None).stock is None
+    assert store.load(command(), []).stock is None
 
 
 @pytest.mark.parametrize("named", [LOCATION, None])
 def test_stock_and_recorded_row_are_read_with_the_catalog(open_world: World, named: UUID | None) -> None:
     row = first_row()
-    open_world.store().commit(row, None)
+    open_world.store().commit([row], seeing(None))
 
-    snapshot = open_world.store().load(command(location_id=named), row.id)
+    snapshot = open_world.store().load(command(location_id=named), [row.id])
 
     assert (snapshot.variant_active, snapshot.location_active) == (True, True)
-    assert (snapshot.stock, snapshot.recorded) == (stock_after(row), row)
+    assert (snapshot.stock, snapshot.recorded) == (stock_after(row), {row.id: row})
 
 
 def test_stock_is_told_apart_by_location(store: Store) -> None:
     row, other = first_row(), replace(first_row(), location_id=OTHER_LOCATION, quantity_after=7, hash="b" * 64)
-    store.commit(row, None)
-    store.commit(other, None)
+    store.commit([row], seeing(None))
+    store.commit([other], seeing(None))
 
     assert stock_at(store) == stock_after(row)
     assert stock_at(store, OTHER_LOCATION) == stock_after(other)
 
 
 def test_a_row_is_not_looked_for_unless_asked_for(store: Store) -> None:
-    store.commit(first_row(), None)
+    store.commit([first_row()], seeing(None))
 
-    assert store.load(command(), None).recorded is None
+    assert store.load(command(), []).recorded == {}
 
 
 def test_a_recorded_row_is_found_whatever_else_is_asked_for(store: Store) -> None:
     row = first_row()
-    store.commit(row, None)
+    store.commit([row], seeing(None))
 
-    snapshot = store.load(command(uuid4(), uuid4()), row.id)
+    snapshot = store.load(command(uuid4(), uuid4()), [row.id])
 
-    assert (snapshot.recorded, snapshot.stock, snapshot.variant_active) == (row, None, False)
+    assert (snapshot.recorded, snapshot.stock, snapshot.variant_active) == ({row.id: row}, None, False)
 
 
 def test_an_absent_row_is_not_found_at_load(store: Store) -> None:
-    assert store.load(command(), uuid4()).recorded is None
+    assert store.load(command(), [uuid4()]).recorded == {}
 
 
 def test_what_was_committed_is_loaded_at_once(store: Store) -> None:
     row = first_row()
-    store.load(command(), row.id)
-    store.commit(row, None)
+    store.load(command(), [row.id])
+    store.commit([row], seeing(None))
 
-    snapshot = store.load(command(), row.id)
+    snapshot = store.load(command(), [row.id])
 
-    assert (snapshot.stock, snapshot.recorded) == (stock_after(row), row)
+    assert (snapshot.stock, snapshot.recorded) == (stock_after(row), {row.id: row})
+
+
+@pytest.mark.parametrize("named", [LOCATION, None])
+def test_as_many_rows_as_a_group_has_are_looked_for_by_an_environment_that_remembers_nothing_or_all(
+    open_world: World, named: UUID | None
+) -> None:
+    rows = rows_in_turn(GROUP_MAX)
+    open_world.store().commit(rows, seeing(None))
+    store = open_world.store()
+
+    for _ in range(2):
+        snapshot = store.load(command(location_id=named), [row.id for row in rows])
+        assert snapshot == seeing(stock_after(rows[-1]), *rows)
+
+
+def test_an_id_that_is_named_twice_is_looked_for_once(store: Store) -> None:
+    row, absent = first_row(), uuid4()
+    store.commit([row], seeing(None))
+    ids = [row.id, absent, row.id, absent]
+
+    assert store.load(command(), ids).recorded == {row.id: row}
+    assert store.find(BUSINESS, ids) == {row.id: row}
 
 
 # ------------------------------------------------------------------------------------------------------------ find
@@ -327,20 +369,20 @@ def test_what_was_committed_is_loaded_at_once(store: Store) -> None:
 
 def test_a_row_is_found_by_business_and_id(store: Store) -> None:
     row = first_row()
-    store.commit(row, None)
+    store.commit([row], seeing(None))
 
-    assert store.find(BUSINESS, row.id) == row
+    assert store.find(BUSINESS, [row.id]) == {row.id: row}
 
 
 def test_an_absent_row_is_not_found(store: Store) -> None:
-    assert store.find(BUSINESS, uuid4()) is None
+    assert store.find(BUSINESS, [uuid4()]) == {}
 
 
 def test_a_row_of_another_business_is_not_found(store: Store) -> None:
     row = first_row()
-    store.commit(row, None)
+    store.commit([row], seeing(None))
 
-    assert store.find(uuid4(), row.id) is None
+    assert store.find(uuid4(), [row.id]) == {}
 
 
 # ---------------------------------------------------------------------------------------------------------- commit
@@ -349,84 +391,127 @@ def test_a_row_of_another_business_is_not_found(store: Store) -> None:
 def test_the_first_commit_creates_the_stock_item(store: Store) -> None:
     row = first_row()
 
-    assert store.commit(row, None) == Committed()
-    assert (stock_at(store), store.find(BUSINESS, row.id)) == (stock_after(row), row)
+    assert store.commit([row], seeing(None)) == Committed()
+    assert (stock_at(store), store.find(BUSINESS, [row.id])) == (stock_after(row), {row.id: row})
 
 
 def test_a_later_commit_updates_the_stock_item(store: Store) -> None:
     first = first_row()
-    store.commit(first, None)
+    store.commit([first], seeing(None))
     second = row_after(first)
 
-    assert store.commit(second, stock_after(first)) == Committed()
+    assert store.commit([second], seeing(stock_after(first))) == Committed()
     assert stock_at(store) == stock_after(second)
-    assert [store.find(BUSINESS, row.id) for row in (first, second)] == [first, second]
+    assert store.find(BUSINESS, [first.id, second.id]) == {first.id: first, second.id: second}
 
 
 def test_a_commit_from_a_stock_item_that_has_moved_is_told_the_fresh_one(open_world: World, store: Store) -> None:
     first = first_row()
-    store.commit(first, None)
+    store.commit([first], seeing(None))
     second = row_after(first)
-    store.commit(second, stock_after(first))
+    store.commit([second], seeing(stock_after(first)))
     before = open_world.contents()
 
-    assert store.commit(row_after(first), stock_after(first)) == StockMoved(stock_after(second))
+    assert store.commit([row_after(first)], seeing(stock_after(first))) == seeing(stock_after(second))
     assert open_world.contents() == before
 
 
 def test_a_first_commit_that_was_not_the_first_is_told_the_fresh_stock_item(open_world: World, store: Store) -> None:
     first = first_row()
-    store.commit(first, None)
+    store.commit([first], seeing(None))
     before = open_world.contents()
 
-    assert store.commit(first_row(), None) == StockMoved(stock_after(first))
+    assert store.commit([first_row()], seeing(None)) == seeing(stock_after(first))
     assert open_world.contents() == before
 
 
 def test_a_commit_from_a_stock_item_that_is_not_there_changes_nothing(open_world: World, store: Store) -> None:
     before = open_world.contents()
 
-    result = store.commit(row_after(first_row()), stock_after(first_row()))
+    result = store.commit([row_after(first_row())], seeing(stock_after(first_row())))
 
-    assert not isinstance(result, Committed | AlreadyRecorded)
+    assert not isinstance(result, Committed)
     assert open_world.contents() == before
 
 
 def test_a_row_that_is_already_there_is_handed_back_whole(open_world: World, store: Store) -> None:
     first = replace(first_row(), reason_code="damage", reference="sheet 7", expected_quantity=0)
-    store.commit(first, None)
+    store.commit([first], seeing(None))
     before = open_world.contents()
     second = replace(row_after(first), id=first.id, reason="Another", reference=None)
 
-    assert store.commit(second, stock_after(first)) == AlreadyRecorded(first)
+    assert store.commit([second], seeing(stock_after(first))) == seeing(stock_after(first), first)
     assert open_world.contents() == before
 
 
-def test_a_row_that_is_already_there_counts_for_more_than_a_moved_stock_item(open_world: World, store: Store) -> None:
+def test_a_row_that_is_already_there_is_told_with_the_fresh_stock_item(open_world: World, store: Store) -> None:
     first = first_row()
-    store.commit(first, None)
+    store.commit([first], seeing(None))
     before = open_world.contents()
 
-    assert store.commit(first, None) == AlreadyRecorded(first)
+    assert store.commit([first], seeing(None)) == seeing(stock_after(first), first)
     assert open_world.contents() == before
 
 
 def test_a_row_that_is_already_there_counts_for_another_stock_item_too(open_world: World, store: Store) -> None:
     first = first_row()
-    store.commit(first, None)
+    store.commit([first], seeing(None))
     before = open_world.contents()
 
-    assert store.commit(replace(first, location_id=OTHER_LOCATION), None) == AlreadyRecorded(first)
+    elsewhere = replace(first, location_id=OTHER_LOCATION)
+    assert store.commit([elsewhere], seeing(None)) == seeing(None, first)
     assert open_world.contents() == before
+
+
+@pytest.mark.parametrize("count", [2, 10, GROUP_MAX])
+def test_several_rows_are_appended_with_one_update_of_their_stock_item(store: Store, count: int) -> None:
+    before, *rows = rows_in_turn(count + 1)
+    store.commit([before], seeing(None))
+
+    assert store.commit(rows, seeing(stock_after(before))) == Committed()
+    assert stock_at(store) == stock_after(rows[-1])
+    assert store.find(BUSINESS, [row.id for row in rows]) == {row.id: row for row in rows}
+
+
+@pytest.mark.parametrize("there", [[0], [1], [4], [0, 4], [1, 2, 3], [0, 1, 2, 3, 4]])
+def test_of_several_rows_those_that_are_already_there_are_told_and_none_is_appended(
+    open_world: World, store: Store, there: list[int]
+) -> None:
+    first, *rows = rows_in_turn(6)
+    store.commit([first], seeing(None))
+    recorded = [replace(rows[number], location_id=OTHER_LOCATION) for number in there]
+    store.commit(recorded, seeing(None))
+    before = open_world.contents()
+
+    assert store.commit(rows, seeing(stock_after(first))) == seeing(stock_after(first), *recorded)
+    assert open_world.contents() == before
+
+
+def test_several_rows_from_a_stock_item_that_has_moved_are_told_the_fresh_one(open_world: World, store: Store) -> None:
+    first, second, *rows = rows_in_turn(5)
+    store.commit([first], seeing(None))
+    store.commit([second], seeing(stock_after(first)))
+    before = open_world.contents()
+
+    assert store.commit(rows, seeing(stock_after(first))) == seeing(stock_after(second))
+    assert open_world.contents() == before
+
+
+def test_what_was_recorded_before_is_told_with_what_is_recorded_since(store: Store) -> None:
+    first, row, other = rows_in_turn(3)
+    store.commit([first], seeing(None))
+
+    assert store.commit([first], seeing(None, other)) == seeing(stock_after(first), other, first)
+    assert store.commit([row], seeing(stock_after(first), other)) == Committed()
 
 
 def test_rows_of_two_businesses_may_bear_one_id(store: Store) -> None:
     row = first_row()
     other = replace(row, business_id=uuid4())
 
-    assert (store.commit(row, None), store.commit(other, None)) == (Committed(), Committed())
-    assert store.find(BUSINESS, row.id) == row
-    assert store.find(other.business_id, row.id) == other
+    assert (store.commit([row], seeing(None)), store.commit([other], seeing(None))) == (Committed(), Committed())
+    assert store.find(BUSINESS, [row.id]) == {row.id: row}
+    assert store.find(other.business_id, [row.id]) == {row.id: other}
 
 
 # ------------------------------------------------------------------------------------------------------- reversals
@@ -581,9 +666,11 @@ ROWS = {
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_a_row_comes_back_as_it_was_committed(store: Store, row: Adjustment) -> None:
     row = replace(row, id=uuid4())
-    store.commit(row, None)
+    store.commit([row], seeing(None))
 
-    assert store.find(BUSINESS, row.id) == row
+    assert store.find(BUSINESS, [row.id]) == {row.id: row}
     assert stock_at(store) == stock_after(row)
-    assert store.commit(row, None) == AlreadyRecorded(row)
-    assert store.commit(replace(row, id=uuid4(), reverses=None), None) == StockMoved(stock_after(row))
+    link = row.id if row.reverses else None
+    assert store.commit([row], seeing(None)) == replace(seeing(stock_after(row), row), reversed_by=link)
+    other = replace(row, id=uuid4())
+    assert store.commit([other], seeing(None)) == replace(seeing(stock_after(row)), reversed_by=link)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, pairwise, repeat
+from itertools import chain, count, pairwise, repeat
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from tests.support.scripted import Met
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inventory.adjust import Result
     from inventory.model import Adjustment, Command
     from tests.support.interleaving import Choose
 
@@ -143,16 +144,20 @@ def test_every_answer_is_true_whatever_happens_in_whatever_order(
     assert_each_is_reversed_once_at_most(store)
     written = Counter(row.created_by for row in store.ledger.values())
     assert all(count == 1 for actor, count in written.items() if actor != "opening")
-    for run in runs:
-        assert_answer_is_true(run, store, written[run.asked.actor])
+    for asked, answer in told(runs):
+        assert_answer_is_true(asked, answer, store, written[asked.actor])
 
 
-def assert_answer_is_true(run: Run, store: FakeStore, written: int) -> None:
+def told(runs: list[Run]) -> list[tuple[Command | Reversal, Result]]:
+    """Each request of each run with its answer."""
+    return [each for run in runs for each in run.told]
+
+
+def assert_answer_is_true(asked: Command | Reversal, answer: Result, store: FakeStore, written: int) -> None:
     """What the caller was told fits what stands in the ledger for ever."""
-    asked, end = run.asked, run.end
     key = asked.idempotency_key
     recorded = None if key is None else store.ledger.get((BUSINESS, keyed_id(BUSINESS, key)))
-    match end:
+    match answer:
         case Outcome(adjustment=row, replayed=False):
             assert written == 1
             assert store.ledger[BUSINESS, row.id] == row
@@ -175,7 +180,7 @@ def assert_answer_is_true(run: Run, store: FakeStore, written: int) -> None:
         case TryAgain():
             assert written <= 1
         case _:
-            raise AssertionError(end)
+            raise AssertionError(answer)
 
 
 def assert_row_is_what_was_asked(row: Adjustment, asked: Command | Reversal, store: FakeStore) -> None:
@@ -212,6 +217,68 @@ def assert_stock_adds_up(store: FakeStore) -> None:
         assert stock == (stock_after(rows[-1]) if rows else None)
 
 
+@settings(max_examples=400)
+@given(
+    groups=st.lists(st.lists(asked, min_size=1, max_size=5), min_size=1, max_size=3),
+    others=st.lists(asked | asked_back, max_size=2),
+    opening=st.integers(0, 3),
+    happening=st.lists(st.sampled_from(["another default", "no variant", "no location"]), max_size=1),
+    order=orders,
+)
+def test_every_answer_to_requests_that_go_together_is_true_whatever_happens_in_whatever_order(
+    groups: list[list[Asked]], others: list[Asked | AskedBack], opening: int, happening: list[str], order: bytes
+) -> None:
+    store = a_shop(opening)
+    new_id = partial(next, (UUID(int=number) for number in count(FIRST_ID)))
+    runs = [
+        *(
+            Run([each.as_asked_by(f"request {number}.{place}") for place, each in enumerate(group)], new_id)
+            for number, group in enumerate(groups)
+        ),
+        *(Run(each.as_asked_by(f"other {number}"), new_id) for number, each in enumerate(others)),
+    ]
+    interleaving = Interleaving(store, in_this_order(order), happenings_in(store, happening), LATENESS)
+
+    interleaving.run(runs)
+    interleaving.deliver_all()
+
+    assert_stock_adds_up(store)
+    assert_each_is_reversed_once_at_most(store)
+    written = Counter(row.created_by for row in store.ledger.values())
+    assert all(times == 1 for actor, times in written.items() if actor != "opening")
+    for requested, answer in told(runs):
+        assert_answer_is_true(requested, answer, store, written[requested.actor])
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.lists(st.integers(-5, 5).filter(bool), min_size=1, max_size=4), min_size=2, max_size=4),
+    st.sampled_from([[Met.OK], [Met.OK, Met.UNHEARD]]),
+    orders,
+)
+def test_groups_that_lose_no_more_than_acknowledgements_are_answered_for_good_and_exactly(
+    changes: list[list[int]], meets: list[Met], order: bytes
+) -> None:
+    store = a_shop(2)
+    new_id = partial(next, (UUID(int=number) for number in count(FIRST_ID)))
+    runs = [
+        Run(
+            [a_command(quantity_change=each, actor=f"request {number}.{place}") for place, each in enumerate(group)],
+            new_id,
+        )
+        for number, group in enumerate(changes)
+    ]
+
+    Interleaving(store, in_this_order(order), [], meets).run(runs)
+
+    acknowledged = [answer.adjustment for _, answer in told(runs) if isinstance(answer, Outcome)]
+    rows = [row for row in store.ledger.values() if row.created_by != "opening"]
+    assert not any(isinstance(answer, TryAgain) for _, answer in told(runs))
+    assert sorted(acknowledged, key=lambda row: row.sequence) == sorted(rows, key=lambda row: row.sequence)
+    assert store.stock[BUSINESS, VARIANT, LOCATION].quantity == 2 + sum(row.delta for row in acknowledged)
+    assert_stock_adds_up(store)
+
+
 @settings(max_examples=50)
 @given(st.lists(st.integers(-5, 5).filter(bool), min_size=2, max_size=5), orders)
 def test_without_faults_every_request_is_answered_for_good(changes: list[int], order: bytes) -> None:
@@ -221,8 +288,8 @@ def test_without_faults_every_request_is_answered_for_good(changes: list[int], o
 
     Interleaving(store, in_this_order(order), [], [Met.OK]).run(runs)
 
-    acknowledged = sum(run.end.adjustment.delta for run in runs if isinstance(run.end, Outcome))
-    assert not any(isinstance(run.end, TryAgain) for run in runs)
+    acknowledged = sum(answer.adjustment.delta for _, answer in told(runs) if isinstance(answer, Outcome))
+    assert not any(isinstance(answer, TryAgain) for _, answer in told(runs))
     assert store.stock[BUSINESS, VARIANT, LOCATION].quantity == 2 + acknowledged
     assert_stock_adds_up(store)
 
@@ -246,12 +313,12 @@ def test_of_reversals_of_one_adjustment_exactly_one_stands_and_the_others_know_i
     Interleaving(store, in_this_order(order), [], meets).run(runs)
 
     (reversal,) = [row for row in store.ledger.values() if row.reverses == UUID(int=2)]
-    for run in runs:
-        if isinstance(run.end, Outcome):
-            assert run.end.adjustment == reversal
-            assert run.end.replayed == (reversal.created_by != run.asked.actor)
+    for asked, answer in told(runs):
+        if isinstance(answer, Outcome):
+            assert answer.adjustment == reversal
+            assert answer.replayed == (reversal.created_by != asked.actor)
         else:
-            assert isinstance(run.end, AlreadyReversed)
-            assert run.end.reversed_by == reversal.id
-    assert any(run.asked.actor == reversal.created_by and isinstance(run.end, Outcome) for run in runs)
+            assert isinstance(answer, AlreadyReversed)
+            assert answer.reversed_by == reversal.id
+    assert any(asked.actor == reversal.created_by and isinstance(answer, Outcome) for asked, answer in told(runs))
     assert_stock_adds_up(store)

@@ -65,7 +65,7 @@ def a_snapshot(**changes: Any) -> Snapshot:
             location_id=LOCATION,
             location_active=True,
             stock=a_stock_item(10),
-            recorded=None,
+            recorded={},
         ),
         **changes,
     )

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from inventory.adjust import (
-    AlreadyRecorded,
-    CommitResult,
-    Committed,
-    ReversedMeanwhile,
-    StockMoved,
-    stock_after,
-    unlimited,
-)
+from inventory.adjust import GROUP_MAX, CommitResult, Committed, stock_after, unlimited
 from inventory.model import Adjustment, Business, Command, Snapshot, StockItem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
 type StockKey = tuple[UUID, UUID, UUID]
@@ -41,7 +33,7 @@ class FakeStore:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def load(
-        self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
+        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
     ) -> Snapshot:
         business = self.businesses.get(command.business_id)
         location_id = command.location_id or (business.default_location_id if business else None)
@@ -54,29 +46,41 @@ class FakeStore:
                 stock=None
                 if location_id is None
                 else self.stock.get((command.business_id, command.variant_id, location_id)),
-                recorded=None if recorded_id is None else self.ledger.get((command.business_id, recorded_id)),
+                recorded=self._rows(command.business_id, recorded_ids),
                 reversed_by=None
                 if command.reverses is None
                 else self.reversals.get((command.business_id, command.reverses)),
             )
 
-    def find(self, business_id: UUID, adjustment_id: UUID) -> Adjustment | None:
+    def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
+        assert len(adjustment_ids) <= GROUP_MAX
         with self._lock:
-            return self.ledger.get((business_id, adjustment_id))
+            return self._rows(business_id, adjustment_ids)
 
-    def commit(self, row: Adjustment, seen: StockItem | None) -> CommitResult:
-        stock_key = (row.business_id, row.variant_id, row.location_id)
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+        assert 1 <= len(rows) <= GROUP_MAX
+        (stock_key,) = {(row.business_id, row.variant_id, row.location_id) for row in rows}
+        business_id, *_ = stock_key
+        reversed_ids = [row.reverses for row in rows if row.reverses is not None]
         with self._lock:
-            recorded = self.ledger.get((row.business_id, row.id))
-            if recorded is not None:
-                return AlreadyRecorded(recorded)
-            if row.reverses is not None and (row.business_id, row.reverses) in self.reversals:
-                return ReversedMeanwhile(self.reversals[row.business_id, row.reverses])
+            recorded = self._rows(business_id, [row.id for row in rows])
+            reversed_by = [each for id_ in reversed_ids if (each := self.reversals.get((business_id, id_)))]
             stock = self.stock.get(stock_key)
-            if (stock.sequence if stock else None) != (seen.sequence if seen else None):
-                return StockMoved(stock)
-            self.ledger[row.business_id, row.id] = row
-            self.stock[stock_key] = stock_after(row)
-            if row.reverses is not None:
-                self.reversals[row.business_id, row.reverses] = row.id
+            if recorded or reversed_by or _sequence(stock) != _sequence(snapshot.stock):
+                return replace(
+                    snapshot,
+                    recorded={**snapshot.recorded, **recorded},
+                    reversed_by=reversed_by[0] if reversed_by else snapshot.reversed_by,
+                    stock=stock,
+                )
+            self.ledger |= {(business_id, row.id): row for row in rows}
+            self.stock[stock_key] = stock_after(rows[-1])
+            self.reversals |= {(business_id, row.reverses): row.id for row in rows if row.reverses is not None}
             return Committed()
+
+    def _rows(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
+        return {each: self.ledger[business_id, each] for each in adjustment_ids if (business_id, each) in self.ledger}
+
+
+def _sequence(stock: StockItem | None) -> int:
+    return stock.sequence if stock else 0

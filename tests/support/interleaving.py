@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from inventory.adjust import Adjuster, CommitResult, Contended, Outcome, unlimited
+from inventory.adjust import Adjuster, CommitResult, Contended, unlimited
 from inventory.errors import Refusal, StoreUnavailable, TryAgain
 from inventory.model import Command
 from inventory.reverse import Reversal, reverse
@@ -15,11 +15,12 @@ from tests.support.builders import NOW
 from tests.support.scripted import Met
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from inventory.model import Adjustment, Snapshot, StockItem
+    from inventory.adjust import Result
+    from inventory.model import Adjustment, Snapshot
     from tests.support.fake_store import FakeStore
 
 type Choose = Callable[[int], int]
@@ -28,14 +29,20 @@ type Choose = Callable[[int], int]
 
 @dataclass
 class Run:
-    """One request on its way; ``end`` is its outcome or refusal once it has one."""
+    """One request on its way, or several that go together; ``answers`` are theirs, once they have them."""
 
-    asked: Command | Reversal
+    asked: Command | Reversal | list[Command]
     new_id: Callable[[], UUID]
-    end: Outcome | Refusal | TryAgain | None = None
+    answers: list[Result] = field(default_factory=list)
     bug: BaseException | None = None
     turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     rest: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    @property
+    def told(self) -> list[tuple[Command | Reversal, Result]]:
+        """Each request with what it was told."""
+        asked = self.asked if isinstance(self.asked, list) else [self.asked]
+        return list(zip(asked, self.answers, strict=True))
 
 
 @dataclass
@@ -49,7 +56,7 @@ class Interleaving:
     choose: Choose
     happenings: list[Callable[[], None]]
     meets: list[Met]
-    under_way: list[tuple[Adjustment, StockItem | None]] = field(default_factory=list)
+    under_way: list[tuple[Sequence[Adjustment], Snapshot]] = field(default_factory=list)
     _time_s: float = 0.0
 
     def run(self, runs: list[Run]) -> None:
@@ -64,7 +71,7 @@ class Interleaving:
                 run = waiting[number]
                 run.turn.release()
                 run.rest.acquire()
-                waiting = [each for each in waiting if each.end is None and each.bug is None]
+                waiting = [each for each in waiting if not each.answers and each.bug is None]
             elif number < len(waiting) + len(self.under_way):
                 self.store.commit(*self.under_way.pop(number - len(waiting)))
             else:
@@ -86,9 +93,9 @@ class Interleaving:
             store=_Turns(self, run), clock=self._clock, new_id=run.new_id, fraction=lambda: 0.0, sleep=lambda _: None
         )
         try:
-            run.end = _carried_out(adjuster, run.asked)
+            run.answers = _carried_out(adjuster, run.asked)
         except (Refusal, TryAgain) as refusal:
-            run.end = refusal
+            run.answers = [refusal]
         except BaseException as bug:  # noqa: BLE001  raised again in the test's own thread
             run.bug = bug
         run.rest.release()
@@ -99,10 +106,14 @@ class Interleaving:
         return NOW + timedelta(seconds=self._time_s + self.choose(3) - 1)
 
 
-def _carried_out(adjuster: Adjuster, asked: Command | Reversal) -> Outcome:
-    if isinstance(asked, Command):
-        return adjuster.adjust(asked, remaining_s=lambda: 1_000.0)
-    return reverse(adjuster, asked, remaining_s=lambda: 1_000.0)
+def _carried_out(adjuster: Adjuster, asked: Command | Reversal | list[Command]) -> list[Result]:
+    match asked:
+        case Command():
+            return [adjuster.adjust(asked, remaining_s=lambda: 1_000.0)]
+        case Reversal():
+            return [reverse(adjuster, asked, remaining_s=lambda: 1_000.0)]
+        case _:
+            return adjuster.adjust_all(asked, remaining_s=lambda: 1_000.0)
 
 
 @dataclass
@@ -113,27 +124,26 @@ class _Turns:
     run: Run
 
     def load(
-        self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
+        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
     ) -> Snapshot:
-        """Read the ledger, the link to a reversal and the rest at several moments, for a batch of reads is not one."""
-        if self.of.choose(2):
-            recorded = self._recorded(command, recorded_id)
-            self._wait()
-            snapshot = self.of.store.load(command, None)
-        else:
-            snapshot = self.of.store.load(command, None)
-            self._wait()
-            recorded = self._recorded(command, recorded_id)
+        """Read each row, the link to a reversal and the rest at several moments, for a batch of reads is not one."""
+        early = [each for each in recorded_ids if self.of.choose(2)]
+        recorded = self.of.store.find(command.business_id, early)
+        self._wait()
+        snapshot = self.of.store.load(command, [])
+        self._wait()
+        late = [each for each in recorded_ids if each not in early]
+        recorded |= self.of.store.find(command.business_id, late)
         if command.reverses is not None and self.of.choose(2):
             self._wait()
-            snapshot = replace(snapshot, reversed_by=self.of.store.load(command, None).reversed_by)
+            snapshot = replace(snapshot, reversed_by=self.of.store.load(command, []).reversed_by)
         return replace(snapshot, recorded=recorded)
 
-    def find(self, business_id: UUID, adjustment_id: UUID) -> Adjustment | None:
+    def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         self._wait()
-        return self.of.store.find(business_id, adjustment_id)
+        return self.of.store.find(business_id, adjustment_ids)
 
-    def commit(self, row: Adjustment, seen: StockItem | None) -> CommitResult:
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
         self._wait()
         match self.of.meets[self.of.choose(len(self.of.meets))]:
             case Met.LOST:
@@ -141,20 +151,17 @@ class _Turns:
             case Met.CONTENDED:
                 return Contended()
             case Met.UNHEARD:
-                self.of.store.commit(row, seen)
+                self.of.store.commit(rows, snapshot)
                 self._wait()
                 raise StoreUnavailable
             case Met.UNDER_WAY:
-                self.of.under_way.append((row, seen))
+                self.of.under_way.append((rows, snapshot))
                 self._wait()
                 raise StoreUnavailable
             case Met.OK:
-                result = self.of.store.commit(row, seen)
+                result = self.of.store.commit(rows, snapshot)
                 self._wait()
                 return result
-
-    def _recorded(self, command: Command, recorded_id: UUID | None) -> Adjustment | None:
-        return None if recorded_id is None else self.of.store.find(command.business_id, recorded_id)
 
     def _wait(self) -> None:
         self.run.rest.release()

@@ -101,6 +101,9 @@ class Tables:
         client.meta.events.register(f"before-send.dynamodb.{operation}", answer)
 
     def _batch_get(self, sent: Any) -> AWSResponse:
+        keys_read = [(table, *key.items()) for table, wanted in sent["RequestItems"].items() for key in wanted["Keys"]]
+        assert 1 <= len(keys_read) <= 100, "DynamoDB takes up to 100 keys"
+        assert all(keys_read.count(each) == 1 for each in keys_read), "DynamoDB refuses to read a key twice"
         found = {
             table: [
                 self.items[place]
@@ -112,6 +115,7 @@ class Tables:
         return reply({"Responses": found, "UnprocessedKeys": {}})
 
     def _transact_write(self, sent: Any) -> AWSResponse:
+        assert len(sent["TransactItems"]) <= 100, "DynamoDB takes up to 100 parts"
         update, *puts = sent["TransactItems"][0]["Update"], *(part["Put"] for part in sent["TransactItems"][1:])
         for put in puts:
             place = (put["TableName"], put["Item"]["pk"]["S"], put["Item"].get("sk", {"S": ""})["S"])

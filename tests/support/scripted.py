@@ -25,11 +25,11 @@ from tests.support.builders import (
 from tests.support.fake_store import FakeStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from inventory.adjust import Outcome
-    from inventory.model import Adjustment, Command, Snapshot, StockItem
+    from inventory.adjust import Outcome, Result
+    from inventory.model import Adjustment, Command, Snapshot
     from inventory.reverse import Reversal
 
 
@@ -86,30 +86,30 @@ class ScriptedStore(FakeStore):
     on_commit: deque[Step] = field(default_factory=deque)
     calls: list[str] = field(default_factory=list)
     time: VirtualTime = field(default_factory=VirtualTime)
-    _under_way: list[tuple[Adjustment, StockItem | None]] = field(default_factory=list)
+    _under_way: list[tuple[Sequence[Adjustment], Snapshot]] = field(default_factory=list)
 
     def load(
-        self, command: Command, recorded_id: UUID | None, *, between_calls: Callable[[], None] = unlimited
+        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
     ) -> Snapshot:
         self._meet("load", self.on_load)
-        return super().load(command, recorded_id, between_calls=between_calls)
+        return super().load(command, recorded_ids, between_calls=between_calls)
 
-    def find(self, business_id: UUID, adjustment_id: UUID) -> Adjustment | None:
+    def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         self._meet("find", self.on_find)
-        return super().find(business_id, adjustment_id)
+        return super().find(business_id, adjustment_ids)
 
-    def commit(self, row: Adjustment, seen: StockItem | None) -> CommitResult:
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
         match self._meet("commit", self.on_commit):
             case Met.CONTENDED:
                 return Contended()
             case Met.UNHEARD:
-                super().commit(row, seen)
+                super().commit(rows, snapshot)
                 raise StoreUnavailable
             case Met.UNDER_WAY:
-                self._under_way.append((row, seen))
+                self._under_way.append((rows, snapshot))
                 raise StoreUnavailable
             case _:
-                return super().commit(row, seen)
+                return super().commit(rows, snapshot)
 
     def deliver(self) -> None:
         """Carry out what was under way, in order, as far as its conditions still hold."""
@@ -138,6 +138,9 @@ class Desk:
 
     def adjust(self, command: Command) -> Outcome:
         return self._adjuster.adjust(command, remaining_s=self.store.time.remaining_s)
+
+    def adjust_all(self, commands: Sequence[Command]) -> list[Result]:
+        return self._adjuster.adjust_all(commands, remaining_s=self.store.time.remaining_s)
 
     def reverse(self, reversal: Reversal) -> Outcome:
         return reverse(self._adjuster, reversal, remaining_s=self.store.time.remaining_s)

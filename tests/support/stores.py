@@ -11,6 +11,7 @@ from tests.support.builders import a_command
 from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE, Tables
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from inventory.model import Command, Snapshot
@@ -31,9 +32,9 @@ class StoreOnTables:
             client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE, time_s=lambda: self.now_s
         )
 
-    def load(self, command: Command | None = None, *, recorded_id: UUID | None = None) -> Snapshot:
+    def load(self, command: Command | None = None, *, recorded_ids: Sequence[UUID] = ()) -> Snapshot:
         self.tables.requests.clear()
-        return self.store.load(command or a_command(), recorded_id)
+        return self.store.load(command or a_command(), recorded_ids)
 
     @property
     def keys_read(self) -> list[list[str]]:

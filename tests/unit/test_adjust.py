@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from inventory.adjust import AlreadyRecorded, keyed_id, same_request
+from inventory.adjust import keyed_id, same_request
 from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.errors import (
     IdempotencyKeyReused,
@@ -36,9 +36,10 @@ from tests.support.builders import (
 from tests.support.scripted import Desk, Met, a_desk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from inventory.model import Command
+    from inventory.adjust import CommitResult
+    from inventory.model import Adjustment, Command, Snapshot
 
 TAKE_ALL = a_command(quantity_change=-10, reason="sold", idempotency_key="key")
 UNKEYED = replace(TAKE_ALL, idempotency_key=None)
@@ -327,11 +328,11 @@ def torn_load(desk: Desk, between: Callable[[], object]) -> None:
     """Let something happen in the next load, after the ledger was read: a batch of reads is not one moment."""
     load = desk.store.load
 
-    def torn(command: Command, recorded_id: UUID | None, **_: object) -> Any:
+    def torn(command: Command, recorded_ids: Sequence[UUID], **_: object) -> Any:
         desk.store.load = load  # type: ignore[method-assign]
-        before = load(command, recorded_id)
+        before = load(command, recorded_ids)
         between()
-        return replace(load(command, None), recorded=before.recorded)
+        return replace(load(command, []), recorded=before.recorded)
 
     desk.store.load = torn  # type: ignore[method-assign]
 
@@ -508,7 +509,11 @@ def test_a_read_that_fails_is_made_again(method: str) -> None:
 def test_a_random_id_that_is_already_taken_is_a_fault_and_no_adjustment() -> None:
     desk = a_desk(10)
     taken = desk.rows[0]
-    desk.store.commit = lambda *_: AlreadyRecorded(taken)  # type: ignore[method-assign]
+
+    def another_bears_it(rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+        return replace(snapshot, recorded={row.id: taken for row in rows})
+
+    desk.store.commit = another_bears_it  # type: ignore[method-assign]
 
     with pytest.raises(AssertionError):
         desk.adjust(UNKEYED)

@@ -82,4 +82,4 @@ def test_a_refusal_that_was_bent_on_its_way_is_no_answer(answer: AWSResponse) ->
 def test_an_answer_with_the_right_checksum_is_one() -> None:
     answer = reply({"Responses": {}, "UnprocessedKeys": {}})
 
-    assert met_on_load(with_checksum(answer, crc32(body_of(answer)))).store.find(BUSINESS, VARIANT) is None
+    assert met_on_load(with_checksum(answer, crc32(body_of(answer)))).store.find(BUSINESS, [VARIANT]) == {}

@@ -38,7 +38,7 @@ from tests.support.builders import (
 from tests.support.scripted import Desk, Met, a_desk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from inventory.model import Adjustment, Command
     from inventory.reverse import Reversal
@@ -173,7 +173,7 @@ def test_an_unknown_and_a_foreign_adjustment_are_not_there_alike(
     with pytest.raises(AdjustmentNotFound):
         desk.reverse(replace(of(opening, idempotency_key=key), **changes))
 
-    assert desk.store.calls == ["find"] if key is None else ["find", "find"]
+    assert desk.store.calls == ["find"]
     assert desk.rows == [opening]
 
 
@@ -410,13 +410,13 @@ def second_load_is_torn(desk: Desk, between: Callable[[], object]) -> None:
     load = desk.store.load
     loads: list[None] = []
 
-    def torn(command: Command, recorded_id: UUID | None, **_: object) -> Any:
+    def torn(command: Command, recorded_ids: Sequence[UUID], **_: object) -> Any:
         loads.append(None)
-        before = load(command, recorded_id)
+        before = load(command, recorded_ids)
         if len(loads) != 2:
             return before
         between()
-        return replace(before, reversed_by=load(command, recorded_id).reversed_by)
+        return replace(before, reversed_by=load(command, recorded_ids).reversed_by)
 
     desk.store.load = torn  # type: ignore[method-assign]
 
@@ -431,9 +431,9 @@ def test_an_own_reversal_whose_link_is_seen_before_its_row_is_not_already_revers
     find = desk.store.find
     looks = iter([find])
 
-    def find_once(business_id: UUID, adjustment_id: UUID) -> Any:
+    def find_once(business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         look = next(looks, None)
-        return look and look(business_id, adjustment_id)
+        return look(business_id, adjustment_ids) if look else {}
 
     desk.store.find = find_once  # type: ignore[method-assign]
 
@@ -490,12 +490,12 @@ def test_a_first_read_that_fails_is_made_again_and_counts_as_a_try(
 
 
 def test_the_look_for_a_misused_key_is_made_again_where_it_fails(desk: Desk) -> None:
-    desk.store.on_find.extend([Met.OK, Met.LOST])
+    desk.store.on_find.append(Met.LOST)
 
     with pytest.raises(AdjustmentNotFound):
         desk.reverse(a_reversal(idempotency_key="key"))
 
-    assert desk.store.calls == ["find"] * 4
+    assert desk.store.calls == ["find"] * 2
 
 
 @pytest.mark.parametrize("failed_finds", [0, 5, ATTEMPTS_MAX - 1])

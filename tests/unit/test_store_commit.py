@@ -21,16 +21,16 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from inventory.adjust import AlreadyRecorded, CommitResult, Committed, Contended, ReversedMeanwhile, StockMoved
+from inventory.adjust import CommitResult, Committed, Contended
 from inventory.dynamodb import ledger_item
 from inventory.errors import StoreUnavailable
-from tests.support.builders import HEAD_HASH, a_stock_item, an_adjustment
+from tests.support.builders import HEAD_HASH, a_snapshot, a_stock_item, an_adjustment
 from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE, stock_members
 from tests.support.stores import StoreOnTables
 from tests.support.wire import broken, cancelled, fault, reply
 
 if TYPE_CHECKING:
-    from inventory.model import Adjustment
+    from inventory.model import Adjustment, Snapshot, StockItem
     from tests.support.wire import Reply
 
 ROW = an_adjustment(
@@ -39,6 +39,7 @@ ROW = an_adjustment(
 REVERSED_ID = UUID("11111111-bbbb-4ccc-8ddd-eeeeeeeeeeee")
 REVERSING = replace(ROW, reverses=REVERSED_ID)
 SEEN = a_stock_item(10)
+SNAPSHOT = a_snapshot(stock=SEEN)
 MOVED = a_stock_item(3, sequence=43)
 RECORDED = an_adjustment(reason="recorded before", reference="count 7", expected_quantity=-4)
 
@@ -71,7 +72,16 @@ def transaction_cancelled(*reasons: dict[str, Any]) -> Reply:
 def committed_on(met: Reply, row: Adjustment = ROW) -> CommitResult:
     tables = StoreOnTables()
     tables.tables.meets("TransactWriteItems", met)
-    return tables.store.commit(row, SEEN)
+    return tables.store.commit([row], SNAPSHOT)
+
+
+def recorded(**also: Any) -> Snapshot:
+    """What was decided from, with the row that is there."""
+    return replace(SNAPSHOT, recorded={RECORDED.id: RECORDED}, **also)
+
+
+def stock_told_by(reason: dict[str, Any]) -> StockItem:
+    return MOVED if "Item" in reason else SEEN
 
 
 def named(reason: dict[str, Any]) -> str:
@@ -81,16 +91,16 @@ def named(reason: dict[str, Any]) -> str:
 # --- what is sent ----------------------------------------------------------------------------------------------------
 
 
-def sent(row: Any, seen: Any) -> dict[str, Any]:
+def sent(*rows: Adjustment, seen: StockItem | None = SEEN) -> dict[str, Any]:
     tables = StoreOnTables()
-    assert tables.store.commit(row, seen) == Committed()
+    assert tables.store.commit(rows, a_snapshot(stock=seen)) == Committed()
     (request,) = tables.tables.requests["TransactWriteItems"]
     assert request.pop("ClientRequestToken")
     return dict(request)
 
 
 def test_the_transaction_guards_the_stock_item_by_its_sequence_and_the_row_by_its_absence() -> None:
-    assert sent(ROW, SEEN) == {
+    assert sent(ROW) == {
         "TransactItems": [
             {
                 "Update": {
@@ -152,14 +162,14 @@ def test_the_transaction_guards_the_stock_item_by_its_sequence_and_the_row_by_it
 
 
 def test_the_first_row_of_a_stock_item_is_guarded_by_the_items_absence() -> None:
-    update = sent(an_adjustment(), None)["TransactItems"][0]["Update"]
+    update = sent(an_adjustment(), seen=None)["TransactItems"][0]["Update"]
 
     assert update["ConditionExpression"] == "attribute_not_exists(pk)"
     assert ":seen" not in update["ExpressionAttributeValues"]
 
 
 def test_a_reversal_also_puts_the_link_from_what_it_reverses_on_condition_that_there_is_none() -> None:
-    update, put, link = sent(REVERSING, SEEN)["TransactItems"]
+    update, put, link = sent(REVERSING)["TransactItems"]
 
     assert link == {
         "Put": {
@@ -174,14 +184,14 @@ def test_a_reversal_also_puts_the_link_from_what_it_reverses_on_condition_that_t
         }
     }
     assert put["Put"]["Item"].pop("reverses") == {"S": "11111111-bbbb-4ccc-8ddd-eeeeeeeeeeee"}
-    assert [update, put] == sent(ROW, SEEN)["TransactItems"]
+    assert [update, put] == sent(ROW)["TransactItems"]
 
 
 def test_two_tries_are_never_one_to_the_engine() -> None:
     """The engine's own idempotency would answer a second try with the success of a first that was another row."""
     tables = StoreOnTables()
-    tables.store.commit(ROW, SEEN)
-    tables.store.commit(replace(ROW, id=RECORDED.business_id), SEEN)
+    tables.store.commit([ROW], SNAPSHOT)
+    tables.store.commit([replace(ROW, id=RECORDED.business_id)], SNAPSHOT)
 
     tokens = {each["ClientRequestToken"] for each in tables.tables.requests["TransactWriteItems"]}
     assert len(tokens) == 2
@@ -194,14 +204,14 @@ def test_two_tries_are_never_one_to_the_engine() -> None:
 def test_a_row_that_is_there_is_the_answer_whatever_became_of_the_stock(stock: dict[str, Any]) -> None:
     result = committed_on(transaction_cancelled(stock, FAILED | {"Item": LEDGER_ITEM}))
 
-    assert result == AlreadyRecorded(RECORDED)
+    assert result == recorded(stock=stock_told_by(stock))
 
 
 @pytest.mark.parametrize("ledger", [FINE, *PASSING, FAILED], ids=named)
 def test_stock_that_has_moved_comes_with_the_refusal(ledger: dict[str, Any]) -> None:
     result = committed_on(transaction_cancelled(FAILED | {"Item": STOCK_ITEM}, ledger))
 
-    assert result == StockMoved(MOVED)
+    assert result == replace(SNAPSHOT, stock=MOVED)
 
 
 PASSING_PAIRS = [
@@ -258,7 +268,8 @@ def test_a_reversals_row_that_is_there_is_the_answer_whatever_became_of_stock_an
 ) -> None:
     met = transaction_cancelled(stock, FAILED | {"Item": LEDGER_ITEM}, link)
 
-    assert committed_on(met, REVERSING) == AlreadyRecorded(RECORDED)
+    reversed_by = OTHER_REVERSAL if "Item" in link else None
+    assert committed_on(met, REVERSING) == recorded(stock=stock_told_by(stock), reversed_by=reversed_by)
 
 
 @pytest.mark.parametrize("stock", ANY_STOCK, ids=named)
@@ -268,14 +279,15 @@ def test_a_link_that_is_there_says_by_what_it_was_reversed_whatever_became_of_th
 ) -> None:
     met = transaction_cancelled(stock, ledger, FAILED | {"Item": LINK})
 
-    assert committed_on(met, REVERSING) == ReversedMeanwhile(OTHER_REVERSAL)
+    told = replace(SNAPSHOT, stock=stock_told_by(stock), reversed_by=OTHER_REVERSAL)
+    assert committed_on(met, REVERSING) == told
 
 
 @pytest.mark.parametrize("link", [FINE, *PASSING, FAILED], ids=named)
 def test_stock_that_has_moved_comes_with_the_refusal_of_a_reversal_too(link: dict[str, Any]) -> None:
     met = transaction_cancelled(FAILED | {"Item": STOCK_ITEM}, FINE, link)
 
-    assert committed_on(met, REVERSING) == StockMoved(MOVED)
+    assert committed_on(met, REVERSING) == replace(SNAPSHOT, stock=MOVED)
 
 
 @pytest.mark.parametrize("reason", [*PASSING, FAILED], ids=named)
@@ -405,7 +417,7 @@ def call(operation: str, met: Reply, *, raises: type[Exception] | None = None) -
     tables.tables.meets(operation, met)
 
     def make() -> object:
-        return tables.store.commit(ROW, SEEN) if operation == "TransactWriteItems" else tables.load()
+        return tables.store.commit([ROW], SNAPSHOT) if operation == "TransactWriteItems" else tables.load()
 
     if raises is None:
         make()

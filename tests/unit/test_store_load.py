@@ -37,6 +37,7 @@ REVERSED_ID = UUID("11111111-bbbb-4ccc-8ddd-eeeeeeeeeeee")
 LINK_KEY = f"REVERSAL#{BUSINESS}#{REVERSED_ID}/REVERSAL"
 CATALOG = [LOCATION_KEY, SETTINGS_KEY, VARIANT_KEY]
 AT_LOCATION = a_command(location_id=LOCATION)
+RECORDED = {ADJUSTMENT: an_adjustment()}
 
 
 @pytest.fixture
@@ -59,14 +60,14 @@ def warm(cold: StoreOnTables) -> StoreOnTables:
 
 
 def test_all_of_a_named_location_is_read_at_once(cold: StoreOnTables) -> None:
-    snapshot = cold.load(AT_LOCATION, recorded_id=ADJUSTMENT)
+    snapshot = cold.load(AT_LOCATION, recorded_ids=[ADJUSTMENT])
 
     assert snapshot == a_snapshot()
     assert cold.keys_read == [sorted([*CATALOG, STOCK_KEY, LEDGER_KEY])]
 
 
 def test_every_read_is_strongly_consistent(cold: StoreOnTables) -> None:
-    cold.load(AT_LOCATION, recorded_id=ADJUSTMENT)
+    cold.load(AT_LOCATION, recorded_ids=[ADJUSTMENT])
 
     (request,) = cold.tables.requests["BatchGetItem"]
     assert {name: wanted["ConsistentRead"] for name, wanted in request["RequestItems"].items()} == {
@@ -77,11 +78,11 @@ def test_every_read_is_strongly_consistent(cold: StoreOnTables) -> None:
 
 def test_of_a_reversal_the_link_is_read_with_the_rest(cold: StoreOnTables) -> None:
     reversing = replace(AT_LOCATION, reverses=REVERSED_ID)
-    assert cold.load(reversing, recorded_id=ADJUSTMENT) == a_snapshot()
+    assert cold.load(reversing, recorded_ids=[ADJUSTMENT]) == a_snapshot()
     assert cold.keys_read == [sorted([*CATALOG, STOCK_KEY, LEDGER_KEY, LINK_KEY])]
 
     cold.tables.with_link(REVERSED_ID, ADJUSTMENT)
-    assert cold.load(reversing, recorded_id=ADJUSTMENT) == a_snapshot(reversed_by=ADJUSTMENT)
+    assert cold.load(reversing, recorded_ids=[ADJUSTMENT]) == a_snapshot(reversed_by=ADJUSTMENT)
     assert cold.keys_read == [sorted([STOCK_KEY, LEDGER_KEY, LINK_KEY])], "a link is never remembered"
 
 
@@ -93,7 +94,7 @@ def test_the_link_of_another_adjustment_or_business_is_not_this_ones(cold: Store
 
 
 def test_a_default_location_that_was_never_seen_takes_a_second_read(cold: StoreOnTables) -> None:
-    snapshot = cold.load(recorded_id=ADJUSTMENT)
+    snapshot = cold.load(recorded_ids=[ADJUSTMENT])
 
     assert snapshot == a_snapshot()
     assert cold.keys_read == [sorted([SETTINGS_KEY, VARIANT_KEY, LEDGER_KEY]), sorted([LOCATION_KEY, STOCK_KEY])]
@@ -105,7 +106,7 @@ def test_a_default_location_that_was_seen_before_takes_one(warm: StoreOnTables) 
 
 
 def test_the_ledger_is_read_where_an_id_is_known_only(warm: StoreOnTables) -> None:
-    warm.load(recorded_id=ADJUSTMENT)
+    warm.load(recorded_ids=[ADJUSTMENT])
     assert warm.keys_read == [sorted([STOCK_KEY, LEDGER_KEY])]
 
     warm.load()
@@ -119,13 +120,13 @@ def test_a_default_location_that_was_changed_is_read_anew_and_its_stock_with_it(
     warm.tables.with_row(an_adjustment())
     warm.now_s += CATALOG_LIFETIME_S
 
-    snapshot = warm.load(recorded_id=ADJUSTMENT)
+    snapshot = warm.load(recorded_ids=[ADJUSTMENT])
 
     assert snapshot == a_snapshot(
         business=a_business(default_location_id=OTHER_LOCATION),
         location_id=OTHER_LOCATION,
         stock=a_stock_item(3),
-        recorded=an_adjustment(),
+        recorded=RECORDED,
     )
 
 
@@ -152,7 +153,7 @@ def test_a_further_read_is_not_begun_where_the_time_for_it_is_up(cold: StoreOnTa
         raise TryAgain
 
     with pytest.raises(TryAgain):
-        cold.store.load(a_command(), None, between_calls=no_time)
+        cold.store.load(a_command(), [], between_calls=no_time)
     assert cold.keys_read == [[SETTINGS_KEY, VARIANT_KEY]]
 
 
@@ -168,9 +169,9 @@ def test_a_default_location_that_was_taken_away_leaves_no_stock_behind(warm: Sto
 def test_a_row_is_found_by_its_business_and_id(cold: StoreOnTables) -> None:
     cold.tables.with_row(an_adjustment())
 
-    assert cold.store.find(BUSINESS, ADJUSTMENT) == an_adjustment()
+    assert cold.store.find(BUSINESS, [ADJUSTMENT]) == RECORDED
     assert cold.keys_read == [[LEDGER_KEY]]
-    assert cold.store.find(VARIANT, ADJUSTMENT) is None
+    assert cold.store.find(VARIANT, [ADJUSTMENT]) == {}
 
 
 # --- what is there and what is not -----------------------------------------------------------------------------------
@@ -180,7 +181,7 @@ def test_of_an_unknown_business_nothing_is_there() -> None:
     snapshot = StoreOnTables().load(AT_LOCATION)
 
     assert snapshot == Snapshot(
-        business=None, variant_active=False, location_id=LOCATION, location_active=False, stock=None, recorded=None
+        business=None, variant_active=False, location_id=LOCATION, location_active=False, stock=None, recorded={}
     )
 
 
@@ -294,13 +295,13 @@ def test_what_became_inactive_is_forgotten_and_looked_for_each_time(warm: StoreO
 
 
 def test_neither_stock_nor_ledger_is_ever_remembered(warm: StoreOnTables) -> None:
-    assert warm.load(recorded_id=ADJUSTMENT).recorded is None
+    assert warm.load(recorded_ids=[ADJUSTMENT]).recorded == {}
     warm.tables.with_stock(a_stock_item(7))
     warm.tables.with_row(an_adjustment())
 
-    snapshot = warm.load(recorded_id=ADJUSTMENT)
+    snapshot = warm.load(recorded_ids=[ADJUSTMENT])
 
-    assert (snapshot.stock, snapshot.recorded) == (a_stock_item(7), an_adjustment())
+    assert (snapshot.stock, snapshot.recorded) == (a_stock_item(7), RECORDED)
 
 
 def test_nothing_that_is_remembered_is_handed_to_another_business(warm: StoreOnTables) -> None:

@@ -34,7 +34,7 @@ from inventory.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Command, Sna
 from inventory.tries import Tries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
 GROUP_MAX: Final = 99
@@ -120,7 +120,8 @@ def same_request(command: Command, snapshot: Snapshot, row: Adjustment) -> bool:
     if command.location_id is not None:
         same_location = command.location_id == row.location_id
     else:
-        same_location = row.location_defaulted or snapshot.location_id == row.location_id
+        # Not the snapshot's location: that is the one which another request of the group has named, perhaps.
+        same_location = row.location_defaulted or _default_location_id(snapshot) == row.location_id
     return (
         same_location
         and command.variant_id == row.variant_id
@@ -159,8 +160,8 @@ class Store(Protocol):
     ) -> Snapshot:
         """Read all that a decision needs, for ``command`` and for others of its stock item.
 
-        The ledger rows that bear one of ``recorded_ids`` are looked for too. A store that needs more than one call
-        calls ``between_calls`` before each further one; what that raises ends the load.
+        The ledger rows that bear one of ``recorded_ids`` are looked for too; an id may be named twice. A store that
+        needs more than one call calls ``between_calls`` before each further one; what that raises ends the load.
         """
         ...
 
@@ -169,7 +170,10 @@ class Store(Protocol):
         ...
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
-        """Read ledger rows by id, at most ``GROUP_MAX``, as of now; those that do not exist are left out."""
+        """Read ledger rows by id, as of now; those that do not exist are left out.
+
+        At most ``GROUP_MAX`` ids; one may be named twice.
+        """
         ...
 
     def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
@@ -235,12 +239,18 @@ class Adjuster:
 
         Args:
             commands: for one variant of one business at one location; a command that names none is for the business's
-                default location, which must be that one. None of them a reversal.
+                default location, which should be that one. None of them a reversal.
             remaining_s: the time left in seconds.
 
         Returns:
-            What became of each, in their order.
+            What became of each, in their order. A command that was for the default location, where that is not the
+            others' location any more, is to be tried again.
+
+        Raises:
+            ValueError: the commands are not for one stock item.
         """
+        if not _for_one_stock_item(commands):
+            raise ValueError("the commands are not for one stock item")
         results: list[Result] = []
         for group in batched(commands, GROUP_MAX, strict=False):
             results += _Group(self, group, Tries(remaining_s, self.sleep, self.fraction)).run()
@@ -314,9 +324,7 @@ class _Group:
         waiting = self._waiting
         located = next((each for each in waiting if each.command.location_id is not None), waiting[0])
         may_be_recorded = [each.id for each in waiting if self._may_be_recorded(each)]
-        return self._parts.store.load(
-            located.command, list(dict.fromkeys(may_be_recorded)), between_calls=self._tries.require_time
-        )
+        return self._parts.store.load(located.command, may_be_recorded, between_calls=self._tries.require_time)
 
     def _may_be_recorded(self, request: _Request) -> bool:
         return request.command.idempotency_key is not None or bool(self._unsettled)
@@ -378,29 +386,36 @@ class _Group:
         its row and before it read the stock. A try of this request's own that is still on its way could even be
         applied after the refusal: as long as the stock item stands where that try saw it, nothing is final. Nor is it
         where the default location changed in between: the stock item of that try is another one, and was not read.
-        What another one has reversed, though, no try of this request's own can reverse any more. Nor can a row be there
-        whose id this group has just given to another one of its requests.
+        What another one has reversed, though, no try of this request's own can reverse any more.
+
+        Where other requests were just committed, those stand, and a look that is not answered is repeated without
+        them: what was refused is then decided once more, from the stock that they left.
         """
+        # Of an id that was just given to another request of this group there was no row before, and can be no other.
         committed = {row.id for row in decided.rows.values()}
-        to_find = [each for each in decided.refused if each.id not in committed and self._may_be_recorded(each)]
-        recorded: dict[UUID, Adjustment] = {}
-        if to_find:
+        open_to_doubt = [each for each in decided.refused if each.id not in committed and self._may_be_recorded(each)]
+        recorded: Mapping[UUID, Adjustment] = {}
+        if open_to_doubt:
             self._tries.require_time()
-            ids = list(dict.fromkeys(each.id for each in to_find))
-            recorded = self._parts.store.find(to_find[0].command.business_id, ids)
-        # A commit has moved the stock item on, and so settled all tries before it.
-        may_land = not decided.rows and snapshot.reversed_by is None and self._may_land(snapshot)
+            recorded = self._parts.store.find(open_to_doubt[0].command.business_id, [each.id for each in open_to_doubt])
         for request, refusal in decided.refused.items():
             if request.id in recorded:
                 self._results[request] = self._recorded(request, snapshot, recorded[request.id])
+            elif request in open_to_doubt and self._may_land(request, snapshot, commits=len(committed)):
+                self._results[request] = TryAgain()
             else:
-                self._results[request] = TryAgain() if may_land else refusal
+                self._results[request] = refusal
 
-    def _may_land(self, snapshot: Snapshot) -> bool:
-        """Whether a try that is still on its way could yet be applied."""
-        return any(
-            each.location_id != snapshot.location_id or each.seen_sequence >= _sequence(snapshot)
+    def _may_land(self, request: _Request, snapshot: Snapshot, *, commits: int) -> bool:
+        """Whether a try that is still on its way could yet append a row of this request's id.
+
+        ``commits`` is how many rows were committed since the snapshot.
+        """
+        sequence = _sequence(snapshot) + commits
+        return snapshot.reversed_by is None and any(
+            each.location_id != snapshot.location_id or each.seen_sequence >= sequence
             for each in self._unsettled
+            if any(row.id == request.id for row in each.rows.values())
         )
 
     def _settle_recorded(self, snapshot: Snapshot) -> None:
@@ -439,3 +454,14 @@ def _belongs(command: Command, snapshot: Snapshot) -> bool:
     if command.location_id is not None or snapshot.business is None:
         return True
     return snapshot.business.default_location_id == snapshot.location_id
+
+
+def _default_location_id(snapshot: Snapshot) -> UUID | None:
+    return None if snapshot.business is None else snapshot.business.default_location_id
+
+
+def _for_one_stock_item(commands: Sequence[Command]) -> bool:
+    """Whether they may go together, as far as they say themselves where they are for."""
+    variants = {(each.business_id, each.variant_id) for each in commands}
+    named = {each.location_id for each in commands if each.location_id is not None}
+    return len(variants) <= 1 and len(named) <= 1 and all(each.reverses is None for each in commands)

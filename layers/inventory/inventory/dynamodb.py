@@ -122,7 +122,7 @@ class DynamoDBStore:
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         """Read ledger rows, strongly consistent."""
-        _, rows = self._batch_get([], [keys.ledger(business_id, each) for each in adjustment_ids])
+        _, rows = self._batch_get([], _ledger_keys(business_id, adjustment_ids))
         return _rows_by_id(rows)
 
     def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
@@ -211,7 +211,7 @@ class DynamoDBStore:
         remembered = {key: item for key in catalog_keys if (item := self._catalog.trusted(key)) is not None}
         missing = [key for key in catalog_keys if key not in remembered]
         inventory_keys = [*missing, *moving_keys]
-        ledger_keys = [keys.ledger(command.business_id, each) for each in recorded_ids]
+        ledger_keys = _ledger_keys(command.business_id, recorded_ids)
         in_one_call = KEYS_MAX - len(inventory_keys)
         read_at_s = self._time_s()
         # The rows that do not fit come first: a row that is appended in between is then one that moves the stock item.
@@ -386,6 +386,11 @@ def is_active(item: Item | None) -> bool:
 
 def _stock_key(command: Command, location_id: UUID) -> InventoryKey:
     return keys.stock(command.business_id, command.variant_id), str(location_id)
+
+
+def _ledger_keys(business_id: UUID, adjustment_ids: Sequence[UUID]) -> list[str]:
+    """Each once: DynamoDB refuses a read that names a key twice."""
+    return [keys.ledger(business_id, each) for each in dict.fromkeys(adjustment_ids)]
 
 
 def _link_key(business_id: UUID, adjustment_id: UUID) -> InventoryKey:

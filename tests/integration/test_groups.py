@@ -1,0 +1,251 @@
+"""Requests for one stock item together, on the emulator: exact beside other writers, whatever is lost on the wire."""
+
+from __future__ import annotations
+
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inventory import tries
+from inventory.adjust import GROUP_MAX, Outcome, Result
+from inventory.errors import IdempotencyKeyReused, InsufficientStock, ServiceError
+from inventory.model import QUANTITY_CHANGE_MAX
+from tests.support.emulator import Calls
+from tests.support.faults import Ending, Fault, FaultsProxy
+from tests.support.proof import assert_adds_up
+from tests.support.shop import AMPLE_S, Environment, Shop, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inventory.model import Command
+    from tests.support.emulated_tables import Tables
+    from tests.support.emulator import Clients
+
+READ, WRITE = "BatchGetItem", "TransactWriteItems"
+LONG_READ_TIMEOUT_S = 60
+SHORT_READ_TIMEOUT_S = 0.5
+TRANSACTION_MAX_BYTES = 4 * 1024 * 1024
+
+FAULTS = {
+    "lost": Fault(Ending.CLOSED, delivered=False),
+    "throttled": Fault(Ending.THROTTLED, delivered=False),
+    "acknowledgement lost": Fault(Ending.RESET, delivered=True),
+    "reply stalled": Fault(Ending.STALLED, delivered=True),
+    "reply cut off": Fault(Ending.TRUNCATED, delivered=True),
+    "reply is an empty object": Fault(Ending.EMPTY_OBJECT, delivered=True),
+    "500 instead of a reply": Fault(Ending.INTERNAL_ERROR, delivered=True),
+}
+
+
+def together(service: Environment, commands: list[Command]) -> list[Result]:
+    return service.adjuster.adjust_all(commands, remaining_s=lambda: AMPLE_S)
+
+
+def alone(service: Environment, command: Command) -> Result | ServiceError:
+    try:
+        return service.adjust(command)
+    except ServiceError as error:
+        return error
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a request goes on may not depend on how fast the machine is."""
+    monkeypatch.setattr(tries, "ATTEMPTS_MAX", sys.maxsize)
+
+
+# ---------------------------------------------------------------------------------------------------------- exactness
+
+
+@pytest.mark.usefixtures("endless")
+def test_groups_and_single_writers_on_one_item_lose_nothing_double_nothing_and_oversell_nothing(
+    clients: Clients, tables: Tables, shop: Shop
+) -> None:
+    """Each group has refusals, keys that come twice, and keys that another group has too."""
+    groups, singles, opening = 8, 4, 200
+
+    def a_service() -> Environment:
+        return environment(clients.make(read_timeout_s=LONG_READ_TIMEOUT_S), tables, sleep=time.sleep)
+
+    def of_group(number: int) -> list[Command]:
+        keys = [f"shared {place}" if place % 11 == 0 else f"{number}-{place % 90}" for place in range(GROUP_MAX)]
+        return [
+            shop.command(2 if place % 90 % 3 == 0 else -3, key=key, actor=f"group {number}.{place}")
+            for place, key in enumerate(keys)
+        ]
+
+    def of_single(number: int) -> list[Command]:
+        return [shop.command(1 if each % 2 else -2, actor=f"single {number}.{each}") for each in range(5)]
+
+    a_service().adjust(shop.command(opening, actor="opening"))
+    start = Barrier(groups + singles)
+
+    def work(service: Environment, commands: list[Command], *, go_together: bool) -> list[tuple[Command, Any]]:
+        start.wait()
+        results = together(service, commands) if go_together else [alone(service, each) for each in commands]
+        return list(zip(commands, results, strict=True))
+
+    with ThreadPoolExecutor(groups + singles) as threads:
+        jobs = [threads.submit(work, a_service(), of_group(number), go_together=True) for number in range(groups)]
+        jobs += [threads.submit(work, a_service(), of_single(number), go_together=False) for number in range(singles)]
+        told = [each for job in jobs for each in job.result()]
+
+    assert len(told) == groups * GROUP_MAX + singles * 5
+    chain = assert_adds_up(shop.rows(), shop.stock())
+    new = [result for _, result in told if isinstance(result, Outcome) and not result.replayed]
+    assert sorted(each.adjustment.sequence for each in new) == list(range(2, len(chain) + 1))
+    assert {each.adjustment for each in new} == set(chain[1:]), "acknowledged is what stands"
+    stock = shop.stock()
+    assert stock is not None
+    assert stock.quantity == opening + sum(each.adjustment.delta for each in new)
+    assert all(row.quantity_after >= 0 for row in chain)
+    by_id = {row.id: row for row in chain}
+    for command, result in told:
+        match result:
+            case Outcome(adjustment=row, replayed=replayed):
+                assert by_id[row.id] == row
+                assert replayed == (row.created_by != command.actor)
+                assert row.delta == command.quantity_change
+            case _:
+                assert isinstance(result, InsufficientStock | IdempotencyKeyReused)
+    assert any(isinstance(result, InsufficientStock) for _, result in told), "some must be refused"
+
+
+# ------------------------------------------------------------------------------------------------------------- limits
+
+
+def test_the_largest_group_of_the_largest_rows_is_well_under_a_transactions_limit(
+    service: Environment, shop: Shop
+) -> None:
+    """DynamoDB counts the bytes of names and values in UTF-8, all parts together."""
+    commands = [
+        shop.command(
+            QUANTITY_CHANGE_MAX,
+            key=f"{number:0255}",
+            reason="\U0001f4a9" * 500,
+            reference="\U0001f9fe" * 255,
+            actor="\U0001f9fe" * 255,
+            reason_code="receipt_correction",
+            expected_quantity=number * QUANTITY_CHANGE_MAX,
+        )
+        for number in range(GROUP_MAX)
+    ]
+    sent: list[dict[str, Any]] = []
+    service.client.meta.events.register(
+        "provide-client-params.dynamodb.TransactWriteItems", lambda params, **_: sent.append(params)
+    )
+
+    results = together(service, commands)
+
+    assert all(isinstance(each, Outcome) for each in results)
+    chain = assert_adds_up(shop.rows(), shop.stock())
+    assert [(row.reason, row.reference) for row in chain] == [(each.reason, each.reference) for each in commands]
+    (transaction,) = sent
+    size_bytes = sum(
+        len(name.encode()) + sum(len(str(member).encode()) for member in value.values())
+        for part in transaction["TransactItems"][1:]
+        for name, value in part["Put"]["Item"].items()
+    )
+    assert GROUP_MAX * 4 * (500 + 255 + 255) < size_bytes < TRANSACTION_MAX_BYTES / 4
+
+
+def test_a_group_costs_the_calls_of_one_request(service: Environment, shop: Shop) -> None:
+    service.adjust(shop.command(1))
+    calls = Calls(service.client)
+
+    for count in (1, 10, 50, GROUP_MAX):
+        calls.forget()
+        results = together(service, [shop.command(1, key=f"{count}-{number}") for number in range(count)])
+        assert all(isinstance(each, Outcome) for each in results)
+        assert calls.operations == [READ, WRITE]
+
+
+def test_a_group_that_comes_again_costs_one_read_and_writes_nothing(service: Environment, shop: Shop) -> None:
+    commands = [shop.command(1, key=f"{number}") for number in range(GROUP_MAX)]
+    first = together(service, commands)
+    before, calls = shop.tables.contents(), Calls(service.client)
+
+    again = together(service, commands)
+
+    assert [each.replayed for each in again if isinstance(each, Outcome)] == [True] * GROUP_MAX
+    assert [each.adjustment for each in again if isinstance(each, Outcome)] == [
+        each.adjustment for each in first if isinstance(each, Outcome)
+    ]
+    assert calls.operations == [READ]
+    assert shop.tables.contents() == before
+
+
+# ------------------------------------------------------------------------------------------------- lost, late and bent
+
+
+@pytest.fixture
+def behind_proxy(clients: Clients, proxy: FaultsProxy, tables: Tables) -> Callable[[Fault], Environment]:
+    """Makes an environment whose every byte passes the proxy; it is impatient only where a fault needs that."""
+
+    def make(fault: Fault) -> Environment:
+        impatience_s = SHORT_READ_TIMEOUT_S if fault.ending is Ending.STALLED else LONG_READ_TIMEOUT_S
+        return environment(clients.make(proxy.endpoint_url, read_timeout_s=impatience_s), tables)
+
+    return make
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "unkeyed"])
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_broken_write_of_a_group_makes_exactly_its_rows(
+    behind_proxy: Callable[[Fault], Environment],
+    proxy: FaultsProxy,
+    shop: Shop,
+    fault: Fault,
+    keyed: bool,  # noqa: FBT001
+) -> None:
+    service = behind_proxy(fault)
+    commands = [shop.command(change, key=f"{change}" if keyed else None) for change in (5, -3, -9, 4)]
+    proxy.break_nth(WRITE, fault)
+
+    results = together(service, commands)
+
+    chain = assert_adds_up(shop.rows(), shop.stock())
+    assert [row.delta for row in chain] == [5, -3, 4]
+    assert [each.adjustment for each in results if isinstance(each, Outcome)] == chain
+    assert isinstance(results[2], InsufficientStock)
+    assert not any(isinstance(each, Outcome) and each.replayed for each in results)
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "unkeyed"])
+def test_a_write_of_a_group_that_arrives_after_the_answers_changes_nothing(
+    behind_proxy: Callable[[Fault], Environment],
+    proxy: FaultsProxy,
+    shop: Shop,
+    keyed: bool,  # noqa: FBT001
+) -> None:
+    late = Fault(Ending.RESET, delivered=False)
+    service = behind_proxy(late)
+    commands = [shop.command(change, key=f"{change}" if keyed else None) for change in (5, -3, 4)]
+    proxy.break_nth(WRITE, late)
+    together(service, commands)
+    before = shop.tables.contents()
+
+    (reply,) = proxy.deliver_late()
+
+    assert reply.status == 400
+    assert shop.tables.contents() == before
+    assert [row.delta for row in assert_adds_up(shop.rows(), shop.stock())] == [5, -3, 4]
+
+
+def test_a_broken_look_for_the_rows_of_the_refused_touches_nothing_that_stands(
+    behind_proxy: Callable[[Fault], Environment], proxy: FaultsProxy, shop: Shop
+) -> None:
+    broken = Fault(Ending.RESET, delivered=True)
+    service = behind_proxy(broken)
+    service.adjust(shop.command(5))
+    proxy.break_nth(READ, broken, nth=2)
+
+    results = together(service, [shop.command(-5, key="all"), shop.command(-1, key="one more")])
+
+    assert [type(each) for each in results] == [Outcome, InsufficientStock]
+    assert [row.delta for row in assert_adds_up(shop.rows(), shop.stock())] == [5, -5]
