@@ -21,6 +21,7 @@ FUNCTIONS = {
     "create-adjustment": "CreateAdjustmentFunction",
     "ingest-adjustments": "IngestAdjustmentsFunction",
     "provision": "ProvisionFunction",
+    "publish-adjustments": "PublishAdjustmentsFunction",
     "reverse-adjustment": "ReverseAdjustmentFunction",
 }
 # Tokens can't be written into a file beforehand, so these two name ones that do not exist.
@@ -42,7 +43,7 @@ def test_a_sample_event_works_on_the_demo_data(sample: str, local_stack: LocalSt
     assert answer.get("errorType") == REFUSED.get(sample), answer
     if sample in {"create-adjustment-api", "reverse-adjustment-api"}:
         assert answer["statusCode"] == 201
-    if sample == "ingest-adjustments":
+    if sample in {"ingest-adjustments", "publish-adjustments"}:
         assert answer == {"batchItemFailures": []}
 
 

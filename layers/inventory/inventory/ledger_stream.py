@@ -18,15 +18,12 @@ from inventory.dynamodb import adjustment_of
 from inventory.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from collections.abc import Sequence
 
     from inventory.bus import EventBus
     from inventory.dead_end import DeadEnd
+    from inventory.dynamodb import Item
     from inventory.retries import Patience
-
-    type Item = Mapping[str, AttributeValueTypeDef]
 
 ADJUSTED: Final = "InventoryAdjusted"
 """Detail-type of the event that tells an adjustment."""
