@@ -26,7 +26,7 @@ from local.errors import LocalStackError
 from local.places import Places
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_sqs import SQSClient
@@ -84,7 +84,7 @@ def _invocation(message: MessageTypeDef) -> Letter:
     return Letter(reason, original_id, json.dumps(record["requestPayload"]))
 
 
-_DEAD_ENDS: Mapping[str, tuple[str, Callable[[MessageTypeDef], Letter]]] = {
+DEAD_ENDS: Mapping[str, tuple[str, Callable[[MessageTypeDef], Letter]]] = {
     "requests": ("AdjustmentRequestsDeadLetterQueue", _request),
     "invocations": ("FailedInvocationsQueue", _invocation),
 }
@@ -105,33 +105,36 @@ class Redrive:
         Return the exit status: 1 where something that can be sent was not.
         """
         moved = failed = 0
-        kept: list[MessageTypeDef] = []
+        held: dict[str, str] = {}
         try:
-            for message in self._messages():
+            for message in self._messages(held):
                 letter = self.read(message)
                 if dry or letter.body is None:
-                    kept.append(message)
                     _say("lies there" if dry else "left", message, letter.reason)
                 elif (problem := self._move(message, letter.original_id, letter.body)) is not None:
-                    kept.append(message)
                     failed += 1
                     _say("not moved", message, problem)
                 else:
+                    del held[message["MessageId"]]
                     moved += 1
                     _say("moved", message, letter.reason)
         finally:
-            # Whoever looks next, and the alarm, must not have to wait for what stays.
-            for message in kept:
-                with contextlib.suppress(ClientError):  # it is to be seen again already
-                    self.queues.change_message_visibility(
-                        QueueUrl=self.dead_end_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-                    )
-        print(f"{len(kept)} lie there." if dry else f"{moved} moved, {len(kept)} left.")
+            self._release(held.values())
+        print(f"{len(held)} lie there." if dry else f"{moved} moved, {len(held)} left.")
         return 1 if failed else 0
 
-    def _messages(self) -> Iterator[MessageTypeDef]:
+    def _release(self, receipts: Iterable[str]) -> None:
+        """Let what stays be seen at once: whoever looks next, and the alarm, should not have to wait for it."""
+        for receipt in receipts:
+            with contextlib.suppress(BotoCoreError, ClientError):  # it is to be seen already, or will be soon
+                self.queues.change_message_visibility(
+                    QueueUrl=self.dead_end_url, ReceiptHandle=receipt, VisibilityTimeout=0
+                )
+
+    def _messages(self, held: dict[str, str]) -> Iterator[MessageTypeDef]:
         """Go once through what lies there: what comes back in the meantime is for the next time.
 
+        `held` is told of each message that nobody else sees now: its receipt, by its id.
         The number that lay there at the start is the limit. SQS counts roughly, and may be some short.
         """
         reply = self.queues.get_queue_attributes(
@@ -151,6 +154,7 @@ class Redrive:
             if not messages:
                 return
             left -= len(messages)
+            held.update({message["MessageId"]: message["ReceiptHandle"] for message in messages})
             for message in messages:
                 # A message that was moved and failed again comes back under another id, with its first one kept.
                 original_id = self.read(message).original_id
@@ -226,11 +230,11 @@ def _clients(stack: str) -> tuple[CloudFormationClient, SQSClient]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Redrive one dead end and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m local.redrive", description=__doc__)
-    parser.add_argument("--queue", choices=[*_DEAD_ENDS], required=True)
+    parser.add_argument("--queue", choices=[*DEAD_ENDS], required=True)
     parser.add_argument("--stack", default="", help="a stack in AWS, by the caller's own credentials")
     parser.add_argument("--dry-run", action="store_true", help="only say what lies there, and why")
     wanted = parser.parse_args(arguments)
-    dead_end, read = _DEAD_ENDS[wanted.queue]
+    dead_end, read = DEAD_ENDS[wanted.queue]
     try:
         stacks, queues = _clients(wanted.stack)
         stack = wanted.stack or STACK_NAME

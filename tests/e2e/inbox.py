@@ -1,4 +1,4 @@
-"""Events as a subscriber gets them: a rule on the service's bus and a queue behind it."""
+"""Events as a subscriber gets them, and what lies in the dead ends."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from local.aws import EmulatedAws
+from local.deployment import STACK_NAME
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+    from tests.e2e.conftest import LocalStack
     from tests.e2e.service import Service
 
 PATIENCE_S = 120
@@ -78,3 +84,17 @@ def subscribed(service: Service, detail_types: list[str], detail: object) -> Ite
             service.events.delete_rule(Name=name, EventBusName=bus)
     finally:
         service.queues.delete_queue(QueueUrl=queue_url)
+
+
+def dead_end(stack: LocalStack, service: Service, logical_id: str) -> str:
+    """The address of a queue that no output names."""
+    stacks = EmulatedAws(f"http://127.0.0.1:{stack.port}").cloudformation()
+    resource = stacks.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical_id)
+    name = resource["StackResourceDetail"]["PhysicalResourceId"].rpartition("/")[2]
+    return service.queues.get_queue_url(QueueName=name)["QueueUrl"]
+
+
+def lying_in(service: Service, queue_url: str, mark: str) -> list[MessageTypeDef]:
+    """Messages that hold a mark; all of them are left to be seen."""
+    reply = service.queues.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    return [message for message in reply.get("Messages", []) if mark in message["Body"]]

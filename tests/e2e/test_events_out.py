@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from local.aws import EmulatedAws
-from tests.e2e.inbox import PATIENCE_S, subscribed, wait_until
+from tests.e2e.inbox import PATIENCE_S, dead_end, lying_in, subscribed, wait_until
 from tests.support.event_schemas import assert_event
 from tests.support.loading import load_by_path
 from tests.support.sam_template import PROJECT_ROOT
@@ -97,20 +97,9 @@ def test_a_row_that_somebody_put_by_hand_is_set_aside_and_holds_nothing_up(
     adjustments.told(1)
 
     queue_url = dead_end(local_stack, service, "UnpublishedAdjustmentsQueue")
-    set_aside = [json.loads(body) for body in lying_in(service, queue_url)]
-    assert [(each["problem"], each["keys"]) for each in set_aside if each["keys"] == key] == [("no ledger row", key)]
-
-
-def dead_end(stack: LocalStack, service: Service, logical_id: str) -> str:
-    stacks = EmulatedAws(f"http://127.0.0.1:{stack.port}").cloudformation()
-    resource = stacks.describe_stack_resource(StackName="inventory-adjustments", LogicalResourceId=logical_id)
-    name = resource["StackResourceDetail"]["PhysicalResourceId"].rpartition("/")[2]
-    return service.queues.get_queue_url(QueueName=name)["QueueUrl"]
-
-
-def lying_in(service: Service, queue_url: str) -> list[str]:
-    reply = service.queues.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=0)
-    return [message["Body"] for message in reply.get("Messages", [])]
+    (message,) = lying_in(service, queue_url, key["pk"]["S"])
+    set_aside = json.loads(message["Body"])
+    assert (set_aside["problem"], set_aside["keys"]) == ("no ledger row", key)
 
 
 def test_the_sample_subscription_gets_what_its_sample_consumer_needs(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def a_record(body: object, **attributes: Any) -> Record:
     record: Record = load_event("ingest-adjustments")["Records"][0]
-    return record | {"messageId": "m-2", "body": json.dumps(body), "messageAttributes": attributes}  # type: ignore[return-value]
+    return record | {"messageId": "m-2", "body": json.dumps(body), "messageAttributes": attributes}
 
 
 def text(value: str) -> dict[str, object]:
