@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from local.aws import EmulatedAws
+from local.deployment import STACK_NAME
 from tests.e2e.inbox import PATIENCE_S, dead_end, lying_in, subscribed, wait_until
 from tests.support.event_schemas import assert_event
 from tests.support.loading import load_by_path
@@ -100,6 +101,33 @@ def test_a_row_that_somebody_put_by_hand_is_set_aside_and_holds_nothing_up(
     (message,) = lying_in(service, queue_url, key["pk"]["S"])
     set_aside = json.loads(message["Body"])
     assert (set_aside["problem"], set_aside["keys"]) == ("no ledger row", key)
+
+
+def test_rows_that_were_given_up_are_told_again_by_what_the_stream_has_of_them(
+    service: Service, business: Business, adjustments: Inbox, local_stack: LocalStack
+) -> None:
+    """Lambda's record of what it gave up names stream, shard and sequence numbers; the README says what to do then."""
+    assert business.adjust(3).status_code == 201
+    adjustments.told(1)
+    aws = EmulatedAws(f"http://127.0.0.1:{local_stack.port}")
+    streams: Any = aws.session.client("dynamodbstreams", endpoint_url=aws.endpoint_url)
+    (stream,) = streams.list_streams(TableName=service.outputs["LedgerTableName"])["Streams"]
+    answer: dict[str, list[Any]] = {"Records": []}
+    for shard in streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]:
+        iterator = streams.get_shard_iterator(
+            StreamArn=stream["StreamArn"], ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        answer["Records"] += streams.get_records(ShardIterator=iterator)["Records"]
+    stacks = aws.cloudformation()
+    function = stacks.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId="PublishAdjustmentsFunction")[
+        "StackResourceDetail"
+    ]["PhysicalResourceId"]
+
+    reply = service.functions.invoke(FunctionName=function, Payload=json.dumps(answer, default=str).encode())
+
+    assert json.loads(reply["Payload"].read()) == {"batchItemFailures": []}
+    first, again = adjustments.told(2)
+    assert first["detail"] == again["detail"]
 
 
 def test_the_sample_subscription_gets_what_its_sample_consumer_needs(
