@@ -17,6 +17,7 @@ from tests.support.wire import broken, fault, reply
 
 if TYPE_CHECKING:
     from inventory.bus import Fate
+    from tests.support.wire import Reply
 
 CALL_MAX_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
 
@@ -167,10 +168,10 @@ def test_where_a_call_is_not_settled_what_follows_is_not_tried() -> None:
     ],
     ids=["closed", "throttled", "internal", "empty", "no entries", "one entry of two", "no codes"],
 )
-def test_a_call_that_says_nothing_is_made_again_and_leaves_every_fate_unknown(met: object) -> None:
+def test_a_call_that_says_nothing_is_made_again_and_leaves_every_fate_unknown(met: Reply) -> None:
     again, never = Desk(), Desk()
-    again.wire.meets(met, None)  # type: ignore[arg-type]
-    never.wire.meets(met)  # type: ignore[arg-type]
+    again.wire.meets(met, None)
+    never.wire.meets(met)
 
     assert again.put_all(*some(2)) == ["taken", "taken"]
     assert never.put_all(*some(2)) == ["unknown", "unknown"]

@@ -17,7 +17,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from inventory.answers import adjustment_members
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, EVENTS_MAX
-from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, queues_client
 from inventory.dynamodb import ledger_item
 from inventory.model import GENESIS_HASH
 from inventory.retries import ATTEMPTS_MAX, Patience
@@ -395,6 +395,13 @@ def test_a_full_batch_has_time_for_a_slow_call_for_each_ten_and_for_one_of_them_
     calls = SOURCE["BatchSize"] / EVENTS_MAX
 
     assert (calls + ATTEMPTS_MAX) * CALL_MAX_MS < TIMEOUT_MS
+
+
+def test_the_dead_end_has_the_bus_patience_and_is_tried_once_a_call() -> None:
+    config: Any = queues_client().meta.config
+
+    assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+    assert config.retries == {"mode": "standard", "total_max_attempts": 1}
 
 
 # --- what is written down ------------------------------------------------------------------------------------------

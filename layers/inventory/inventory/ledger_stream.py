@@ -114,19 +114,16 @@ class Publisher:
         altered: list[Altered] = []
         for record, change in zip(records, changes, strict=True):
             try:
-                match change:
-                    case Event():
-                        fate = next(fates)
-                        if isinstance(fate, EventRefused):
-                            set_aside.append(self._set_aside(record, f"EventBridge: {fate.code}", patience))
-                        elif fate is not None:
-                            raise fate
-                        else:
-                            told += 1
-                    case Unusable(problem=problem):
-                        set_aside.append(self._set_aside(record, problem, patience))
-                    case Altered():
-                        altered.append(change)
+                if isinstance(change, Altered):
+                    altered.append(change)
+                elif isinstance(change, Unusable):
+                    set_aside.append(self._set_aside(record, change.problem, patience))
+                elif (fate := next(fates)) is None:
+                    told += 1
+                elif isinstance(fate, EventRefused):
+                    set_aside.append(self._set_aside(record, f"EventBridge: {fate.code}", patience))
+                else:
+                    raise fate
             except StoreUnavailable:
                 return Published(told, set_aside, altered, open_from=record["dynamodb"]["SequenceNumber"])
         return Published(told, set_aside, altered, open_from=None)
