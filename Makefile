@@ -18,6 +18,8 @@ FORMAT ?=
 OUT ?=
 FROM ?=
 TO ?=
+QUEUE ?= requests
+DRY ?=
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
@@ -51,7 +53,7 @@ install = { ls $(1) >/dev/null 2>&1 || local/find-python.sh >/dev/null; } && $(M
 
 # --- the local stack ------------------------------------------------------------------------------------------------
 
-.PHONY: run env stop reset logs sam-local sam-invoke
+.PHONY: run env stop reset logs redrive sam-local sam-invoke
 run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@$(PYTHON) -m local.stack run --port "$(PORT)" $(if $(filter-out 0 no false,$(DETACH)),--detach)
@@ -71,6 +73,9 @@ reset: ## forget the local data
 
 logs: ## follow what the functions log
 	@$(installed); $(PYTHON) -m local.stack logs
+
+redrive: $(PROJECT) ## move a dead end's messages back to the requests queue (QUEUE=requests|invocations, DRY=1, STACK=…)
+	@$(PYTHON) -m local.redrive --queue "$(QUEUE)" $(if $(filter-out 0 no false,$(DRY)),--dry-run) --stack "$(STACK)"
 
 sam-local: ## the API under `sam local start-api`, in Docker, on the local stack's tables (SAM_PORT=3000, SAM_ARGS=…)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))

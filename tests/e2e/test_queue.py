@@ -5,24 +5,22 @@ from __future__ import annotations
 import json
 import os
 import random
-import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID, uuid4
 
 import pytest
 
 from inventory.adjust import keyed_id
+from tests.e2e.inbox import subscribed, wait_until
 from tests.e2e.service import assert_books_balance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tests.e2e.conftest import LocalStack
+    from tests.e2e.inbox import Inbox
     from tests.e2e.service import Business, Service
 
-PATIENCE_S = 120
-PAUSE_S = 0.1
 POISON = ["{", "[]", "null", "quantity: 5"]
 
 
@@ -56,13 +54,6 @@ def publish(service: Service, detail: object, *, detail_type: str = "InventoryAd
     return reply["Entries"][0]["EventId"]
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(PAUSE_S)
-
-
 def rows(business: Business, count: int) -> list[dict[str, Any]]:
     """The ledger, as soon as it has that many rows."""
     wait_until(lambda: len(business.ledger()) >= count)
@@ -87,69 +78,9 @@ def _count(
     return int(reply["Attributes"][attribute])
 
 
-class Inbox:
-    """A queue of the test's own that a rule sends events to."""
-
-    def __init__(self, service: Service, queue_url: str) -> None:
-        self._service = service
-        self._queue_url = queue_url
-        self._seen: dict[str, dict[str, Any]] = {}
-
-    def collect(self) -> list[dict[str, Any]]:
-        """All events so far, each once though the bus may deliver it twice."""
-        reply = self._service.queues.receive_message(
-            QueueUrl=self._queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=0
-        )
-        for message in reply.get("Messages", []):
-            event = json.loads(message["Body"])
-            self._seen[event["id"]] = event
-            self._service.queues.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
-        return list(self._seen.values())
-
-    def told(self, count: int) -> list[dict[str, Any]]:
-        """The events, as soon as there are that many."""
-        wait_until(lambda: len(self.collect()) >= count)
-        return self.collect()
-
-
-@contextmanager
-def subscribed(service: Service, business_id: str) -> Iterator[Inbox]:
-    """Subscribe to what the service tells of a business's refused requests."""
-    name = f"test-{uuid4()}"
-    bus = service.outputs["EventBusName"]
-    queue_url = service.queues.create_queue(QueueName=name)["QueueUrl"]
-    try:
-        queue_arn = service.queues.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"][
-            "QueueArn"
-        ]
-        pattern = {
-            "source": ["inventory.adjustments"],
-            "detail-type": ["InventoryAdjustmentRejected"],
-            "detail": {"request": {"business_id": [business_id]}},
-        }
-        rule_arn = service.events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))["RuleArn"]
-        try:
-            from_the_rule = {
-                "Effect": "Allow",
-                "Principal": {"Service": "events.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": queue_arn,
-                "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}},
-            }
-            policy = json.dumps({"Version": "2012-10-17", "Statement": [from_the_rule]})
-            service.queues.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": policy})
-            service.events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "inbox", "Arn": queue_arn}])
-            yield Inbox(service, queue_url)
-        finally:
-            service.events.remove_targets(Rule=name, EventBusName=bus, Ids=["inbox"])
-            service.events.delete_rule(Name=name, EventBusName=bus)
-    finally:
-        service.queues.delete_queue(QueueUrl=queue_url)
-
-
 @pytest.fixture
 def rejections(service: Service, business: Business) -> Iterator[Inbox]:
-    with subscribed(service, business.id) as inbox:
+    with subscribed(service, ["InventoryAdjustmentRejected"], {"request": {"business_id": [business.id]}}) as inbox:
         yield inbox
 
 

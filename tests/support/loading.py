@@ -28,7 +28,12 @@ def load_handler(name: str, monkeypatch: pytest.MonkeyPatch, **environment: str)
     unique = f"{name}_{next(_loads)}"
     for variable, value in (CREDENTIALS | {"POWERTOOLS_SERVICE_NAME": unique} | environment).items():
         monkeypatch.setenv(variable, value)
-    spec = importlib.util.spec_from_file_location(f"handlers.{unique}", ROOT / "functions" / name / "handler.py")
+    return load_by_path(ROOT / "functions" / name / "handler.py", f"handlers.{unique}")
+
+
+def load_by_path(path: Path, name: str | None = None) -> ModuleType:
+    """Import a file that is on no import path."""
+    spec = importlib.util.spec_from_file_location(name or path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -22,6 +22,10 @@ class MemoryBus:
     def __init__(self, client: Any) -> None:
         self.entries: list[dict[str, str]] = []
         self.calls = 0
+        self.call_sizes: list[int] = []
+        """How many events each call put."""
+        self.failing: dict[str, list[str]] = {}
+        """What entries fail with, call by call: the error codes by a text that is in their details."""
         self.answers_are_lost = False
         """Whether events are taken, but what is told of it is what ``meets`` says."""
         self._met: Iterator[Reply] = repeat(None)
@@ -38,13 +42,22 @@ class MemoryBus:
 
     def _answer(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         self.calls += 1
-        sent = json.loads(cast("bytes", request.body))["Entries"]
+        sent: list[dict[str, str]] = json.loads(cast("bytes", request.body))["Entries"]
+        self.call_sizes.append(len(sent))
         met = next(self._met)
+        codes = [self._failure(entry) for entry in sent]
         if met is None or self.answers_are_lost:
-            self.entries += sent
+            self.entries += [entry for entry, code in zip(sent, codes, strict=True) if code is None]
         if isinstance(met, Exception):
             raise met
         if met is None:
-            return reply({"FailedEntryCount": 0, "Entries": [{"EventId": str(self.calls)} for _ in sent]})
+            told = [{"EventId": str(self.calls)} if code is None else {"ErrorCode": code} for code in codes]
+            return reply({"FailedEntryCount": len(sent) - codes.count(None), "Entries": told})
         met.raw.seek(0)
         return met
+
+    def _failure(self, entry: dict[str, str]) -> str | None:
+        for text, codes in self.failing.items():
+            if text in entry["Detail"] and codes:
+                return codes.pop(0)
+        return None

@@ -242,10 +242,8 @@ def test_time_outs_add_up_from_the_store_to_the_gateway() -> None:
     function_timeout_s = load_template()["Globals"]["Function"]["Timeout"]
     calls = 3  # load and commit, and for a reversal what it reverses before them
     assert calls * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) < function_timeout_s < GATEWAY_TIMEOUT_S
-    assert [name for name in FUNCTIONS if "Timeout" in FUNCTIONS[name]["Properties"]] == [
-        "IngestAdjustmentsFunction",
-        "AuditLedgerFunction",
-    ]
+    behind_no_gateway = {name for name in FUNCTIONS if "Timeout" in FUNCTIONS[name]["Properties"]}
+    assert behind_no_gateway == {"IngestAdjustmentsFunction", "PublishAdjustmentsFunction", "AuditLedgerFunction"}
 
 
 # -------------------------------------------------------------------------------------------------------------- roles
@@ -432,9 +430,50 @@ def test_a_queues_function_hands_messages_back_one_by_one_and_five_times_at_most
         ] == [receives]
 
 
+def named(destination: dict[str, Any]) -> str:
+    """The queue that a destination or a dead-letter configuration names."""
+    (value,) = [each for name, each in destination.items() if name in {"Arn", "Destination"}]
+    queue, attribute = value["Fn::GetAtt"]
+    assert attribute == "Arn"
+    assert queue in QUEUES
+    return str(queue)
+
+
+def on_failure(config: dict[str, Any]) -> str:
+    return named(config["DestinationConfig"]["OnFailure"])
+
+
+def dead_ends() -> set[str]:
+    """Where ends what nobody could carry out, from every asynchronous source."""
+    return {
+        *(dead_end for queue in QUEUES if (dead_end := dead_end_of(queue))),
+        *(on_failure(source) for _, source in sources("DynamoDB")),
+        *(on_failure(each["Properties"]) for each in resources("AWS::Lambda::EventInvokeConfig").values()),
+        *(
+            on_failure(function["Properties"]["EventInvokeConfig"])
+            for function in FUNCTIONS.values()
+            if "EventInvokeConfig" in function["Properties"]
+        ),
+        *(
+            named(target["DeadLetterConfig"])
+            for rule in resources("AWS::Events::Rule").values()
+            for target in rule["Properties"]["Targets"]
+        ),
+    }
+
+
+def test_every_asynchronous_source_has_a_dead_end() -> None:
+    kinds = {event["Type"] for each in FUNCTIONS.values() for event in each["Properties"].get("Events", {}).values()}
+    assert kinds == {"Api", "DynamoDB", "SQS"}, "another kind of source: where does end what it can't deliver?"
+    assert all(dead_end_of(source["Queue"]["Fn::GetAtt"][0]) for _, source in sources("SQS"))
+    assert all(on_failure(source) for _, source in sources("DynamoDB"))
+    for rule in resources("AWS::Events::Rule").values():
+        assert all(named(target["DeadLetterConfig"]) for target in rule["Properties"]["Targets"])
+
+
 def test_every_dead_end_is_watched() -> None:
-    dead_ends = {dead_end for queue in QUEUES if (dead_end := dead_end_of(queue))}
-    assert dead_ends == {queue for queue in QUEUES if dead_end_of(queue) is None}
+    read = {source["Queue"]["Fn::GetAtt"][0] for _, source in sources("SQS")}
+    assert dead_ends() == set(QUEUES) - read
     watched = set()
     for alarm in resources("AWS::CloudWatch::Alarm").values():
         properties = alarm["Properties"]
@@ -446,7 +485,7 @@ def test_every_dead_end_is_watched() -> None:
             assert (properties["ComparisonOperator"], properties["Threshold"]) == ("GreaterThanThreshold", 0)
             assert properties["Statistic"] == "Maximum"
             watched.add(name)
-    assert watched == dead_ends
+    assert watched == dead_ends()
 
 
 def test_the_bus_sends_requests_to_the_queue_and_what_it_can_not_deliver_to_the_dead_end() -> None:
@@ -458,22 +497,138 @@ def test_the_bus_sends_requests_to_the_queue_and_what_it_can_not_deliver_to_the_
     assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [dead_end_of("AdjustmentRequestsQueue"), "Arn"]}}
 
 
-@each_queue
-def test_of_all_services_only_the_rule_may_send_to_a_queue(queue: str) -> None:
-    (policy,) = [
-        each["Properties"]
-        for each in resources("AWS::SQS::QueuePolicy").values()
-        if each["Properties"]["Queues"] == [{"Ref": queue}]
+FROM_THE_RULE = {"AdjustmentRequestsQueue", "AdjustmentRequestsDeadLetterQueue"}
+
+
+def test_of_all_services_only_the_rule_may_send_to_a_queue() -> None:
+    policies = [each["Properties"] for each in resources("AWS::SQS::QueuePolicy").values()]
+    assert sorted(queue["Ref"] for policy in policies for queue in policy["Queues"]) == sorted(FROM_THE_RULE)
+    for policy in policies:
+        ((queue,),) = (each.values() for each in policy["Queues"])
+        assert policy["PolicyDocument"]["Statement"] == [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": {"Fn::GetAtt": [queue, "Arn"]},
+                "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["AdjustmentRequestsRule", "Arn"]}}},
+            }
+        ]
+
+
+def test_a_function_may_send_to_its_own_dead_end_only() -> None:
+    senders = {
+        function: [each["Resource"] for each in statements(role_of(function)) if "sqs:SendMessage" in each["Action"]]
+        for function in FUNCTIONS
+    }
+    assert {function: queues for function, queues in senders.items() if queues} == {
+        "CreateAdjustmentFunction": [{"Fn::GetAtt": ["FailedInvocationsQueue", "Arn"]}],
+        "PublishAdjustmentsFunction": [{"Fn::GetAtt": ["UnpublishedAdjustmentsQueue", "Arn"]}],
+    }
+
+
+# ------------------------------------------------------------------------------------------------------------- stream
+
+
+STREAM = {"Fn::GetAtt": ["LedgerTable", "StreamArn"]}
+STREAM_KEEPS_S = 24 * 60 * 60
+
+
+def test_the_ledgers_stream_is_read_from_its_beginning_in_order_by_one_function() -> None:
+    ((function, source),) = sources("DynamoDB")
+    assert function == "PublishAdjustmentsFunction"
+    assert source["Stream"] == STREAM
+    assert source["StartingPosition"] == "TRIM_HORIZON"
+    assert source["ParallelizationFactor"] == 1, "more would part the rows of one shard"
+    assert source["BatchSize"] == 100
+    assert source["MaximumBatchingWindowInSeconds"] <= 1
+
+
+def test_a_bus_that_is_away_is_waited_for_but_never_until_the_stream_forgets() -> None:
+    ((function, source),) = sources("DynamoDB")
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["BisectBatchOnFunctionError"] is True
+    assert source["MaximumRetryAttempts"] == -1
+    assert 60 * 60 <= source["MaximumRecordAgeInSeconds"] <= STREAM_KEEPS_S / 2
+    queue = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]["DEAD_END_QUEUE"]
+    assert queue == {"Ref": on_failure(source)}, "what the function sets aside lies with what Lambda gives up"
+
+
+def test_rows_that_wait_are_told_of_long_before_they_are_given_up() -> None:
+    ((function, source),) = sources("DynamoDB")
+    alarm = resources("AWS::CloudWatch::Alarm")["LatePublishingAlarm"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "IteratorAge")
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": function}}]
+    assert alarm["Statistic"] == "Maximum"
+    assert alarm["Threshold"] / 1000 + alarm["Period"] * alarm["EvaluationPeriods"] < (
+        source["MaximumRecordAgeInSeconds"] / 10
+    )
+
+
+def test_who_publishes_reads_the_stream_and_touches_no_table() -> None:
+    reading = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
+    assert [(set(listed(each["Action"])), each["Resource"]) for each in on_tables("PublishAdjustmentsFunction")] == [
+        (reading, STREAM),
+        ({"dynamodb:ListStreams"}, {"Fn::Sub": "${LedgerTable.Arn}/stream/*"}),
     ]
-    assert policy["PolicyDocument"]["Statement"] == [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": {"Fn::GetAtt": [queue, "Arn"]},
-            "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["AdjustmentRequestsRule", "Arn"]}}},
-        }
-    ]
+
+
+def test_only_who_tells_may_put_events_and_only_on_the_services_bus() -> None:
+    tellers = {
+        function: statement["Resource"]
+        for function in FUNCTIONS
+        for statement in statements(role_of(function))
+        if "events:PutEvents" in listed(statement["Action"])
+    }
+    bus = {"Fn::GetAtt": ["EventBus", "Arn"]}
+    assert tellers == {"IngestAdjustmentsFunction": bus, "PublishAdjustmentsFunction": bus}
+
+
+# --------------------------------------------------------------------------------------------- asynchronous invocation
+
+
+def test_an_asynchronous_invocation_ends_alike_whether_it_names_the_alias_or_not() -> None:
+    alias = FUNCTIONS["CreateAdjustmentFunction"]["Properties"]["EventInvokeConfig"]
+    (unqualified,) = (each["Properties"] for each in resources("AWS::Lambda::EventInvokeConfig").values())
+    assert unqualified["FunctionName"] == {"Ref": "CreateAdjustmentFunction"}
+    assert unqualified["Qualifier"] == "$LATEST"
+    assert alias["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
+    assert on_failure(alias) == on_failure(unqualified) == "FailedInvocationsQueue"
+    for config in (alias, unqualified):
+        assert config["MaximumRetryAttempts"] == 2, "the most that Lambda does"
+        assert config["MaximumEventAgeInSeconds"] == 6 * 60 * 60, "the longest that Lambda keeps an event"
+
+
+# ------------------------------------------------------------------------------------------------------------- alarms
+
+
+ALARMS = resources("AWS::CloudWatch::Alarm")
+METRICS = {
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", "AWS::SQS::Queue"),
+    ("AWS/Lambda", "DestinationDeliveryFailures"): ("FunctionName", "AWS::Serverless::Function"),
+    ("AWS/Lambda", "IteratorAge"): ("FunctionName", "AWS::Serverless::Function"),
+}
+"""By namespace and name, the one dimension that each of AWS's metrics has here, and the type of what it names."""
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_an_alarm_watches_a_metric_that_there_is(alarm: str) -> None:
+    properties = ALARMS[alarm]["Properties"]
+    (dimension,) = properties["Dimensions"]
+    assert properties["TreatMissingData"] == "notBreaching", "there is no metric where there is nothing to tell"
+    if properties["Namespace"] == "InventoryAdjustments":
+        # What the function writes is compared in its own tests.
+        assert dimension["Name"] == "service"
+        services = [
+            each["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] for each in FUNCTIONS.values()
+        ]
+        assert dimension["Value"] in services
+        return
+    name, kind = METRICS[properties["Namespace"], properties["MetricName"]]
+    assert dimension["Name"] == name
+    (reference,) = dimension["Value"].values()
+    logical_id = reference if isinstance(reference, str) else reference[0]
+    assert load_template()["Resources"][logical_id]["Type"] == kind
 
 
 # --------------------------------------------------------------------------------------------------- layers and outputs

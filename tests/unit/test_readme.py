@@ -16,12 +16,15 @@ from inventory.export import SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES
 from inventory.export_formats import COLUMNS
 from inventory.history import ROWS_EXAMINED_MAX
 from inventory.http import READ_SCOPE
+from inventory.ledger_stream import ADJUSTED
 from inventory.proof import Prover
 from inventory.provision_requests import MODELS
-from inventory.queue import DEFAULT_ACTOR, REJECTED, Request, rejection
+from inventory.queue import DEFAULT_ACTOR, ORIGINAL_ID, REJECTED, Request, rejection
 from inventory.read_requests import PAGE_ROWS_MAX, AdjustmentsQuery, ExportRequest, LevelsQuery
 from inventory.report import AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS
 from inventory.requests import AdjustmentRequest, DirectAdjustmentRequest
+from local.redrive import DEAD_ENDS
+from local.template import read_template
 from tests.support.bent_books import ReadBooks, books
 from tests.support.builders import BUSINESS, LOCATION, VARIANT
 from tests.support.sam_template import PROJECT_ROOT, load_template
@@ -149,6 +152,48 @@ def test_the_example_of_an_export_names_every_field_that_it_takes_and_its_text_e
     ]
     assert f"at most {TEXT_SIZE_MAX_BYTES // 10**6} MB as JSON" in section("Exporting")
     assert f"waits {SETTLED_AFTER_S:.0f} seconds" in section("Exporting")
+
+
+def test_what_is_said_of_events_is_what_template_and_code_say() -> None:
+    text = section("Events")
+    resources = load_template()["Resources"]
+    source = resources["PublishAdjustmentsFunction"]["Properties"]["Events"]["Ledger"]["Properties"]
+    late = resources["LatePublishingAlarm"]["Properties"]
+    assert f"up to {source['MaximumRecordAgeInSeconds'] // 3600} hours" in text
+    assert (late["Threshold"], late["EvaluationPeriods"]) == (5 * 60 * 1000, 3)
+    assert "after\n  five minutes" in text
+    assert set(re.findall(r"`(\w+Alarm)`", text)) <= set(resources)
+    for name in (ADJUSTED, SOURCE):
+        assert f"`{name}`" in text
+    pattern = re.search(r"--event-pattern '(.*)'", text)
+    assert pattern
+    assert json.loads(pattern[1]) == {"source": [SOURCE], "detail-type": [ADJUSTED]}
+    sample = read_template(PROJECT_ROOT / "events" / "subscription" / "template.yaml")
+    assert sample["Resources"]["AdjustmentsRule"]["Properties"]["EventPattern"] == json.loads(pattern[1])
+
+
+def test_what_is_said_of_asynchronous_invocation_is_what_the_template_says() -> None:
+    config = load_template()["Resources"]["CreateAdjustmentFunction"]["Properties"]["EventInvokeConfig"]
+    assert config["MaximumRetryAttempts"] == 2
+    assert "repeats what failed twice" in section("Direct invocation")
+    assert f"up to {config['MaximumEventAgeInSeconds'] // 3600} hours" in section("Direct invocation")
+
+
+def test_every_dead_end_stands_in_the_table_with_its_alarm_and_its_way_back() -> None:
+    resources = load_template()["Resources"]
+    alarms = {
+        each["Properties"]["Dimensions"][0]["Value"]["Fn::GetAtt"][0]: name
+        for name, each in resources.items()
+        if each["Type"] == "AWS::CloudWatch::Alarm" and each["Properties"]["Namespace"] == "AWS/SQS"
+    }
+    documented = {queue: (alarm, back) for queue, _, alarm, back in rows(section("Dead ends"))[1:]}
+    assert {queue: alarm for queue, (alarm, _) in documented.items()} == alarms
+    ways_back = {queue: f"make redrive QUEUE={name}" for name, (queue, _) in DEAD_ENDS.items()}
+    ways_back["AdjustmentRequestsDeadLetterQueue"] = "make redrive"
+    assert {queue: back for queue, (_, back) in documented.items() if back.startswith("make")} == ways_back
+    named = set(re.findall(r"`(\w+(?:Alarm|Queue|Function))`", section("Dead ends")))
+    assert named <= set(resources)
+    assert f"`{ORIGINAL_ID}`" in section("The queue")
 
 
 def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sqs import SQSClient
 
 CONNECT_TIMEOUT_S: Final = 1
 READ_TIMEOUT_S: Final = 2
@@ -36,6 +37,7 @@ _PASSING_CODES: Final = frozenset(
         "InternalServerError",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "RequestThrottled",
         "ServiceUnavailable",
         "ThrottlingException",
         "TransactionConflictException",
@@ -62,6 +64,11 @@ def dynamodb_client(endpoint_url: str | None) -> DynamoDBClient:
 def events_client() -> EventBridgeClient:
     """Make the client of the event bus."""
     return boto3.client("events", config=_config())
+
+
+def queues_client() -> SQSClient:
+    """Make the client of the queues."""
+    return boto3.client("sqs", config=_config())
 
 
 def _config() -> Config:

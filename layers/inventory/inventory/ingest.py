@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from inventory import queue
 from inventory.adjust import Outcome
-from inventory.bus import EventRefused
-from inventory.errors import Refusal, TryAgain
+from inventory.bus import Event, EventRefused
+from inventory.errors import Refusal, StoreUnavailable, TryAgain
 from inventory.groups import Fault, adjust_many
 from inventory.requests import InvalidRequest
 from inventory.retries import Patience
@@ -49,8 +49,7 @@ def ingest(
     results = adjust_many(adjuster, [command for _, command in asking], patience=deciding, at_once=at_once)
     for (message, _), result in zip(asking, results, strict=True):
         message.result, message.is_done = result, isinstance(result, Outcome)
-    for message in messages:
-        _tell(message, bus, patience)
+    _tell_refusals(messages, bus, patience)
     return messages
 
 
@@ -66,14 +65,24 @@ def _read(record: queue.Record) -> Message:
     return message
 
 
-def _tell(message: Message, bus: EventBus, patience: Patience) -> None:
-    """Tell a refusal. Until the bus has it the message is not done: then it will be decided again, and told."""
-    if message.request is None or not isinstance(message.result, Refusal | InvalidRequest):
-        return
+def _tell_refusals(messages: list[Message], bus: EventBus, patience: Patience) -> None:
+    """Tell what is refused. Until the bus has it a message is not done: then it will be decided again, and told."""
+    telling = [
+        (message, Event(queue.REJECTED, queue.rejection(message.request, message.result)))
+        for message in messages
+        if message.request is not None and isinstance(message.result, Refusal | InvalidRequest)
+    ]
     try:
-        queue.tell(bus, message.request, message.result, patience)
-        message.is_done = True
-    except TryAgain as error:
-        message.result = error
-    except EventRefused as error:
-        message.result = Fault(error)
+        fates = bus.put_all([event for _, event in telling], patience)
+    except Exception as error:  # noqa: BLE001  the bus takes nothing of us: what needs no telling is done all the same
+        for message, _ in telling:
+            message.result = Fault(error)
+        return
+    for (message, _), fate in zip(telling, fates, strict=True):
+        match fate:
+            case None:
+                message.is_done = True
+            case StoreUnavailable():
+                message.result = TryAgain()
+            case EventRefused():
+                message.result = Fault(fate)

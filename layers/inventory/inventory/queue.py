@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
 
 from inventory import direct
 from inventory.answers import detail_of, detail_without_input
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, detail_text
-from inventory.errors import StoreUnavailable, TryAgain
 from inventory.jsontext import InvalidJSON, parse_json
 from inventory.requests import DirectAdjustmentRequest, idempotency_key_entries
-from inventory.tries import CALL_BUDGET_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from inventory.bus import EventBus
     from inventory.errors import ServiceError
     from inventory.jsontext import JSONValue
     from inventory.model import Command
-    from inventory.retries import Patience
 
 REJECTED: Final = "InventoryAdjustmentRejected"
 """Detail-type of the event that tells a refusal."""
@@ -35,11 +31,20 @@ _KEPT_SIZE_MAX_BYTES: Final = 1024
 _KEPT_ENTRIES_MAX: Final = 50
 
 
+ORIGINAL_ID: Final = "original_id"
+"""Message attribute of a message that was moved out of a dead end: the id that it had when it was first sent."""
+
+
+class _Attribute(TypedDict):
+    stringValue: NotRequired[str]
+
+
 class Record(TypedDict):
     """A message as Lambda hands it over, as far as it is read here."""
 
     messageId: str
     body: str
+    messageAttributes: NotRequired[Mapping[str, _Attribute]]
 
 
 class Batch(TypedDict):
@@ -93,39 +98,27 @@ def read_message(record: Record) -> Request:
         raise Unreadable("Not an object")
     # No payload has such members: they would be unknown fields.
     if "detail-type" in body and "detail" in body:
-        return Request(body["detail"], _event_key(body.get("id")) or record["messageId"])
-    return Request(body, record["messageId"])
+        return Request(body["detail"], _as_key(body.get("id")) or _original_id(record))
+    return Request(body, _original_id(record))
 
 
-def _event_key(event_id: JSONValue) -> str | None:
-    """An event's id, where it can be a key; only an event that did not come from EventBridge lacks one."""
-    return event_id if isinstance(event_id, str) and not idempotency_key_entries(event_id) else None
+def _original_id(record: Record) -> str:
+    """The id that the message had when it was first sent: moved out of a dead end it has another, but is the same.
+
+    Anybody who may send can set the attribute, and gains nothing by it: a payload can name any key as well.
+    """
+    told = record.get("messageAttributes", {}).get(ORIGINAL_ID, {}).get("stringValue")
+    return _as_key(told) or record["messageId"]
+
+
+def _as_key(value: JSONValue) -> str | None:
+    """An id, where it can be a key; of events only one that did not come from EventBridge lacks it."""
+    return value if isinstance(value, str) and not idempotency_key_entries(value) else None
 
 
 def to_be_delivered_again(records: Sequence[Record]) -> BatchAnswer:
     """Answer which messages of a batch are not done."""
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in records]}
-
-
-def require_time(remaining_s: Callable[[], float]) -> None:
-    """Raise ``TryAgain`` where no call may begin any more: a message that can't be settled is better left for later."""
-    if remaining_s() < CALL_BUDGET_S:
-        raise TryAgain
-
-
-def tell(bus: EventBus, request: Request, refusal: ServiceError, patience: Patience) -> None:
-    """Publish a refusal. Until the bus has it the message is not done: then it will be decided again, and told.
-
-    Raises:
-        TryAgain: where it is not known to be on the bus.
-        EventRefused: where the bus will never take it.
-    """
-    require_time(patience.remaining_s)
-    detail = rejection(request, refusal)
-    try:
-        patience.settle(lambda: bus.put(REJECTED, detail))
-    except StoreUnavailable:
-        raise TryAgain from None
 
 
 def rejection(request: Request, error: ServiceError) -> str:

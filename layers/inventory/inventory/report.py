@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from inventory.audit_requests import AuditTask
     from inventory.export import ExportPage
     from inventory.http import Caller
+    from inventory.ledger_stream import Published
 
 CREATED: Final = "AdjustmentCreated"
 REVERSED: Final = "AdjustmentReversed"
@@ -28,6 +29,9 @@ AUDIT_DIFFERENCES: Final = "AuditDifferences"
 AUDIT_UNFINISHED: Final = "AuditUnfinished"
 AUDITED_ROWS: Final = "AuditedRows"
 AUDITED_STOCK_ITEMS: Final = "AuditedStockItems"
+PUBLISHED: Final = "AdjustmentPublished"
+ROW_SET_ASIDE: Final = "LedgerRowSetAside"
+ROW_ALTERED: Final = "LedgerRowAltered"
 
 
 def report_outcome(outcome: Outcome, logger: Logger, metrics: Metrics) -> None:
@@ -124,3 +128,20 @@ def report_audit(task: AuditTask, findings: Findings, logger: Logger, metrics: M
             "finished": findings.next_position is None,
         },
     )
+
+
+def report_published(published: Published, logger: Logger, metrics: Metrics) -> None:
+    """Say how many events are on the bus, and each row that is not told, by its key.
+
+    That a row was altered or removed is what the alarm on its metric waits for: no function of the service can do it.
+    """
+    metrics.add_metric(PUBLISHED, MetricUnit.Count, published.events)
+    for unusable in published.set_aside:
+        metrics.add_metric(ROW_SET_ASIDE, MetricUnit.Count, 1)
+        logger.error("ledger row set aside", extra={"ledger_key": unusable.key, "problem": unusable.problem})
+    for altered in published.altered:
+        metrics.add_metric(ROW_ALTERED, MetricUnit.Count, 1)
+        logger.warning("ledger row altered", extra={"ledger_key": altered.key, "change": altered.change})
+    if published.open_from is not None:
+        logger.warning("not published in time", extra={"sequence_number": published.open_from})
+    logger.info("adjustments published", extra={"events": published.events})

@@ -26,6 +26,10 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
     fraction: Callable[[], float] = SystemRandom().random
 
+    def has_time(self) -> bool:
+        """Whether a call may still begin, which could take as long as its time-outs let it."""
+        return self.remaining_s() >= _CALL_MAX_S
+
     def settle[T](self, call: Callable[[], T]) -> T:
         """Make ``call`` until it does not raise ``StoreUnavailable``; the last of these is raised.
 

@@ -1,0 +1,43 @@
+"""Tell of every adjustment, from the ledger's stream to the event bus: translate, publish, translate."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger, Metrics
+
+from inventory import direct
+from inventory.bus import EventBus
+from inventory.client import events_client, queues_client
+from inventory.dead_end import DeadEnd
+from inventory.ledger_stream import Publisher
+from inventory.report import report_error, report_published
+from inventory.retries import Patience
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from inventory.ledger_stream import Batch, BatchAnswer
+
+logger = Logger()
+metrics = Metrics()
+publisher = Publisher(
+    bus=EventBus(events_client(), os.environ["EVENT_BUS"]),
+    dead_end=DeadEnd(queues_client(), os.environ["DEAD_END_QUEUE"]),
+)
+
+
+@logger.inject_lambda_context(clear_state=True, log_event=False)
+@metrics.log_metrics
+def handler(event: Batch, context: LambdaContext) -> BatchAnswer:
+    """Publish a batch, and answer from where on it is not done.
+
+    A fault that no repetition outlives is raised, so that Lambda parts the batch until it has what is at fault alone.
+    """
+    try:
+        published = publisher.publish(event["Records"], Patience(lambda: context.get_remaining_time_in_millis() / 1000))
+    except Exception as error:  # noqa: BLE001  the edge: what is raised says no more than that it failed
+        raise direct.raised(report_error(error, logger, metrics)) from None
+    report_published(published, logger, metrics)
+    return published.answer()

@@ -1,0 +1,350 @@
+"""What lies in a dead end goes back once, under the key that it had, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ConnectionClosedError
+
+from local.aws import EmulatedAws
+from local.redrive import DEAD_ENDS, ORIGINAL_ID, Redrive, main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+REQUEST = {"business_id": "b", "variant_id": "v", "quantity_change": 5, "reason": "restock"}
+
+
+class Queues:
+    """A dead end and the requests queue, of the test's own; ``client`` is the one that redrives."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self.client = EmulatedAws(endpoint_url).queues()
+        self._own: SQSClient = EmulatedAws(endpoint_url).queues()
+        self.dead_end, self.requests = (self._own.create_queue(QueueName=str(uuid4()))["QueueUrl"] for _ in range(2))
+
+    def bury(self, body: object, **attributes: Any) -> str:
+        """Put a message into the dead end; text as it stands, anything else as JSON. Return its id."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        sent = self._own.send_message(QueueUrl=self.dead_end, MessageBody=text, MessageAttributes=attributes)
+        return sent["MessageId"]
+
+    def redrive(self, queue: str = "requests", *, dry: bool = False) -> int:
+        _, read = DEAD_ENDS[queue]
+        return Redrive(self.client, self.dead_end, self.requests, read).run(dry=dry)
+
+    def moved(self) -> list[MessageTypeDef]:
+        """What was sent to the requests queue since the last look."""
+        return self._drain(self.requests)
+
+    def lying(self) -> int:
+        """How many messages are to be seen in the dead end."""
+        count = self._own.get_queue_attributes(
+            QueueUrl=self.dead_end,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        assert count["ApproximateNumberOfMessagesNotVisible"] == "0", "the next one to look would not see them"
+        return int(count["ApproximateNumberOfMessages"])
+
+    def before(self, operation: str, act: Callable[[], object]) -> None:
+        """Do something right before each such call of the one who redrives; what it raises, the call raises."""
+
+        def acts(**_: object) -> None:
+            act()
+
+        self.client.meta.events.register(f"before-send.sqs.{operation}", acts)
+
+    def _drain(self, queue_url: str) -> list[MessageTypeDef]:
+        found: list[MessageTypeDef] = []
+        while messages := self._own.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=0
+        ).get("Messages"):
+            for message in messages:
+                self._own.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            found += messages
+        return found
+
+
+@pytest.fixture
+def queues(endpoint_url: str) -> Queues:
+    return Queues(endpoint_url)
+
+
+def text(value: str) -> dict[str, str]:
+    return {"DataType": "String", "StringValue": value}
+
+
+def original_id(message: MessageTypeDef) -> str:
+    return message["MessageAttributes"][ORIGINAL_ID]["StringValue"]
+
+
+def broken() -> None:
+    raise ConnectionClosedError(endpoint_url="https://sqs.test")
+
+
+def a_failed_invocation(payload: object = REQUEST, **members: object) -> dict[str, object]:
+    """Lambda's record of an invocation that was refused."""
+    detail = {"code": "insufficient_stock", "message": "There is not enough stock.", "quantity_on_hand": 0}
+    return {
+        "version": "1.0",
+        "timestamp": "2026-11-23T14:08:09.123Z",
+        "requestContext": {
+            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+            "functionArn": "arn:aws:lambda:us-east-1:123456789012:function:create:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 3,
+        },
+        "requestPayload": payload,
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responsePayload": {"errorType": "InsufficientStock", "errorMessage": json.dumps(detail), "stackTrace": []},
+    } | members
+
+
+# --- requests ------------------------------------------------------------------------------------------------------
+
+
+def test_messages_go_back_as_they_were_with_the_ids_that_they_had(queues: Queues) -> None:
+    bodies = {queues.bury(REQUEST | {"reference": str(number)}): number for number in range(25)}
+
+    assert queues.redrive() == 0
+
+    moved = queues.moved()
+    assert {original_id(message): int(json.loads(message["Body"])["reference"]) for message in moved} == bodies
+    assert len(moved) == 25
+    assert queues.lying() == 0
+
+
+def test_body_and_attributes_are_kept_byte_for_byte(queues: Queues) -> None:
+    body = '{"quantity_change": 5.0000000000000001,  "reason": "Größe\\u0021"}'
+    queues.bury(body, trace=text("t-1"), number={"DataType": "Number.int", "StringValue": "7"})
+
+    queues.redrive()
+
+    (message,) = queues.moved()
+    assert message["Body"] == body
+    kept = {name: (value["DataType"], value["StringValue"]) for name, value in message["MessageAttributes"].items()}
+    assert kept.pop(ORIGINAL_ID)[0] == "String"
+    assert kept == {"trace": ("String", "t-1"), "number": ("Number.int", "7")}
+
+
+def test_binary_attributes_are_kept(queues: Queues) -> None:
+    queues.bury(REQUEST, blob={"DataType": "Binary", "BinaryValue": b"\x00\xff"})
+
+    queues.redrive()
+
+    (message,) = queues.moved()
+    assert message["MessageAttributes"]["blob"]["BinaryValue"] == b"\x00\xff"
+
+
+def test_a_message_that_comes_back_keeps_its_first_id(queues: Queues) -> None:
+    first = queues.bury(REQUEST)
+    queues.redrive()
+    (message,) = queues.moved()
+    queues.bury(message["Body"], **message["MessageAttributes"])
+
+    queues.redrive()
+
+    (again,) = queues.moved()
+    assert again["MessageId"] != message["MessageId"] != first
+    assert original_id(again) == first
+
+
+@pytest.mark.parametrize("told", ["two words", "x" * 256, "é"])
+def test_an_id_that_the_service_did_not_take_is_none_here_either(queues: Queues, told: str) -> None:
+    first = queues.bury(REQUEST, **{ORIGINAL_ID: text(told)})
+
+    queues.redrive()
+
+    assert [original_id(message) for message in queues.moved()] == [first]
+
+
+def test_what_can_never_be_read_stays_and_is_named(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
+    poison = [queues.bury(body) for body in ("{", "[]", "null", "[" * 100_000)]
+    queues.bury(REQUEST)
+
+    assert queues.redrive() == 0
+
+    assert len(queues.moved()) == 1
+    assert queues.lying() == 4
+    printed = capsys.readouterr().out
+    assert all(f"left       {message_id}" in printed for message_id in poison)
+    assert printed.splitlines()[-1] == "1 moved, 4 left."
+
+
+def test_what_comes_back_in_the_meantime_is_for_the_next_time(queues: Queues) -> None:
+    for _ in range(15):
+        queues.bury(REQUEST)
+    # A function that fails at once, and a queue without patience: whatever is moved lies in the dead end again.
+    queues.before("SendMessage", lambda: queues.bury(REQUEST))
+
+    assert queues.redrive() == 0
+
+    assert len(queues.moved()) == 15
+    assert queues.lying() == 15
+
+
+def test_the_same_message_is_not_moved_twice_in_one_run(queues: Queues) -> None:
+    """The queue delivers at least once: it can hand one out again that was just moved."""
+    for _ in range(3):
+        queues.bury(REQUEST, **{ORIGINAL_ID: text("m-1")})
+
+    queues.redrive()
+
+    assert [original_id(message) for message in queues.moved()] == ["m-1"]
+    assert queues.lying() == 2
+
+
+def test_an_empty_dead_end_is_no_error(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
+    assert queues.redrive() == 0
+    assert capsys.readouterr().out == "0 moved, 0 left.\n"
+
+
+# --- looking only --------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_says_what_lies_there_and_why_and_moves_nothing(
+    queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reasons = {
+        queues.bury(REQUEST): "failed time and again",
+        queues.bury("{"): "no JSON object",
+        queues.bury(REQUEST, ERROR_CODE=text("SDK_CLIENT_ERROR")): "SDK_CLIENT_ERROR",
+    }
+
+    assert queues.redrive(dry=True) == 0
+
+    *lines, last = capsys.readouterr().out.splitlines()
+    for message_id, reason in reasons.items():
+        (line,) = [line for line in lines if message_id in line]
+        assert reason in line
+    assert last == "3 lie there."
+    assert queues.moved() == []
+    assert queues.lying() == 3
+
+
+# --- on the way ----------------------------------------------------------------------------------------------------
+
+
+def test_a_message_that_can_not_be_sent_stays(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
+    queues.bury(REQUEST)
+    queues.client.meta.events.register(
+        "before-parameter-build.sqs.SendMessage",
+        lambda params, **_: params.update(QueueUrl=params["QueueUrl"] + "-gone"),
+    )
+
+    assert queues.redrive() == 1
+
+    assert queues.lying() == 1
+    assert "not moved" in capsys.readouterr().out
+
+
+def test_without_a_connection_it_stops_and_everything_lies_there_still(queues: Queues) -> None:
+    for _ in range(12):
+        queues.bury(REQUEST)
+    queues.before("SendMessage", broken)
+
+    with pytest.raises(ConnectionClosedError):
+        queues.redrive()
+
+    assert queues.moved() == []
+    assert queues.lying() == 12
+
+
+def test_what_was_sent_but_not_deleted_is_moved_again_under_the_same_key(queues: Queues) -> None:
+    first = queues.bury(REQUEST)
+    deaf = EmulatedAws(queues.client.meta.endpoint_url).queues()
+    deaf.meta.events.register("before-send.sqs.DeleteMessage", lambda **_: broken())
+    _, read = DEAD_ENDS["requests"]
+
+    with pytest.raises(ConnectionClosedError):
+        Redrive(deaf, queues.dead_end, queues.requests, read).run(dry=False)
+    assert queues.lying() == 1
+    queues.redrive()
+
+    assert [original_id(message) for message in queues.moved()] == [first, first]
+    assert queues.lying() == 0
+
+
+# --- failed invocations --------------------------------------------------------------------------------------------
+
+
+def test_a_failed_invocation_becomes_its_request_under_its_own_id(
+    queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queues.bury(a_failed_invocation())
+
+    assert queues.redrive("invocations") == 0
+
+    (message,) = queues.moved()
+    assert json.loads(message["Body"]) == REQUEST
+    assert original_id(message) == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+    assert "InsufficientStock There is not enough stock." in capsys.readouterr().out
+    assert queues.lying() == 0
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        (
+            {
+                "responsePayload": {
+                    "errorType": "InvalidRequest",
+                    "errorMessage": json.dumps(
+                        [{"loc": ["body", "reason"], "msg": "Field required", "type": "missing"}]
+                    ),
+                }
+            },
+            "InvalidRequest body.reason: Field required",
+        ),
+        (
+            {"responsePayload": {"errorMessage": "Task timed out after 10.00 seconds"}},
+            "RetriesExhausted Task timed out after 10.00 seconds",
+        ),
+        ({"responsePayload": None, "responseContext": None}, "RetriesExhausted"),
+    ],
+    ids=["invalid", "cut off", "never answered"],
+)
+def test_why_an_invocation_failed_is_said(
+    queues: Queues, capsys: pytest.CaptureFixture[str], members: dict[str, object], reason: str
+) -> None:
+    queues.bury(a_failed_invocation(**members))
+
+    assert queues.redrive("invocations", dry=True) == 0
+
+    assert capsys.readouterr().out.splitlines()[0].endswith(f"  {reason}")
+
+
+@pytest.mark.parametrize("body", ["{", "[]", a_failed_invocation([]), a_failed_invocation(None), {}], ids=str)
+def test_what_is_no_request_stays(queues: Queues, body: object) -> None:
+    queues.bury(body)
+
+    assert queues.redrive("invocations") == 0
+
+    assert queues.moved() == []
+    assert queues.lying() == 1
+
+
+# --- the command ---------------------------------------------------------------------------------------------------
+
+
+def test_without_a_stack_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Any
+) -> None:
+    monkeypatch.setenv("LOCAL_DIR", str(tmp_path))
+
+    assert main(["--queue", "requests"]) == 1
+
+    assert "make run" in capsys.readouterr().err
+
+
+def test_a_dead_end_that_holds_no_requests_can_not_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--queue", "unpublished"])
+
+    assert "invocations" in capsys.readouterr().err
