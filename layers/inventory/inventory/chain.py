@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 FORM: Final = 1
 """Version of the canonical form."""
 
+_CANONICAL: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+
 
 def row_hash(row: Adjustment) -> str:
     """Compute the hash of a row, 64 hexadecimal digits; the row's own ``hash`` takes no part."""
@@ -40,5 +42,4 @@ def row_hash(row: Adjustment) -> str:
         "reverses": None if row.reverses is None else str(row.reverses),
         "previous_hash": row.previous_hash,
     }
-    canonical = json.dumps(members, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
-    return sha256(canonical.encode("ascii")).hexdigest()
+    return sha256(_CANONICAL.encode(members).encode("ascii")).hexdigest()
