@@ -297,34 +297,34 @@ def _cancelled(
 
 def ledger_item(row: Adjustment) -> dict[str, AttributeValueTypeDef]:
     """Convert a row to its item. Both indexes sort by time; their keys are attributes of their own."""
-    created_at = instant_text(row.created_at)
-    texts = {
-        "pk": keys.ledger(row.business_id, row.id),
-        "stock_item": keys.ledger_stock_item(row.business_id, row.variant_id, row.location_id),
-        "business_shard": keys.ledger_business(row.business_id, row.variant_id),
-        "created_at_id": f"{created_at}#{row.id}",
-        "id": str(row.id),
-        "business_id": str(row.business_id),
-        "variant_id": str(row.variant_id),
-        "location_id": str(row.location_id),
-        "reason": row.reason,
-        "reason_code": row.reason_code,
-        "reference": row.reference,
-        "created_at": created_at,
-        "created_by": row.created_by,
-        "reverses": None if row.reverses is None else str(row.reverses),
-        "previous_hash": row.previous_hash,
-        "hash": row.hash,
+    created_at, row_id = instant_text(row.created_at), str(row.id)
+    item: dict[str, AttributeValueTypeDef] = {
+        "pk": {"S": keys.ledger(row.business_id, row.id)},
+        "stock_item": {"S": keys.ledger_stock_item(row.business_id, row.variant_id, row.location_id)},
+        "business_shard": {"S": keys.ledger_business(row.business_id, row.variant_id)},
+        "created_at_id": {"S": f"{created_at}#{row_id}"},
+        "id": {"S": row_id},
+        "business_id": {"S": str(row.business_id)},
+        "variant_id": {"S": str(row.variant_id)},
+        "location_id": {"S": str(row.location_id)},
+        "location_defaulted": {"BOOL": row.location_defaulted},
+        "delta": {"N": str(row.delta)},
+        "reason": {"S": row.reason},
+        "sequence": {"N": str(row.sequence)},
+        "quantity_after": {"N": str(row.quantity_after)},
+        "created_at": {"S": created_at},
+        "created_by": {"S": row.created_by},
+        "previous_hash": {"S": row.previous_hash},
+        "hash": {"S": row.hash},
     }
-    numbers = {
-        "delta": row.delta,
-        "expected_quantity": row.expected_quantity,
-        "sequence": row.sequence,
-        "quantity_after": row.quantity_after,
-    }
-    item: dict[str, AttributeValueTypeDef] = {"location_defaulted": {"BOOL": row.location_defaulted}}
-    item |= {name: {"S": text} for name, text in texts.items() if text is not None}
-    item |= {name: {"N": str(number)} for name, number in numbers.items() if number is not None}
+    if row.reason_code is not None:
+        item["reason_code"] = {"S": row.reason_code}
+    if row.reference is not None:
+        item["reference"] = {"S": row.reference}
+    if row.expected_quantity is not None:
+        item["expected_quantity"] = {"N": str(row.expected_quantity)}
+    if row.reverses is not None:
+        item["reverses"] = {"S": str(row.reverses)}
     return item
 
 
