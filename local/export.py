@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import UUID
@@ -29,7 +30,15 @@ STDOUT = "-"
 ATTEMPTS_MAX = 6
 _FIRST_PAUSE_S = 0.5
 _SECONDS_BETWEEN_LINES = 5.0
-_PAGE_MEMBERS = {"rows": int, "text": str, "created_to": str, "next_cursor": str | None}
+_BAR_WIDTH = 24
+_PAGE_MEMBERS = {
+    "rows": int,
+    "text": str,
+    "first_created_at": str | None,
+    "last_created_at": str | None,
+    "created_to": str,
+    "next_cursor": str | None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +47,43 @@ class Page:
 
     rows: int
     text: str
+    first_created_at: str | None
+    last_created_at: str | None
     created_to: str
     next_cursor: str | None
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far an export has come, told on the standard error. How many rows there are in all, nobody knows."""
+    """How far an export has come, told on the standard error.
+
+    How many rows there are in all, nobody knows; but they come in the order of time, and the end of that is known.
+    """
 
     rows: int = 0
     size_bytes: int = 0
+    part: float = 0.0
+    _began: datetime | None = None
     _started_s: float = field(init=False)
     _told_s: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._started_s = self._told_s = time.monotonic()
 
-    def add(self, rows: int, size_bytes: int) -> None:
+    def add(self, page: Page, size_bytes: int) -> None:
         """Count a page; a terminal sees each one on the same line, a log a line from time to time."""
-        self.rows += rows
+        self.rows += page.rows
         self.size_bytes += size_bytes
+        if page.first_created_at is not None and page.last_created_at is not None:
+            first, last, end = map(
+                datetime.fromisoformat, (page.first_created_at, page.last_created_at, page.created_to)
+            )
+            self._began = self._began or first
+            self.part = (last - self._began) / (end - self._began)
         if sys.stderr.isatty():
-            print(f"\r\033[K{self}", end="", file=sys.stderr, flush=True)
+            filled = round(_BAR_WIDTH * self.part)
+            bar = "█" * filled + "░" * (_BAR_WIDTH - filled)
+            print(f"\r\033[K{bar} {self.part:.0%} of the time  {self}", end="", file=sys.stderr, flush=True)
         elif time.monotonic() - self._told_s >= _SECONDS_BETWEEN_LINES:
             self._told_s = time.monotonic()
             print(self, file=sys.stderr, flush=True)
@@ -154,7 +178,7 @@ def export(target: Target, command: dict[str, object], path: Path | None) -> Non
             for page in pages(target, command):
                 text = page.text.encode()
                 file.write(text)
-                progress.add(page.rows, len(text))
+                progress.add(page, len(text))
                 created_to = page.created_to
     finally:
         progress.end()

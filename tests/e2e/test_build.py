@@ -49,6 +49,7 @@ def environment_of(function: str) -> dict[str, str]:
     common = load_template()["Globals"]["Function"]["Environment"]["Variables"]
     own = FUNCTIONS[function]["Properties"].get("Environment", {"Variables": {}})["Variables"]
     return {name: "INFO" if name == "LOG_LEVEL" else "some" for name in common | own} | {
+        "AUDIT_SEGMENTS": "24",
         "AWS_DEFAULT_REGION": "us-east-1",
         "DYNAMODB_ENDPOINT": "",
     }

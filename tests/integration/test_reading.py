@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from inventory import adjust, keys
+from inventory import keys, tries
 from inventory.adjust import stock_after
 from inventory.books import Books
 from inventory.dynamodb import ledger_item
@@ -113,7 +113,7 @@ class Bustle:
 @pytest.fixture
 def bustle(shop: Shop, clients: Clients, monkeypatch: pytest.MonkeyPatch) -> Bustle:
     # How often a writer tries again on a busy item is not the matter here.
-    monkeypatch.setattr(adjust, "ATTEMPTS_MAX", 1_000_000)
+    monkeypatch.setattr(tries, "ATTEMPTS_MAX", 1_000_000)
     return Bustle(shop, clients)
 
 

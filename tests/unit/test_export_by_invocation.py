@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from inventory.errors import StoreUnavailable
+from inventory.instants import instant_text
 from tests.support.builders import BUSINESS, NOW, OTHER_BUSINESS, an_api_event
 from tests.support.indexed_ledger import IndexedLedger, a_history
 from tests.support.loading import Context, load_event, load_handler
@@ -61,7 +62,13 @@ def a_payload(**fields: object) -> dict[str, object]:
 def test_a_page_is_text_to_append_and_says_where_the_export_ends_and_how_it_goes_on(invoked: Invoked) -> None:
     answer = invoked(a_payload())
     assert [json.loads(line)["hash"] for line in answer.pop("text").splitlines()] == [row.hash for row in ROWS]
-    assert answer == {"rows": 3, "created_to": "2026-11-23T14:05:09.000000Z", "next_cursor": None}
+    assert answer == {
+        "rows": 3,
+        "first_created_at": instant_text(ROWS[0].created_at),
+        "last_created_at": instant_text(ROWS[-1].created_at),
+        "created_to": "2026-11-23T14:05:09.000000Z",
+        "next_cursor": None,
+    }
 
 
 def test_the_next_page_is_asked_for_with_the_cursor_and_the_same_fields(invoked: Invoked) -> None:

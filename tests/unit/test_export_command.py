@@ -28,7 +28,14 @@ TRY_AGAIN = FunctionError("TryAgain", json.dumps({"code": "try_again", "message"
 
 
 def a_page(text: str, next_cursor: str | None = None) -> dict[str, object]:
-    return {"rows": 1, "text": text, "created_to": "2026-11-23T14:05:09.000000Z", "next_cursor": next_cursor}
+    return {
+        "rows": 1,
+        "text": text,
+        "first_created_at": "2026-11-23T13:05:09.000000Z",
+        "last_created_at": "2026-11-23T13:35:09.000000Z",
+        "created_to": "2026-11-23T14:05:09.000000Z",
+        "next_cursor": next_cursor,
+    }
 
 
 @dataclass
@@ -249,7 +256,9 @@ def test_on_a_terminal_each_page_is_told_on_one_line_that_is_gone_at_the_end(she
     assert terminal(shell)()
     _, said = shell.run(FakeService([a_page("x", "c"), a_page("y")]), "--out=out")
     first, second, last = said.split("\r\033[K")[1:]
-    assert (first[:7], second[:7], last[:7]) == ("1 rows,", "2 rows,", "2 rows,")
+    half = "█" * 12 + "░" * 12 + " 50% of the time"
+    assert (first.partition("  ")[0], first.partition("  ")[2][:7]) == (half, "1 rows,")
+    assert (second.partition("  ")[0], second.partition("  ")[2][:7], last[:7]) == (half, "2 rows,", "2 rows,")
     assert "\n" not in first + second
 
 

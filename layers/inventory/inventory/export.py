@@ -49,10 +49,15 @@ class Businesses(Protocol):
 
 
 class ExportAnswer(TypedDict):
-    """A page as its invoker gets it: ``text`` to append, and the cursor of the next page, null after the last."""
+    """A page as its invoker gets it: ``text`` to append, and the cursor of the next page, null after the last.
+
+    ``first_created_at`` and ``last_created_at`` are those of its rows, null of a page without any.
+    """
 
     rows: int
     text: str
+    first_created_at: str | None
+    last_created_at: str | None
     created_to: str
     next_cursor: str | None
 
@@ -64,13 +69,20 @@ class ExportPage:
     business_id: UUID
     rows: int
     text: str
+    first_created_at: datetime | None
+    last_created_at: datetime | None
     created_to: datetime
     next_cursor: str | None
 
     def answer(self) -> ExportAnswer:
         """What the invoker gets."""
         return ExportAnswer(
-            rows=self.rows, text=self.text, created_to=instant_text(self.created_to), next_cursor=self.next_cursor
+            rows=self.rows,
+            text=self.text,
+            first_created_at=None if self.first_created_at is None else instant_text(self.first_created_at),
+            last_created_at=None if self.last_created_at is None else instant_text(self.last_created_at),
+            created_to=instant_text(self.created_to),
+            next_cursor=self.next_cursor,
         )
 
 
@@ -80,6 +92,7 @@ class _Rows:
 
     count: int
     text: str
+    created_at: tuple[datetime, datetime] | None
     last: Position | None
 
 
@@ -114,6 +127,8 @@ class Exporter:
             business_id=request.business_id,
             rows=rows.count,
             text=rows.text,
+            first_created_at=None if rows.created_at is None else rows.created_at[0],
+            last_created_at=None if rows.created_at is None else rows.created_at[1],
             created_to=created_to,
             next_cursor=None if rows.last is None else _cursor(rows.last, created_to, question),
         )
@@ -133,6 +148,7 @@ class Exporter:
         lines = [form.header] if after is None else []
         count = size_bytes = 0
         last: Position | None = None
+        created_at: tuple[datetime, datetime] | None = None
         try:
             for position, row in self._oldest_first(request, after, created_to, patience):
                 if wanted.includes(row):
@@ -142,6 +158,7 @@ class Exporter:
                         break
                     lines.append(line)
                     count += 1
+                    created_at = (row.created_at if created_at is None else created_at[0], row.created_at)
                 last = position
             else:
                 last = None
@@ -149,7 +166,7 @@ class Exporter:
             # What was read is good; the next page begins with what could not be read in time.
             if last is None:
                 raise
-        return _Rows(count, "".join(lines), last)
+        return _Rows(count, "".join(lines), created_at, last)
 
     def _oldest_first(
         self, request: ExportRequest, after: Position | None, created_to: datetime, patience: Patience
