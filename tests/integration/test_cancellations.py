@@ -108,27 +108,30 @@ def reversal(service: Environment, shop: Shop, first: Adjustment, calls: Calls) 
 
 
 def test_a_link_that_is_there_is_at_fault_alone(
-    service: Environment, first: Adjustment, reversal: Adjustment, calls: Calls
+    service: Environment, first: Adjustment, seen: Snapshot, reversal: Adjustment, calls: Calls
 ) -> None:
     again = replace(next_row(reversal), reverses=first.id)
+    fresh = replace(seen, stock=stock_after(reversal))
 
-    assert service.store.commit(again, stock_after(reversal)) == ReversedMeanwhile(reversal.id)
+    assert service.store.commit([again], fresh) == replace(fresh, reversed_by=reversal.id)
     assert calls.cancellations == [[NOT_AT_FAULT, NOT_AT_FAULT, FAILED]]
 
 
-def test_a_link_and_the_stock_that_has_moved_with_it_are_a_reversal(
-    service: Environment, first: Adjustment, reversal: Adjustment, calls: Calls
+def test_a_link_and_the_stock_that_has_moved_with_it_are_told_together(
+    service: Environment, first: Adjustment, seen: Snapshot, reversal: Adjustment, calls: Calls
 ) -> None:
     again = replace(next_row(first), reverses=first.id)
 
-    assert service.store.commit(again, stock_after(first)) == ReversedMeanwhile(reversal.id)
+    told = service.store.commit([again], seen)
+
+    assert told == replace(seen, stock=stock_after(reversal), reversed_by=reversal.id)
     assert calls.cancellations == [[FAILED, NOT_AT_FAULT, FAILED]]
 
 
-def test_all_three_at_once_are_a_recorded_row(
-    service: Environment, first: Adjustment, reversal: Adjustment, calls: Calls
-) -> None:
-    assert service.store.commit(reversal, stock_after(first)) == AlreadyRecorded(reversal)
+def test_all_three_at_once_are_told(service: Environment, seen: Snapshot, reversal: Adjustment, calls: Calls) -> None:
+    told = service.store.commit([reversal], seen)
+
+    assert told == replace(seen, recorded={reversal.id: reversal}, stock=stock_after(reversal), reversed_by=reversal.id)
     assert calls.cancellations == [[FAILED, FAILED, FAILED]]
 
 
