@@ -174,7 +174,7 @@ def test_a_row_is_found_by_its_business_and_id(cold: StoreOnTables) -> None:
     cold.tables.with_row(an_adjustment())
 
     assert cold.store.find(BUSINESS, [ADJUSTMENT]) == RECORDED
-    assert cold.keys_read == [[LEDGER_KEY]]
+    assert (cold.rows_looked_for, cold.keys_read) == ([[LEDGER_KEY]], [])
     assert cold.store.find(VARIANT, [ADJUSTMENT]) == {}
 
 

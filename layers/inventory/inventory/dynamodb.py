@@ -123,15 +123,14 @@ class DynamoDBStore:
         return _default_location_id(settings)
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
-        """Read ledger rows in one transaction: TransactGetItems.
+        """Read ledger rows in one transaction, for this is what a refusal rests on.
 
-        It looks before a refusal. A batch of reads may see one half of a transaction a moment before the other, and
-        again only the half that it has seen before:
+        Batches of reads may see the halves of a transaction one after the other, and so refuse what was done:
 
-            this request     reads: no row, stock 0                   looks: no row, refuses   though its first try did
-            its first try               commits stock 0 ... and row 42                          what it was asked for
+            this request     reads: stock 0, no row     looks: no row, refuses
+            its first try    ... commits stock 0                                  and its row ...
 
-        A transaction sees all of the first try or nothing, and nothing of one that is under way: that is a conflict.
+        A read that is a transaction itself sees all of the first try; while that is under way, it is cancelled.
         """
         wanted = _ledger_keys(business_id, adjustment_ids)
         if not wanted:
