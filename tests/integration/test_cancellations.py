@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.support.emulator import Clients
     from tests.support.wire import Reply
 
-READ, WRITE = "BatchGetItem", "TransactWriteItems"
+READ, LOOK, WRITE = "BatchGetItem", "TransactGetItems", "TransactWriteItems"
 FAILED, NOT_AT_FAULT = "ConditionalCheckFailed", "None"
 PASSING = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]
 PASSING_ERRORS = [
@@ -108,27 +108,30 @@ def reversal(service: Environment, shop: Shop, first: Adjustment, calls: Calls) 
 
 
 def test_a_link_that_is_there_is_at_fault_alone(
-    service: Environment, first: Adjustment, reversal: Adjustment, calls: Calls
+    service: Environment, first: Adjustment, seen: Snapshot, reversal: Adjustment, calls: Calls
 ) -> None:
     again = replace(next_row(reversal), reverses=first.id)
+    fresh = replace(seen, stock=stock_after(reversal))
 
-    assert service.store.commit(again, stock_after(reversal)) == ReversedMeanwhile(reversal.id)
+    assert service.store.commit([again], fresh) == replace(fresh, reversed_by=reversal.id)
     assert calls.cancellations == [[NOT_AT_FAULT, NOT_AT_FAULT, FAILED]]
 
 
-def test_a_link_and_the_stock_that_has_moved_with_it_are_a_reversal(
-    service: Environment, first: Adjustment, reversal: Adjustment, calls: Calls
+def test_a_link_and_the_stock_that_has_moved_with_it_are_told_together(
+    service: Environment, first: Adjustment, seen: Snapshot, reversal: Adjustment, calls: Calls
 ) -> None:
     again = replace(next_row(first), reverses=first.id)
 
-    assert service.store.commit(again, stock_after(first)) == ReversedMeanwhile(reversal.id)
+    told = service.store.commit([again], seen)
+
+    assert told == replace(seen, stock=stock_after(reversal), reversed_by=reversal.id)
     assert calls.cancellations == [[FAILED, NOT_AT_FAULT, FAILED]]
 
 
-def test_all_three_at_once_are_a_recorded_row(
-    service: Environment, first: Adjustment, reversal: Adjustment, calls: Calls
-) -> None:
-    assert service.store.commit(reversal, stock_after(first)) == AlreadyRecorded(reversal)
+def test_all_three_at_once_are_told(service: Environment, seen: Snapshot, reversal: Adjustment, calls: Calls) -> None:
+    told = service.store.commit([reversal], seen)
+
+    assert told == replace(seen, recorded={reversal.id: reversal}, stock=stock_after(reversal), reversed_by=reversal.id)
     assert calls.cancellations == [[FAILED, FAILED, FAILED]]
 
 
@@ -253,7 +256,7 @@ def test_a_conflict_at_any_part_of_a_reversal_is_tried_again(
     outcome = service.reverse(shop.reversal(first, key=key))
 
     assert (outcome.replayed, outcome.attempts) == (False, 4)
-    assert calls.operations == [READ, *[READ, WRITE] * 4]
+    assert calls.operations == [LOOK, *[READ, WRITE] * 4]
     assert assert_adds_up(shop.rows(), shop.stock()) == [first, outcome.adjustment]
 
 
@@ -345,18 +348,24 @@ class Deadline:
 
 
 @pytest.mark.parametrize("call_s", [0.02, 0.5, 1.5, 3.0])
-@pytest.mark.parametrize("operation", [READ, WRITE])
+@pytest.mark.parametrize("operation", [READ, LOOK, WRITE])
 def test_trouble_for_ever_ends_before_the_time_does(
     clients: Clients, tables: Tables, shop: Shop, first: Adjustment, operation: str, call_s: float
 ) -> None:
     deadline = Deadline(remaining=10, call_s=call_s)
     service = environment(clients.make(), tables, sleep=deadline.sleep)
-    broken = cancelled("TransactionConflict", NOT_AT_FAULT) if operation == WRITE else fault("ThrottlingException")
-    Wire(service.client, operation, broken)
+    broken = {
+        READ: fault("ThrottlingException"),
+        LOOK: cancelled("TransactionConflict"),
+        WRITE: cancelled("TransactionConflict", NOT_AT_FAULT),
+    }
+    Wire(service.client, operation, broken[operation])
     deadline.watch(service.client)
+    # Only what is refused is looked for again.
+    command = shop.command(-11 if operation == LOOK else -1, key="a key")
 
     with pytest.raises(TryAgain):
-        service.adjust(shop.command(-1, key="a key"), remaining_s=deadline.remaining_s)
+        service.adjust(command, remaining_s=deadline.remaining_s)
 
     assert deadline.remaining >= 0
     assert shop.rows() == [first]
@@ -389,15 +398,48 @@ def test_a_refusal_stands_whatever_the_writes_would_meet(service: Environment, s
     assert shop.rows() == [first]
 
 
+@pytest.mark.parametrize(
+    "met",
+    [*[fault(*error) for error in PASSING_ERRORS], *[cancelled(code) for code in PASSING], reply({})],
+    ids=[*[code for code, _ in PASSING_ERRORS], *PASSING, "{}"],
+)
 def test_a_refusal_is_not_final_while_the_keys_row_cannot_be_looked_for(
-    service: Environment, shop: Shop, first: Adjustment
+    service: Environment, shop: Shop, first: Adjustment, calls: Calls, met: Reply
 ) -> None:
-    wire = Wire(service.client, READ, None, fault("ThrottlingException"), None)
+    Wire(service.client, LOOK, met, None)
+    calls.forget()
 
     with pytest.raises(InsufficientStock):
         service.adjust(shop.command(-11, key="a key"))
 
-    assert wire.calls == 4, "read, look in vain, read, look"
+    assert calls.operations == [READ, LOOK, READ, LOOK]
+    assert shop.rows() == [first]
+
+
+@pytest.mark.parametrize(
+    "met",
+    [
+        cancelled("ValidationError"),
+        cancelled("AccessDenied"),
+        cancelled(FAILED),
+        cancelled(NOT_AT_FAULT),
+        cancelled(),
+        cancelled("TransactionConflict", NOT_AT_FAULT),
+        fault("AccessDeniedException"),
+        fault("ValidationException"),
+    ],
+    ids=["reason 1", "reason 2", "reason 3", "nothing at fault", "no reason", "a reason too many", "no access", "bug"],
+)
+def test_a_look_that_no_repetition_mends_is_raised_and_is_no_refusal(
+    service: Environment, shop: Shop, first: Adjustment, calls: Calls, met: Reply
+) -> None:
+    Wire(service.client, LOOK, met)
+    calls.forget()
+
+    with pytest.raises(ClientError):
+        service.adjust(shop.command(-11, key="a key"))
+
+    assert calls.operations == [READ, LOOK]
     assert shop.rows() == [first]
 
 

@@ -282,6 +282,9 @@ class TornReads:
         self.between()
         return replace(self.inner.load(command, recorded_ids), recorded=earlier.recorded)
 
+    def default_location_id(self, business_id: UUID) -> UUID | None:
+        return self.inner.default_location_id(business_id)
+
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         return self.inner.find(business_id, adjustment_ids)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.support.emulated_tables import Tables
     from tests.support.emulator import Clients
 
-READ, WRITE = "BatchGetItem", "TransactWriteItems"
+READ, LOOK, WRITE = "BatchGetItem", "TransactGetItems", "TransactWriteItems"
 SHORT_READ_TIMEOUT_S = 0.25
 
 UNDELIVERED = {
@@ -146,7 +146,7 @@ def test_a_broken_read_makes_exactly_one_row(
 
 @each_fault
 @pytest.mark.parametrize(
-    ("key", "nth"), [(None, 1), ("a key", 1), ("a key", 2)], ids=["no key", "key", "key, the second look"]
+    ("key", "operation"), [(None, READ), ("a key", READ), ("a key", LOOK)], ids=["no key", "key", "key, the look"]
 )
 def test_a_broken_read_leaves_a_refusal_as_it_is(
     behind_proxy: Callable[[Fault], Environment],
@@ -155,17 +155,17 @@ def test_a_broken_read_leaves_a_refusal_as_it_is(
     shop: Shop,
     fault: Fault,
     key: str | None,
-    nth: int,
+    operation: str,
 ) -> None:
     rival.adjust(shop.command(10))
     before = shop.tables.contents()
-    proxy.break_nth(READ, fault, nth=nth)
+    proxy.break_nth(operation, fault)
 
     with pytest.raises(InsufficientStock) as refusal:
         behind_proxy(fault).adjust(shop.command(-11, key=key, location_id=shop.location_id))
 
     assert refusal.value.facts() == {"quantity_on_hand": 10, "quantity_change": -11}
-    assert proxy.counted(WRITE) == 0
+    assert (proxy.counted(operation), proxy.counted(WRITE)) == (2, 0)
     assert shop.tables.contents() == before
 
 
@@ -461,6 +461,26 @@ def test_reads_that_stay_broken_end_in_try_again_and_write_nothing(
     assert not service.adjust(command).replayed
 
 
+@pytest.mark.parametrize("fault", QUICK.values(), ids=QUICK)
+def test_looks_that_stay_broken_end_in_try_again_and_in_no_refusal(
+    behind_proxy: Callable[[Fault], Environment], rival: Environment, proxy: FaultsProxy, shop: Shop, fault: Fault
+) -> None:
+    rival.adjust(shop.command(10))
+    before = shop.tables.contents()
+    proxy.break_every(LOOK, fault)
+    command = shop.command(-11, key="a key", location_id=shop.location_id)
+    service = behind_proxy(fault)
+
+    with pytest.raises(TryAgain):
+        service.adjust(command)
+
+    assert (proxy.counted(READ), proxy.counted(LOOK), proxy.counted(WRITE)) == (ATTEMPTS_MAX, ATTEMPTS_MAX, 0)
+    assert shop.tables.contents() == before
+    proxy.mend()
+    with pytest.raises(InsufficientStock):
+        service.adjust(command)
+
+
 @pytest.mark.parametrize("name", sorted(QUICK.keys() & UNDELIVERED.keys()))
 def test_writes_that_never_arrive_end_in_try_again_and_a_repetition_makes_the_one_row(
     behind_proxy: Callable[[Fault], Environment], rival: Environment, proxy: FaultsProxy, shop: Shop, name: str
@@ -534,7 +554,7 @@ def test_every_try_of_the_write_bears_a_token_of_its_own(clients: Clients, proxy
 
 
 @each_fault
-@pytest.mark.parametrize("operation", [READ, WRITE])
+@pytest.mark.parametrize("operation", [READ, LOOK, WRITE])
 def test_a_call_is_one_request_for_the_sdk_repeats_nothing(
     behind_proxy: Callable[[Fault], Environment], proxy: FaultsProxy, shop: Shop, operation: str, fault: Fault
 ) -> None:
@@ -543,7 +563,10 @@ def test_a_call_is_one_request_for_the_sdk_repeats_nothing(
     proxy.break_nth(operation, fault)
 
     service.adjust(shop.command(3, key="a key"))
+    with pytest.raises(InsufficientStock):
+        service.adjust(shop.command(-4, key="another"))
 
+    assert set(calls.operations) == {READ, LOOK, WRITE}
     assert [request.operation for request in proxy.requests] == calls.operations
 
 
@@ -594,7 +617,7 @@ def test_a_broken_write_makes_exactly_one_reversal_and_never_already_reversed(
 
 @each_fault
 @with_and_without_a_key
-@pytest.mark.parametrize("nth", [1, 2], ids=["of what is reversed", "of the rest"])
+@pytest.mark.parametrize("operation", [LOOK, READ], ids=["of what is reversed", "of the rest"])
 def test_a_broken_read_makes_exactly_one_reversal(
     behind_proxy: Callable[[Fault], Environment],
     proxy: FaultsProxy,
@@ -602,9 +625,9 @@ def test_a_broken_read_makes_exactly_one_reversal(
     opening: Adjustment,
     fault: Fault,
     key: str | None,
-    nth: int,
+    operation: str,
 ) -> None:
-    proxy.break_nth(READ, fault, nth=nth)
+    proxy.break_nth(operation, fault)
 
     outcome = behind_proxy(fault).reverse(shop.reversal(opening, key=key))
 
@@ -718,14 +741,15 @@ def test_a_reversal_whose_fate_is_never_learnt_ends_in_try_again_and_stands_once
         assert (again.replayed, again.adjustment) == (True, made)
 
 
-def test_first_reads_that_stay_broken_end_in_try_again_and_write_nothing(
-    behind_proxy: Callable[[Fault], Environment], proxy: FaultsProxy, shop: Shop, opening: Adjustment
+@pytest.mark.parametrize("operation", [LOOK, READ], ids=["of what is reversed", "of the rest"])
+def test_reads_of_a_reversal_that_stay_broken_end_in_try_again_and_write_nothing(
+    behind_proxy: Callable[[Fault], Environment], proxy: FaultsProxy, shop: Shop, opening: Adjustment, operation: str
 ) -> None:
     before = shop.tables.contents()
-    proxy.break_every(READ, UNDELIVERED["throttled"])
+    proxy.break_every(operation, UNDELIVERED["throttled"])
 
     with pytest.raises(TryAgain):
         behind_proxy(UNDELIVERED["throttled"]).reverse(shop.reversal(opening))
 
-    assert (proxy.counted(READ), proxy.counted(WRITE)) == (ATTEMPTS_MAX, 0)
+    assert (proxy.counted(operation), proxy.counted(WRITE)) == (ATTEMPTS_MAX, 0)
     assert shop.tables.contents() == before

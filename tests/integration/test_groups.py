@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.support.emulated_tables import Tables
     from tests.support.emulator import Clients
 
-READ, WRITE = "BatchGetItem", "TransactWriteItems"
+READ, LOOK, WRITE = "BatchGetItem", "TransactGetItems", "TransactWriteItems"
 LONG_READ_TIMEOUT_S = 60
 SHORT_READ_TIMEOUT_S = 0.5
 TRANSACTION_MAX_BYTES = 4 * 1024 * 1024
@@ -243,9 +243,10 @@ def test_a_broken_look_for_the_rows_of_the_refused_touches_nothing_that_stands(
     broken = Fault(Ending.RESET, delivered=True)
     service = behind_proxy(broken)
     service.adjust(shop.command(5))
-    proxy.break_nth(READ, broken, nth=2)
+    proxy.break_nth(LOOK, broken)
 
     results = together(service, [shop.command(-5, key="all"), shop.command(-1, key="one more")])
 
     assert [type(each) for each in results] == [Outcome, InsufficientStock]
+    assert proxy.counted(LOOK) == 2
     assert [row.delta for row in assert_adds_up(shop.rows(), shop.stock())] == [5, -5]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.support.emulator import Clients
     from tests.support.shop import Shop
 
-READ, WRITE = "BatchGetItem", "TransactWriteItems"
+READ, LOOK, WRITE = "BatchGetItem", "TransactGetItems", "TransactWriteItems"
 CATALOG_CHANGE_WITHIN_S = 60
 """What operators are promised: later than that a change of the catalog is in effect everywhere."""
 
@@ -143,7 +143,7 @@ def test_a_refusal_with_a_key_looks_for_the_keys_row_once_more(warm: Environment
     with pytest.raises(InsufficientStock):
         warm.adjust(shop.command(-11, key="a key"))
 
-    assert calls.operations == [READ, READ]
+    assert calls.operations == [READ, LOOK]
     assert shop.tables.contents() == before
 
 
@@ -193,7 +193,7 @@ def test_every_read_is_strongly_consistent(service: Environment, shop: Shop, req
     with pytest.raises(InsufficientStock):
         service.adjust(shop.command(-2, key="another"))
 
-    assert len(requested) == 4
+    assert len(requested) == 3, "the look before the refusal is a transaction"
     assert all(table["ConsistentRead"] for request in requested for table in request.values())
 
 
@@ -309,7 +309,7 @@ def test_with_a_key_a_refusal_from_the_moved_stock_item_looks_for_the_keys_row_f
     with pytest.raises(InsufficientStock):
         warm.adjust(shop.command(-3, key="a key"))
 
-    assert calls.operations == [READ, WRITE, READ]
+    assert calls.operations == [READ, WRITE, LOOK]
 
 
 # --------------------------------------------------------------------------------------------------------- reversals
@@ -323,7 +323,7 @@ def test_a_fresh_reversal_reads_what_it_reverses_and_the_rest_and_writes_once(
 
     warm.reverse(shop.reversal(row, key=key))
 
-    assert calls.operations == [READ, READ, WRITE]
+    assert calls.operations == [LOOK, READ, WRITE]
 
 
 def test_a_replay_of_a_reversal_a_second_one_and_one_of_nothing_only_read(
@@ -334,15 +334,19 @@ def test_a_replay_of_a_reversal_a_second_one_and_one_of_nothing_only_read(
     calls.forget()
 
     assert warm.reverse(shop.reversal(row, key="a key")).replayed
-    assert calls.operations == [READ, READ]
+    assert calls.operations == [LOOK, READ]
     calls.forget()
     with pytest.raises(AlreadyReversed):
         warm.reverse(shop.reversal(row))
-    assert calls.operations == [READ, READ]
+    assert calls.operations == [LOOK, READ]
+    calls.forget()
+    with pytest.raises(AlreadyReversed):
+        warm.reverse(shop.reversal(row, key="another key"))
+    assert calls.operations == [LOOK, READ, LOOK]
     calls.forget()
     with pytest.raises(AdjustmentNotFound):
         warm.reverse(replace(shop.reversal(row), adjustment_id=uuid4()))
-    assert calls.operations == [READ]
+    assert calls.operations == [LOOK]
 
 
 # ------------------------------------------------------------------------------------------------------ write units

@@ -38,6 +38,10 @@ class World(Protocol):
         """All that is stored, to be compared."""
         ...
 
+    def pass_time(self, seconds: float) -> None:
+        """Let the stores' clock go on, which else stands still."""
+        ...
+
 
 class MemoryWorld:
     def __init__(self) -> None:
@@ -67,14 +71,18 @@ class MemoryWorld:
     def contents(self) -> object:
         return dict(self._store.stock), dict(self._store.ledger), dict(self._store.reversals)
 
+    def pass_time(self, seconds: float) -> None:
+        """It remembers nothing, so it has no clock."""
+
 
 class DynamoDBWorld:
     def __init__(self, clients: Clients, tables: Tables) -> None:
         self._client = clients.make()
         self._tables = tables
+        self._now_s = 0.0
 
     def store(self) -> Store:
-        return self._tables.store(self._client, time_s=lambda: 0)
+        return self._tables.store(self._client, time_s=lambda: self._now_s)
 
     def register_business(self, *, allow_negative_stock: bool) -> None:
         self._tables.catalog.register_business(
@@ -95,6 +103,9 @@ class DynamoDBWorld:
 
     def contents(self) -> object:
         return self._tables.contents()
+
+    def pass_time(self, seconds: float) -> None:
+        self._now_s += seconds
 
 
 @pytest.fixture(params=["in memory", "on DynamoDB"])
@@ -364,6 +375,60 @@ def test_an_id_that_is_named_twice_is_looked_for_once(store: Store) -> None:
     assert store.find(BUSINESS, ids) == {row.id: row}
 
 
+# ------------------------------------------------------------------------------------------------ default location
+
+
+def test_a_businesss_default_location_is_told(store: Store) -> None:
+    assert store.default_location_id(BUSINESS) == LOCATION
+
+
+def test_a_business_without_a_default_location_has_none(world: World) -> None:
+    world.register_business(allow_negative_stock=False)
+    world.register_location(LOCATION, default=False)
+
+    assert world.store().default_location_id(BUSINESS) is None
+
+
+def test_an_unknown_business_has_no_default_location_and_another_ones_is_not_its_own(store: Store) -> None:
+    store.default_location_id(BUSINESS)
+
+    assert store.default_location_id(uuid4()) is None
+
+
+def test_a_default_location_is_told_though_it_was_deactivated(open_world: World) -> None:
+    open_world.deactivate_location(LOCATION)
+
+    assert open_world.store().default_location_id(BUSINESS) == LOCATION
+
+
+def test_a_business_that_was_just_registered_is_known_at_once(world: World) -> None:
+    store = world.store()
+    assert store.default_location_id(BUSINESS) is None
+
+    world.register_business(allow_negative_stock=False)
+    world.register_location(LOCATION, default=True)
+
+    assert store.default_location_id(BUSINESS) == LOCATION
+
+
+@pytest.mark.parametrize("loaded", [True, False], ids=["after a load", "after another look"])
+def test_of_a_default_location_that_changed_the_former_one_may_be_told_for_a_minute_and_no_longer(
+    open_world: World,
+    store: Store,
+    loaded: bool,  # noqa: FBT001
+) -> None:
+    if loaded:
+        store.load(command(), [])
+    else:
+        store.default_location_id(BUSINESS)
+    open_world.register_location(OTHER_LOCATION, default=True)
+
+    open_world.pass_time(59.999)
+    assert store.default_location_id(BUSINESS) in {LOCATION, OTHER_LOCATION}
+    open_world.pass_time(0.001)
+    assert store.default_location_id(BUSINESS) == OTHER_LOCATION
+
+
 # ------------------------------------------------------------------------------------------------------------ find
 
 
@@ -376,6 +441,21 @@ def test_a_row_is_found_by_business_and_id(store: Store) -> None:
 
 def test_an_absent_row_is_not_found(store: Store) -> None:
     assert store.find(BUSINESS, [uuid4()]) == {}
+
+
+def test_as_many_rows_as_a_group_has_are_found_at_once_and_none_where_none_is_asked_for(store: Store) -> None:
+    rows = rows_in_turn(GROUP_MAX)
+    store.commit(rows, seeing(None))
+
+    assert store.find(BUSINESS, [row.id for row in rows]) == {row.id: row for row in rows}
+    assert store.find(BUSINESS, []) == {}
+
+
+def test_of_several_rows_those_that_are_there_are_found_each_under_its_own_id(store: Store) -> None:
+    first, absent, second = rows_in_turn(3)
+    store.commit([first, second], seeing(None))
+
+    assert store.find(BUSINESS, [second.id, absent.id, first.id]) == {first.id: first, second.id: second}
 
 
 def test_a_row_of_another_business_is_not_found(store: Store) -> None:
@@ -525,110 +605,116 @@ def reversal_of(row: Adjustment, after: Adjustment | None = None) -> Adjustment:
 
 def reversed_by(store: Store, row: Adjustment) -> UUID | None:
     reversing = replace(command(location_id=LOCATION, business_id=row.business_id), reverses=row.id)
-    return store.load(reversing, None).reversed_by
+    return store.load(reversing, []).reversed_by
+
+
+def reversed_meanwhile(reversal: Adjustment, seen: Snapshot | None = None) -> Snapshot:
+    """What a commit tells that comes after this reversal of the same row; without ``seen`` it was the last change."""
+    return replace(seen or seeing(stock_after(reversal)), reversed_by=reversal.id)
 
 
 def test_what_was_never_reversed_has_no_reversal(store: Store) -> None:
     row = first_row()
-    store.commit(row, None)
+    store.commit([row], seeing(None))
 
     assert reversed_by(store, row) is None
 
 
 def test_a_reversal_is_committed_like_any_row_and_found_from_what_it_reverses(store: Store) -> None:
     row = first_row()
-    store.commit(row, None)
+    store.commit([row], seeing(None))
     reversal = reversal_of(row)
 
-    assert store.commit(reversal, stock_after(row)) == Committed()
-    assert (stock_at(store), store.find(BUSINESS, reversal.id)) == (stock_after(reversal), reversal)
+    assert store.commit([reversal], seeing(stock_after(row))) == Committed()
+    assert (stock_at(store), store.find(BUSINESS, [reversal.id])) == (stock_after(reversal), {reversal.id: reversal})
     assert (reversed_by(store, row), reversed_by(store, reversal)) == (reversal.id, None)
-    assert store.find(BUSINESS, row.id) == row
+    assert store.find(BUSINESS, [row.id]) == {row.id: row}
 
 
 def test_whether_it_was_reversed_is_not_looked_for_unless_asked_for(store: Store) -> None:
     row = first_row()
-    store.commit(row, None)
-    store.commit(reversal_of(row), stock_after(row))
+    store.commit([row], seeing(None))
+    store.commit([reversal_of(row)], seeing(stock_after(row)))
 
-    assert store.load(command(location_id=LOCATION), row.id).reversed_by is None
+    assert store.load(command(location_id=LOCATION), [row.id]).reversed_by is None
 
 
 def test_the_reversal_of_a_row_of_another_business_is_not_this_ones(store: Store) -> None:
     row = first_row()
-    store.commit(row, None)
-    store.commit(reversal_of(row), stock_after(row))
+    store.commit([row], seeing(None))
+    store.commit([reversal_of(row)], seeing(stock_after(row)))
 
     assert reversed_by(store, replace(row, business_id=uuid4())) is None
 
 
 def test_a_second_reversal_is_told_the_first_and_changes_nothing(open_world: World, store: Store) -> None:
     row = first_row()
-    store.commit(row, None)
+    store.commit([row], seeing(None))
     first = reversal_of(row)
-    store.commit(first, stock_after(row))
+    store.commit([first], seeing(stock_after(row)))
     before = open_world.contents()
 
-    assert store.commit(reversal_of(row, after=first), stock_after(first)) == ReversedMeanwhile(first.id)
+    assert store.commit([reversal_of(row, after=first)], seeing(stock_after(first))) == reversed_meanwhile(first)
     assert open_world.contents() == before
 
 
-def test_a_second_reversal_counts_for_more_than_the_stock_that_the_first_has_moved(
-    open_world: World, store: Store
-) -> None:
+def test_a_second_reversal_is_told_the_stock_that_the_first_has_moved_too(open_world: World, store: Store) -> None:
     row = first_row()
-    store.commit(row, None)
+    store.commit([row], seeing(None))
     first = reversal_of(row)
-    store.commit(first, stock_after(row))
+    store.commit([first], seeing(stock_after(row)))
     before = open_world.contents()
 
-    assert store.commit(reversal_of(row), stock_after(row)) == ReversedMeanwhile(first.id)
+    assert store.commit([reversal_of(row)], seeing(stock_after(row))) == reversed_meanwhile(first)
     assert open_world.contents() == before
 
 
-def test_a_reversal_that_is_already_there_counts_for_more_than_its_own_link(open_world: World, store: Store) -> None:
+def test_a_reversal_that_is_already_there_is_handed_back_with_its_own_link(open_world: World, store: Store) -> None:
     row = first_row()
-    store.commit(row, None)
+    store.commit([row], seeing(None))
     reversal = reversal_of(row)
-    store.commit(reversal, stock_after(row))
+    store.commit([reversal], seeing(stock_after(row)))
     before = open_world.contents()
 
-    assert store.commit(reversal, stock_after(row)) == AlreadyRecorded(reversal)
-    assert store.commit(reversal, stock_after(reversal)) == AlreadyRecorded(reversal)
+    told = replace(seeing(stock_after(reversal), reversal), reversed_by=reversal.id)
+    assert store.commit([reversal], seeing(stock_after(row))) == told
+    assert store.commit([reversal], seeing(stock_after(reversal))) == told
     assert open_world.contents() == before
 
 
 def test_a_reversal_from_a_stock_item_that_has_moved_leaves_no_link(open_world: World, store: Store) -> None:
     row = first_row()
-    store.commit(row, None)
+    store.commit([row], seeing(None))
     second = row_after(row)
-    store.commit(second, stock_after(row))
+    store.commit([second], seeing(stock_after(row)))
     before = open_world.contents()
 
-    assert store.commit(reversal_of(row), stock_after(row)) == StockMoved(stock_after(second))
+    assert store.commit([reversal_of(row)], seeing(stock_after(row))) == seeing(stock_after(second))
     assert open_world.contents() == before
     assert reversed_by(store, row) is None
 
 
 def test_a_reversal_under_an_id_that_is_taken_leaves_no_link(open_world: World, store: Store) -> None:
     row = first_row()
-    store.commit(row, None)
+    store.commit([row], seeing(None))
     before = open_world.contents()
 
-    assert store.commit(replace(reversal_of(row), id=row.id), stock_after(row)) == AlreadyRecorded(row)
+    taken = replace(reversal_of(row), id=row.id)
+    assert store.commit([taken], seeing(stock_after(row))) == seeing(stock_after(row), row)
     assert open_world.contents() == before
 
 
 def test_a_reversal_can_be_reversed_and_what_it_had_reversed_stays_so(store: Store) -> None:
     row = first_row()
-    store.commit(row, None)
+    store.commit([row], seeing(None))
     first = reversal_of(row)
-    store.commit(first, stock_after(row))
+    store.commit([first], seeing(stock_after(row)))
     second = reversal_of(first)
 
-    assert store.commit(second, stock_after(first)) == Committed()
+    assert store.commit([second], seeing(stock_after(first))) == Committed()
     assert (reversed_by(store, row), reversed_by(store, first)) == (first.id, second.id)
-    assert store.commit(reversal_of(row, after=second), stock_after(second)) == ReversedMeanwhile(first.id)
+    again = reversal_of(row, after=second)
+    assert store.commit([again], seeing(stock_after(second))) == reversed_meanwhile(first, seeing(stock_after(second)))
 
 
 # ------------------------------------------------------------------------------------------------------ round trip

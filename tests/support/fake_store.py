@@ -52,6 +52,11 @@ class FakeStore:
                 else self.reversals.get((command.business_id, command.reverses)),
             )
 
+    def default_location_id(self, business_id: UUID) -> UUID | None:
+        with self._lock:
+            business = self.businesses.get(business_id)
+        return None if business is None else business.default_location_id
+
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         assert len(adjustment_ids) <= GROUP_MAX
         with self._lock:

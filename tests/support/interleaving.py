@@ -139,6 +139,10 @@ class _Turns:
             snapshot = replace(snapshot, reversed_by=self.of.store.load(command, []).reversed_by)
         return replace(snapshot, recorded=recorded)
 
+    def default_location_id(self, business_id: UUID) -> UUID | None:
+        self._wait()
+        return self.of.store.default_location_id(business_id)
+
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         self._wait()
         return self.of.store.find(business_id, adjustment_ids)

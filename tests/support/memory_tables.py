@@ -41,6 +41,7 @@ class Tables:
         """Whether writes are applied, but their answers never arrive."""
         self._met: dict[str, Iterator[Reply]] = {}
         self._listen(client, "BatchGetItem", self._batch_get)
+        self._listen(client, "TransactGetItems", self._transact_get)
         self._listen(client, "TransactWriteItems", self._transact_write)
 
     def meets(self, operation: str, *replies: Reply) -> None:
@@ -114,6 +115,12 @@ class Tables:
         }
         return reply({"Responses": found, "UnprocessedKeys": {}})
 
+    def _transact_get(self, sent: Any) -> AWSResponse:
+        places = [(part["Get"]["TableName"], part["Get"]["Key"]["pk"]["S"], "") for part in sent["TransactItems"]]
+        assert 1 <= len(places) <= 100, "DynamoDB takes up to 100 parts"
+        assert len(set(places)) == len(places), "DynamoDB refuses to read a key twice"
+        return found(*[self.items.get(place) for place in places])
+
     def _transact_write(self, sent: Any) -> AWSResponse:
         assert len(sent["TransactItems"]) <= 100, "DynamoDB takes up to 100 parts"
         update, *puts = sent["TransactItems"][0]["Update"], *(part["Put"] for part in sent["TransactItems"][1:])
@@ -131,6 +138,14 @@ class Tables:
         if self.answers_are_lost:
             raise broken()
         return committed()
+
+
+def found(*items: Item | None) -> AWSResponse:
+    """The reply to reads in one transaction; None: there is no such item."""
+    capacity = [{"TableName": LEDGER_TABLE, "CapacityUnits": 2.0 * len(items)}]
+    return reply(
+        {"ConsumedCapacity": capacity, "Responses": [{} if item is None else {"Item": item} for item in items]}
+    )
 
 
 def committed() -> AWSResponse:

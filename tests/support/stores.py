@@ -37,6 +37,14 @@ class StoreOnTables:
         return self.store.load(command or a_command(), recorded_ids)
 
     @property
+    def rows_looked_for(self) -> list[list[str]]:
+        """For each TransactGetItems since the last load began, its keys as text, in order."""
+        return [
+            [part["Get"]["Key"]["pk"]["S"] for part in each["TransactItems"]]
+            for each in self.tables.requests["TransactGetItems"]
+        ]
+
+    @property
     def keys_read(self) -> list[list[str]]:
         """For each BatchGetItem since the last load began, its keys as text, sorted."""
         return [

@@ -10,7 +10,6 @@ import pytest
 from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, dynamodb_client
 from inventory.errors import StoreUnavailable
 from inventory.tries import CALL_BUDGET_S
-from tests.support.builders import BUSINESS, VARIANT
 from tests.support.sam_template import load_template
 from tests.support.stores import StoreOnTables
 from tests.support.wire import fault, reply
@@ -82,4 +81,4 @@ def test_a_refusal_that_was_bent_on_its_way_is_no_answer(answer: AWSResponse) ->
 def test_an_answer_with_the_right_checksum_is_one() -> None:
     answer = reply({"Responses": {}, "UnprocessedKeys": {}})
 
-    assert met_on_load(with_checksum(answer, crc32(body_of(answer)))).store.find(BUSINESS, [VARIANT]) == {}
+    assert met_on_load(with_checksum(answer, crc32(body_of(answer)))).load().business is None

@@ -40,6 +40,7 @@ FUNCTION = load_template()["Resources"]["PublishAdjustmentsFunction"]["Propertie
 SOURCE = FUNCTION["Events"]["Ledger"]["Properties"]
 TIMEOUT_MS = FUNCTION["Timeout"] * 1000
 CALL_MAX_MS = (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) * 1000
+NAMESPACE = "InventoryAdjustments/a-stack"
 DEAD_END = "https://sqs.eu-central-1.amazonaws.com/000000000000/dead-end"
 
 
@@ -72,9 +73,7 @@ class Publish:
         settings = {"EVENT_BUS": "the-bus", "DEAD_END_QUEUE": DEAD_END}
         # Under the name that the template gives it: the alarm finds the metric by that.
         settings["POWERTOOLS_SERVICE_NAME"] = FUNCTION["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
-        settings["POWERTOOLS_METRICS_NAMESPACE"] = load_template()["Globals"]["Function"]["Environment"]["Variables"][
-            "POWERTOOLS_METRICS_NAMESPACE"
-        ]
+        settings["POWERTOOLS_METRICS_NAMESPACE"] = NAMESPACE
         self._module = cast("Any", load_handler("publish_adjustments", monkeypatch, **settings))
         self._capsys = capsys
         self.context = Context(remaining_ms=TIMEOUT_MS)
@@ -234,10 +233,12 @@ def test_the_alarm_on_altered_rows_watches_the_metric_that_the_function_writes(p
     publish.receive(a_change(ledger_item(an_adjustment()), event="MODIFY"))
 
     (line,) = publish.printed()[1]
+    variables = load_template()["Globals"]["Function"]["Environment"]["Variables"]
     alarm = load_template()["Resources"]["AlteredLedgerAlarm"]["Properties"]
     (written,) = line["_aws"]["CloudWatchMetrics"]
     assert line[alarm["MetricName"]] == [1.0]
-    assert written["Namespace"] == alarm["Namespace"]
+    assert written["Namespace"] == NAMESPACE
+    assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
     dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
     assert written["Dimensions"] == [list(dimensions)]
     assert {name: line[name] for name in dimensions} == dimensions

@@ -159,6 +159,26 @@ def test_what_does_not_pass_is_answered_with_503_and_retry_after(service: Servic
     assert len(service.tables.requests[operation]) == ATTEMPTS_MAX
 
 
+@pytest.mark.parametrize(
+    "met", [broken(), reply({}), cancelled("TransactionConflict")], ids=["closed", "{}", "conflict"]
+)
+def test_a_refusal_whose_keys_row_cannot_be_looked_for_is_answered_with_503(service: Service, met: Reply) -> None:
+    service.tables.meets("TransactGetItems", met)
+
+    answer = service.post(a_body(quantity_change=-1_000_000), headers=KEYED)
+
+    assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "try_again", "1")
+    assert len(service.tables.requests["TransactGetItems"]) == ATTEMPTS_MAX
+
+
+def test_a_fault_of_ours_on_the_look_before_a_refusal_is_answered_with_500(service: Service) -> None:
+    service.tables.meets("TransactGetItems", fault("AccessDeniedException"))
+
+    answer = service.post(a_body(quantity_change=-1_000_000), headers=KEYED)
+
+    assert (answer.status, answer.code) == (500, "internal_error")
+
+
 def test_contention_is_waited_for(service: Service) -> None:
     conflict = cancelled("TransactionConflict", "None")
     service.tables.meets("TransactWriteItems", conflict, conflict, None)

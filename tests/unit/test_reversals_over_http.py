@@ -128,6 +128,9 @@ def test_goods_that_are_gone_can_not_be_taken_back(service: Service) -> None:
     [
         ("BatchGetItem", broken()),
         ("BatchGetItem", fault("ThrottlingException")),
+        ("TransactGetItems", broken()),
+        ("TransactGetItems", fault("ThrottlingException")),
+        ("TransactGetItems", cancelled("TransactionConflict")),
         ("TransactWriteItems", broken()),
         ("TransactWriteItems", cancelled("None", "None", "TransactionConflict")),
     ],
@@ -140,7 +143,7 @@ def test_what_does_not_pass_is_answered_with_503_and_retry_after(service: Servic
     assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "try_again", "1")
 
 
-@pytest.mark.parametrize("operation", ["BatchGetItem", "TransactWriteItems"])
+@pytest.mark.parametrize("operation", ["BatchGetItem", "TransactGetItems", "TransactWriteItems"])
 def test_our_own_fault_is_answered_with_500_that_names_nothing(service: Service, operation: str) -> None:
     service.tables.meets(operation, fault("AccessDeniedException"))
 

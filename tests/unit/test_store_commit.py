@@ -24,12 +24,14 @@ from botocore.parsers import ResponseParserError
 from inventory.adjust import CommitResult, Committed, Contended
 from inventory.dynamodb import ledger_item
 from inventory.errors import StoreUnavailable
-from tests.support.builders import HEAD_HASH, a_snapshot, a_stock_item, an_adjustment
+from tests.support.builders import BUSINESS, HEAD_HASH, a_snapshot, a_stock_item, an_adjustment
 from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE, stock_members
 from tests.support.stores import StoreOnTables
 from tests.support.wire import broken, cancelled, fault, reply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inventory.model import Adjustment, Snapshot, StockItem
     from tests.support.wire import Reply
 
@@ -367,7 +369,7 @@ def titled(met: Reply) -> str:
     return f"{met.status_code} {met.raw.getvalue()[:70]!r}"
 
 
-@pytest.mark.parametrize("operation", ["TransactWriteItems", "BatchGetItem"])
+@pytest.mark.parametrize("operation", ["TransactWriteItems", "BatchGetItem", "TransactGetItems"])
 @pytest.mark.parametrize("met", NO_ANSWER, ids=titled)
 def test_no_whole_answer_leaves_the_outcome_unknown(operation: str, met: Reply) -> None:
     with pytest.raises(StoreUnavailable) as unknown:
@@ -376,7 +378,7 @@ def test_no_whole_answer_leaves_the_outcome_unknown(operation: str, met: Reply) 
     assert unknown.value.__cause__ is not None
 
 
-@pytest.mark.parametrize("operation", ["TransactWriteItems", "BatchGetItem"])
+@pytest.mark.parametrize("operation", ["TransactWriteItems", "BatchGetItem", "TransactGetItems"])
 @pytest.mark.parametrize("met", FAULTS, ids=titled)
 def test_a_fault_of_ours_is_raised_as_it_is(operation: str, met: Reply) -> None:
     with pytest.raises(Exception, match=r"\S") as raised:
@@ -386,13 +388,13 @@ def test_a_fault_of_ours_is_raised_as_it_is(operation: str, met: Reply) -> None:
     assert raised.value is met or isinstance(raised.value, ClientError)
 
 
-@pytest.mark.parametrize("operation", ["TransactWriteItems", "BatchGetItem"])
+@pytest.mark.parametrize("operation", ["TransactWriteItems", "BatchGetItem", "TransactGetItems"])
 def test_an_empty_answer_is_a_truncated_one(operation: str) -> None:
     with pytest.raises(StoreUnavailable):
         call(operation, reply({}))
 
 
-@pytest.mark.parametrize("operation", ["TransactWriteItems", "BatchGetItem"])
+@pytest.mark.parametrize("operation", ["TransactWriteItems", "BatchGetItem", "TransactGetItems"])
 def test_the_sdk_itself_never_tries_again(operation: str) -> None:
     tables = call(operation, fault("InternalServerError", 500), raises=StoreUnavailable)
 
@@ -416,12 +418,14 @@ def call(operation: str, met: Reply, *, raises: type[Exception] | None = None) -
     tables = StoreOnTables()
     tables.tables.meets(operation, met)
 
-    def make() -> object:
-        return tables.store.commit([ROW], SNAPSHOT) if operation == "TransactWriteItems" else tables.load()
-
+    make: dict[str, Callable[[], object]] = {
+        "TransactWriteItems": lambda: tables.store.commit([ROW], SNAPSHOT),
+        "BatchGetItem": tables.load,
+        "TransactGetItems": lambda: tables.store.find(BUSINESS, [ROW.id]),
+    }
     if raises is None:
-        make()
+        make[operation]()
     else:
         with pytest.raises(raises):
-            make()
+            make[operation]()
     return tables

@@ -266,7 +266,7 @@ def test_an_id_that_is_named_twice_is_asked_for_once(full: StoreOnTables) -> Non
     twice = [IDS[0], IDS[1], IDS[0], IDS[1]]
 
     assert full.store.find(BUSINESS, twice) == {IDS[0]: FOUND[IDS[0]]}
-    assert [len(each) for each in full.keys_read] == [2]
+    assert [len(each) for each in full.rows_looked_for] == [2]
     assert full.load(AT_LOCATION, recorded_ids=twice).recorded == {IDS[0]: FOUND[IDS[0]]}
 
 

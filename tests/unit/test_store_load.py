@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 
 from inventory.dynamodb import CATALOG_ENTRIES_MAX, CATALOG_LIFETIME_S, adjustment_of, ledger_item
-from inventory.errors import TryAgain
+from inventory.errors import StoreUnavailable, TryAgain
 from inventory.model import Business, Snapshot
 from tests.support.builders import (
     ADJUSTMENT,
@@ -27,6 +27,10 @@ from tests.support.builders import (
 )
 from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.stores import StoreOnTables
+from tests.support.wire import broken, fault, reply
+
+if TYPE_CHECKING:
+    from tests.support.wire import Reply
 
 SETTINGS_KEY = f"BUSINESS#{BUSINESS}/SETTINGS"
 VARIANT_KEY = f"BUSINESS#{BUSINESS}/VARIANT#{VARIANT}"
@@ -170,7 +174,7 @@ def test_a_row_is_found_by_its_business_and_id(cold: StoreOnTables) -> None:
     cold.tables.with_row(an_adjustment())
 
     assert cold.store.find(BUSINESS, [ADJUSTMENT]) == RECORDED
-    assert cold.keys_read == [[LEDGER_KEY]]
+    assert (cold.rows_looked_for, cold.keys_read) == ([[LEDGER_KEY]], [])
     assert cold.store.find(VARIANT, [ADJUSTMENT]) == {}
 
 
@@ -319,6 +323,74 @@ def test_the_memory_is_bounded(warm: StoreOnTables) -> None:
     assert len(warm.store._catalog._entries) == CATALOG_ENTRIES_MAX == 10_000
     warm.load()
     assert SETTINGS_KEY in warm.keys_read[0]
+
+
+# --- the default location, asked for by itself -----------------------------------------------------------------------
+
+
+def default_of(on: StoreOnTables) -> UUID | None:
+    """Ask for the default location; ``keys_read`` tells what that took."""
+    on.tables.requests.clear()
+    return on.store.default_location_id(BUSINESS)
+
+
+def test_a_default_location_is_read_with_the_settings_and_nothing_else(cold: StoreOnTables) -> None:
+    assert default_of(cold) == LOCATION
+    assert cold.keys_read == [[SETTINGS_KEY]]
+    (request,) = cold.tables.requests["BatchGetItem"]
+    assert request["RequestItems"][INVENTORY_TABLE]["ConsistentRead"]
+
+
+def test_a_default_location_is_remembered_for_a_minute_and_read_again_after_it(cold: StoreOnTables) -> None:
+    default_of(cold)
+    cold.tables.with_business(default=OTHER_LOCATION)
+
+    cold.now_s += CATALOG_LIFETIME_S - 0.001
+    assert (default_of(cold), cold.keys_read) == (LOCATION, [])
+    cold.now_s += 0.001
+    assert (default_of(cold), cold.keys_read) == (OTHER_LOCATION, [[SETTINGS_KEY]])
+    assert (default_of(cold), cold.keys_read) == (OTHER_LOCATION, [])
+
+
+def test_a_load_and_a_look_for_the_default_location_remember_for_each_other(warm: StoreOnTables) -> None:
+    assert (default_of(warm), warm.keys_read) == (LOCATION, [])
+
+    other = StoreOnTables()
+    other.tables.with_catalog()
+    default_of(other)
+    other.load()
+    assert other.keys_read == [sorted([VARIANT_KEY, LOCATION_KEY, STOCK_KEY])]
+
+
+def test_a_default_location_ages_from_before_it_was_read(cold: StoreOnTables) -> None:
+    def time_passes(**_: object) -> None:
+        cold.now_s += 2
+
+    cold.store._client.meta.events.register("before-send.dynamodb.BatchGetItem", time_passes)
+    default_of(cold)
+    cold.now_s += CATALOG_LIFETIME_S - 2
+
+    default_of(cold)
+    assert cold.keys_read == [[SETTINGS_KEY]]
+
+
+def test_that_a_business_has_no_default_location_is_remembered_but_not_that_there_is_no_business() -> None:
+    tables = StoreOnTables()
+    for _ in range(2):
+        assert (default_of(tables), tables.keys_read) == (None, [[SETTINGS_KEY]])
+
+    tables.tables.with_business(default=None)
+    assert (default_of(tables), tables.keys_read) == (None, [[SETTINGS_KEY]])
+    assert (default_of(tables), tables.keys_read) == (None, [])
+
+
+@pytest.mark.parametrize("met", [broken(), reply({}), fault("ThrottlingException")], ids=["closed", "{}", "throttled"])
+def test_a_default_location_that_could_not_be_read_is_not_taken_for_none(cold: StoreOnTables, met: Reply) -> None:
+    cold.tables.meets("BatchGetItem", met, None)
+
+    with pytest.raises(StoreUnavailable):
+        default_of(cold)
+    assert default_of(cold) == LOCATION
 
 
 # --- items and values ------------------------------------------------------------------------------------------------

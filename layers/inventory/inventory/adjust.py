@@ -172,7 +172,8 @@ class Store(Protocol):
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         """Read ledger rows by id, as of now; those that do not exist are left out.
 
-        At most ``GROUP_MAX`` ids; one may be named twice.
+        At most ``GROUP_MAX`` ids; one may be named twice. Unlike a load's, its answer is of one moment: of a commit
+        that anyone has seen a part of it sees all, or it raises.
         """
         ...
 

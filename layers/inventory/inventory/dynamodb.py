@@ -17,6 +17,7 @@ from inventory.model import Adjustment, Business, Command, ReasonCode, Snapshot,
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         AttributeValueTypeDef,
         KeysAndAttributesTypeDef,
         PutTypeDef,
+        TransactGetItemTypeDef,
         TransactWriteItemTypeDef,
         UpdateTypeDef,
     )
@@ -121,9 +123,31 @@ class DynamoDBStore:
         return _default_location_id(settings)
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
-        """Read ledger rows, strongly consistent."""
-        _, rows = self._batch_get([], _ledger_keys(business_id, adjustment_ids))
-        return _rows_by_id(rows)
+        """Read ledger rows in one transaction, for this is what a refusal rests on.
+
+        Batches of reads may see the halves of a transaction one after the other, and so refuse what was done:
+
+            this request     reads: stock 0, no row     looks: no row, refuses
+            its first try    ... commits stock 0                                  and its row ...
+
+        A read that is a transaction itself sees all of the first try; while that is under way, it is cancelled.
+        """
+        wanted = _ledger_keys(business_id, adjustment_ids)
+        if not wanted:
+            return {}
+        parts: list[TransactGetItemTypeDef] = [
+            {"Get": {"TableName": self._ledger_table, "Key": {"pk": {"S": pk}}}} for pk in wanted
+        ]
+        try:
+            with faults_as_unavailable():
+                reply = self._client.transact_get_items(TransactItems=parts, ReturnConsumedCapacity="TOTAL")
+        except self._client.exceptions.TransactionCanceledException as error:
+            reasons = _reasons(error)
+            if len(reasons) == len(parts) and _may_pass(reasons, PASSING_REASONS):
+                raise StoreUnavailable from error
+            raise
+        require_whole(reply)
+        return _rows_by_id([each["Item"] for each in reply["Responses"] if "Item" in each])
 
     def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
         """Update the stock item, append the rows, and link what one reverses to it: one transaction.
@@ -270,7 +294,7 @@ def _cancelled(
     error: ClientError, rows: Sequence[Adjustment], snapshot: Snapshot, *, parts: int
 ) -> Snapshot | Contended:
     """Translate the reasons for a cancelled transaction, each by its position; what is not understood is raised."""
-    reasons = cast("list[_CancellationReason]", error.response.get("CancellationReasons", []))
+    reasons = _reasons(error)
     if len(reasons) != parts:
         raise error
     there = {
@@ -288,11 +312,21 @@ def _cancelled(
             stock=snapshot.stock if stock is None else stock_item_of(stock),
             reversed_by=snapshot.reversed_by if link is None else _reversed_by(link),
         )
-    at_fault = {reason.get("Code") for reason in reasons} - {_NOT_AT_FAULT}
     # A condition that failed on an item that is not handed back: the item is gone again, so it must be read.
-    if at_fault and at_fault <= PASSING_REASONS | {CONDITION_FAILED}:
+    if _may_pass(reasons, PASSING_REASONS | {CONDITION_FAILED}):
         return Contended()
     raise error
+
+
+def _reasons(error: ClientError) -> list[_CancellationReason]:
+    """Why a transaction was cancelled: a reason for each of its parts, in their order."""
+    return cast("list[_CancellationReason]", error.response.get("CancellationReasons", []))
+
+
+def _may_pass(reasons: Sequence[_CancellationReason], passing: AbstractSet[str]) -> bool:
+    """Whether a part was at fault, and each that was for a reason that may be gone when it is tried again."""
+    at_fault = {reason.get("Code") for reason in reasons} - {_NOT_AT_FAULT}
+    return bool(at_fault) and at_fault <= passing
 
 
 def ledger_item(row: Adjustment) -> dict[str, AttributeValueTypeDef]:
