@@ -14,10 +14,18 @@ from botocore.exceptions import ClientError
 
 from local.aws import REGION, EmulatedAws, tool_environment
 from local.code_version import code_version
+from local.emulator import calls_in_flight
 from local.errors import LocalStackError
 from local.places import PROJECT_ROOT, SAM_PYTHON, TEMPLATE, Places
 from local.progress import step
-from local.template import gateway_responses, read_template, with_defaults, with_plain_media_types, write_template
+from local.template import (
+    gateway_responses,
+    read_template,
+    with_defaults,
+    with_fewer_batches_at_once,
+    with_plain_media_types,
+    write_template,
+)
 
 STACK_NAME = "inventory-adjustments"
 _BUCKET = "local-artifacts"
@@ -65,6 +73,7 @@ def deploy(places: Places, endpoint_url: str) -> Deployment:
         template = read_template(places.built_template)
         values = {name: value for name, value in local_parameters(version).items() if name in template["Parameters"]}
         template = with_plain_media_types(with_defaults(template, values))
+        template = with_fewer_batches_at_once(template, calls_in_flight())
         write_template(template, places.deployed_template)
         with step("Deploying the template"):
             _create_bucket(aws)

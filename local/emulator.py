@@ -61,6 +61,14 @@ def find_running(places: Places) -> Running | None:
         return None
 
 
+def calls_in_flight() -> int:
+    """Return how many calls of functions this machine can serve at a time, each by an interpreter of its own.
+
+    Two per processor keep every processor busy while a call waits for its tables.
+    """
+    return max(4, 2 * (os.cpu_count() or 1))
+
+
 def free_port() -> int:
     """Return a port of 127.0.0.1 that nothing listens on."""
     with socket.socket() as probe:
@@ -170,12 +178,10 @@ class Emulator:
             if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
                 log.replace(log.with_suffix(".log.1"))
             log.touch(mode=0o600)  # what people send in place of what they meant is nobody else's business
-        # Two per processor keep every processor busy while a call waits for its tables.
-        in_flight = max(4, 2 * (os.cpu_count() or 1))
         command = [
             *(str(EMULATOR_PYTHON), "-m", "local.emulator_process"),
             *("--pid-file", str(places.pid_file), "--functions-log", str(places.functions_log)),
-            *("--in-flight", str(in_flight), *([] if self._detached else ["--lifeline"])),
+            *("--in-flight", str(calls_in_flight()), *([] if self._detached else ["--lifeline"])),
         ]
         with places.emulator_log.open("ab") as log_file:
             self._process = subprocess.Popen(  # noqa: S603 — our own interpreter and arguments

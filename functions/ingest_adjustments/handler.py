@@ -15,7 +15,7 @@ from inventory.client import events_client
 from inventory.errors import ServiceError
 from inventory.groups import Fault
 from inventory.ingest import ingest
-from inventory.report import report_error, report_outcome, report_unreadable
+from inventory.report import Tally, report_error, report_outcome, report_unreadable
 from inventory.retries import Patience
 from inventory.wiring import adjuster_on_dynamodb
 
@@ -43,17 +43,19 @@ def handler(event: queue.Batch, context: LambdaContext) -> queue.BatchAnswer:
     """Carry out a batch together, and answer which of its messages are not done."""
     patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)
     messages = ingest(event["Records"], adjuster, bus, patience=patience, at_once=at_once)
+    counts = Tally()
     for message in messages:
         with logger.append_context_keys(message_id=message.record["messageId"]):
-            _report(message)
+            _report(message, counts)
+    counts.write(metrics)
     return queue.to_be_delivered_again([message.record for message in messages if not message.is_done])
 
 
-def _report(message: Message) -> None:
+def _report(message: Message, counts: Tally) -> None:
     match message.result:
         case Outcome() as outcome:
-            report_outcome(outcome, logger, metrics)
+            report_outcome(outcome, logger, counts)
         case queue.Unreadable() as error:
-            report_unreadable(str(error), logger, metrics)
+            report_unreadable(str(error), logger, counts)
         case Fault(error) | (ServiceError() as error):
-            report_error(error, logger, metrics)
+            report_error(error, logger, counts)

@@ -23,8 +23,8 @@ PATIENCE_S = 120
 PAUSE_S = 0.1
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+def wait_until(condition: Callable[[], object], *, patience_s: float = PATIENCE_S) -> None:
+    deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline, "not in time"
         time.sleep(PAUSE_S)
@@ -88,10 +88,14 @@ def subscribed(service: Service, detail_types: list[str], detail: object) -> Ite
 
 def dead_end(stack: LocalStack, service: Service, logical_id: str) -> str:
     """The address of a queue that no output names."""
+    return service.queues.get_queue_url(QueueName=resource(stack, logical_id).rpartition("/")[2])["QueueUrl"]
+
+
+def resource(stack: LocalStack, logical_id: str) -> str:
+    """The physical id of what no output names."""
     stacks = EmulatedAws(f"http://127.0.0.1:{stack.port}").cloudformation()
-    resource = stacks.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical_id)
-    name = resource["StackResourceDetail"]["PhysicalResourceId"].rpartition("/")[2]
-    return service.queues.get_queue_url(QueueName=name)["QueueUrl"]
+    found = stacks.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical_id)
+    return found["StackResourceDetail"]["PhysicalResourceId"]
 
 
 def lying_in(service: Service, queue_url: str, mark: str) -> list[MessageTypeDef]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import random
-from typing import TYPE_CHECKING, Any, Literal
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID, uuid4
 
 import pytest
 
 from inventory.adjust import keyed_id
-from tests.e2e.inbox import subscribed, wait_until
-from tests.e2e.service import assert_books_balance
+from tests.e2e.inbox import resource, subscribed, wait_until
+from tests.e2e.service import ADJUSTMENTS, assert_books_balance
+from tests.support.loading import load_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tests.e2e.conftest import LocalStack
     from tests.e2e.inbox import Inbox
@@ -210,34 +213,185 @@ def test_what_cannot_be_read_ends_in_the_dead_letter_queue(
     assert business.ledger() == []
 
 
-# ----------------------------------------------------------------------------------------------------------- all of it
+# ------------------------------------------------------------------------------------------------------------- a burst
+
+BURST_PATIENCE_S = 600
+"""Longer than a message that is handed back waits to be delivered again."""
 
 
-def test_sixty_messages_on_one_item_end_in_books_that_are_exact_to_the_unit(
-    service: Service, business: Business, rejections: Inbox
+@dataclass(frozen=True)
+class Burst:
+    """300 messages on one stock item in random order, and what must become of them, whatever their order is.
+
+    ``once``: what is sent once, be it as a message or as an event. ``again``: messages that come a second time under
+    the id that they had, as ``make redrive`` sends them. ``changes`` are the quantities that must be in the ledger, by
+    key; ``refusals`` the types that must be told, by key.
+    """
+
+    messages: list[object]
+    events: list[object]
+    again: list[object]
+    changes: dict[str, int]
+    refusals: dict[str, str]
+    poison: int
+
+    @classmethod
+    def of(cls, business: Business, *, seed: int) -> Self:
+        chance = random.Random(seed)
+        changes = {f"change-{number}": chance.choice([-3, -2, -1, 1, 2, 3, 4]) for number in range(140)}
+        # Every second one names the default location, which is the stock item that the others mean too.
+        asked = [
+            business.payload(
+                change, idempotency_key=key, **({"location_id": business.location_id} if number % 2 else {})
+            )
+            for number, (key, change) in enumerate(changes.items())
+        ]
+        refused: dict[str, dict[str, object]] = {
+            "InsufficientStock": {"quantity_change": -1_000_000},
+            "StaleQuantity": {"quantity_change": 1, "expected_quantity": -1},
+            "VariantNotFound": {"quantity_change": 1, "variant_id": str(uuid4())},
+            "LocationNotFound": {"quantity_change": 1, "location_id": str(uuid4())},
+            "InvalidRequest": {"quantity_change": 0},
+        }
+        refusals = {f"{kind}-{number}": kind for kind in refused for number in range(8)}
+        poison = [] if os.environ.get("DEPLOYED_STACK") else [*POISON * 5]
+        messages: list[object] = [
+            *asked,
+            *asked[:50],  # the same key in a second message
+            *(business.payload(**{"idempotency_key": key, **refused[kind]}) for key, kind in refusals.items()),
+            *poison,
+        ]
+        chance.shuffle(messages)
+        return cls(
+            messages=messages,
+            events=[business.payload(change, idempotency_key=key) for key, change in [*changes.items()][-30:]],
+            again=[business.payload(5, reference=f"again {number}") for number in range(10)],
+            changes=changes,
+            refusals=refusals,
+            poison=len(poison),
+        )
+
+
+def send_all(service: Service, burst: Burst) -> list[str]:
+    """Send a burst; return the ids under which the requests without a key must be in the ledger."""
+    ids = send(service, burst.again)
+    send(service, burst.messages[:120])
+    for event in burst.events:
+        publish(service, event)
+    send(service, burst.messages[120:])
+    for message_id, body in zip(ids, burst.again, strict=True):
+        service.queues.send_message(
+            QueueUrl=service.outputs["AdjustmentRequestsQueueUrl"],
+            MessageBody=json.dumps(body),
+            MessageAttributes={"original_id": {"DataType": "String", "StringValue": message_id}},
+        )
+    return ids
+
+
+def refused_types(events: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """By key, the type that was told; a refusal may be told twice, but not in two ways."""
+    told = {(each["detail"]["request"]["idempotency_key"], each["detail"]["error"]["type"]) for each in events}
+    assert len(dict(told)) == len(told)
+    return dict(told)
+
+
+def row_ids(business: Business, keys: Iterable[str]) -> list[dict[str, str]]:
+    return [{"id": str(keyed_id(UUID(business.id), key))} for key in keys]
+
+
+def listed(business: Business) -> list[dict[str, Any]]:
+    """The business's adjustments as the API tells them."""
+    found: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        reply = business.service.http.get(
+            f"{business.service.base_url}{ADJUSTMENTS}", params={"limit": "100", **cursor}, headers=business.headers()
+        )
+        page = reply.json()
+        found += page["data"]
+        if page["next_cursor"] is None:
+            return found
+        cursor = {"cursor": page["next_cursor"]}
+
+
+@pytest.fixture
+def adjustments(service: Service, business: Business) -> Iterator[Inbox]:
+    with subscribed(service, ["InventoryAdjusted"], {"business_id": [business.id]}) as inbox:
+        yield inbox
+
+
+@pytest.mark.timeout(2 * BURST_PATIENCE_S)
+@pytest.mark.parametrize("http_writers", [0, 4], ids=["alone", "beside HTTP writers"])
+def test_three_hundred_messages_on_one_item_end_in_books_that_are_exact_to_the_unit(
+    service: Service, business: Business, rejections: Inbox, adjustments: Inbox, http_writers: int
 ) -> None:
-    """In random order: increases, each sent twice, refusals and poison, as messages and as events."""
-    increases = {f"in-{number}": business.payload(number, idempotency_key=f"in-{number}") for number in range(1, 21)}
-    refused = [
-        *(business.payload(-1_000_000, idempotency_key=f"out-{number}") for number in range(5)),
-        *(business.payload(0, idempotency_key=f"zero-{number}") for number in range(3)),
-        *(business.payload(1, idempotency_key=f"else-{number}", variant_id=str(uuid4())) for number in range(4)),
-    ]
-    poison = [] if os.environ.get("DEPLOYED_STACK") else [*POISON, *POISON]
-    messages: list[object] = [*increases.values(), *increases.values(), *refused, *poison]
-    random.Random(60).shuffle(messages)
-    kept = hidden(service) + len(poison)
+    burst = Burst.of(business, seed=300)
+    assert len(burst.messages) + len(burst.events) + 2 * len(burst.again) == 280 + burst.poison
+    kept = hidden(service) + burst.poison
+    opening = business.adjust(1_000)
+    asked = [f"http-{number}" for number in range(15 * http_writers)]
 
-    send(service, messages[:30])
-    for message in messages[30:]:
-        if isinstance(message, dict):
-            publish(service, message)
-        else:
-            send(service, [message])
-    wait_until(lambda: handled(service, kept=kept) and len(rejections.collect()) >= len(refused))
+    with ThreadPoolExecutor(max(1, http_writers)) as pool:
+        answers = pool.map(lambda key: business.adjust(-1, key=key), asked)
+        ids = send_all(service, burst)
+        by_http = [opening, *answers]
+    expected = len(burst.changes) + len(ids) + len(by_http)
+    wait_until(lambda: len(business.ledger()) >= expected, patience_s=BURST_PATIENCE_S)
+    wait_until(lambda: len(refused_types(rejections.collect())) >= len(burst.refusals), patience_s=BURST_PATIENCE_S)
+    wait_until(lambda: handled(service, kept=kept), patience_s=BURST_PATIENCE_S)
 
-    assert_books_balance(business, [{"id": str(keyed_id(UUID(business.id), key))} for key in increases])
-    assert business.stock() == (sum(range(1, 21)), 20)
-    assert sorted(event["detail"]["request"]["idempotency_key"] for event in rejections.collect()) == sorted(
-        str(each["idempotency_key"]) for each in refused
+    assert [answer.status_code for answer in by_http] == [201] * len(by_http)
+    assert_books_balance(business, [*(answer.json() for answer in by_http), *row_ids(business, [*burst.changes, *ids])])
+    assert business.stock() == (
+        1_000 + sum(burst.changes.values()) + 5 * len(ids) - len(asked),
+        expected,
     )
+    deltas = {row["id"]["S"]: int(row["delta"]["N"]) for row in business.ledger()}
+    assert [deltas[row["id"]] for row in row_ids(business, burst.changes)] == [*burst.changes.values()]
+    assert refused_types(rejections.collect()) == burst.refusals
+    assert hidden(service) >= burst.poison, "what can't be read is not deleted"
+
+    wait_until(lambda: len(adjustments.collect()) >= expected)
+    told = {event["detail"]["sequence"]: event["detail"] for event in adjustments.collect()}
+    assert told == {each["sequence"]: each for each in listed(business)}
+    for answer in by_http:
+        assert told[answer.json()["sequence"]] == answer.json()
+
+
+def test_a_batch_that_is_delivered_again_after_its_commit_changes_nothing(
+    service: Service, business: Business, rejections: Inbox, local_stack: LocalStack
+) -> None:
+    """The function was cut off between commit and answer: SQS hands the same messages out again, in any batches."""
+    function = resource(local_stack, "IngestAdjustmentsFunction")
+    bodies: list[str] = [
+        *(json.dumps(business.payload(number)) for number in range(1, 121)),
+        *(json.dumps(business.payload(2, idempotency_key="k")) for _ in range(3)),
+        json.dumps(business.payload(-1_000_000, idempotency_key="refused")),
+        *POISON,
+    ]
+    records = [a_record(f"{business.id}-{place}", body) for place, body in enumerate(bodies)]
+    unreadable = [record["messageId"] for record in records[-len(POISON) :]]
+
+    def delivered(records: Sequence[dict[str, Any]]) -> list[str]:
+        reply = service.functions.invoke(FunctionName=function, Payload=json.dumps({"Records": records}).encode())
+        answer = json.loads(reply["Payload"].read())
+        return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+
+    assert delivered(records) == unreadable
+    ledger, stock = business.ledger(), business.stock()
+    assert (len(ledger), stock) == (121, (sum(range(1, 121)) + 2, 121))
+    assert [int(row["delta"]["N"]) for row in sorted(ledger, key=lambda row: int(row["sequence"]["N"]))] == [
+        *range(1, 121),
+        2,
+    ], "in the order of the batch"
+
+    assert delivered(records) == unreadable
+    assert delivered(records[::-2]) + delivered(records[-2::-2]) == [*unreadable[::-2], *unreadable[-2::-2]]
+
+    assert (business.ledger(), business.stock()) == (ledger, stock)
+    assert refused_types(rejections.told(1)) == {"refused": "InsufficientStock"}
+
+
+def a_record(message_id: str, body: str) -> dict[str, Any]:
+    record: dict[str, Any] = load_event("ingest-adjustments")["Records"][0]
+    return record | {"messageId": message_id, "body": body}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from inventory import report
 from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 
@@ -17,6 +18,7 @@ ROLES = resources("AWS::IAM::Role")
 TABLES = resources("AWS::DynamoDB::Table")
 LOG_GROUPS = resources("AWS::Logs::LogGroup")
 QUEUES = resources("AWS::SQS::Queue")
+ALARMS = resources("AWS::CloudWatch::Alarm")
 API = load_template()["Resources"]["Api"]["Properties"]
 GATEWAY_TIMEOUT_S = 29
 
@@ -417,13 +419,23 @@ def test_a_queue_is_encrypted_and_keeps_its_messages_for_14_days(queue: str) -> 
     assert QUEUES[queue]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
 
 
+def test_the_requests_queue_fills_batches_that_share_transactions_and_waits_rather_than_its_function() -> None:
+    ((function, source),) = sources("SQS")
+    assert function == "IngestAdjustmentsFunction"
+    assert (source["BatchSize"], source["MaximumBatchingWindowInSeconds"]) == (1000, 1)
+    assert source["ScalingConfig"] == {"MaximumConcurrency": 10}
+    assert FUNCTIONS[function]["Properties"]["Timeout"] == 30
+
+
 def test_a_queues_function_hands_messages_back_one_by_one_and_five_times_at_most() -> None:
     assert sources("SQS")
     for function, source in sources("SQS"):
         queue = source["Queue"]["Fn::GetAtt"][0]
         assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert QUEUES[queue]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 5
-        assert QUEUES[queue]["Properties"]["VisibilityTimeout"] >= 6 * FUNCTIONS[function]["Properties"]["Timeout"]
+        # As Lambda asks for: nobody else gets a message while it is handled, or waits for its batch to fill.
+        hidden_s = 6 * FUNCTIONS[function]["Properties"]["Timeout"] + source["MaximumBatchingWindowInSeconds"]
+        assert QUEUES[queue]["Properties"]["VisibilityTimeout"] >= hidden_s
         receives = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
         assert [
             set(each["Action"]) for each in statements(role_of(function)) if each["Resource"] == source["Queue"]
@@ -464,18 +476,34 @@ def dead_ends() -> set[str]:
 
 def test_every_asynchronous_source_has_a_dead_end() -> None:
     kinds = {event["Type"] for each in FUNCTIONS.values() for event in each["Properties"].get("Events", {}).values()}
-    assert kinds == {"Api", "DynamoDB", "SQS"}, "another kind of source: where does end what it can't deliver?"
+    assert kinds == {"Api", "DynamoDB", "SQS", "Schedule"}, "another kind: where does end what it can't deliver?"
     assert all(dead_end_of(source["Queue"]["Fn::GetAtt"][0]) for _, source in sources("SQS"))
     assert all(on_failure(source) for _, source in sources("DynamoDB"))
     for rule in resources("AWS::Events::Rule").values():
         assert all(named(target["DeadLetterConfig"]) for target in rule["Properties"]["Targets"])
 
 
+def test_what_the_clock_asks_for_and_never_gets_is_told_by_its_absence() -> None:
+    """A turn that failed needs no dead end: it asks for nothing but its answer, and the next day's turn is the same."""
+    ((function, _),) = sources("Schedule")
+    alarm = ALARMS["AuditMissingAlarm"]
+    properties = alarm["Properties"]
+    assert alarm["Condition"] == "KeepData", "as the schedule itself: where no clock asks nothing is missing"
+    assert properties["Dimensions"] == [{"Name": "service", "Value": service_of(function)}]
+    assert (properties["Statistic"], properties["ComparisonOperator"], properties["Threshold"]) == (
+        "SampleCount",
+        "LessThanThreshold",
+        1,
+    )
+    # Lambda's own two repetitions take three minutes: more than one turn is missing when it goes off.
+    assert (properties["Period"], properties["EvaluationPeriods"]) == (60 * 60, 3)
+
+
 def test_every_dead_end_is_watched() -> None:
     read = {source["Queue"]["Fn::GetAtt"][0] for _, source in sources("SQS")}
     assert dead_ends() == set(QUEUES) - read
     watched = set()
-    for alarm in resources("AWS::CloudWatch::Alarm").values():
+    for alarm in ALARMS.values():
         properties = alarm["Properties"]
         if (properties["Namespace"], properties["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible"):
             (dimension,) = properties["Dimensions"]
@@ -556,7 +584,7 @@ def test_a_bus_that_is_away_is_waited_for_but_never_until_the_stream_forgets() -
 
 def test_rows_that_wait_are_told_of_long_before_they_are_given_up() -> None:
     ((function, source),) = sources("DynamoDB")
-    alarm = resources("AWS::CloudWatch::Alarm")["LatePublishingAlarm"]["Properties"]
+    alarm = ALARMS["LatePublishingAlarm"]["Properties"]
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "IteratorAge")
     assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": function}}]
     assert alarm["Statistic"] == "Maximum"
@@ -602,7 +630,6 @@ def test_an_asynchronous_invocation_ends_alike_whether_it_names_the_alias_or_not
 # ------------------------------------------------------------------------------------------------------------- alarms
 
 
-ALARMS = resources("AWS::CloudWatch::Alarm")
 METRICS = {
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", "AWS::SQS::Queue"),
     ("AWS/Lambda", "DestinationDeliveryFailures"): ("FunctionName", "AWS::Serverless::Function"),
@@ -611,18 +638,50 @@ METRICS = {
 """By namespace and name, the one dimension that each of AWS's metrics has here, and the type of what it names."""
 
 
+OWN_METRICS = {
+    "audit_ledger": {report.AUDIT_DIFFERENCES, report.AUDIT_UNFINISHED},
+    "publish_adjustments": {report.ROW_ALTERED},
+}
+"""By service, those of its metrics that an alarm can watch; that they are written is compared in its own tests."""
+
+
+def service_of(function: str) -> str:
+    name: str = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    return name
+
+
+def services() -> list[str]:
+    """Of the functions that write metrics: one has no settings at all."""
+    return [service_of(function) for function in FUNCTIONS if "Environment" in FUNCTIONS[function]["Properties"]]
+
+
+def test_functions_write_their_metrics_where_their_own_stacks_alarms_look() -> None:
+    assert namespace() == {"Fn::Sub": "InventoryAdjustments/${AWS::StackName}"}
+    assert len(set(services())) == len(services())
+    for function in FUNCTIONS.values():
+        own = function["Properties"].get("Environment", {"Variables": {}})["Variables"]
+        assert "POWERTOOLS_METRICS_NAMESPACE" not in own
+
+
+def namespace() -> object:
+    return load_template()["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_silence_alarms_only_where_it_says_something(alarm: str) -> None:
+    """There is no metric where there is nothing to tell; only a clock that has stopped is told by silence."""
+    silence = "breaching" if alarm == "AuditMissingAlarm" else "notBreaching"
+    assert ALARMS[alarm]["Properties"]["TreatMissingData"] == silence
+
+
 @pytest.mark.parametrize("alarm", ALARMS)
 def test_an_alarm_watches_a_metric_that_there_is(alarm: str) -> None:
     properties = ALARMS[alarm]["Properties"]
     (dimension,) = properties["Dimensions"]
-    assert properties["TreatMissingData"] == "notBreaching", "there is no metric where there is nothing to tell"
-    if properties["Namespace"] == "InventoryAdjustments":
-        # What the function writes is compared in its own tests.
+    if properties["Namespace"] == namespace():
         assert dimension["Name"] == "service"
-        services = [
-            each["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] for each in FUNCTIONS.values()
-        ]
-        assert dimension["Value"] in services
+        assert dimension["Value"] in services()
+        assert properties["MetricName"] in OWN_METRICS[dimension["Value"]]
         return
     name, kind = METRICS[properties["Namespace"], properties["MetricName"]]
     assert dimension["Name"] == name

@@ -208,17 +208,3 @@ def test_no_call_begins_that_could_be_cut_off(remaining_s: float) -> None:
     assert desk.remaining_s >= 0
     assert fates.count("taken") == len(desk.told) == min(100, 10 * int(remaining_s // CALL_MAX_S))
     assert set(fates[len(desk.told) :]) <= {"unknown"}
-
-
-def test_one_event_is_put_once_and_its_fate_is_raised() -> None:
-    desk = Desk()
-    desk.bus.put("Happened", '{"n": 0}')
-    desk.wire.failing = {'"n": 1': ["MalformedDetail"], '"n": 2': ["ThrottlingException"]}
-
-    with pytest.raises(EventRefused, match="MalformedDetail"):
-        desk.bus.put("Happened", '{"n": 1}')
-    with pytest.raises(StoreUnavailable):
-        desk.bus.put("Happened", '{"n": 2}')
-
-    assert desk.wire.calls == 3
-    assert desk.told == [0]

@@ -7,19 +7,22 @@ import sys
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast, override
+from uuid import UUID
 
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
+from inventory import keys, queue
 from inventory.adjust import keyed_id
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, detail_text
 from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, events_client
+from inventory.groups import GROUP_TIME_MAX_S
 from inventory.jsontext import parse_json
-from inventory.queue import RESERVE_S, shares
+from inventory.queue import ANSWER_TIME_S, TELLING_TIME_S
 from inventory.tries import CALL_BUDGET_S
-from tests.support.builders import BUSINESS, OTHER_VARIANT, a_payload, a_stock_item
+from tests.support.builders import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT, a_payload, a_stock_item
 from tests.support.loading import Context, load_event, load_handler
 from tests.support.memory_bus import MemoryBus
 from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE, Tables
@@ -29,13 +32,14 @@ from tests.support.wire import broken, cancelled, fault, reply
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from inventory.queue import Record
+    from inventory.errors import ServiceError
     from tests.support.wire import Reply
 
 BUS = "the-bus"
 FUNCTION = load_template()["Resources"]["IngestAdjustmentsFunction"]["Properties"]
 TIMEOUT_MS = FUNCTION["Timeout"] * 1000
-BATCH_SIZE = FUNCTION["Events"]["Requests"]["Properties"]["BatchSize"]
+SOURCE = FUNCTION["Events"]["Requests"]["Properties"]
+BATCH_SIZE = SOURCE["BatchSize"]
 CALL_MAX_MS = (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) * 1000
 
 
@@ -71,6 +75,8 @@ class Ingest:
         self._module = cast("Any", load_handler("ingest_adjustments", monkeypatch, **settings, **namespace))
         self._capsys = capsys
         self.clock = Clock()
+        # One group after the other: the tables behind the wire are for one thread, and the clock is everybody's.
+        self._module.at_once = map
         self._module.adjuster = replace(self._module.adjuster, sleep=self.clock.pause, fraction=lambda: 1.0)
         tables_client, bus_client = self._module.adjuster.store._client, self._module.bus._client
         for client, event in ((tables_client, "before-send.dynamodb"), (bus_client, "before-send.events")):
@@ -95,9 +101,13 @@ class Ingest:
         assert all(set(each) == {"itemIdentifier"} for each in answer["batchItemFailures"])
         return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
+    def read(self) -> list[str]:
+        """The lines that were written since the last look."""
+        return self._capsys.readouterr().out.splitlines()
+
     def printed(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
         """Log lines and how often each metric was counted, since the last look."""
-        printed = [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
+        printed = [json.loads(line) for line in self.read()]
         counted: dict[str, int] = {}
         for line in printed:
             for each in line["_aws"]["CloudWatchMetrics"][0]["Metrics"] if "_aws" in line else []:
@@ -479,13 +489,47 @@ def test_a_refusal_whose_answer_was_lost_is_told_at_least_once(ingest: Ingest) -
 # --- faults ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_fault_hands_back_that_message_only(ingest: Ingest) -> None:
-    ingest.tables.meets("TransactWriteItems", None, fault("AccessDeniedException"), None)
+def test_a_fault_hands_back_the_messages_of_that_stock_item_only(ingest: Ingest) -> None:
+    ingest.tables.with_variant(OTHER_VARIANT)
+    ingest.tables.meets("TransactWriteItems", None, fault("AccessDeniedException"))
+    other = a_payload(variant_id=str(OTHER_VARIANT))
 
-    assert ingest.receive(a_payload(), a_payload(), a_payload()) == ["m-1"]
+    assert ingest.receive(a_payload(), other, a_payload(), other) == ["m-1", "m-3"]
 
     assert [each for each, _ in ingest.rows] == [row_id("m-0"), row_id("m-2")]
     assert ingest.bus.calls == 0
+    lines, counted = ingest.printed()
+    assert counted == {"AdjustmentCreated": 2, "InternalError": 2}
+    assert [line["message_id"] for line in lines if line["message"] == "unexpected fault"] == ["m-1", "m-3"]
+
+
+def test_a_row_that_can_not_be_read_takes_no_other_message_of_its_stock_item_along(ingest: Ingest) -> None:
+    """Somebody bent the row of a key, and a message names that key: it fails for ever, and the others must not."""
+    spoilt = {"pk": {"S": keys.ledger(BUSINESS, keyed_id(BUSINESS, "k"))}, "sequence": {"S": "spoilt"}}
+    ingest.tables.items[LEDGER_TABLE, spoilt["pk"]["S"], ""] = spoilt
+
+    batch = [a_payload() for _ in range(40)]
+    assert ingest.receive(*batch[:27], a_payload(idempotency_key="k"), *batch[27:]) == ["m-27"]
+
+    assert ingest.printed()[1] == {"AdjustmentCreated": 40, "InternalError": 1}
+
+
+def test_a_refusal_that_can_not_be_written_down_hands_back_that_message_only(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = queue.rejection
+
+    def failing(request: queue.Request, error: ServiceError) -> str:
+        if "spoilt" in str(request.payload):
+            raise AssertionError("a bug")
+        return write(request, error)
+
+    monkeypatch.setattr(queue, "rejection", failing)
+
+    assert ingest.receive(a_payload(), a_payload(colour="spoilt"), a_payload(quantity_change=-9)) == ["m-1"]
+
+    assert ingest.errors == ["InsufficientStock"]
+    assert len(ingest.rows) == 1
 
 
 def test_what_can_not_be_settled_in_time_is_delivered_again(ingest: Ingest) -> None:
@@ -535,65 +579,141 @@ def test_what_can_never_be_read_is_delivered_again_until_it_is_dead(ingest: Inge
 
 
 def test_without_time_everything_is_handed_back_untouched(ingest: Ingest) -> None:
-    ingest.clock.remaining_ms = int((CALL_BUDGET_S + RESERVE_S) * 1000) - 1
+    ingest.clock.remaining_ms = int((CALL_MAX_MS / 1000 + TELLING_TIME_S) * 1000) - 1
 
     assert ingest.receive(a_payload(), a_payload(quantity_change=-9), "{") == ["m-0", "m-1", "m-2"]
 
     assert ingest.clock.left_at_calls_ms == []
-    assert ingest.printed()[1] == {"TryAgain": 3}
+    assert ingest.printed()[1] == {"TryAgain": 2, "MessageUnreadable": 1}
+
+
+def test_with_time_for_less_than_a_decision_nothing_is_written(ingest: Ingest) -> None:
+    ingest.clock.remaining_ms = int((CALL_BUDGET_S + TELLING_TIME_S) * 1000) - 1
+
+    assert ingest.receive(a_payload(), a_payload(quantity_change=-9)) == ["m-0", "m-1"]
+
+    assert ingest.tables.requests["TransactWriteItems"] == []
+    assert ingest.bus.calls == 0
 
 
 def test_a_batch_that_ends_too_late_is_done_in_part(ingest: Ingest) -> None:
-    ingest.clock.remaining_ms, ingest.clock.call_ms = 30_000, 1_500
+    ingest.clock.call_ms = 1_500
 
     failed = ingest.receive(*[a_payload()] * BATCH_SIZE)
 
     assert len(ingest.rows) + len(failed) == BATCH_SIZE
     assert ingest.rows
     assert failed
+    assert [each for each, _ in ingest.rows] == [row_id(f"m-{number}") for number in range(len(ingest.rows))]
 
 
-def test_however_contended_a_batch_is_each_of_its_messages_gets_its_tries(ingest: Ingest) -> None:
+def test_however_long_deciding_takes_refusals_are_told(ingest: Ingest) -> None:
+    ingest.tables.with_variant(OTHER_VARIANT)
     ingest.tables.meets("TransactWriteItems", cancelled("TransactionConflict", "None"))
+    refused = [a_payload(quantity_change=-1, variant_id=str(OTHER_VARIANT))] * 25
 
-    failed = ingest.receive(*[a_payload()] * BATCH_SIZE)
+    assert ingest.receive(*refused, a_payload()) == ["m-25"]
 
-    assert len(failed) == BATCH_SIZE
+    assert ingest.errors == ["InsufficientStock"] * 25
+    assert ingest.clock.remaining_ms >= (TELLING_TIME_S - CALL_MAX_MS / 1000) * 1000
+
+
+def test_a_bus_that_is_slow_leaves_time_for_the_answer(ingest: Ingest) -> None:
+    ingest.receive(a_payload(quantity_change=-1))
+    ingest.clock.remaining_ms, ingest.clock.call_ms = TIMEOUT_MS, 800
+
+    failed = ingest.receive(*[a_payload(quantity_change=0)] * BATCH_SIZE)
+
+    assert len(failed) + len(ingest.errors) - 1 == BATCH_SIZE
+    assert failed
+    assert ingest.clock.remaining_ms >= ANSWER_TIME_S * 1000
+
+
+def test_a_contended_stock_item_leaves_time_to_those_behind_it(ingest: Ingest) -> None:
+    for variant_id in (OTHER_VARIANT, UUID(int=3)):
+        ingest.tables.with_variant(variant_id)
+    ingest.tables.meets("TransactWriteItems", cancelled("TransactionConflict", "None"))
+    variants = [str(each) for each in (VARIANT, OTHER_VARIANT)]
+
+    failed = ingest.receive(*[a_payload(variant_id=each) for each in variants])
+
+    assert failed == ["m-0", "m-1"]
     ids = [each["TransactItems"][1]["Put"]["Item"]["id"]["S"] for each in ingest.tables.requests["TransactWriteItems"]]
     assert min(ids.count(row_id(message_id)) for message_id in failed) > 5
 
 
 @pytest.mark.parametrize("met", [None, ReadTimeoutError(endpoint_url="https://dynamodb.test")], ids=["slow", "silent"])
-@pytest.mark.parametrize("quantity_change", [5, -5])
-@pytest.mark.parametrize("budget_ms", [3_400, 4_000, 6_500, 10_000, 31_000, TIMEOUT_MS])
+@pytest.mark.parametrize("quantity_change", [5, -5, 0])
+@pytest.mark.parametrize("budget_ms", [3_400, 4_000, 6_500, 13_400, 20_000, TIMEOUT_MS])
 def test_no_call_begins_that_could_be_cut_off(ingest: Ingest, met: Reply, quantity_change: int, budget_ms: int) -> None:
+    for variant_id in (OTHER_VARIANT, UUID(int=3)):
+        ingest.tables.with_variant(variant_id)
     ingest.clock.remaining_ms, ingest.clock.call_ms = budget_ms, CALL_MAX_MS
     ingest.tables.meets("BatchGetItem", met)
     ingest.bus.meets(None if met is None else ReadTimeoutError(endpoint_url="https://events.test"))
+    variants = [str(each) for each in (VARIANT, OTHER_VARIANT, UUID(int=3))]
 
-    ingest.receive(*[a_payload(quantity_change=quantity_change)] * BATCH_SIZE)
+    ingest.receive(*[a_payload(quantity_change=quantity_change, variant_id=each) for each in variants * 40])
 
     assert all(left_ms >= CALL_MAX_MS for left_ms in ingest.clock.left_at_calls_ms)
     assert ingest.clock.remaining_ms >= 0
 
 
-def test_a_full_batch_has_time_for_two_calls_of_each_message_and_is_hidden_six_times_as_long() -> None:
-    queue = load_template()["Resources"]["AdjustmentRequestsQueue"]["Properties"]
+def test_there_is_time_for_two_groups_in_a_row_and_messages_are_hidden_six_times_as_long() -> None:
+    attributes = load_template()["Resources"]["AdjustmentRequestsQueue"]["Properties"]
 
-    assert FUNCTION["Timeout"] > BATCH_SIZE * 2 * CALL_BUDGET_S + RESERVE_S
-    assert queue["VisibilityTimeout"] >= 6 * FUNCTION["Timeout"]
+    assert FUNCTION["Timeout"] >= 2 * GROUP_TIME_MAX_S + TELLING_TIME_S
+    assert GROUP_TIME_MAX_S > 2 * CALL_BUDGET_S
+    assert TELLING_TIME_S > ANSWER_TIME_S + 2 * CALL_MAX_MS / 1000
+    assert attributes["VisibilityTimeout"] >= 6 * FUNCTION["Timeout"] + SOURCE["MaximumBatchingWindowInSeconds"]
 
 
-def test_each_message_may_use_an_equal_part_of_what_is_left() -> None:
-    records: list[Record] = [{"messageId": str(number), "body": ""} for number in range(4)]
-    left_s = [RESERVE_S + 100.0]
-    used_s = iter([5.0, 25.0, 0.0, 40.0])
-    given = []
-    for _, remaining_s in shares(records, lambda: left_s[-1]):
-        given.append(remaining_s())
-        left_s.append(left_s[-1] - next(used_s))
+# --- together -------------------------------------------------------------------------------------------------------
 
-    assert given == pytest.approx([25.0, 95 / 3, 35.0, 70.0])
+
+def test_a_full_batch_for_one_stock_item_takes_as_few_transactions_as_the_limits_allow(ingest: Ingest) -> None:
+    named = [{}, {"location_id": str(LOCATION)}, {"location_id": str(LOCATION).upper()}]
+    messages = [a_payload(quantity_change=number + 1, **named[number % 3]) for number in range(BATCH_SIZE)]
+
+    assert ingest.receive(*messages) == []
+
+    sent = ingest.tables.requests["TransactWriteItems"]
+    assert [len(each["TransactItems"]) - 1 for each in sent] == [99] * 10 + [10]
+    # The default location, and then for each transaction the rows that could be there already, with the stock item.
+    assert len(ingest.tables.requests["BatchGetItem"]) <= 1 + 2 * len(sent)
+    assert [delta for _, delta in ingest.rows] == [str(number + 1) for number in range(BATCH_SIZE)], "in their order"
+    assert ingest.bus.calls == 0
+
+
+def test_a_full_batch_has_a_line_a_message_and_every_metric_within_the_limits(ingest: Ingest) -> None:
+    assert ingest.receive(*[a_payload()] * 700, *[a_payload(quantity_change=0)] * 300) == []
+
+    raw = [json.loads(line) for line in ingest.read()]
+    lines = [line for line in raw if "_aws" not in line]
+    assert [line["message_id"] for line in lines] == [f"m-{number}" for number in range(1000)]
+    written = [
+        (metric["Name"], line[metric["Name"]])
+        for line in raw
+        if "_aws" in line
+        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    ]
+    assert max(len(values) for _, values in written) <= 100, "the most that CloudWatch reads of one line"
+    assert sum(sum(values) for name, values in written if name == "AdjustmentCreated") == 700
+    assert sum(sum(values) for name, values in written if name == "InvalidRequest") == 300
+
+
+@pytest.mark.parametrize("count", [99, 100, 101, 200])
+def test_every_message_is_counted_however_many_there_are(ingest: Ingest, count: int) -> None:
+    assert ingest.receive(*[a_payload()] * count) == []
+
+    assert ingest.printed()[1] == {"AdjustmentCreated": count}
+
+
+def test_refusals_are_told_in_as_few_calls_as_the_bus_takes_in_the_order_of_the_batch(ingest: Ingest) -> None:
+    assert ingest.receive(*[a_payload(quantity_change=-number - 1) for number in range(35)]) == []
+
+    assert ingest.bus.call_sizes == [10, 10, 10, 5]
+    assert [told["request"]["quantity_change"] for told in ingest.bus.details] == [-number - 1 for number in range(35)]
 
 
 # --- what is written down -------------------------------------------------------------------------------------------

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inventory.adjust import GROUP_MAX
 from inventory.answers import ANSWERS, proof_members
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, SOURCE
 from inventory.chain_check import Kind
 from inventory.errors import InsufficientStock
 from inventory.export import SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES
 from inventory.export_formats import COLUMNS
+from inventory.groups import GROUP_TIME_MAX_S
 from inventory.history import ROWS_EXAMINED_MAX
 from inventory.http import READ_SCOPE
 from inventory.ledger_stream import ADJUSTED
 from inventory.proof import Prover
 from inventory.provision_requests import MODELS
-from inventory.queue import DEFAULT_ACTOR, ORIGINAL_ID, REJECTED, Request, rejection
+from inventory.queue import DEFAULT_ACTOR, ORIGINAL_ID, REJECTED, TELLING_TIME_S, Request, rejection
 from inventory.read_requests import PAGE_ROWS_MAX, AdjustmentsQuery, ExportRequest, LevelsQuery
 from inventory.report import AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS
 from inventory.requests import AdjustmentRequest, DirectAdjustmentRequest
@@ -120,8 +122,18 @@ def test_the_example_of_a_direct_invocation_names_every_field_that_it_takes() ->
 def test_what_is_said_of_the_queue_is_what_template_and_code_say() -> None:
     resources = load_template()["Resources"]
     queue, rule = (resources[name]["Properties"] for name in ("AdjustmentRequestsQueue", "AdjustmentRequestsRule"))
-    text = section("The queue")
-    assert f"after {queue['VisibilityTimeout'] / 60} minutes" in text
+    function = resources["IngestAdjustmentsFunction"]["Properties"]
+    source = function["Events"]["Requests"]["Properties"]
+    text = section("The queue").replace("\n", " ")
+    assert f"after {queue['VisibilityTimeout'] // 60} minutes" in text
+    assert queue["VisibilityTimeout"] % 60 == 0
+    assert f"Up to {source['BatchSize']:,} messages" in text
+    assert f"within {source['MaximumBatchingWindowInSeconds']} second," in text
+    assert f"up to {source['ScalingConfig']['MaximumConcurrency']} batches" in text
+    assert f"one transaction for each {GROUP_MAX} adjustments" in text
+    assert f"A batch has {function['Timeout']} seconds" in text
+    assert f"The last {TELLING_TIME_S:.0f} are for telling refusals" in text
+    assert f"goes on for {GROUP_TIME_MAX_S:.0f} while others wait" in text
     assert (queue["RedrivePolicy"]["maxReceiveCount"], queue["MessageRetentionPeriod"]) == (5, 14 * 24 * 60 * 60)
     assert "after five times" in text
     assert "for 14 days" in text
@@ -211,10 +223,31 @@ def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:
 
 def test_every_kind_of_problem_stands_in_the_table_and_every_alarm_of_the_audit_in_its_own() -> None:
     assert [row[0] for row in rows(section("Proving and auditing"))[1:]] == list(Kind)
-    alarms = {name for name, each in load_template()["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
-    assert {row[0] for row in rows(section("The audit"))[1:]} == alarms - {"DeadAdjustmentRequestsAlarm"}
+    resources = load_template()["Resources"]
+    service = resources["AuditLedgerFunction"]["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    alarms = {
+        name
+        for name, each in resources.items()
+        if each["Type"] == "AWS::CloudWatch::Alarm"
+        and each["Properties"]["Dimensions"] == [{"Name": "service", "Value": service}]
+    }
+    assert alarms
+    assert {row[0] for row in rows(section("The audit"))[1:]} == alarms
     for metric in (AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS):
         assert f"`{metric}`" in section("The audit")
+
+
+def test_every_alarm_is_named_and_every_one_that_is_named_exists() -> None:
+    alarms = {name for name, each in load_template()["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
+    assert set(re.findall(r"`(\w+Alarm)`", README)) == alarms
+
+
+def test_the_picture_shows_every_function_and_fits_a_narrow_window() -> None:
+    picture = README.split("```")[1]
+    folders = [path.name for path in (PROJECT_ROOT / "functions").iterdir() if (path / "handler.py").exists()]
+    # Operators' commands are no part of the flow.
+    assert [name for name in sorted(folders) if name not in picture] == ["provision"]
+    assert max(map(len, picture.splitlines())) <= 120
 
 
 def test_the_example_of_a_proof_has_the_form_of_one() -> None:

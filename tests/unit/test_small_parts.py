@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from inspect import get_annotations, getmembers, isfunction
@@ -201,6 +203,24 @@ def test_beyond_its_bound_the_value_that_was_remembered_longest_ago_is_forgotten
         memory.remember(name, 1, read_at_s=100)
 
     assert [name for name in "abcd" if memory.trusted(name)] == ["a", "c", "d"]
+
+
+def test_several_threads_may_remember_side_by_side() -> None:
+    memory = a_memory(Clock())
+
+    def remember(thread: int) -> None:
+        for number in range(20_000):
+            memory.remember(f"{thread} {number}", number, read_at_s=100)
+
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(remember, range(8)))
+    finally:
+        sys.setswitchinterval(usual_s)
+
+    assert sum(memory.trusted(f"{thread} {number}") is not None for thread in range(8) for number in range(20_000)) == 3
 
 
 # --- headers ---------------------------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from inventory.errors import StoreUnavailable, TryAgain
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     type StockItemKey = tuple[UUID, UUID, UUID | None]
 
 GROUP_TIME_MAX_S: Final = 10.0
-"""Seconds that one group may go on for, so that one that is contended does not use up the time of those behind it."""
+"""Seconds that one group may go on for while others wait behind it, so that one that is contended leaves them time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What went wrong with a group and should not have: a bug, or a permission that is missing."""
+    """What went wrong with a request and should not have: a bug, or a permission that is missing."""
 
     error: Exception
 
@@ -37,52 +37,67 @@ def adjust_many(
 
     Args:
         adjuster: the one use case.
-        commands: none of them a reversal.
+        commands: none of them a reversal; each with a key, so that one that is tried apart from its group is applied
+            once all the same.
         patience: of the whole; no group begins when its time is over.
         at_once: makes the groups' calls side by side.
 
     Returns:
-        What became of each, in the commands' order. What is wrong with one group does not touch the others.
+        What became of each, in the commands' order. What is wrong with one does not touch the others.
     """
-    places: dict[StockItemKey, list[int]] = {}
     results: list[Result | Fault] = [TryAgain()] * len(commands)
-    defaults = _DefaultLocations(adjuster, patience)
+    defaults = _default_locations(adjuster, commands, patience, at_once)
+    groups: dict[StockItemKey, list[int]] = {}
     for place, command in enumerate(commands):
-        try:
-            location_id = command.location_id or defaults.of(command.business_id)
-        except StoreUnavailable:
-            continue
-        places.setdefault((command.business_id, command.variant_id, location_id), []).append(place)
+        location_id = command.location_id or defaults[command.business_id]
+        if isinstance(location_id, TryAgain | Fault):
+            results[place] = location_id
+        else:
+            groups.setdefault((command.business_id, command.variant_id, location_id), []).append(place)
+    waiting = deque(groups)
 
-    def settled(group: list[int]) -> list[Result] | list[Fault]:
-        deadline = _deadline(patience.remaining_s)
-        try:
-            return adjuster.adjust_all([commands[place] for place in group], remaining_s=deadline)
-        except Exception as error:  # noqa: BLE001  the edge of a group
-            return [Fault(error)] * len(group)
+    def settled(group: list[int]) -> list[Result | Fault]:
+        waiting.pop()
+        behind_s = max(patience.remaining_s() - GROUP_TIME_MAX_S, 0.0)
+        return _settled(
+            adjuster,
+            [commands[place] for place in group],
+            lambda: patience.remaining_s() - (behind_s if waiting else 0.0),
+        )
 
-    for group, of_group in zip(places.values(), at_once(settled, places.values()), strict=True):
+    for group, of_group in zip(groups.values(), at_once(settled, groups.values()), strict=True):
         for place, result in zip(group, of_group, strict=True):
             results[place] = result
     return results
 
 
-def _deadline(remaining_s: Callable[[], float]) -> Callable[[], float]:
-    """What is left of a group's time, which begins now."""
-    behind_s = max(remaining_s() - GROUP_TIME_MAX_S, 0.0)
-    return lambda: remaining_s() - behind_s
+def _settled(adjuster: Adjuster, commands: Sequence[Command], remaining_s: Callable[[], float]) -> list[Result | Fault]:
+    """Apply commands for one stock item together.
+
+    Where that fails as nothing should, each half is tried by itself, and so on: a command that can't be carried out, as
+    the row under its key can't be read say, would otherwise take all others of its stock item with it to the dead end.
+    """
+    try:
+        return [*adjuster.adjust_all(commands, remaining_s=remaining_s)]
+    except Exception as error:  # noqa: BLE001  the edge of a group
+        if len(commands) == 1:
+            return [Fault(error)]
+    half = len(commands) // 2
+    return [each for part in (commands[:half], commands[half:]) for each in _settled(adjuster, part, remaining_s)]
 
 
-class _DefaultLocations:
-    """The default locations of a batch's businesses, each looked up once."""
+def _default_locations(
+    adjuster: Adjuster, commands: Sequence[Command], patience: Patience, at_once: AtOnce
+) -> dict[UUID, UUID | TryAgain | Fault | None]:
+    """Look up the default locations of those businesses for which a command needs one, each once."""
 
-    def __init__(self, adjuster: Adjuster, patience: Patience) -> None:
-        self._adjuster = adjuster
-        self._patience = patience
-        self._known: dict[UUID, UUID | None] = {}
+    def look_up(business_id: UUID) -> UUID | TryAgain | Fault | None:
+        try:
+            return patience.settle(lambda: adjuster.store.default_location_id(business_id))
+        except StoreUnavailable:
+            return TryAgain()
+        except Exception as error:  # noqa: BLE001  the edge of a business
+            return Fault(error)
 
-    def of(self, business_id: UUID) -> UUID | None:
-        if business_id not in self._known:
-            look_up = partial(self._adjuster.store.default_location_id, business_id)
-            self._known[business_id] = self._patience.settle(look_up)
-        return self._known[business_id]
+    businesses = list(dict.fromkeys(each.business_id for each in commands if each.location_id is None))
+    return dict(zip(businesses, at_once(look_up, businesses), strict=True))

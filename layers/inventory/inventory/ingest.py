@@ -45,12 +45,16 @@ def ingest(
     """
     messages = [_read(record) for record in records]
     asking = [(message, message.command) for message in messages if message.command is not None]
-    deciding = Patience(lambda: patience.remaining_s() - queue.TELLING_TIME_S, patience.sleep, patience.fraction)
+    deciding = _all_but(queue.TELLING_TIME_S, patience)
     results = adjust_many(adjuster, [command for _, command in asking], patience=deciding, at_once=at_once)
     for (message, _), result in zip(asking, results, strict=True):
         message.result, message.is_done = result, isinstance(result, Outcome)
-    _tell_refusals(messages, bus, patience)
+    _tell_refusals(messages, bus, _all_but(queue.ANSWER_TIME_S, patience))
     return messages
+
+
+def _all_but(kept_s: float, patience: Patience) -> Patience:
+    return Patience(lambda: patience.remaining_s() - kept_s, patience.sleep, patience.fraction)
 
 
 def _read(record: queue.Record) -> Message:
@@ -67,11 +71,7 @@ def _read(record: queue.Record) -> Message:
 
 def _tell_refusals(messages: list[Message], bus: EventBus, patience: Patience) -> None:
     """Tell what is refused. Until the bus has it a message is not done: then it will be decided again, and told."""
-    telling = [
-        (message, Event(queue.REJECTED, queue.rejection(message.request, message.result)))
-        for message in messages
-        if message.request is not None and isinstance(message.result, Refusal | InvalidRequest)
-    ]
+    telling = [(message, event) for message in messages if (event := _event_of(message)) is not None]
     try:
         fates = bus.put_all([event for _, event in telling], patience)
     except Exception as error:  # noqa: BLE001  the bus takes nothing of us: what needs no telling is done all the same
@@ -86,3 +86,14 @@ def _tell_refusals(messages: list[Message], bus: EventBus, patience: Patience) -
                 message.result = TryAgain()
             case EventRefused():
                 message.result = Fault(fate)
+
+
+def _event_of(message: Message) -> Event | None:
+    """Make the event that tells a message's refusal; None where there is nothing to tell."""
+    if message.request is None or not isinstance(message.result, Refusal | InvalidRequest):
+        return None
+    try:
+        return Event(queue.REJECTED, queue.rejection(message.request, message.result))
+    except Exception as error:  # noqa: BLE001  the edge of a message
+        message.result = Fault(error)
+        return None

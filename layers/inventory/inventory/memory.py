@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ class Memory[Key: Hashable, Value]:
         self._entries_max = entries_max
         self._time_s = time_s
         self._entries: dict[Key, tuple[float, Value]] = {}
+        # The groups of a batch remember side by side, and a dictionary can't be looked through while it grows.
+        self._remembering = threading.Lock()
 
     def trusted(self, key: Key) -> Value | None:
         """The value, unless it is unknown or too old."""
@@ -35,11 +38,13 @@ class Memory[Key: Hashable, Value]:
 
     def remember(self, key: Key, value: Value, *, read_at_s: float) -> None:
         """Keep a value that was read at ``read_at_s``, the time before the read began."""
-        self._entries.pop(key, None)
-        self._entries[key] = (read_at_s, value)
-        while len(self._entries) > self._entries_max:
-            self._entries.pop(next(iter(self._entries)), None)
+        with self._remembering:
+            self._entries.pop(key, None)
+            self._entries[key] = (read_at_s, value)
+            while len(self._entries) > self._entries_max:
+                del self._entries[next(iter(self._entries))]
 
     def forget(self, key: Key) -> None:
         """Drop a value that turned out to be gone."""
-        self._entries.pop(key, None)
+        with self._remembering:
+            self._entries.pop(key, None)

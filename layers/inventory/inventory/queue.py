@@ -27,6 +27,9 @@ DEFAULT_ACTOR: Final = "queue"
 TELLING_TIME_S: Final = 10.0
 """Seconds of an invocation that are kept for telling refusals and for the batch's answer."""
 
+ANSWER_TIME_S: Final = 2.0
+"""Of them for the answer alone: a batch that is cut off is delivered again whole, however much of it was done."""
+
 _KEPT_SIZE_MAX_BYTES: Final = 1024
 _KEPT_ENTRIES_MAX: Final = 50
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from typing import TYPE_CHECKING, Final, Protocol
 
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -34,7 +35,31 @@ ROW_SET_ASIDE: Final = "LedgerRowSetAside"
 ROW_ALTERED: Final = "LedgerRowAltered"
 
 
-def report_outcome(outcome: Outcome, logger: Logger, metrics: Metrics) -> None:
+class Counts(Protocol):
+    """Where requests are counted: the metrics themselves, or the tally of a batch."""
+
+    def add_metric(self, name: str, unit: MetricUnit, value: float) -> None:
+        """Count."""
+        ...
+
+
+class Tally:
+    """What a batch comes to, each metric one number: CloudWatch reads no more than 100 values of one line."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, MetricUnit]] = Counter()
+
+    def add_metric(self, name: str, unit: MetricUnit, value: float) -> None:
+        """Count."""
+        self._counts[name, unit] += int(value)
+
+    def write(self, metrics: Metrics) -> None:
+        """Hand the numbers on."""
+        for (name, unit), count in self._counts.items():
+            metrics.add_metric(name, unit, count)
+
+
+def report_outcome(outcome: Outcome, logger: Logger, metrics: Counts) -> None:
     """Say that an adjustment stands, and after how many tries.
 
     A reversal is an adjustment of its own, counted apart; whatever is replayed wrote nothing and is counted as one.
@@ -74,7 +99,7 @@ def report_export(page: ExportPage, logger: Logger, metrics: Metrics) -> None:
     )
 
 
-def report_error(error: Exception, logger: Logger, metrics: Metrics) -> ServiceError:
+def report_error(error: Exception, logger: Logger, metrics: Counts) -> ServiceError:
     """Say why there is no adjustment, and give back what the caller may learn of it."""
     if isinstance(error, StoreUnavailable):
         logger.warning("not settled in time", exc_info=error)
@@ -87,7 +112,7 @@ def report_error(error: Exception, logger: Logger, metrics: Metrics) -> ServiceE
     return error
 
 
-def report_unreadable(problem: str, logger: Logger, metrics: Metrics) -> None:
+def report_unreadable(problem: str, logger: Logger, metrics: Counts) -> None:
     """Say that a message can't be read, by whomever and however often; ``problem`` holds nothing of its body."""
     metrics.add_metric(UNREADABLE, MetricUnit.Count, 1)
     logger.warning("message unreadable", extra={"problem": problem})

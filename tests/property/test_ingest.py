@@ -1,0 +1,187 @@
+"""However messages are batched, they leave the ledger, and come to the ends, that they would have one by one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inventory.adjust import Adjuster, Outcome
+from inventory.answers import detail_of
+from inventory.errors import ServiceError
+from inventory.ingest import ingest
+from inventory.model import Business
+from inventory.queue import Unreadable
+from inventory.retries import Patience
+from tests.support.batches import BatchStore
+from tests.support.builders import (
+    BUSINESS,
+    LOCATION,
+    NOW,
+    OTHER_BUSINESS,
+    OTHER_LOCATION,
+    OTHER_VARIANT,
+    VARIANT,
+    a_payload,
+)
+from tests.support.proof import assert_adds_up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from inventory.bus import Event, EventBus, Fate
+    from inventory.ingest import Message
+    from inventory.model import Adjustment
+    from inventory.queue import Record
+
+PLACES = [
+    (business, variant, location)
+    for business in (BUSINESS, OTHER_BUSINESS)
+    for variant in (VARIANT, OTHER_VARIANT)
+    for location in (LOCATION, OTHER_LOCATION)
+]
+UNKNOWN = UUID(int=77)
+
+requests = st.builds(
+    a_payload,
+    business_id=st.sampled_from([str(BUSINESS)] * 4 + [str(OTHER_BUSINESS), str(UNKNOWN)]),
+    variant_id=st.sampled_from([str(VARIANT)] * 4 + [str(OTHER_VARIANT), str(UNKNOWN)]),
+    location_id=st.sampled_from([..., ..., None, str(LOCATION), str(LOCATION).upper(), str(OTHER_LOCATION)]),
+    quantity_change=st.sampled_from([-7, -3, -2, -1, 1, 2, 5, 0, "1"]),
+    expected_quantity=st.sampled_from([..., ..., ..., ..., 0, 2]),
+    reason=st.sampled_from(["sold", "sold", "found"]),
+    idempotency_key=st.sampled_from([..., ..., "a", "b", "c", "d"]),
+)
+events = st.builds(
+    lambda request, event_id: {"id": event_id, "detail-type": "InventoryAdjustmentRequested", "detail": request},
+    requests,
+    st.sampled_from(["e-1", "e-2", "e-3", None]),
+)
+bodies = (requests | requests | events).map(json.dumps) | st.sampled_from(["{", "[]", "null", '"text"'])
+messages = st.lists(bodies, min_size=1, max_size=30).flatmap(
+    # Some are delivered again: with the id that they had, at any later place.
+    lambda sent: st.lists(st.integers(0, len(sent) - 1), max_size=8).map(
+        lambda again: [(f"m-{place}", sent[place]) for place in [*range(len(sent)), *again]]
+    )
+)
+
+
+@dataclass
+class ToldBus:
+    """A bus that takes everything."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def put_all(self, events: Sequence[Event], patience: Patience) -> list[Fate]:
+        self.events += events
+        return [None] * len(events)
+
+
+@dataclass
+class Shop:
+    """Two businesses, one of which may go below 0, and a clock that stands still."""
+
+    store: BatchStore
+    bus: ToldBus = field(default_factory=ToldBus)
+    ends: list[object] = field(default_factory=list)
+
+    def receive(self, batch: Sequence[Record]) -> None:
+        adjuster = Adjuster(self.store, lambda: NOW, self._no_id, lambda: 0.0, lambda _: None)
+        told = ingest(batch, adjuster, cast("EventBus", self.bus), patience=Patience(lambda: 1_000.0), at_once=map)
+        self.ends += [end_of(message) for message in told]
+
+    def rows(self) -> list[Adjustment]:
+        """The ledger, item by item, each of which must add up."""
+        rows: list[Adjustment] = []
+        for place in PLACES:
+            of_place = [
+                row for row in self.store.ledger.values() if (row.business_id, row.variant_id, row.location_id) == place
+            ]
+            rows += assert_adds_up(of_place, self.store.stock.get(place))
+        assert len(rows) == len(self.store.ledger)
+        return rows
+
+    def told(self) -> list[str]:
+        return sorted(event.detail for event in self.bus.events)
+
+    @staticmethod
+    def _no_id() -> UUID:
+        raise AssertionError("a message without a key")
+
+
+def a_shop() -> Shop:
+    return Shop(
+        BatchStore(
+            businesses={
+                BUSINESS: Business(allow_negative_stock=False, default_location_id=LOCATION),
+                OTHER_BUSINESS: Business(allow_negative_stock=True, default_location_id=LOCATION),
+            },
+            active_variants={(business, variant) for business, variant, _ in PLACES},
+            active_locations={(business, location) for business, _, location in PLACES},
+        )
+    )
+
+
+def end_of(message: Message) -> object:
+    """All that becomes of a message."""
+    match message.result:
+        case Outcome() as outcome:
+            return message.is_done, outcome.adjustment, outcome.replayed
+        case ServiceError() as error:
+            return message.is_done, json.dumps(detail_of(error), default=str)
+        case result:
+            assert isinstance(result, Unreadable)
+            return message.is_done, str(result)
+
+
+def batches_of(sent: Sequence[Record], sizes: Sequence[int]) -> Iterator[list[Record]]:
+    """Cut what was sent into batches of these sizes, and where one key would name two stock items in one batch.
+
+    Which of the two is then first is open: the groups of a batch know nothing of one another.
+    """
+    ends = iter(sizes)
+    size = next(ends, len(sent))
+    batch: list[Record] = []
+    places: dict[object, object] = {}
+    for record in sent:
+        key, place = named_by(record)
+        if len(batch) == size or (key is not None and places.get(key, place) != place):
+            yield batch
+            batch, places, size = [], {}, next(ends, len(sent))
+        batch.append(record)
+        if key is not None:
+            places[key] = place
+    yield batch
+
+
+def named_by(record: Record) -> tuple[object, object]:
+    """The key and the stock item that a message names, by its text alone; no key where it asks for nothing."""
+    body: Any = json.loads(record["body"]) if record["body"] != "{" else None
+    if not isinstance(body, dict):
+        return None, None
+    asked = body.get("detail", body)
+    key = asked.get("idempotency_key") or body.get("id") or record["messageId"]
+    location = (asked.get("location_id") or str(LOCATION)).lower()
+    return (asked["business_id"], key), (asked["variant_id"], location)
+
+
+@settings(max_examples=400)
+@given(sent=messages, sizes=st.lists(st.integers(1, 12), max_size=40))
+def test_any_batching_of_any_messages_gives_the_ledger_and_the_ends_of_one_by_one(
+    sent: list[tuple[str, str]], sizes: list[int]
+) -> None:
+    records: list[Record] = [{"messageId": message_id, "body": body} for message_id, body in sent]
+    alone, together = a_shop(), a_shop()
+
+    for record in records:
+        alone.receive([record])
+    for batch in batches_of(records, sizes):
+        together.receive(batch)
+
+    assert together.ends == alone.ends
+    assert together.rows() == alone.rows()
+    assert together.told() == alone.told()
