@@ -1,0 +1,52 @@
+"""One variant in a process of its own: ``python -m tests.performance.worker <variant>``.
+
+It tells on its first line what the work asks of DynamoDB; then it carries out one sample for each line that it reads,
+and answers with the CPU seconds of all its threads.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import time
+from hashlib import sha256
+from pathlib import Path
+
+from tests.performance.variants import requests_of_sample, variant
+
+ROWS_COMPARED = 99
+"""The least that a sample of any variant appends."""
+
+_WARM_UP_SAMPLES = 2
+
+
+def main(name: str) -> None:
+    # What a function logs goes where nobody reads it, but is written all the same.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as told, Path(os.devnull).open("w", encoding="utf-8") as sys.stdout:
+        subject = variant(name)
+        subject.sample()
+        tables = subject.transport.tables
+        rows = json.dumps(tables.ledger[:ROWS_COMPARED], sort_keys=True)
+        work = {
+            "requests": requests_of_sample(name),
+            "calls": tables.bill.calls.total(),
+            "stock_units": tables.bill.stock_units,
+            "units": tables.bill.units,
+            "ledger": sha256(rows.encode()).hexdigest(),
+        }
+        for _ in range(_WARM_UP_SAMPLES):
+            subject.transport.rewind()
+            subject.sample()
+        print(json.dumps(work), file=told, flush=True)
+        for _ in sys.stdin:
+            subject.transport.rewind()
+            gc.collect()
+            begun_s = time.process_time()
+            subject.sample()
+            print(time.process_time() - begun_s, file=told, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
