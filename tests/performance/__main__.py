@@ -91,7 +91,14 @@ def say_merging(rows: Sequence[merging.Row]) -> None:
 def say_end_to_end(runs: Sequence[end_to_end.Run]) -> None:
     head = ["round", "way", "adjustments", "seconds", "per second", "repeated"]
     cells = [
-        [str(run.round), run.way, str(run.adjustments), figure(run.seconds), figure(run.per_second, 0), str(run.repeated)]
+        [
+            str(run.round),
+            run.way,
+            str(run.adjustments),
+            figure(run.seconds),
+            figure(run.per_second, 0),
+            str(run.repeated),
+        ]
         for run in runs
     ]
     say(f"\nOne hot item on the emulator, from the first send to the last ledger row\n{table(head, cells)}")

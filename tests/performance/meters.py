@@ -12,6 +12,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 VALGRIND: Final = shutil.which("valgrind")
 VALGRIND_SAMPLES: Final = 2
 _AT_ONCE: Final = 2
+_SAMPLE_S: Final = 0.2
+"""CPU seconds of a sample, about, of any variant: what a process loses when its turn comes, warm caches above all,
+weighs the same then."""
+
+_SETTLING_PASSES: Final = 3
 _TIMEOUT_S: Final = 300
 
 
@@ -45,10 +51,10 @@ class Worker:
     process: subprocess.Popen[str]
     work: Work
 
-    def sample(self) -> float:
-        """Carry out one sample; CPU seconds."""
+    def sample(self, passes: int = 1) -> float:
+        """Carry out all requests so many times; CPU seconds for once."""
         assert self.process.stdin is not None
-        self.process.stdin.write("\n")
+        self.process.stdin.write(f"{passes}\n")
         self.process.stdin.flush()
         return float(_line(self.process))
 
@@ -88,11 +94,12 @@ def cpu(variants: Mapping[str, str], *, rounds: int, seed: int) -> tuple[dict[st
     order = random.Random(seed)
     with ExitStack() as running:
         workers = {label: running.enter_context(worker(variant)) for label, variant in variants.items()}
+        passes = {label: ceil(_SAMPLE_S / each.sample(_SETTLING_PASSES)) for label, each in workers.items()}
         samples: dict[str, list[float]] = {label: [] for label in variants}
         for _ in range(rounds):
             for label in order.sample(list(variants), len(variants)):
                 of = workers[label]
-                samples[label].append(of.sample() / of.work.requests * 1e6)
+                samples[label].append(of.sample(passes[label]) / of.work.requests * 1e6)
         return {label: each.work for label, each in workers.items()}, samples
 
 

@@ -32,6 +32,7 @@ SIZES: Final = (1, 10, 50, 99)
 _BEGIN: Final = datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC)
 _NAMES: Final = UUID("a3b1a6f0-37c8-4c5e-9a3a-6b6f3d0c6f11")
 _MINUTE_S: Final = 60.0
+_LOOKS_MAX: Final = 1_000
 
 
 class Variant(Protocol):
@@ -67,10 +68,13 @@ class _Clock:
     """Goes on by a millisecond a look, and back to the beginning for each sample: so all samples are the same."""
 
     looks: int = 0
+    times: list[datetime] = field(
+        default_factory=lambda: [_BEGIN + timedelta(milliseconds=look) for look in range(_LOOKS_MAX)]
+    )
 
     def now(self) -> datetime:
         self.looks += 1
-        return _BEGIN + timedelta(milliseconds=self.looks)
+        return self.times[self.looks]
 
 
 @dataclass

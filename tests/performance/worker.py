@@ -1,7 +1,7 @@
 """One variant in a process of its own: ``python -m tests.performance.worker <variant>``.
 
-It tells on its first line what the work asks of DynamoDB; then it carries out one sample for each line that it reads,
-and answers with the CPU seconds of all its threads.
+It tells on its first line what the work asks of DynamoDB. Each line that it reads is a number of passes over the
+requests; it makes them, and answers with the CPU seconds of all its threads for one.
 """
 
 from __future__ import annotations
@@ -13,18 +13,23 @@ import sys
 import time
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.performance.variants import requests_of_sample, variant
+
+if TYPE_CHECKING:
+    from tests.performance.variants import Variant
 
 ROWS_COMPARED = 99
 """The least that a sample of any variant appends."""
 
-_WARM_UP_SAMPLES = 2
-
 
 def main(name: str) -> None:
     # What a function logs goes where nobody reads it, but is written all the same.
-    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as told, Path(os.devnull).open("w", encoding="utf-8") as sys.stdout:
+    with (
+        os.fdopen(os.dup(sys.stdout.fileno()), "w") as told,
+        Path(os.devnull).open("w", encoding="utf-8") as sys.stdout,
+    ):
         subject = variant(name)
         subject.sample()
         tables = subject.transport.tables
@@ -36,16 +41,20 @@ def main(name: str) -> None:
             "units": tables.bill.units,
             "ledger": sha256(rows.encode()).hexdigest(),
         }
-        for _ in range(_WARM_UP_SAMPLES):
-            subject.transport.rewind()
-            subject.sample()
+        one_pass(subject)
         print(json.dumps(work), file=told, flush=True)
-        for _ in sys.stdin:
-            subject.transport.rewind()
+        for line in sys.stdin:
+            passes = int(line)
             gc.collect()
             begun_s = time.process_time()
-            subject.sample()
-            print(time.process_time() - begun_s, file=told, flush=True)
+            for _ in range(passes):
+                one_pass(subject)
+            print((time.process_time() - begun_s) / passes, file=told, flush=True)
+
+
+def one_pass(subject: Variant) -> None:
+    subject.transport.rewind()
+    subject.sample()
 
 
 if __name__ == "__main__":

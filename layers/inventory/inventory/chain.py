@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 FORM: Final = 1
 """Version of the canonical form."""
 
+_CANONICAL: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+
 
 def canonical_members(row: Adjustment) -> dict[str, object]:
     """The members of a row's canonical form, in a fixed order; an export hands out the same under the same names."""
@@ -44,5 +46,4 @@ def canonical_members(row: Adjustment) -> dict[str, object]:
 
 def row_hash(row: Adjustment) -> str:
     """Compute the hash of a row, 64 hexadecimal digits; the row's own ``hash`` takes no part."""
-    canonical = json.dumps(canonical_members(row), ensure_ascii=True, separators=(",", ":"), sort_keys=True)
-    return sha256(canonical.encode("ascii")).hexdigest()
+    return sha256(_CANONICAL.encode(canonical_members(row)).encode("ascii")).hexdigest()

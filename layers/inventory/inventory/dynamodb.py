@@ -297,13 +297,13 @@ def _cancelled(
 
 def ledger_item(row: Adjustment) -> dict[str, AttributeValueTypeDef]:
     """Convert a row to its item. Both indexes sort by time; their keys are attributes of their own."""
-    created_at = instant_text(row.created_at)
+    created_at, adjustment_id = instant_text(row.created_at), str(row.id)
     texts = {
         "pk": keys.ledger(row.business_id, row.id),
         "stock_item": keys.ledger_stock_item(row.business_id, row.variant_id, row.location_id),
         "business_shard": keys.ledger_business(row.business_id, row.variant_id),
-        "created_at_id": f"{created_at}#{row.id}",
-        "id": str(row.id),
+        "created_at_id": f"{created_at}#{adjustment_id}",
+        "id": adjustment_id,
         "business_id": str(row.business_id),
         "variant_id": str(row.variant_id),
         "location_id": str(row.location_id),
