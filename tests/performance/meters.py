@@ -1,0 +1,134 @@
+"""Two meters: CPU time, and the instructions that valgrind counts, which are the same however busy the machine is."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from tests.support.sam_template import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+VALGRIND: Final = shutil.which("valgrind")
+VALGRIND_SAMPLES: Final = 2
+_AT_ONCE: Final = 2
+_SAMPLE_S: Final = 0.2
+"""CPU seconds of a sample, about, of any variant: what a process loses when its turn comes, warm caches above all,
+weighs the same then."""
+
+_SETTLING_PASSES: Final = 3
+_TIMEOUT_S: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one sample asks of DynamoDB, and a digest of the ledger rows that it leaves."""
+
+    requests: int
+    calls: int
+    stock_units: int
+    units: int
+    ledger: str
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A variant's process."""
+
+    process: subprocess.Popen[str]
+    work: Work
+
+    def sample(self, passes: int = 1) -> float:
+        """Carry out all requests so many times; CPU seconds for once."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{passes}\n")
+        self.process.stdin.flush()
+        return float(_line(self.process))
+
+
+@contextmanager
+def worker(variant: str, *, under: Sequence[str] = ()) -> Iterator[Worker]:
+    """Start a variant's process, and wait until it is warm."""
+    command = [*under, sys.executable, "-m", "tests.performance.worker", variant]
+    # With its own hash seed each process would look into its dictionaries in another way.
+    environment = os.environ | {"PYTHONPATH": "layers/inventory", "PYTHONHASHSEED": "0"}
+    with subprocess.Popen(  # noqa: S603  our own command
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT_ROOT, env=environment
+    ) as process:
+        try:
+            yield Worker(process, Work(**json.loads(_line(process))))
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError("a variant's process ended; it says why above")
+    return line
+
+
+def cpu(variants: Mapping[str, str], *, rounds: int, seed: int) -> tuple[dict[str, Work], dict[str, list[float]]]:
+    """CPU microseconds for each request, of each variant in each round; all of a round before any of the next.
+
+    Args:
+        variants: label to variant; a variant under two labels is two processes.
+        rounds: how many samples of each.
+        seed: of the order within each round.
+    """
+    order = random.Random(seed)
+    with ExitStack() as running:
+        workers = {label: running.enter_context(worker(variant)) for label, variant in variants.items()}
+        passes = {label: ceil(_SAMPLE_S / each.sample(_SETTLING_PASSES)) for label, each in workers.items()}
+        samples: dict[str, list[float]] = {label: [] for label in variants}
+        for _ in range(rounds):
+            for label in order.sample(list(variants), len(variants)):
+                of = workers[label]
+                samples[label].append(of.sample(passes[label]) / of.work.requests * 1e6)
+        return {label: each.work for label, each in workers.items()}, samples
+
+
+def instructions(variants: Mapping[str, str]) -> dict[str, list[float]]:
+    """Thousands of instructions for each request, of each variant; needs valgrind."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(zip(variants, pool.map(_instructions, variants.values()), strict=True))
+
+
+def _instructions(variant: str) -> list[float]:
+    assert VALGRIND is not None
+    with TemporaryDirectory() as folder:
+        counts = Path(folder) / "counts"
+        # Instrumented only while a sample runs: the start of the process would take minutes.
+        under = [VALGRIND, "--quiet", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={counts}"]
+        with worker(variant, under=under) as running:
+            return [_count(running, counts, number) for number in range(1, VALGRIND_SAMPLES + 1)]
+
+
+def _count(running: Worker, counts: Path, number: int) -> float:
+    _control(running, "--instr=on")
+    running.sample()
+    _control(running, "--instr=off")
+    _control(running, "--dump=sample")
+    total = re.search(r"^totals: (\d+)$", Path(f"{counts}.{number}").read_text(encoding="utf-8"), re.MULTILINE)
+    assert total is not None
+    return int(total[1]) / running.work.requests / 1e3
+
+
+def _control(running: Worker, order: str) -> None:
+    command = ["callgrind_control", order, str(running.process.pid)]
+    subprocess.run(command, check=True, capture_output=True, timeout=_TIMEOUT_S)  # noqa: S603  our own process
