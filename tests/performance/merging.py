@@ -29,7 +29,7 @@ TARGETS: Final = (
     ("adjuster:10", "cpu", 5.0),
     ("adjuster:99", "cpu", 9.0),
 )
-"""Judged by CPU time of the use case. The handler misses 9 times, and instructions miss both figures: those are told only."""
+"""By CPU time of the use case. The handler misses 9 times, instructions miss both figures: those are only told."""
 
 NOT_MEASURED: Final = (
     "Not measured here: real Lambda, the network, DynamoDB's latency, what an invocation costs by itself (one-by-one "
