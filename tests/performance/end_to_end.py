@@ -33,9 +33,9 @@ WARM_UP_ADJUSTMENTS: Final = 64
 ROUNDS: Final = 3
 CLIENTS: Final = 16
 NOTE: Final = (
-    f"HTTP: {CLIENTS} clients; each sends its next request when the last one is answered, and a 503 again (“repeated”).\n"
-    "The emulator hands out at most 10 messages a batch and runs at most 4 functions of the queue at once (AWS here: 1,000\n"
-    "and 10). Its times say nothing of AWS: there a transaction takes longer, and so merging saves more."
+    f"HTTP: {CLIENTS} clients; each sends its next request when the last one is answered, and a 503 again.\n"
+    "The emulator hands out at most 10 messages a batch and runs at most 4 functions of the queue at once (AWS here:\n"
+    "1,000 and 10). Its times say nothing of AWS: there a transaction takes longer, and so merging saves more."
 )
 _MESSAGES_OF_CALL: Final = 10
 _PAUSE_S: Final = 0.02

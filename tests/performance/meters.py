@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 VALGRIND: Final = shutil.which("valgrind")
-VALGRIND_SAMPLES: Final = 2
+VALGRIND_SAMPLES: Final = 1
 _AT_ONCE: Final = 2
 _SAMPLE_S: Final = 0.2
 """CPU seconds of a sample, about, of any variant: what a process loses when its turn comes, warm caches above all,
