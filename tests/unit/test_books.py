@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from inventory.adjust import stock_after
 from inventory.books import Books
 from inventory.client import dynamodb_client
-from inventory.dynamodb import stock_item_of
+from inventory.dynamodb import ledger_item, stock_item_of
 from inventory.errors import StoreUnavailable
 from inventory.keys import ledger_business
 from inventory.ledger_index import DynamoDBLedgerIndex, business_partitions, stock_item_partition
@@ -63,6 +63,7 @@ def library() -> Library:
 READS: dict[str, Callable[[Library], object]] = {
     "adjustment": lambda it: it.books.adjustment(BUSINESS, ADJUSTMENT),
     "reversals": lambda it: it.books.reversals(BUSINESS, [ADJUSTMENT]),
+    "ledger_row": lambda it: it.books.ledger_row(BUSINESS, ADJUSTMENT),
     "stock_item": lambda it: it.books.stock_item(BUSINESS, VARIANT, LOCATION),
     "stock_items": lambda it: it.books.stock_items(BUSINESS, VARIANT),
     "active": lambda it: it.books.active(BUSINESS, VARIANT, LOCATION),
@@ -130,6 +131,15 @@ def test_a_stock_item_is_there_or_not(library: Library) -> None:
     assert stock_item_of(found) == stock_after(an_adjustment())
     assert library.books.stock_item(BUSINESS, VARIANT, OTHER_LOCATION) is None
     assert library.books.stock_item(OTHER_BUSINESS, VARIANT, LOCATION) is None
+
+
+def test_a_ledger_row_is_read_as_it_is_stored_and_consistently(library: Library) -> None:
+    library.tables.with_history(an_adjustment())
+
+    assert library.books.ledger_row(BUSINESS, ADJUSTMENT) == ledger_item(an_adjustment())
+    (wanted,) = library.sent("BatchGetItem")["RequestItems"].items()
+    assert wanted == (LEDGER_TABLE, {"Keys": [{"pk": {"S": f"{BUSINESS}#{ADJUSTMENT}"}}], "ConsistentRead": True})
+    assert library.books.ledger_row(OTHER_BUSINESS, ADJUSTMENT) is None
 
 
 @pytest.mark.parametrize("found", [(True, True), (True, False), (False, True), (False, False)])

@@ -64,6 +64,11 @@ class Books:
         _, found = self._by_key(inventory=[_stock_key(business_id, variant_id, location_id)])
         return found[0] if found else None
 
+    def ledger_row(self, business_id: UUID, adjustment_id: UUID) -> Item | None:
+        """Read one ledger row as it is stored, for whoever judges it; None where there is none."""
+        found, _ = self._by_key(ledger=[{"pk": {"S": keys.ledger(business_id, adjustment_id)}}])
+        return found[0] if found else None
+
     def stock_items(
         self, business_id: UUID, variant_id: UUID, *, after: UUID | None = None, limit: int | None = None
     ) -> StockItemsPage:
