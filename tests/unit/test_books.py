@@ -180,7 +180,7 @@ def test_stock_items_are_read_consistently_in_the_order_of_locations(stocked: Li
 
     assert [location_id.int for location_id, _ in page.stock_items] == [0, 1, 2, 3, 4]
     assert page.stock_items[3][1] == stock_after(an_adjustment(id=UUID(int=3), location_id=UUID(int=3)))
-    assert not page.more
+    assert page.next_after is None
     assert stocked.sent("Query") == {
         "TableName": INVENTORY_TABLE,
         "KeyConditionExpression": "pk = :pk",
@@ -193,7 +193,7 @@ def test_stock_items_are_read_consistently_in_the_order_of_locations(stocked: Li
 def test_a_page_of_stock_items_begins_after_a_location_and_says_whether_others_may_follow(stocked: Library) -> None:
     page = stocked.books.stock_items(BUSINESS, VARIANT, after=UUID(int=1), limit=2)
 
-    assert ([location_id.int for location_id, _ in page.stock_items], page.more) == ([2, 3], True)
+    assert ([location_id.int for location_id, _ in page.stock_items], page.next_after) == ([2, 3], UUID(int=3))
     request = stocked.sent("Query")
     assert (request["Limit"], request["ExclusiveStartKey"]) == (
         2,
@@ -214,6 +214,15 @@ def test_all_stock_items_of_a_variant_are_read_however_many_pages_they_are(stock
     assert found == [0, 1, 2, 3, 4]
     starts = [each.get("ExclusiveStartKey", {}).get("sk", {}).get("S") for each in stocked.tables.requests["Query"]]
     assert starts == [None, str(UUID(int=0)), str(UUID(int=0)), str(UUID(int=1))]
+
+
+def test_a_page_without_any_stock_item_may_have_a_next_one(stocked: Library) -> None:
+    last = {"pk": {"S": f"STOCK#{BUSINESS}#{VARIANT}"}, "sk": {"S": str(UUID(int=1))}}
+    stocked.tables.meets("Query", reply({"Items": [], "LastEvaluatedKey": last, **CAPACITY}), None)
+
+    found = [location_id.int for location_id, _ in stocked.books.of_variant(BUSINESS, VARIANT, PATIENCE)]
+
+    assert found == [2, 3, 4]
 
 
 def test_a_variant_that_was_never_adjusted_has_no_stock_items(library: Library) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inventory.answers import ANSWERS, proof_members
+from inventory.audit_items import AuditKind
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, SOURCE
 from inventory.chain_check import Kind
 from inventory.errors import InsufficientStock
@@ -210,7 +211,7 @@ def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:
 
 
 def test_every_kind_of_problem_stands_in_the_table_and_every_alarm_of_the_audit_in_its_own() -> None:
-    assert [row[0] for row in rows(section("Proving and auditing"))[1:]] == list(Kind)
+    assert [row[0] for row in rows(section("Proving and auditing"))[1:]] == [*Kind, *AuditKind]
     alarms = {name for name, each in load_template()["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
     assert {row[0] for row in rows(section("The audit"))[1:]} == alarms - {"DeadAdjustmentRequestsAlarm"}
     for metric in (AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS):

@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StockItemsPage:
-    """Stock items of one variant, by location in the order of its id; ``more`` says whether others follow."""
+    """Stock items of one variant, by location in the order of its id.
+
+    ``next_after`` is the location after which others follow, None where none do; a page may hold none and still have a
+    next one.
+    """
 
     stock_items: list[tuple[UUID, StockItem]]
-    more: bool
+    next_after: UUID | None
 
 
 class Books:
@@ -88,7 +92,8 @@ class Books:
             reply = self._client.query(**request)
         require_whole(reply)
         found = [(UUID(item["sk"]["S"]), stock_item_of(item)) for item in reply["Items"]]
-        return StockItemsPage(found, more="LastEvaluatedKey" in reply)
+        last = reply.get("LastEvaluatedKey")
+        return StockItemsPage(found, None if last is None else UUID(last["sk"]["S"]))
 
     def of_variant(self, business_id: UUID, variant_id: UUID, patience: Patience) -> Iterator[tuple[UUID, StockItem]]:
         """Read all of a variant's stock items, page by page."""
@@ -96,9 +101,9 @@ class Books:
         while True:
             page = patience.settle(partial(self.stock_items, business_id, variant_id, after=after))
             yield from page.stock_items
-            if not page.more:
+            after = page.next_after
+            if after is None:
                 return
-            after = page.stock_items[-1][0]
 
     def has_business(self, business_id: UUID) -> bool:
         """Whether there is such a business."""

@@ -7,8 +7,8 @@ and a row past the head may be younger than what was read of the stock item. Bot
     index:      rows 1 to 41, 43                      42 is late, and nothing is claimed beyond 41
 
 A proof that goes on does so with the figures of its cursor, which are no secret and can be made up. They must be those
-of the row that the cursor names, as it stands now; but whether the rows before it were read at all, and fitted, is known
-only to whoever carried the cursor: a proof that was continued is as good as that. One request, an audit, and an export
+of the row that the cursor names, as it stands now; but whether the rows before it were read, and fitted, is known only
+to whoever carried the cursor: a proof that was continued is as good as that. One request, an audit, and an export
 that was checked trust nobody.
 """
 
@@ -50,8 +50,8 @@ _RESERVE_S: Final = _CALL_MAX_S + 0.5
 class Proof:
     """What one stock item's history adds up to.
 
-    ``verified`` is None where nothing is wrong so far, but there was no time for all of it: ``next_cursor`` goes on, and
-    the figures are those of the rows so far. As soon as there is a problem it is False, be there more to read or not:
+    ``verified`` is None where nothing is wrong so far, but there was no time for all: ``next_cursor`` goes on, and the
+    figures are those of the rows so far. As soon as there is a problem it is False, be there more to read or not:
     ``rows`` and ``sum`` are what was read of the ledger, all of it only where ``next_cursor`` is None, while
     ``quantity``, ``sequence`` and ``head_hash`` are the stock item's as it stands (of none: as before the first row).
     """
