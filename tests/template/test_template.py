@@ -606,6 +606,7 @@ ALARMS = resources("AWS::CloudWatch::Alarm")
 METRICS = {
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", "AWS::SQS::Queue"),
     ("AWS/Lambda", "DestinationDeliveryFailures"): ("FunctionName", "AWS::Serverless::Function"),
+    ("AWS/Lambda", "Errors"): ("FunctionName", "AWS::Serverless::Function"),
     ("AWS/Lambda", "IteratorAge"): ("FunctionName", "AWS::Serverless::Function"),
 }
 """By namespace and name, the one dimension that each of AWS's metrics has here, and the type of what it names."""
