@@ -72,14 +72,17 @@ class InventoryLevelProof(TypedDict):
 
     variant_id: UUID
     location_id: UUID
-    verified: Annotated[bool | None, Field(description="Null while `next_cursor` is not: there is more to read.")]
-    rows: Annotated[Units, Field(description="Rows of the ledger, so far.")]
+    verified: Annotated[
+        bool | None,
+        Field(description="False as soon as there is a problem; null while there is none, but more to read."),
+    ]
+    rows: Annotated[Units, Field(description="Rows that were read of the ledger: so far, with a `next_cursor`.")]
     sum: Annotated[Units, Field(description="Of their deltas.")]
     quantity: Annotated[Units, Field(description="Quantity on hand.")]
     sequence: Annotated[Units, Field(description="Of the last adjustment.")]
     head_hash: Annotated[str, Field(description="Hash of the last row, in hex.", pattern="^[0-9a-f]{64}$")]
     first_problem: InventoryProofProblem | None
-    next_cursor: Annotated[str | None, Field(description="To go on with; null when all was read.")]
+    next_cursor: Annotated[str | None, Field(description="To go on with; null at the end.")]
 
 
 class HTTPValidationError(TypedDict):

@@ -13,6 +13,7 @@ from inventory import books as read_books
 from inventory import keys
 from inventory.adjust import stock_after
 from inventory.audit import Auditor, Findings
+from inventory.audit_items import AuditKind
 from inventory.audit_tables import DynamoDBAuditTables, Segment
 from inventory.chain import row_hash
 from inventory.chain_check import Kind
@@ -110,7 +111,7 @@ def audited(client: DynamoDBClient, tables: Tables, segments: int = 1, **setting
     return whole
 
 
-def told(found: Findings) -> set[tuple[int | None, Kind]]:
+def told(found: Findings) -> set[tuple[int | None, Kind | AuditKind]]:
     return {(each.sequence, each.kind) for each in found.differences}
 
 
@@ -169,7 +170,7 @@ def test_rows_in_no_index_and_of_no_stock_item_are_found_in_the_ledger_itself(
     assert {(each.kind, each.key) for each in found.differences} == {
         (Kind.STOCK_ITEM_MISSING, strays.rows[0]["pk"]["S"]),
         (Kind.ROW_UNREADABLE, "written by hand"),
-        (Kind.ITEM_UNKNOWN, "STOCK#x y"),
+        (AuditKind.ITEM_UNKNOWN, "STOCK#x y"),
     }
 
 
@@ -179,6 +180,7 @@ def test_rows_in_no_index_and_of_no_stock_item_are_found_in_the_ledger_itself(
 def with_reversal(found: Books) -> tuple[Books, Adjustment, dict[str, Any]]:
     """The last row of the books becomes the reversal of the second last; with the link that belongs to it."""
     last, reversed_row = adjustment_of(found.rows[-1]), adjustment_of(found.rows[-2])
+    assert last.delta == -reversed_row.delta
     row = replace(last, reverses=reversed_row.id)
     row = replace(row, hash=row_hash(row))
     link = {
@@ -192,20 +194,20 @@ def with_reversal(found: Books) -> tuple[Books, Adjustment, dict[str, Any]]:
 
 def test_reversals_and_their_links_are_followed_both_ways(clients: Clients, tables: Tables, by_hand: Hand) -> None:
     client = clients.make()
-    found, row, link = with_reversal(books(DELTAS))
+    found, row, link = with_reversal(books((*DELTAS, -DELTAS[-1])))
     by_hand.write(found)
     by_hand.put(tables.inventory, link)
     assert audited(client, tables).differences_count == 0
 
     by_hand.remove(tables.inventory, link)
-    assert told(audited(client, tables)) == {(len(DELTAS), Kind.REVERSAL_NOT_LINKED)}
+    assert told(audited(client, tables)) == {(row.sequence, AuditKind.REVERSAL_NOT_LINKED)}
     assert proved(client, tables).verified is True
 
     other_id = adjustment_of(found.rows[0]).id
     by_hand.put(tables.inventory, {**link, "reversal_id": {"S": str(other_id)}})
     assert told(audited(client, tables)) == {
-        (len(DELTAS), Kind.REVERSAL_NOT_LINKED),
-        (None, Kind.REVERSAL_LINK_WRONG),
+        (row.sequence, AuditKind.REVERSAL_NOT_LINKED),
+        (None, AuditKind.REVERSAL_LINK_WRONG),
     }
 
     by_hand.put(tables.inventory, link)
@@ -214,7 +216,32 @@ def test_reversals_and_their_links_are_followed_both_ways(clients: Clients, tabl
             tables.inventory, {**link, "pk": {"S": keys.reversal(BUSINESS, other_id)}, "reversal_id": reversal_id}
         )
         (difference,) = audited(client, tables).differences
-        assert (difference.kind, difference.adjustment_id) == (Kind.REVERSAL_LINK_WRONG, str(other_id))
+        assert (difference.kind, difference.adjustment_id) == (AuditKind.REVERSAL_LINK_WRONG, str(other_id))
+
+
+def test_a_reversal_of_something_else_is_found_and_so_is_what_the_service_never_writes(
+    clients: Clients, tables: Tables, by_hand: Hand
+) -> None:
+    client = clients.make()
+    found, row, link = with_reversal(books((*DELTAS, -DELTAS[-1])))
+    by_hand.write(found)
+    by_hand.put(tables.inventory, link)
+    by_hand.remove(tables.ledger, found.rows[-2])
+    assert told(audited(client, tables)) == {
+        (row.sequence, AuditKind.REVERSAL_WRONG),
+        (row.sequence - 1, Kind.ROW_MISSING),
+    }
+    by_hand.put(tables.ledger, found.rows[-2])
+
+    assert found.stock is not None
+    by_hand.put(tables.inventory, {**found.stock, "note": {"S": "by hand"}})
+    by_hand.put(tables.inventory, {**link, "note": {"S": "by hand"}})
+    by_hand.put(tables.inventory, {"pk": {"S": "BUSINESS#garbage"}, "sk": {"S": "SETTINGS"}})
+    assert told(audited(client, tables)) == {
+        (row.sequence, Kind.STOCK_ITEM_CHANGED),
+        (None, AuditKind.REVERSAL_LINK_WRONG),
+        (None, AuditKind.ITEM_UNKNOWN),
+    }
 
 
 # ------------------------------------------------------------------------------------------------ while others write

@@ -52,6 +52,10 @@ class AuditedBooks:
         self.before_read()
         return ReadBooks(Books(self.ledger, None)).page(*arguments, **named)
 
+    def ledger_row(self, *row: Any) -> Any:
+        self.before_read()
+        return ReadBooks(Books(self.ledger, None)).ledger_row(*row)
+
     def stock_item(self, *place: Any) -> Any:
         self.before_read()
         found = (ReadBooks(Books([], each)).stock_item(*place) for each in self.inventory)

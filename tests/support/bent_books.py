@@ -318,6 +318,12 @@ class ReadBooks:
         full = limit is not None and len(page) == limit
         return IndexPage(list(page), {name: page[-1][name] for name in names} if full else None)
 
+    def ledger_row(self, business_id: UUID, adjustment_id: UUID) -> Item | None:
+        self.reads.append("row")
+        self.before_read()
+        pk = {"S": keys.ledger(business_id, adjustment_id)}
+        return next((item for item in self.books.rows if item["pk"] == pk), None)
+
     def stock_item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> Item | None:
         self.reads.append("stock item")
         self.before_read()

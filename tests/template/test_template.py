@@ -633,6 +633,7 @@ def test_an_asynchronous_invocation_ends_alike_whether_it_names_the_alias_or_not
 METRICS = {
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", "AWS::SQS::Queue"),
     ("AWS/Lambda", "DestinationDeliveryFailures"): ("FunctionName", "AWS::Serverless::Function"),
+    ("AWS/Lambda", "Errors"): ("FunctionName", "AWS::Serverless::Function"),
     ("AWS/Lambda", "IteratorAge"): ("FunctionName", "AWS::Serverless::Function"),
 }
 """By namespace and name, the one dimension that each of AWS's metrics has here, and the type of what it names."""

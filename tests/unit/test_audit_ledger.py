@@ -10,16 +10,21 @@ from uuid import UUID
 
 import pytest
 
-from inventory.audit import DIFFERENCES_LISTED_MAX
+from inventory import cursors, keys
+from inventory.audit import DIFFERENCES_LISTED_MAX, PAUSES_S
+from inventory.audit_tables import TablePage
+from inventory.chain import row_hash
+from inventory.dynamodb import adjustment_of, ledger_item, stock_item_of
 from inventory.errors import StoreUnavailable
 from tests.support.audited_books import AuditedBooks
-from tests.support.bent_books import BENDS, books
-from tests.support.builders import BUSINESS, LOCATION, VARIANT
+from tests.support.bent_books import BENDS, Books, books, stock_item
+from tests.support.builders import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.loading import Context, load_event, load_handler
 from tests.support.sam_template import load_template, resources
 
 if TYPE_CHECKING:
-    from inventory.audit_tables import Key, Segment, TablePage
+    from inventory.audit_tables import Key, Segment
+    from inventory.model import Adjustment
 
 SCHEDULED = {
     "version": "0",
@@ -213,11 +218,206 @@ def test_a_long_proof_is_gone_on_with_too(audit: Audit, another_comes_first: boo
         (WHOLE | {"position": "made up"}, ["body", "position"]),
         (WHOLE | {"position": ""}, ["body", "position"]),
         (WHOLE | {"other": 1}, ["body", "other"]),
+        *((SCHEDULED | {"time": time}, ["body", "time"]) for time in (None, 1, "", "soon", "2026-11-23T14:05:09")),
+        ({name: each for name, each in SCHEDULED.items() if name != "time"}, ["body", "time"]),
     ],
 )
 def test_what_is_no_such_request_is_refused_with_its_place(audit: Audit, payload: object, place: list[str]) -> None:
     kind, (problem,) = raised(audit, payload)
     assert (kind, problem["loc"]) == ("InvalidRequest", place)
+    logged, metrics = audit.printed()
+    assert counted(metrics) == {"InvalidRequest": 1}
+    assert [(line["message"], line["code"]) for line in logged] == [("request refused", "invalid_request")]
+
+
+MADE_UP = [
+    "",
+    "no json",
+    "[" * 10_000,
+    "{}",
+    '["inventory",null]',
+    '["x",null,null]',
+    "[null,null,null]",
+    "[[],null,null]",
+    '["inventory",[1],null]',
+    '["inventory",["BUSINESS#x"],null]',
+    '["inventory",["a","b","c"],null]',
+    '["inventory",["a",1],null]',
+    '["inventory",["a",""],null]',
+    '["inventory",["\\ud800","b"],null]',
+    f'["inventory",["{"a" * 2049}","b"],null]',
+    f'["inventory",["a","{"b" * 1025}"],null]',
+    '["inventory",{"a":1},null]',
+    '["inventory",{"a":1,"b":2},null]',
+    '["inventory","ab",null]',
+    '["inventory",null,1]',
+    '["ledger",["a","b"],null]',
+    '["ledger",null,"a proof"]',
+]
+
+
+@pytest.mark.parametrize("made_up", MADE_UP)
+def test_a_position_that_somebody_made_up_with_a_right_digest_is_refused_too(audit: Audit, made_up: str) -> None:
+    audit.books.add(books(DELTAS))
+    position = cursors.cursor(made_up, {"question": "audit", "segment": "0 of 1"})
+    kind, (problem,) = raised(audit, WHOLE | {"position": position})
+    assert (kind, problem["loc"]) == ("InvalidRequest", ["body", "position"])
+
+
+@pytest.mark.parametrize(
+    "at", ['["inventory",["STOCK","a"],"no proof"]', '["ledger",null,null]', '["ledger",["a"],null]']
+)
+def test_a_position_of_the_right_form_is_taken(audit: Audit, at: str) -> None:
+    audit.books.add(books(DELTAS))
+    position = cursors.cursor(at, {"question": "audit", "segment": "0 of 1"})
+    assert audit.invoke(WHOLE | {"position": position})["next"] is None
+
+
+@pytest.mark.parametrize("where", ["inventory_page", "ledger_page"])
+def test_a_page_without_any_item_may_have_a_next_one(audit: Audit, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    audit.books.add(books(DELTAS))
+    whole_page, starts = getattr(audit.books, where), []
+    before_all = ("!", "!") if where == "inventory_page" else ("!",)
+
+    def page(segment: Segment, start: Key | None) -> TablePage:
+        starts.append(start)
+        assert len(starts) < 5, "it turns in a circle"
+        return TablePage([], before_all) if start is None else whole_page(segment, start)
+
+    monkeypatch.setattr(audit.books, where, page)
+    answer = audit.invoke(WHOLE)
+    assert (answer["rows"], answer["stock_items"], answer["next"]) == (3, 1, None)
+    assert starts == [None, before_all]
+
+
+# ------------------------------------------------------------------------------------------ what no proof looks at
+
+CATALOG = f"BUSINESS#{BUSINESS}"
+
+
+def found(audit: Audit) -> list[tuple[str, int | None]]:
+    return [(each["kind"], each["sequence"]) for each in audit.invoke(WHOLE)["problems"]]
+
+
+@pytest.mark.parametrize("sk", ["SETTINGS", f"LOCATION#{LOCATION}", f"VARIANT#{VARIANT}"])
+def test_a_catalog_is_nothing_to_prove(audit: Audit, sk: str) -> None:
+    audit.books.inventory.append({"pk": {"S": CATALOG}, "sk": {"S": sk}})
+    assert found(audit) == []
+
+
+@pytest.mark.parametrize(
+    ("pk", "sk"),
+    [
+        ("BUSINESS#garbage", "SETTINGS"),
+        ("BUSINESS#", "SETTINGS"),
+        (f"BUSINESS#{str(BUSINESS).upper()}", "SETTINGS"),
+        (f"BUSINESS#{BUSINESS.hex}", "SETTINGS"),
+        (str(BUSINESS), "SETTINGS"),
+        (CATALOG, "garbage"),
+        (CATALOG, "SETTINGS#"),
+        (CATALOG, "LOCATION"),
+        (CATALOG, "LOCATION#garbage"),
+        (CATALOG, f"LOCATION#{str(LOCATION).upper()}"),
+        (CATALOG, "VARIANT#garbage"),
+        (CATALOG, f"VARIANT#{VARIANT}#"),
+    ],
+)
+def test_what_looks_like_a_catalog_and_is_none_is_unknown(audit: Audit, pk: str, sk: str) -> None:
+    audit.books.inventory.append({"pk": {"S": pk}, "sk": {"S": sk}})
+    (problem,) = audit.invoke(WHOLE)["problems"]
+    assert (problem["kind"], problem["key"]) == ("item_unknown", f"{pk} {sk}")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"note": {"S": "by hand"}},
+        {"updated_at": {"S": "2026-11-23T14:05:12.123456+00:00"}},
+        {"quantity": {"N": "+12"}},
+        {"sequence": {"N": "03"}},
+    ],
+)
+def test_a_stock_item_that_the_service_would_write_otherwise_is_told(audit: Audit, odd: dict[str, Any]) -> None:
+    honest = books(DELTAS)
+    assert honest.stock is not None
+    assert {name: stock_item_of(honest.stock | {name: each}) for name, each in odd.items()} == {
+        name: stock_item_of(honest.stock) for name in odd
+    }, "it says the same"
+    audit.books.add(replace(honest, stock=honest.stock | odd))
+    assert found(audit) == [("stock_item_changed", 3)]
+
+
+def reversal_link(row: Adjustment) -> dict[str, Any]:
+    assert row.reverses is not None
+    return {
+        "pk": {"S": keys.reversal(row.business_id, row.reverses)},
+        "sk": {"S": keys.REVERSAL},
+        "reversal_id": {"S": str(row.id)},
+    }
+
+
+def reversing(audit: Audit, deltas: list[int], of: UUID) -> dict[str, Any]:
+    """Books whose last row takes back another one, whichever that is; returns the link to it."""
+    honest = books(deltas)
+    row = replace(adjustment_of(honest.rows[-1]), reverses=of)
+    row = replace(row, hash=row_hash(row))
+    audit.books.add(Books([*honest.rows[:-1], dict(ledger_item(row))], stock_item(row)))
+    audit.books.inventory.append(reversal_link(row))
+    return cast("dict[str, Any]", audit.books.inventory[-1])
+
+
+def test_a_reversal_that_takes_back_what_it_names_is_nothing_to_tell(audit: Audit) -> None:
+    reversing(audit, [10, -3, 3], of=adjustment_of(books(DELTAS).rows[1]).id)
+    assert found(audit) == []
+
+
+def test_a_reversal_that_is_none_is_told(audit: Audit) -> None:
+    others = books([-5], variant_id=OTHER_VARIANT)
+    cases = {
+        "the same delta": ([10, -3, -3], adjustment_of(books(DELTAS).rows[1]).id),
+        "another delta": ([10, -3, 2], adjustment_of(books(DELTAS).rows[1]).id),
+        "no such row": ([10, -3, 3], UUID(int=77, version=4)),
+        "a row of another stock item": ([10, -3, 5], adjustment_of(others.rows[0]).id),
+    }
+    for case, (deltas, of) in cases.items():
+        audit.books.inventory, audit.books.ledger = [], []
+        audit.books.add(others)
+        reversing(audit, deltas, of)
+        assert found(audit) == [("reversal_wrong", 3)], case
+
+
+def test_where_the_reversed_row_was_bent_it_is_that_one_which_is_told(audit: Audit) -> None:
+    reversing(audit, [10, -3, 3], of=adjustment_of(books(DELTAS).rows[1]).id)
+    audit.books.ledger[1] = audit.books.ledger[1] | {"delta": {"N": "-4"}}
+    assert set(found(audit)) == {("row_changed", 2)}
+
+
+def test_reversed_rows_are_read_in_batches_and_looked_at_again(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    reversing(audit, [10, -3, 3], of=UUID(int=77, version=4))
+    asked: list[list[Key]] = []
+    whole = audit.books.ledger_items
+
+    def ledger_items(wanted: list[Key]) -> list[Any]:
+        asked.append(wanted)
+        return whole(wanted)
+
+    monkeypatch.setattr(audit.books, "ledger_items", ledger_items)
+    assert found(audit) == [("reversal_wrong", 3)]
+    missing = (keys.ledger(BUSINESS, UUID(int=77, version=4)),)
+    assert [list(each) for each in asked].count([missing]) == 1 + len(PAUSES_S)
+
+
+@pytest.mark.parametrize("odd", [{"note": {"S": "by hand"}}, {"sk2": {"N": "1"}}])
+def test_a_link_that_the_service_would_write_otherwise_is_told(audit: Audit, odd: dict[str, Any]) -> None:
+    link = reversing(audit, [10, -3, 3], of=adjustment_of(books(DELTAS).rows[1]).id)
+    link |= odd
+    assert found(audit) == [("reversal_link_wrong", None)]
+
+
+def test_a_link_in_another_spelling_is_none(audit: Audit) -> None:
+    link = reversing(audit, [10, -3, 3], of=adjustment_of(books(DELTAS).rows[1]).id)
+    link["reversal_id"] = {"S": link["reversal_id"]["S"].replace("-", "")}
+    assert found(audit) == [("reversal_link_wrong", None), ("reversal_not_linked", 3)]
 
 
 def test_a_position_is_good_for_its_own_segment_only(audit: Audit) -> None:
@@ -253,7 +453,10 @@ def test_the_sample_event_is_audited(audit: Audit) -> None:
 
 # --------------------------------------------------------------------------------------------------------- the alarms
 
-ALARMS = {name: each["Properties"] for name, each in resources("AWS::CloudWatch::Alarm").items() if "Audit" in name}
+AUDIT_ALARMS = {
+    name: each["Properties"] for name, each in resources("AWS::CloudWatch::Alarm").items() if "Audit" in name
+}
+ALARMS = {name: each for name, each in AUDIT_ALARMS.items() if each["Namespace"] != "AWS/Lambda"}
 
 
 @pytest.mark.parametrize("name", ALARMS)
@@ -276,13 +479,29 @@ def test_an_alarm_watches_what_the_function_counts(audit: Audit, name: str) -> N
 def test_the_alarms_go_off_for_a_difference_an_unfinished_audit_and_none_at_all() -> None:
     def when(name: str) -> tuple[object, ...]:
         properties = ("MetricName", "Statistic", "ComparisonOperator", "Threshold", "TreatMissingData")
-        return tuple(ALARMS[name][each] for each in properties)
+        return tuple(AUDIT_ALARMS[name][each] for each in properties)
 
     assert when("AuditDifferencesAlarm") == ("AuditDifferences", "Maximum", "GreaterThanThreshold", 0, "notBreaching")
     assert when("AuditUnfinishedAlarm") == ("AuditUnfinished", "Maximum", "GreaterThanThreshold", 0, "notBreaching")
+    assert when("AuditFailedAlarm") == ("Errors", "Sum", "GreaterThanThreshold", 0, "notBreaching")
+    failed = AUDIT_ALARMS["AuditFailedAlarm"]
+    assert failed["Namespace"] == "AWS/Lambda"
+    assert failed["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "AuditLedgerFunction"}}]
     assert when("AuditMissingAlarm") == ("AuditUnfinished", "SampleCount", "LessThanThreshold", 1, "breaching")
-    on_schedule = {name for name in ALARMS if resources("AWS::CloudWatch::Alarm")[name].get("Condition") == "KeepData"}
-    assert on_schedule == {"AuditUnfinishedAlarm", "AuditMissingAlarm"}, "there is no schedule without data to keep"
+    on_schedule = {
+        name for name in AUDIT_ALARMS if resources("AWS::CloudWatch::Alarm")[name].get("Condition") == "KeepData"
+    }
+    assert on_schedule == {"AuditUnfinishedAlarm", "AuditFailedAlarm", "AuditMissingAlarm"}, (
+        "there is no schedule without data to keep"
+    )
+
+
+def test_what_is_wrong_with_one_segment_is_an_alarm_until_its_next_turn() -> None:
+    segments = load_template()["Parameters"]["AuditSegments"]["Default"]
+    for name in AUDIT_ALARMS.keys() - {"AuditMissingAlarm"}:
+        alarm = AUDIT_ALARMS[name]
+        assert alarm["DatapointsToAlarm"] == 1
+        assert alarm["Period"] * alarm["EvaluationPeriods"] == int(segments) * 3600
 
 
 def test_what_two_stacks_count_is_told_apart() -> None:

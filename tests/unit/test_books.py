@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from inventory.adjust import stock_after
 from inventory.books import Books
 from inventory.client import dynamodb_client
-from inventory.dynamodb import stock_item_of
+from inventory.dynamodb import ledger_item, stock_item_of
 from inventory.errors import StoreUnavailable
 from inventory.keys import ledger_business
 from inventory.ledger_index import DynamoDBLedgerIndex, business_partitions, stock_item_partition
@@ -63,6 +63,7 @@ def library() -> Library:
 READS: dict[str, Callable[[Library], object]] = {
     "adjustment": lambda it: it.books.adjustment(BUSINESS, ADJUSTMENT),
     "reversals": lambda it: it.books.reversals(BUSINESS, [ADJUSTMENT]),
+    "ledger_row": lambda it: it.books.ledger_row(BUSINESS, ADJUSTMENT),
     "stock_item": lambda it: it.books.stock_item(BUSINESS, VARIANT, LOCATION),
     "stock_items": lambda it: it.books.stock_items(BUSINESS, VARIANT),
     "active": lambda it: it.books.active(BUSINESS, VARIANT, LOCATION),
@@ -132,6 +133,15 @@ def test_a_stock_item_is_there_or_not(library: Library) -> None:
     assert library.books.stock_item(OTHER_BUSINESS, VARIANT, LOCATION) is None
 
 
+def test_a_ledger_row_is_read_as_it_is_stored_and_consistently(library: Library) -> None:
+    library.tables.with_history(an_adjustment())
+
+    assert library.books.ledger_row(BUSINESS, ADJUSTMENT) == ledger_item(an_adjustment())
+    (wanted,) = library.sent("BatchGetItem")["RequestItems"].items()
+    assert wanted == (LEDGER_TABLE, {"Keys": [{"pk": {"S": f"{BUSINESS}#{ADJUSTMENT}"}}], "ConsistentRead": True})
+    assert library.books.ledger_row(OTHER_BUSINESS, ADJUSTMENT) is None
+
+
 @pytest.mark.parametrize("found", [(True, True), (True, False), (False, True), (False, False)])
 def test_variant_and_location_are_active_or_not(library: Library, found: tuple[bool, bool]) -> None:
     library.tables.with_variant(active=found[0])
@@ -170,7 +180,7 @@ def test_stock_items_are_read_consistently_in_the_order_of_locations(stocked: Li
 
     assert [location_id.int for location_id, _ in page.stock_items] == [0, 1, 2, 3, 4]
     assert page.stock_items[3][1] == stock_after(an_adjustment(id=UUID(int=3), location_id=UUID(int=3)))
-    assert not page.more
+    assert page.next_after is None
     assert stocked.sent("Query") == {
         "TableName": INVENTORY_TABLE,
         "KeyConditionExpression": "pk = :pk",
@@ -183,7 +193,7 @@ def test_stock_items_are_read_consistently_in_the_order_of_locations(stocked: Li
 def test_a_page_of_stock_items_begins_after_a_location_and_says_whether_others_may_follow(stocked: Library) -> None:
     page = stocked.books.stock_items(BUSINESS, VARIANT, after=UUID(int=1), limit=2)
 
-    assert ([location_id.int for location_id, _ in page.stock_items], page.more) == ([2, 3], True)
+    assert ([location_id.int for location_id, _ in page.stock_items], page.next_after) == ([2, 3], UUID(int=3))
     request = stocked.sent("Query")
     assert (request["Limit"], request["ExclusiveStartKey"]) == (
         2,
@@ -204,6 +214,15 @@ def test_all_stock_items_of_a_variant_are_read_however_many_pages_they_are(stock
     assert found == [0, 1, 2, 3, 4]
     starts = [each.get("ExclusiveStartKey", {}).get("sk", {}).get("S") for each in stocked.tables.requests["Query"]]
     assert starts == [None, str(UUID(int=0)), str(UUID(int=0)), str(UUID(int=1))]
+
+
+def test_a_page_without_any_stock_item_may_have_a_next_one(stocked: Library) -> None:
+    last = {"pk": {"S": f"STOCK#{BUSINESS}#{VARIANT}"}, "sk": {"S": str(UUID(int=1))}}
+    stocked.tables.meets("Query", reply({"Items": [], "LastEvaluatedKey": last, **CAPACITY}), None)
+
+    found = [location_id.int for location_id, _ in stocked.books.of_variant(BUSINESS, VARIANT, PATIENCE)]
+
+    assert found == [2, 3, 4]
 
 
 def test_a_variant_that_was_never_adjusted_has_no_stock_items(library: Library) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -199,7 +200,7 @@ def test_a_proof_stops_where_the_time_is_up_and_goes_on_from_there() -> None:
     desk = Desk(books([2] * 25), page_rows=5, read_s=2.0)
     first = desk.prove()
     assert (first.verified, first.rows) == (None, 15)
-    desk.left_s = 10.0
+    desk.left_s = 20.0
     assert desk.prove(first.next_cursor).verified is True
 
 
@@ -215,10 +216,19 @@ def test_without_time_for_anything_it_is_to_be_tried_again() -> None:
         desk.prove()
 
 
+def test_to_go_on_costs_one_read_more_of_the_row_that_the_cursor_names() -> None:
+    desk = Desk(books([2] * 25), page_rows=5, rows_max=20)
+    cursor = desk.prove().next_cursor
+    desk.read.reads.clear()
+    assert desk.prove(cursor).verified is True
+    assert desk.read.reads == ["row", "stock item", "page", "page"]
+
+
 def test_a_problem_that_was_found_is_kept_by_the_cursor() -> None:
     desk = Desk(bent("a row's reason was changed", [2] * 25, 2), page_rows=5, rows_max=5)
     proof = desk.prove()
     assert (proof.verified, proof.first_problem) == (False, Problem(3, Kind.ROW_CHANGED))
+    assert (proof.rows, proof.sum, proof.sequence) == (5, 10, 25), "rows and sum so far, of a stock item that has more"
     while proof.next_cursor is not None:
         proof = desk.prove(proof.next_cursor)
     assert (proof.verified, proof.rows, proof.first_problem) == (False, 25, Problem(3, Kind.ROW_CHANGED))
@@ -266,8 +276,8 @@ QUESTION: dict[str, str] = {
     "variant_id": str(VARIANT),
     "location_id": str(LOCATION),
 }
-AT = '"2026-11-23T14:05:09.123456Z"'
-ID = f'"{BUSINESS}"'
+ROW = books([2] * 25).rows[4]
+AT, ID = f'"{ROW["created_at"]["S"]}"', f'"{ROW["id"]["S"]}"'
 HASH = f'"{GENESIS_HASH}"'
 MADE_UP = [
     "",
@@ -278,8 +288,16 @@ MADE_UP = [
     f'[1.5,0,0,0,{HASH},"",null,{ID},{AT}]',
     f'[0,0,0,0,"x","",null,{ID},{AT}]',
     f'[0,0,0,0,{HASH},"2026",null,{ID},{AT}]',
-    f'[0,0,0,0,{HASH},"",[1,"no_kind"],{ID},{AT}]',
-    f'[0,0,0,0,{HASH},"",["1","row_missing"],{ID},{AT}]',
+    f'[1,0,0,0,{HASH},"",[1,"no_kind"],{ID},{AT}]',
+    f'[1,0,0,0,{HASH},"",[1,"reversal_not_linked"],{ID},{AT}]',
+    f'[1,0,0,0,{HASH},"",["1","row_missing"],{ID},{AT}]',
+    f'[1,0,0,0,{HASH},"",[{10**40},"row_missing"],{ID},{AT}]',
+    f'[0,0,0,0,{HASH},"",[1,"row_missing"],{ID},{AT}]',
+    f'[{2**53},0,0,0,{HASH},"",[1,"row_missing"],{ID},{AT}]',
+    f'[1,{10**200},0,0,{HASH},"",[1,"row_missing"],{ID},{AT}]',
+    f'[1,0,-1,0,{HASH},"",[1,"row_missing"],{ID},{AT}]',
+    f'[1,0,{10**38},0,{HASH},"",[1,"row_missing"],{ID},{AT}]',
+    f'[1,0,0,{-(10**38)},{HASH},"",[1,"row_missing"],{ID},{AT}]',
     f'[0,0,0,0,{HASH},"",null,"no id",{AT}]',
     f'[0,0,0,0,{HASH},"",null,1,{AT}]',
     f'[0,0,0,0,{HASH},"",null,{ID},"0001-01-01T00:00:00+14:00"]',
@@ -290,6 +308,110 @@ MADE_UP = [
 @pytest.mark.parametrize("position", MADE_UP)
 def test_a_cursor_that_somebody_made_up_with_a_right_digest_is_refused_too(position: str) -> None:
     refused(cursors.cursor(position, QUESTION))
+
+
+def figures(found: Books, n: int) -> list[Any]:
+    """What an honest cursor after the nth row, counted from 0, says."""
+    row = adjustment_of(found.rows[n])
+    at = found.rows[n]["created_at"]["S"]
+    return [n + 1, row.quantity_after, n + 1, row.quantity_after, row.hash, at, None, str(row.id), at]
+
+
+def made_up(position: list[Any]) -> str:
+    return cursors.cursor(json.dumps(position, separators=(",", ":")), QUESTION)
+
+
+def test_the_figures_of_a_row_as_it_stands_are_a_cursor() -> None:
+    desk = Desk(books([2] * 25), page_rows=5, rows_max=5)
+    assert desk.prove().next_cursor == made_up(figures(desk.read.books, 4))
+    assert desk.prove(made_up(figures(desk.read.books, 6))).verified is None
+
+
+OTHERS: dict[str, tuple[int, Any]] = {
+    "rows": (0, 6),
+    "sum": (1, 11),
+    "a huge sum": (1, 10**200),
+    "sequence": (2, 6),
+    "quantity": (3, 11),
+    "hash": (4, "1" * 64),
+    "time": (5, "2026-11-23T14:05:09.123456Z"),
+    "no time": (5, ""),
+    "row": (7, str(books([2] * 25).rows[5]["id"]["S"])),
+    "a row that is not there": (7, str(BUSINESS)),
+    "place in the index": (8, "2026-11-23T14:05:09.123456Z"),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_cursor_with_other_figures_than_those_of_its_row_is_refused(other: str) -> None:
+    position = figures(books([2] * 25), 4)
+    place, value = OTHERS[other]
+    position[place] = value
+    refused(made_up(position))
+
+
+@pytest.mark.parametrize("name", ["rows and sum", "sequence and quantity"])
+def test_rows_and_sum_of_a_cursor_must_be_what_its_row_says_of_them(name: str) -> None:
+    """As many rows of that sum would be what a bent stock item says; the row knows better."""
+    position = figures(books([2] * 25), 4)
+    first = 0 if name == "rows and sum" else 2
+    position[first], position[first + 1] = 25, 50
+    refused(made_up(position))
+
+
+def test_a_cursor_that_says_of_a_bent_history_what_its_stock_item_says_is_refused() -> None:
+    """The figures of the stock item, as if all had been read, at a place behind which nothing comes."""
+    found = bent("the stock item's quantity was changed", [2] * 25, 0)
+    assert found.stock is not None
+    position = figures(found, 24)
+    position[0] = position[2] = int(found.stock["sequence"]["N"])
+    position[1] = position[3] = int(found.stock["quantity"]["N"])
+    with pytest.raises(InvalidRequest):
+        Desk(found).prove(made_up(position))
+
+
+BENT_MEANWHILE = [
+    "a row's reason was changed",
+    "a row's reason was changed and hashed anew",
+    "a row's hash was changed",
+    "a row's reason was taken away",
+    "a row was given an attribute",
+    "a row was removed",
+    "a row was put under another key",
+    "a row was put under another stock item",
+]
+
+
+@pytest.mark.parametrize("bend", BENT_MEANWHILE)
+def test_where_the_row_of_a_cursor_is_no_longer_as_it_was_only_the_beginning_tells(bend: str) -> None:
+    desk = Desk(books([2] * 25), page_rows=5, rows_max=5)
+    cursor = desk.prove().next_cursor
+    desk.read.books = bent(bend, [2] * 25, 4)
+    with pytest.raises(InvalidRequest):
+        desk.prove(cursor)
+    assert Desk(desk.read.books).prove().first_problem == desk.read.books.problem
+
+
+def test_with_a_problem_the_row_of_a_cursor_must_only_be_there() -> None:
+    found = bent("a row's reason was changed", [2] * 25, 4)
+    desk = Desk(found, page_rows=5, rows_max=5)
+    cursor = desk.prove().next_cursor
+    assert desk.prove(cursor).first_problem == Problem(5, Kind.ROW_CHANGED)
+    del desk.read.books.rows[4]
+    with pytest.raises(InvalidRequest):
+        desk.prove(cursor)
+
+
+def test_a_row_that_can_not_be_read_now_is_no_reason_to_refuse_a_cursor() -> None:
+    desk = Desk(books([2] * 25), page_rows=5, rows_max=5)
+    cursor = desk.prove().next_cursor
+
+    def fail() -> None:
+        raise StoreUnavailable
+
+    desk.read.before_read = fail
+    with pytest.raises(TryAgain):
+        desk.prove(cursor)
 
 
 # ------------------------------------------------------------------------------------------------------------ faults

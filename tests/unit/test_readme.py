@@ -10,6 +10,7 @@ import pytest
 
 from inventory.adjust import GROUP_MAX
 from inventory.answers import ANSWERS, proof_members
+from inventory.audit_items import AuditKind
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, SOURCE
 from inventory.chain_check import Kind
 from inventory.errors import InsufficientStock
@@ -222,14 +223,17 @@ def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:
 
 
 def test_every_kind_of_problem_stands_in_the_table_and_every_alarm_of_the_audit_in_its_own() -> None:
-    assert [row[0] for row in rows(section("Proving and auditing"))[1:]] == list(Kind)
+    assert [row[0] for row in rows(section("Proving and auditing"))[1:]] == [*Kind, *AuditKind]
     resources = load_template()["Resources"]
     service = resources["AuditLedgerFunction"]["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    of_the_audit = (
+        [{"Name": "service", "Value": service}],
+        [{"Name": "FunctionName", "Value": {"Ref": "AuditLedgerFunction"}}],
+    )
     alarms = {
         name
         for name, each in resources.items()
-        if each["Type"] == "AWS::CloudWatch::Alarm"
-        and each["Properties"]["Dimensions"] == [{"Name": "service", "Value": service}]
+        if each["Type"] == "AWS::CloudWatch::Alarm" and each["Properties"]["Dimensions"] in of_the_audit
     }
     assert alarms
     assert {row[0] for row in rows(section("The audit"))[1:]} == alarms

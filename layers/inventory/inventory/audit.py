@@ -14,16 +14,24 @@ from functools import partial
 from itertools import batched
 from math import inf
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 from inventory import cursors, keys
+from inventory.audit_items import (
+    AuditKind,
+    ids_of_link,
+    is_of_catalog,
+    place_of_stock,
+    reversal_of,
+    sequence_of_odd_stock,
+)
 from inventory.audit_tables import KEYS_OF_A_CALL_MAX, Key, Segment, key_of
-from inventory.chain_check import Kind, claimed_integer, read_row, read_stock_item
+from inventory.chain_check import Kind, Problem, claimed_integer, read_row, read_stock_item
 from inventory.errors import StoreUnavailable, TryAgain
 from inventory.requests import InvalidRequest, entry
 from inventory.retries import Patience
 
 if TYPE_CHECKING:
+    from inventory.audit_items import Place
     from inventory.audit_tables import AuditTables
     from inventory.dynamodb import Item
     from inventory.model import Adjustment
@@ -40,10 +48,10 @@ _RESERVE_S: Final = 10.0
 _TEXT_LENGTH_MAX: Final = 200
 """Of what an item says of itself: by hand it may be anything."""
 
-_CATALOG: Final = "BUSINESS#"
 _INVENTORY, _LEDGER = "inventory", "ledger"
+_KEY_BYTES_MAX: Final = {_INVENTORY: (2048, 1024), _LEDGER: (2048,)}
+"""Of the parts of a key in each table, as DynamoDB takes them."""
 
-type Place = tuple[UUID, UUID, UUID]
 type Get = Callable[[Sequence[Key]], list[Item]]
 
 
@@ -51,7 +59,7 @@ type Get = Callable[[Sequence[Key]], list[Item]]
 class Difference:
     """Something that is not as it ought to be, and where, as far as that can be read. ``key`` is the item's key."""
 
-    kind: Kind
+    kind: Kind | AuditKind
     key: str
     business_id: str | None = None
     variant_id: str | None = None
@@ -162,21 +170,22 @@ class _Run:
             done = key_of(item)
             if self._is_late():
                 break
+        else:
+            # Where the page ends: its items may end before, for a page may hold none and still have a next one.
+            done = page.next_start
         self._check_links(links)
-        at_end = page.next_start is None and (not page.items or done == key_of(page.items[-1]))
-        return _Position(_LEDGER, None) if at_end else _Position(_INVENTORY, done), False
+        return _Position(_LEDGER, None) if done is None else _Position(_INVENTORY, done), False
 
     def _inventory_item(self, item: Item, links: list[Item], proof: str | None) -> str | None:
         """Look at one item; the cursor of its proof where there was not time enough for it."""
-        pk = item["pk"]["S"]
-        if pk.startswith(_CATALOG):
+        if is_of_catalog(item):
             return None
-        if (place := _place_of_stock(item)) is not None:
+        if (place := place_of_stock(item)) is not None:
             return self._prove(place, item, proof)
-        if _ids_of_link(item) is not None:
+        if ids_of_link(item) is not None:
             links.append(item)
         else:
-            self._findings.add(Difference(Kind.ITEM_UNKNOWN, _readable(item)))
+            self._findings.add(Difference(AuditKind.ITEM_UNKNOWN, _readable(item)))
         return None
 
     def _prove(self, place: Place, item: Item, cursor: str | None) -> str | None:
@@ -186,9 +195,11 @@ class _Run:
         if proof.verified is None:
             return proof.next_cursor
         self._findings.stock_items += 1
-        if proof.first_problem is not None:
+        problem = proof.first_problem
+        if problem is None and (sequence := sequence_of_odd_stock(item)) is not None:
+            problem = Problem(sequence, Kind.STOCK_ITEM_CHANGED)
+        if problem is not None:
             business_id, variant_id, location_id = map(str, place)
-            problem = proof.first_problem
             where = {"business_id": business_id, "variant_id": variant_id, "location_id": location_id}
             self._findings.add(Difference(problem.kind, _readable(item), sequence=problem.sequence, **where))
         return None
@@ -202,10 +213,10 @@ class _Run:
 
     def _check_links(self, links: list[Item]) -> None:
         for link in self._confirmed(links, self._wrong_links):
-            business_id, adjustment_id = _ids_of_link(link) or (None, None)
+            business_id, adjustment_id = ids_of_link(link) or (None, None)
             self._findings.add(
                 Difference(
-                    Kind.REVERSAL_LINK_WRONG,
+                    AuditKind.REVERSAL_LINK_WRONG,
                     _readable(link),
                     business_id=str(business_id),
                     adjustment_id=str(adjustment_id),
@@ -214,11 +225,11 @@ class _Run:
 
     def _wrong_links(self, links: list[Item]) -> list[Item]:
         """Those that do not lead to a row which reverses the adjustment that they belong to."""
-        reversals = {key: link for link in links if (key := _reversal_of(link)) is not None}
+        reversals = {key: link for link in links if (key := reversal_of(link)) is not None}
         rows = {key_of(item): item for item in self._get(self._parts.tables.ledger_items, reversals)}
 
         def leads_back(link: Item) -> bool:
-            ids, key = _ids_of_link(link), _reversal_of(link)
+            ids, key = ids_of_link(link), reversal_of(link)
             row = None if key is None or key not in rows else read_row(rows[key])[0]
             return row is not None and ids == (row.business_id, row.reverses)
 
@@ -238,8 +249,11 @@ class _Run:
         self._findings.rows += len(page.items)
         for row, kind in self._confirmed([(row, Kind.STOCK_ITEM_MISSING) for row in rows], self._without_stock):
             self._findings.add(_of_row(kind, row))
-        for row in self._confirmed([row for row in rows if row.reverses is not None], self._without_link):
-            self._findings.add(_of_row(Kind.REVERSAL_NOT_LINKED, row))
+        reversals = [row for row in rows if row.reverses is not None]
+        for row in self._confirmed(reversals, self._without_reversed):
+            self._findings.add(_of_row(AuditKind.REVERSAL_WRONG, row))
+        for row in self._confirmed(reversals, self._without_link):
+            self._findings.add(_of_row(AuditKind.REVERSAL_NOT_LINKED, row))
         return None if page.next_start is None else _Position(_LEDGER, page.next_start), False
 
     def _without_stock(self, suspects: list[tuple[Adjustment, Kind]]) -> list[tuple[Adjustment, Kind]]:
@@ -257,6 +271,23 @@ class _Run:
             if (stock := stocks.get(_stock_key(row))) is not None and stock.sequence < row.sequence
         ]
         return missing + past_it
+
+    def _without_reversed(self, rows: list[Adjustment]) -> list[Adjustment]:
+        """Those that do not take back, exactly, a row of the same stock item.
+
+        What they reverse is told by itself where it is not as it was written; nothing is to be compared with it then.
+        """
+        found = {
+            key_of(item): read_row(item) for item in self._get(self._parts.tables.ledger_items, map(_reversed, rows))
+        }
+
+        def is_wrong(row: Adjustment) -> bool:
+            if _reversed(row) not in found:
+                return True
+            other, kind = found[_reversed(row)]
+            return other is not None and kind is None and _moved(other, -other.delta) != _moved(row, row.delta)
+
+        return [row for row in rows if is_wrong(row)]
 
     def _without_link(self, rows: list[Adjustment]) -> list[Adjustment]:
         """Those that no link leads to from the adjustment that they reverse."""
@@ -288,48 +319,48 @@ class _Run:
 
     def _read(self, text: str) -> _Position:
         found = cursors.position(text, self._question)
-        try:
-            table, start, proof = json.loads(found or "")
-            return _Position(table, None if start is None else tuple(start), proof)
-        except (TypeError, ValueError):
+        position = None if found is None else _position(found)
+        if position is None:
             message = "Value error, must be the next position of an earlier answer for this segment"
-            raise InvalidRequest([entry(["body", "position"], "value_error", message, given=text)]) from None
+            raise InvalidRequest([entry(["body", "position"], "value_error", message, given=text)])
+        return position
 
 
-def _place_of_stock(item: Item) -> Place | None:
-    """Business, variant and location of a stock item, None for an item under a key of another form."""
-    pk, sk = item["pk"]["S"], item["sk"]["S"]
+def _position(text: str) -> _Position | None:
+    """Read what ``_written`` wrote; None for what somebody made up, be it JSON or not."""
     try:
-        business_id, variant_id = map(UUID, pk.removeprefix("STOCK#").split("#"))
-        location_id = UUID(sk)
-    except ValueError:
+        table, start, proof = json.loads(text)
+        bytes_max = _KEY_BYTES_MAX[table]
+        key = None if start is None else _key(start, bytes_max)
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return None
-    right = pk == keys.stock(business_id, variant_id) and sk == str(location_id)
-    return (business_id, variant_id, location_id) if right else None
+    # Only an item of the inventory is gone on with; the ledger's rows are looked at one by one.
+    right = proof is None or (table == _INVENTORY and isinstance(proof, str))
+    return _Position(table, key, proof) if right else None
 
 
-def _ids_of_link(item: Item) -> tuple[UUID, UUID] | None:
-    """Business and reversed adjustment of a reversal link, None for an item under a key of another form."""
-    pk = item["pk"]["S"]
-    try:
-        business_id, adjustment_id = map(UUID, pk.removeprefix("REVERSAL#").split("#"))
-    except ValueError:
-        return None
-    right = pk == keys.reversal(business_id, adjustment_id) and item["sk"]["S"] == keys.REVERSAL
-    return (business_id, adjustment_id) if right else None
-
-
-def _reversal_of(link: Item) -> Key | None:
-    """Key of the row that a link leads to, None where it names none."""
-    ids = _ids_of_link(link)
-    try:
-        return None if ids is None else (keys.ledger(ids[0], UUID(link["reversal_id"]["S"])),)
-    except (AttributeError, KeyError, ValueError):
-        return None
+def _key(given: object, bytes_max: Sequence[int]) -> Key:
+    """A key, as JSON has it; raises what garbage raises where it is none that DynamoDB would take."""
+    if not isinstance(given, list):
+        raise TypeError(given)
+    for part, most in zip(given, bytes_max, strict=True):
+        if not 0 < len(part.encode()) <= most:
+            raise ValueError(given)
+    return tuple(given)
 
 
 def _stock_key(row: Adjustment) -> Key:
     return keys.stock(row.business_id, row.variant_id), str(row.location_id)
+
+
+def _reversed(row: Adjustment) -> Key:
+    """Key of the row that a reversal takes back."""
+    assert row.reverses is not None  # noqa: S101  asked for reversals only
+    return (keys.ledger(row.business_id, row.reverses),)
+
+
+def _moved(row: Adjustment, delta: int) -> tuple[Key, int]:
+    return _stock_key(row), delta
 
 
 def _link_key(row: Adjustment) -> Key:
@@ -337,7 +368,7 @@ def _link_key(row: Adjustment) -> Key:
     return keys.reversal(row.business_id, row.reverses), keys.REVERSAL
 
 
-def _of_row(kind: Kind, row: Adjustment) -> Difference:
+def _of_row(kind: Kind | AuditKind, row: Adjustment) -> Difference:
     return Difference(
         kind,
         keys.ledger(row.business_id, row.id),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, Self
+from typing import TYPE_CHECKING, Annotated, Final, Self, cast
 
 from pydantic import Field, model_validator
 
 from inventory.audit_tables import Segment
 from inventory.instants import parse_instant
-from inventory.requests import ExactInteger, Request, validated
+from inventory.requests import ExactInteger, InvalidRequest, Request, entry, validated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SEGMENTS_MAX: Final = 1_000
 SECONDS_MAX: Final = 900
@@ -51,10 +54,21 @@ def audit_task(payload: object, *, segments: int) -> AuditTask:
     """Translate a payload, or the event of a schedule: then the hour says which of ``segments`` it is.
 
     Raises:
-        InvalidRequest: where a payload breaks ``AuditRequest``.
+        InvalidRequest: where a payload breaks ``AuditRequest``, or a schedule's event has no time. No hour is guessed:
+            a segment would miss its turn without a word. What is raised is logged and counted, and sets off an alarm.
     """
     if isinstance(payload, dict) and payload.get("detail-type") == "Scheduled Event":
-        hours = (parse_instant(payload["time"]) - _EPOCH) // timedelta(hours=1)
+        hours = _time_of(payload) // timedelta(hours=1)
         return AuditTask(Segment(hours % segments, segments), None, None, scheduled=True)
     request = validated(AuditRequest, payload)
     return AuditTask(Segment(request.segment, request.segments), request.position, request.seconds, scheduled=False)
+
+
+def _time_of(payload: Mapping[str, object]) -> timedelta:
+    """The time of a schedule's event, since the epoch."""
+    given = payload.get("time")
+    try:
+        return parse_instant(cast("str", given)) - _EPOCH
+    except (TypeError, ValueError):  # no text, none of a time, or one without an offset
+        message = "Value error, must be a time with an offset"
+        raise InvalidRequest([entry(["body", "time"], "value_error", message, given=given)]) from None

@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StockItemsPage:
-    """Stock items of one variant, by location in the order of its id; ``more`` says whether others follow."""
+    """Stock items of one variant, by location in the order of its id.
+
+    ``next_after`` is the location after which others follow, None where none do; a page may hold none and still have a
+    next one.
+    """
 
     stock_items: list[tuple[UUID, StockItem]]
-    more: bool
+    next_after: UUID | None
 
 
 class Books:
@@ -64,6 +68,11 @@ class Books:
         _, found = self._by_key(inventory=[_stock_key(business_id, variant_id, location_id)])
         return found[0] if found else None
 
+    def ledger_row(self, business_id: UUID, adjustment_id: UUID) -> Item | None:
+        """Read one ledger row as it is stored, for whoever judges it; None where there is none."""
+        found, _ = self._by_key(ledger=[{"pk": {"S": keys.ledger(business_id, adjustment_id)}}])
+        return found[0] if found else None
+
     def stock_items(
         self, business_id: UUID, variant_id: UUID, *, after: UUID | None = None, limit: int | None = None
     ) -> StockItemsPage:
@@ -83,7 +92,8 @@ class Books:
             reply = self._client.query(**request)
         require_whole(reply)
         found = [(UUID(item["sk"]["S"]), stock_item_of(item)) for item in reply["Items"]]
-        return StockItemsPage(found, more="LastEvaluatedKey" in reply)
+        last = reply.get("LastEvaluatedKey")
+        return StockItemsPage(found, None if last is None else UUID(last["sk"]["S"]))
 
     def of_variant(self, business_id: UUID, variant_id: UUID, patience: Patience) -> Iterator[tuple[UUID, StockItem]]:
         """Read all of a variant's stock items, page by page."""
@@ -91,9 +101,9 @@ class Books:
         while True:
             page = patience.settle(partial(self.stock_items, business_id, variant_id, after=after))
             yield from page.stock_items
-            if not page.more:
+            after = page.next_after
+            if after is None:
                 return
-            after = page.stock_items[-1][0]
 
     def has_business(self, business_id: UUID) -> bool:
         """Whether there is such a business."""

@@ -35,7 +35,7 @@ _INTEGER: Final = re.compile(r"-?[0-9]{1,38}")
 
 
 class Kind(StrEnum):
-    """What can be wrong, as it is told. The README says what each means."""
+    """What can be wrong with one stock item's history, as it is told. The README says what each means."""
 
     ROW_MISSING = "row_missing"
     ROW_INSERTED = "row_inserted"
@@ -48,9 +48,6 @@ class Kind(StrEnum):
     STOCK_ITEM_CHANGED = "stock_item_changed"
     STOCK_ITEM_MISSING = "stock_item_missing"
     STOCK_ITEM_UNREADABLE = "stock_item_unreadable"
-    REVERSAL_NOT_LINKED = "reversal_not_linked"
-    REVERSAL_LINK_WRONG = "reversal_link_wrong"
-    ITEM_UNKNOWN = "item_unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,10 @@ def cursor(position: str, question: dict[str, str]) -> str:
 def position(given: str, question: dict[str, str]) -> str | None:
     """Read the position from a cursor; None for one that was made up, altered, or made for another question.
 
-    The digest is no secret, so a position may be made up all the same: whoever reads it must not trust its form. It
-    could at most begin a page elsewhere in the caller's own business.
+    The digest is no secret, so a position may be made up all the same: whoever reads it must not trust its form. Of a
+    list it can at most begin a page elsewhere in the caller's own business. Of a proof it also says what earlier rows
+    added up to: that is held against the row that it names, but nothing shows that the rows before were looked at. So a
+    proof that was continued is only as good as whoever carried the cursor.
     """
     try:
         found = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4))[_DIGEST_SIZE_BYTES:].decode()

@@ -5,6 +5,11 @@ and a row past the head may be younger than what was read of the stock item. Bot
 
     stock item: sequence 41 ....... 43 again: so rows 42 and 43 may be there
     index:      rows 1 to 41, 43                      42 is late, and nothing is claimed beyond 41
+
+A proof that goes on does so with the figures of its cursor, which are no secret and can be made up. They must be those
+of the row that the cursor names, as it stands now; but whether the rows before it were read, and fitted, is known only
+to whoever carried the cursor: a proof that was continued is as good as that. One request, an audit, and an export
+that was checked trust nobody.
 """
 
 from __future__ import annotations
@@ -45,9 +50,10 @@ _RESERVE_S: Final = _CALL_MAX_S + 0.5
 class Proof:
     """What one stock item's history adds up to.
 
-    ``verified`` is None where there was no time for all of it: ``next_cursor`` goes on, and the figures are those of
-    the rows so far. With a problem, ``quantity``, ``sequence`` and ``head_hash`` are the stock item's as it stands (of
-    none: as before the first row), while ``rows`` and ``sum`` are what the ledger holds.
+    ``verified`` is None where nothing is wrong so far, but there was no time for all: ``next_cursor`` goes on, and the
+    figures are those of the rows so far. As soon as there is a problem it is False, be there more to read or not:
+    ``rows`` and ``sum`` are what was read of the ledger, all of it only where ``next_cursor`` is None, while
+    ``quantity``, ``sequence`` and ``head_hash`` are the stock item's as it stands (of none: as before the first row).
     """
 
     variant_id: UUID
@@ -63,7 +69,7 @@ class Proof:
 
 
 class StockItems(Protocol):
-    """Where stock items are read."""
+    """Where stock items are read, and single rows, by key."""
 
     def stock_item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> Item | None:
         """Read one as it is stored, as of now; None where there is none.
@@ -71,6 +77,10 @@ class StockItems(Protocol):
         Raises:
             StoreUnavailable: there was no whole answer.
         """
+        ...
+
+    def ledger_row(self, business_id: UUID, adjustment_id: UUID) -> Item | None:
+        """Read a ledger row likewise."""
         ...
 
 
@@ -97,7 +107,8 @@ class Prover:
         """Prove one stock item, or go on with a proof; ``remaining_s`` is the time left in seconds.
 
         Raises:
-            InvalidRequest: the cursor is not one of this stock item's proof.
+            InvalidRequest: the cursor is not one of this stock item's proof, or the row where it was made is no longer
+                as it was: then a proof from the beginning tells what has become of it.
             TryAgain: the tables gave no answer in time.
         """
         try:
@@ -268,7 +279,11 @@ class _Walk:
 
     def _resumed(self, cursor: str) -> _Checkpoint:
         found = proof_cursors.read(cursor, self._partition, self._place)
-        if found is None:
-            message = "Value error, must be the next_cursor of an earlier answer for this variant and location"
-            raise InvalidRequest([entry(["query", "cursor"], "value_error", message, given=cursor)])
-        return _Checkpoint(*found)
+        if found is not None:
+            item = self._patience.settle(
+                lambda: self._parts.stock_items.ledger_row(self._place[0], found.adjustment_id)
+            )
+            if item is not None and proof_cursors.agrees(found, item):
+                return _Checkpoint(found.check, found.start)
+        message = "Value error, must be the next_cursor of an earlier answer for this variant and location"
+        raise InvalidRequest([entry(["query", "cursor"], "value_error", message, given=cursor)])

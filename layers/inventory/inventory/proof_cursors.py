@@ -1,14 +1,19 @@
-"""Where a proof goes on, as the text of a cursor: the figures so far, and the last row that was read."""
+"""Where a proof goes on, as the text of a cursor: the figures so far, and the last row that was read.
+
+Anybody can make one up. What can be known of it is: its figures are some that rows can add up to, and the row that it
+names is there and left them so.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from inventory import cursors, keys
-from inventory.chain_check import ChainCheck, Kind, Problem
+from inventory.chain_check import ChainCheck, Kind, Problem, read_row
 from inventory.identifiers import parse_uuid
 from inventory.instants import instant_text, parse_instant
 
@@ -19,12 +24,27 @@ if TYPE_CHECKING:
 LENGTH_MAX: Final = 1024
 """Of a cursor that a query string may hold."""
 
+ROWS_MAX: Final = 2**53 - 1
+"""Of a whole history, as a cursor may count them: the largest integer that every JSON reader keeps exact."""
+
+_NUMBER_MAX: Final = 10**38 - 1
+"""Of an attribute, as a row that was bent may hold it: DynamoDB keeps 38 digits."""
+
 _HASH: Final = re.compile("[0-9a-f]{64}")
 _NOT_OURS: Final = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 """What a text that somebody else made up may raise, be it JSON or not."""
 
 type Place = tuple[UUID, UUID, UUID]
 """Business, variant and location."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """What a cursor says: the figures so far, and where in the index it goes on, after the row of ``adjustment_id``."""
+
+    check: ChainCheck
+    adjustment_id: UUID
+    start: StartKey
 
 
 def write(check: ChainCheck, last: Item, place: Place) -> str | None:
@@ -51,30 +71,61 @@ def write(check: ChainCheck, last: Item, place: Place) -> str | None:
     return text if len(text) <= LENGTH_MAX else None
 
 
-def read(cursor: str, partition: Partition, place: Place) -> tuple[ChainCheck, StartKey] | None:
-    """Read what ``write`` wrote for this stock item; None for anything else."""
+def read(cursor: str, partition: Partition, place: Place) -> Resumption | None:
+    """Read what ``write`` wrote for this stock item; None for anything else.
+
+    It may have been made up all the same: see ``agrees``.
+    """
     text = cursors.position(cursor, _question(place))
     if text is None:
         return None
     try:
         rows, total, sequence, quantity, head_hash, created_at, problem, adjustment_id, last_at = json.loads(text)
         check = ChainCheck(
-            rows=_integer(rows),
-            sum=_integer(total),
-            sequence=_integer(sequence),
-            quantity=_integer(quantity),
+            rows=_integer(rows, 1, ROWS_MAX),
+            sum=_integer(total, -rows * _NUMBER_MAX, rows * _NUMBER_MAX),
+            sequence=_integer(sequence, 0, _NUMBER_MAX),
+            quantity=_integer(quantity, -_NUMBER_MAX, _NUMBER_MAX),
             head_hash=_hash(head_hash),
             created_at="" if created_at == "" else _instant(created_at),
-            problem=None if problem is None else Problem(_integer(problem[0]), Kind(problem[1])),
+            problem=None
+            if problem is None
+            else Problem(_integer(problem[0], -_NUMBER_MAX, 2 * _NUMBER_MAX), Kind(problem[1])),
         )
-        pk, last_at = keys.ledger(place[0], UUID(adjustment_id)), _instant(last_at)
+        adjustment_id, last_at = UUID(adjustment_id), _instant(last_at)
     except _NOT_OURS:
         return None
-    return check, {"pk": {"S": pk}, partition.key_name: {"S": partition.key}, partition.sort_name: {"S": last_at}}
+    start: StartKey = {
+        "pk": {"S": keys.ledger(place[0], adjustment_id)},
+        partition.key_name: {"S": partition.key},
+        partition.sort_name: {"S": last_at},
+    }
+    return Resumption(check, adjustment_id, start)
 
 
-def _integer(value: object) -> int:
-    if type(value) is not int:
+def agrees(found: Resumption, item: Item) -> bool:
+    """Whether the row that a cursor names, as it stands now, is the one of its figures.
+
+    With a problem it is enough that the row stands where the cursor goes on: it need not be the last in the chain, and
+    may be what is wrong; the verdict stands already.
+    """
+    if any(item.get(name) != value for name, value in found.start.items()):
+        return False
+    check = found.check
+    if check.problem is not None:
+        return True
+    row, kind = read_row(item)
+    return (
+        row is not None
+        and kind is None
+        and (row.sequence, row.quantity_after, row.hash, instant_text(row.created_at))
+        == (check.sequence, check.quantity, check.head_hash, check.created_at)
+        and (check.rows, check.sum) == (check.sequence, check.quantity)
+    )
+
+
+def _integer(value: object, least: int, most: int) -> int:
+    if type(value) is not int or not least <= value <= most:
         raise TypeError(value)
     return value
 
