@@ -20,7 +20,7 @@ from inventory import cursors, keys
 from inventory.audit_tables import KEYS_OF_A_CALL_MAX, Key, Segment, key_of
 from inventory.chain_check import Kind, claimed_integer, read_row, read_stock_item
 from inventory.errors import StoreUnavailable, TryAgain
-from inventory.requests import InvalidRequest, entry
+from inventory.requests import InvalidRequest, not_handed_out
 from inventory.retries import Patience
 
 if TYPE_CHECKING:
@@ -292,8 +292,7 @@ class _Run:
             table, start, proof = json.loads(found or "")
             return _Position(table, None if start is None else tuple(start), proof)
         except (TypeError, ValueError):
-            message = "Value error, must be the next position of an earlier answer for this segment"
-            raise InvalidRequest([entry(["body", "position"], "value_error", message, given=text)]) from None
+            raise not_handed_out(["body", "position"], text) from None
 
 
 def _place_of_stock(item: Item) -> Place | None:
