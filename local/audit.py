@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import signal
 import sys
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from local.errors import LocalStackError
+from local.command import Parser, run
 from local.places import Places
 from local.progress import Bar
-from local.target import FunctionError, Target, find_target
+from local.target import Target, find_target, invoke_patiently
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import FrameType
 
-CLEAN, DIFFERENT, NOT_AUDITED, INTERRUPTED = 0, 1, 2, 130
+CLEAN, DIFFERENT, NOT_AUDITED = 0, 1, 2
 """Exit statuses."""
 
 SEGMENTS = 24
@@ -32,8 +28,6 @@ WORKERS = 4
 SECONDS = 15
 """Of one invocation: short enough for the bar to move, and for no connection to look idle."""
 
-ATTEMPTS_MAX = 6
-_FIRST_PAUSE_S = 0.5
 _TICK_S = 0.2
 
 
@@ -122,24 +116,10 @@ class Audit:
                 return
 
     def _invoke(self, payload: dict[str, object]) -> dict[str, Any]:
-        for attempt in range(ATTEMPTS_MAX):
-            try:
-                answer: dict[str, Any] = self._target.invoke("AuditLedgerFunctionName", payload)
-            except FunctionError as error:
-                if error.kind != "TryAgain" or attempt == ATTEMPTS_MAX - 1:
-                    raise LocalStackError(f"the audit failed: {_explained(error)}") from None
-                self._stopped.wait(_FIRST_PAUSE_S * 2**attempt)
-            else:
-                return answer
-        raise AssertionError("the last attempt returns or raises")
-
-
-def _explained(error: FunctionError) -> str:
-    try:
-        detail = json.loads(error.message)
-    except ValueError:
-        return f"{error.kind} {' '.join(error.message.split())}"
-    return str(detail["message"] if isinstance(detail, dict) else detail)
+        answer: dict[str, Any] = invoke_patiently(
+            self._target, "AuditLedgerFunctionName", payload, pause=self._stopped.wait
+        )
+        return answer
 
 
 def audit(target: Target, segments: int, workers: int = WORKERS) -> Verdict:
@@ -176,13 +156,6 @@ def _finishing(waiting: set[Future[None]]) -> Iterator[set[Future[None]]]:
         yield finished
 
 
-class _Parser(argparse.ArgumentParser):
-    """Tells an error as the rest of the command does."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise LocalStackError(message)
-
-
 def _segments(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1000:
         raise argparse.ArgumentTypeError(f"a number from 1 to 1000, not {text!r}")
@@ -190,37 +163,30 @@ def _segments(text: str) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the arguments; an empty one, as make passes it for a variable that is not set, is none."""
-    parser = _Parser(prog="python -m local.audit", description=__doc__)
+    parser = Parser(prog="python -m local.audit", description=__doc__)
     parser.add_argument("--stack")
     parser.add_argument("--segments", type=_segments, default=SEGMENTS)
-    given = sys.argv[1:] if arguments is None else arguments
-    return parser.parse_args([each for each in given if not each.endswith("=")])
+    return parser.parse(arguments)
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return the exit status."""
-    for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signal_number, _interrupt)
+def _carry_out(arguments: Sequence[str] | None) -> int:
     started = time.monotonic()
-    try:
-        wanted = _parse(arguments)
-        verdict = audit(find_target(Places.from_environment(), wanted.stack), wanted.segments)
-    except (LocalStackError, BotoCoreError, ClientError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        print("There is no verdict: not everything was audited.", file=sys.stderr)
-        return NOT_AUDITED
-    except KeyboardInterrupt:
-        print("\nInterrupted; there is no verdict.", file=sys.stderr)
-        return INTERRUPTED
+    wanted = _parse(arguments)
+    verdict = audit(find_target(Places.from_environment(), wanted.stack), wanted.segments)
     adds_up = verdict.problem_count == 0
     seconds = time.monotonic() - started
     print(f"{'Everything adds up' if adds_up else 'NOT everything adds up'}: {verdict}, {seconds:.1f} s")
     return CLEAN if adds_up else DIFFERENT
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit status."""
+    return run(
+        partial(_carry_out, arguments),
+        failed=NOT_AUDITED,
+        failed_means="There is no verdict: not everything was audited.",
+        interrupted_means="there is no verdict.",
+    )
 
 
 if __name__ == "__main__":

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
-import signal
 import sys
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import UUID
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from local.command import Parser, run
 from local.errors import LocalStackError
 from local.places import Places
-from local.target import FunctionError, Target, find_target
+from local.target import Target, find_target, invoke_patiently
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import FrameType
 
 FORMATS = ("ndjson", "csv")
 STDOUT = "-"
-ATTEMPTS_MAX = 6
-_FIRST_PAUSE_S = 0.5
 _SECONDS_BETWEEN_LINES = 5.0
 _BAR_WIDTH = 24
 _PAGE_MEMBERS = {
@@ -115,32 +110,12 @@ def pages(target: Target, command: dict[str, object]) -> Iterator[Page]:
 
 
 def _page(target: Target, command: dict[str, object]) -> Page:
-    for attempt in range(ATTEMPTS_MAX):
-        try:
-            answer = target.invoke("ReadInventoryFunctionName", command)
-        except FunctionError as error:
-            if error.kind != "TryAgain":
-                raise LocalStackError(_explained(error)) from None
-            if attempt < ATTEMPTS_MAX - 1:
-                time.sleep(_FIRST_PAUSE_S * 2**attempt)
-            continue
-        if not isinstance(answer, dict) or not all(
-            isinstance(answer.get(name), kind) for name, kind in _PAGE_MEMBERS.items()
-        ):
-            raise LocalStackError("the service answered something that is no page of an export")
-        return Page(**{name: answer[name] for name in _PAGE_MEMBERS})
-    raise LocalStackError(f"the service could not read the ledger in time, {ATTEMPTS_MAX} times in a row: try later")
-
-
-def _explained(error: FunctionError) -> str:
-    """Say on one line what the service said: its own errors are JSON, those of Lambda are text."""
-    try:
-        detail = json.loads(error.message)
-    except ValueError:
-        return f"the service failed: {error.kind} {' '.join(error.message.split())}"
-    if isinstance(detail, list):
-        return "; ".join(f"{'.'.join(str(part) for part in each['loc'][1:])}: {each['msg']}" for each in detail)
-    return str(detail["message"])
+    answer = invoke_patiently(target, "ReadInventoryFunctionName", command)
+    if not isinstance(answer, dict) or not all(
+        isinstance(answer.get(name), kind) for name, kind in _PAGE_MEMBERS.items()
+    ):
+        raise LocalStackError("the service answered something that is no page of an export")
+    return Page(**{name: answer[name] for name in _PAGE_MEMBERS})
 
 
 @contextlib.contextmanager
@@ -198,55 +173,38 @@ def _business_id(text: str) -> str:
         ) from None
 
 
-class _Parser(argparse.ArgumentParser):
-    """Tells an error as the rest of the command does."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise LocalStackError(message)
-
-
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the arguments; an empty one, as make passes it for a variable that is not set, is none."""
-    parser = _Parser(prog="python -m local.export", description=__doc__)
+    parser = Parser(prog="python -m local.export", description=__doc__)
     parser.add_argument("--business", type=_business_id, default="")
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0])
     parser.add_argument("--out")
     parser.add_argument("--from", dest="created_from")
     parser.add_argument("--to", dest="created_to")
     parser.add_argument("--stack")
-    given = sys.argv[1:] if arguments is None else arguments
-    return parser.parse_args([each for each in given if not each.endswith("=")])
+    return parser.parse(arguments)
 
 
-def _carry_out(wanted: argparse.Namespace) -> None:
+def _carry_out(arguments: Sequence[str] | None) -> int:
+    wanted = _parse(arguments)
     command: dict[str, object] = {"command": "export", "business_id": wanted.business, "format": wanted.format}
     command |= {name: value for name in ("created_from", "created_to") if (value := getattr(wanted, name))}
     path = None if wanted.out == STDOUT else Path(wanted.out or f"adjustments-{wanted.business}.{wanted.format}")
-    export(find_target(Places.from_environment(), wanted.stack), command, path)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    try:
+        export(find_target(Places.from_environment(), wanted.stack), command, path)
+    except BrokenPipeError:
+        # Nobody reads on. Python would stumble over what it still wants to write when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise LocalStackError("the output was closed before the export was whole") from None
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return the exit status."""
-    for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signal_number, _interrupt)
-    try:
-        _carry_out(_parse(arguments))
-    except BrokenPipeError:
-        # Nobody reads on. Python would stumble over what it still wants to write when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print("error: the output was closed before the export was whole", file=sys.stderr)
-        return 1
-    except (LocalStackError, BotoCoreError, ClientError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted; no file was written.", file=sys.stderr)
-        return 130
-    return 0
+    return run(
+        partial(_carry_out, arguments),
+        failed=1,
+        interrupted_means="the export is not whole. (A file gets its name only when it is.)",
+    )
 
 
 if __name__ == "__main__":

@@ -14,12 +14,14 @@ import re
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws import EmulatedAws
+from local.command import run
 from local.deployment import STACK_NAME
 from local.emulator import find_running
 from local.errors import LocalStackError
@@ -227,30 +229,30 @@ def _clients(stack: str) -> tuple[CloudFormationClient, SQSClient]:
     return aws.cloudformation(), aws.queues()
 
 
+def _carry_out(wanted: argparse.Namespace) -> int:
+    dead_end, read = DEAD_ENDS[wanted.queue]
+    stacks, queues = _clients(wanted.stack)
+    stack = wanted.stack or STACK_NAME
+    redrive = Redrive(
+        queues,
+        dead_end_url=_queue_url(stacks, queues, stack, dead_end),
+        requests_url=_queue_url(stacks, queues, stack, _REQUESTS_QUEUE),
+        read=read,
+    )
+    return redrive.run(dry=wanted.dry_run)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Redrive one dead end and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m local.redrive", description=__doc__)
     parser.add_argument("--queue", choices=[*DEAD_ENDS], required=True)
     parser.add_argument("--stack", default="", help="a stack in AWS, by the caller's own credentials")
     parser.add_argument("--dry-run", action="store_true", help="only say what lies there, and why")
-    wanted = parser.parse_args(arguments)
-    dead_end, read = DEAD_ENDS[wanted.queue]
-    try:
-        stacks, queues = _clients(wanted.stack)
-        stack = wanted.stack or STACK_NAME
-        redrive = Redrive(
-            queues,
-            dead_end_url=_queue_url(stacks, queues, stack, dead_end),
-            requests_url=_queue_url(stacks, queues, stack, _REQUESTS_QUEUE),
-            read=read,
-        )
-        return redrive.run(dry=wanted.dry_run)
-    except (BotoCoreError, ClientError, LocalStackError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted; what was not moved lies there still. Run it again.", file=sys.stderr)
-        return 130
+    return run(
+        partial(_carry_out, parser.parse_args(arguments)),
+        failed=1,
+        interrupted_means="what was not moved lies there still. Run it again.",
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,18 @@ from local.emulator import find_running
 from local.errors import LocalStackError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_lambda import LambdaClient
 
     from local.places import Places
 
-# Longer than any of the functions runs. What is invoked through here only reads, so the SDK may try again.
+ATTEMPTS_MAX = 6
+"""Times that a function is invoked which says that it will do better later."""
+
+_FIRST_PAUSE_S = 0.5
+# An invocation from here ends within 60 seconds: an audit is asked for in short parts.
+# What is invoked through here only reads, so the SDK may try again.
 _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 3})
 
 
@@ -55,6 +61,37 @@ class Target:
         if reply.get("FunctionError"):
             raise FunctionError(answer.get("errorType", ""), answer.get("errorMessage", ""))
         return answer
+
+
+def invoke_patiently(
+    target: Target, output: str, payload: Mapping[str, object], *, pause: Callable[[float], object] | None = None
+) -> Any:
+    """Invoke a function that only reads, and again after a pause where it says that it will do better later.
+
+    Raises:
+        LocalStackError: it refused or failed, or could not finish each time.
+    """
+    for attempt in range(ATTEMPTS_MAX):
+        try:
+            return target.invoke(output, payload)
+        except FunctionError as error:
+            if error.kind != "TryAgain":
+                raise LocalStackError(explained(error)) from None
+        if attempt < ATTEMPTS_MAX - 1:
+            (pause or time.sleep)(_FIRST_PAUSE_S * 2**attempt)
+    raise LocalStackError(f"the service could not finish in time, {ATTEMPTS_MAX} times in a row: try later")
+
+
+def explained(error: FunctionError) -> str:
+    """Say on one line what the service said: its own errors are JSON, those of Lambda are text."""
+    try:
+        detail = json.loads(error.message)
+    except ValueError:
+        return f"the service failed: {error.kind} {' '.join(error.message.split())}"
+    if isinstance(detail, list):
+        return "; ".join(f"{'.'.join(str(part) for part in each['loc'][1:])}: {each['msg']}" for each in detail)
+    facts = [f"{name}: {fact}" for name, fact in detail.items() if name not in {"code", "message"}]
+    return f"{detail['message']}{' (' + ', '.join(facts) + ')' if facts else ''}"
 
 
 def find_target(places: Places, stack_name: str | None) -> Target:

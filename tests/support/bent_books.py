@@ -14,14 +14,14 @@ from inventory.chain import row_hash
 from inventory.chain_check import Kind, Problem
 from inventory.dynamodb import adjustment_of, ledger_item
 from inventory.instants import instant_text
-from inventory.ledger_index import IndexPage
 from inventory.model import GENESIS_HASH
 from tests.support.builders import BUSINESS, LOCATION, NOW, OTHER_VARIANT, TICK, VARIANT, an_adjustment
+from tests.support.paging import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from inventory.ledger_index import Partition, StartKey
+    from inventory.ledger_index import IndexPage, Partition, StartKey
     from inventory.model import Adjustment
 
 type Item = dict[str, Any]
@@ -298,25 +298,10 @@ class ReadBooks:
         limit: int | None = None,
         start: StartKey | None = None,
     ) -> IndexPage:
-        assert (first, last, newest_first) == ("0", ":", False)
         self.reads.append("page")
         self.before_read()
-        found = sorted(
-            (
-                item
-                for item in self.books.rows
-                if item.get("stock_item") == {"S": partition.key}
-                and "created_at" in item
-                and item["pk"]["S"] not in self.late
-            ),
-            key=_place,
-        )
-        after = found if start is None else [item for item in found if _place(item) > _place(start)]
-        page = after[:limit]
-        # Like the real one it does not look ahead: after a full page there may be nothing more.
-        names = ("pk", "stock_item", "created_at")
-        full = limit is not None and len(page) == limit
-        return IndexPage(list(page), {name: page[-1][name] for name in names} if full else None)
+        items = [item for item in self.books.rows if item["pk"]["S"] not in self.late]
+        return page_of(items, partition, first=first, last=last, newest_first=newest_first, limit=limit, start=start)
 
     def ledger_row(self, business_id: UUID, adjustment_id: UUID) -> Item | None:
         self.reads.append("row")
@@ -330,7 +315,3 @@ class ReadBooks:
         stock = self.books.stock
         place = {"pk": {"S": keys.stock(business_id, variant_id)}, "sk": {"S": str(location_id)}}
         return stock if stock is not None and place.items() <= stock.items() else None
-
-
-def _place(item: Any) -> tuple[str, str]:
-    return item["created_at"]["S"], item["pk"]["S"]

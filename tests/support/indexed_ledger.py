@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from inventory.dynamodb import ledger_item
-from inventory.ledger_index import EARLIEST, LATEST, IndexPage
+from inventory.ledger_index import EARLIEST, LATEST
 from inventory.model import GENESIS_HASH
 from tests.support.builders import BUSINESS, NOW, an_adjustment
+from tests.support.paging import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inventory.ledger_index import Partition, StartKey
+    from inventory.ledger_index import IndexPage, Partition, StartKey
     from inventory.model import Adjustment
 
 
@@ -45,22 +46,9 @@ class IndexedLedger:
     ) -> IndexPage:
         self.read.append(partition.key)
         self.before_query(len(self.read))
-        name = partition.sort_name
-        found = sorted(
-            (
-                item
-                for item in map(ledger_item, self.rows)
-                if item[partition.key_name]["S"] == partition.key and first <= item[name]["S"] <= last
-            ),
-            key=lambda item: item[name]["S"],
-            reverse=newest_first,
-        )
-        if start is not None:
-            behind = [each[name]["S"] for each in found].index(start[name]["S"]) + 1
-            found = found[behind:]
-        # As DynamoDB: a full page has a next one, and be it an empty one.
+        items = map(ledger_item, self.rows)
         size = min(limit or self.chunk_rows_max, self.chunk_rows_max)
-        return IndexPage(list(found[:size]), found[size - 1] if len(found) >= size else None)
+        return page_of(items, partition, first=first, last=last, newest_first=newest_first, limit=size, start=start)
 
 
 def a_history(deltas: Sequence[tuple[int, int, int]], *, business_id: UUID = BUSINESS) -> list[Adjustment]:

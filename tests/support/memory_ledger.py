@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from inventory.adjust import stock_after
 from inventory.dynamodb import ledger_item
-from inventory.ledger_index import EARLIEST, LATEST, IndexPage
+from inventory.ledger_index import EARLIEST, LATEST
 from tests.support.builders import BUSINESS, an_adjustment
+from tests.support.paging import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from inventory.dynamodb import Item
-    from inventory.ledger_index import Partition, StartKey
+    from inventory.ledger_index import IndexPage, Partition, StartKey
     from inventory.model import Adjustment, StockItem
     from inventory.retries import Patience
 
@@ -75,24 +76,17 @@ class MemoryLedger:
         limit: int | None = None,
         start: StartKey | None = None,
     ) -> IndexPage:
-        """As DynamoDB answers: a page that its limit has filled names a next one, be there more or not."""
         self.before_page()
-
-        def sort_key(item: Item) -> str:
-            return item[partition.sort_name]["S"]
-
         unseen = {str(each) for each in self.unseen}
-        items = [
-            item
-            for item in self._items[partition.key]
-            if first <= sort_key(item) <= last and item["id"]["S"] not in unseen
-        ]
-        items.sort(key=sort_key, reverse=newest_first)
-        if start is not None:
-            after = start[partition.sort_name]["S"]
-            items = [item for item in items if (sort_key(item) < after if newest_first else sort_key(item) > after)]
-        found = items[:limit]
+        page = page_of(
+            (item for item in self._items[partition.key] if item["id"]["S"] not in unseen),
+            partition,
+            first=first,
+            last=last,
+            newest_first=newest_first,
+            limit=limit,
+            start=start,
+        )
         self.limits.append(limit)
-        self.rows_read += len(found)
-        full = limit is not None and len(found) == limit
-        return IndexPage(found, {partition.sort_name: found[-1][partition.sort_name]} if full else None)
+        self.rows_read += len(page.items)
+        return page

@@ -362,11 +362,10 @@ def test_who_reads_may_do_nothing_else_and_of_the_indexes_only_query() -> None:
         "dynamodb:BatchGetItem",
         "dynamodb:Query",
     }
-    (query,) = [each for each in role if each["Action"] == "dynamodb:Query"]
-    assert query["Resource"] == [
-        {"Fn::GetAtt": ["InventoryTable", "Arn"]},
-        {"Fn::Sub": "${LedgerTable.Arn}/index/*"},
-    ]
+    of_indexes, of_stock_items = [each for each in role if each["Action"] == "dynamodb:Query"]
+    assert of_indexes["Resource"] == {"Fn::Sub": "${LedgerTable.Arn}/index/*"}
+    assert of_stock_items["Resource"] == {"Fn::GetAtt": ["InventoryTable", "Arn"]}
+    assert of_stock_items["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STOCK#*"]}}
 
 
 # ------------------------------------------------------------------------------------------------------------- tables

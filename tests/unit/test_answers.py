@@ -14,7 +14,9 @@ from inventory.direct import raised
 from inventory.errors import (
     AdjustmentNotFound,
     AlreadyReversed,
+    BooksBent,
     BusinessNotFound,
+    ExportStopped,
     Forbidden,
     IdempotencyKeyReused,
     InsufficientStock,
@@ -53,6 +55,7 @@ EVERY_ERROR: list[ServiceError] = [
     StaleQuantity(quantity_on_hand=1),
     NoDefaultLocation(),
     AlreadyReversed(reversed_by=ADJUSTMENT),
+    ExportStopped(ledger_key="a#b"),
     InternalError(),
     TryAgain(),
 ]
@@ -93,6 +96,7 @@ def test_every_error_is_tried_below() -> None:
 
 def test_what_never_reaches_a_caller_has_no_answer() -> None:
     assert not issubclass(StoreUnavailable, ServiceError)
+    assert not issubclass(BooksBent, ServiceError)
 
 
 def test_every_code_of_the_contract_has_its_status() -> None:
@@ -134,6 +138,7 @@ def test_an_error_has_the_headers_of_its_status_and_no_other(error: ServiceError
         (InsufficientStock(quantity_on_hand=1, quantity_change=-2), {"quantity_on_hand": 1, "quantity_change": -2}),
         (StaleQuantity(quantity_on_hand=1), {"quantity_on_hand": 1}),
         (AlreadyReversed(reversed_by=ADJUSTMENT), {"reversed_by": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"}),
+        (ExportStopped(ledger_key="a#b"), {"ledger_key": "a#b"}),
         (QuantityLimitExceeded(), {}),
         (VariantNotFound(), {}),
         (TryAgain(), {}),

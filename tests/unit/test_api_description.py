@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from inventory.adjust import Outcome
 from inventory.answers import ANSWERS, adjustment_members
-from inventory.errors import BusinessNotFound, ServiceError, TokenNotFound
+from inventory.errors import BusinessNotFound, ExportStopped, ServiceError, TokenNotFound
 from inventory.gateway import ROUTES
 from inventory.http import created, refused
 from inventory.requests import AdjustmentRequest, InvalidRequest, validated
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = document()
 CREATION = DOCUMENT["paths"]["/api/v1/inventory/adjustments"]["post"]
-OPERATORS_ONLY = {BusinessNotFound, TokenNotFound}
+OPERATORS_ONLY = {BusinessNotFound, ExportStopped, TokenNotFound}
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from inventory import keys
+from inventory import cursors, keys
 from inventory.errors import BusinessNotFound, StoreUnavailable
 from inventory.export import CHUNK_ROWS, SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES, Exporter
 from inventory.export_formats import COLUMNS, csv_line, ndjson_line
@@ -122,7 +122,9 @@ def test_a_cell_of_csv_comes_back_as_it_was(text: str) -> None:
     assert cells[COLUMNS.index("reason")] == text
 
 
-@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize(
+    "begin", [*"=+-@\t\r＝＋－＠", "\ufeff=", "\u200b+", " -", "\u00a0@", "\n\u200e\u2060=", "\u3000＝"]
+)
 @pytest.mark.parametrize("column", ["reason", "reference", "created_by"])
 def test_free_text_that_a_spreadsheet_would_calculate_gets_an_apostrophe_in_csv_only(begin: str, column: str) -> None:
     text = f'{begin}HYPERLINK("http://x.test","y")'
@@ -316,6 +318,29 @@ def test_a_cursor_does_not_care_how_the_same_export_is_spelt() -> None:
 def test_a_cursor_that_was_made_up_is_invalid(cursor: str) -> None:
     with pytest.raises(InvalidRequest):
         Desk().page(cursor=cursor)
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        "",
+        "x|y",
+        "2026-11-23T14:05:09.123456Z|x",
+        f"x|2026-11-23T14:05:09.123456Z#{UUID(int=1)}",
+        f"2026-11-23T14:05:09|2026-11-23T14:05:09.123456Z#{UUID(int=1)}",
+        f"2026-11-23T14:05:09.123456|2026-11-23T14:05:09.123456Z#{UUID(int=1)}",
+        f"0001-01-01T00:00:00.000000+23:59|2026-11-23T14:05:09.123456Z#{UUID(int=1)}",
+        f"|2026-11-23T14:05:09.123456Z#{UUID(int=1)}",
+    ],
+)
+def test_a_cursor_that_was_made_up_by_our_own_rule_is_invalid_where_it_is_no_place(position: str) -> None:
+    """The rule is no secret: a stranger can compute it."""
+    question = {"command": "export", "business_id": str(BUSINESS), "format": "ndjson"}
+    with pytest.raises(InvalidRequest) as refused:
+        Desk().page(cursor=cursors.cursor(position, question))
+    (entry,) = refused.value.entries
+    assert (entry["loc"], entry["type"]) == (["body", "cursor"], "value_error")
+    assert entry["msg"] == f"Value error, {entry['ctx']['error']}"
 
 
 def test_the_same_cursor_gives_the_same_page_again() -> None:

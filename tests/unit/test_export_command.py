@@ -170,7 +170,7 @@ def test_after_six_times_in_a_row_it_gives_up(shell: Shell) -> None:
     service = FakeService([a_page("x", "c"), *[TRY_AGAIN] * 6])
     status, said = shell.run(service, "--out=out")
     assert (status, shell.files(), len(service.asked)) == (1, [], 7)
-    assert said == "error: the service could not read the ledger in time, 6 times in a row: try later\n"
+    assert said == "error: the service could not finish in time, 6 times in a row: try later\n"
 
 
 @pytest.mark.parametrize(
@@ -200,6 +200,17 @@ def test_after_six_times_in_a_row_it_gives_up(shell: Shell) -> None:
 def test_whatever_goes_wrong_is_one_line_and_leaves_no_file(fault: object, line: str, shell: Shell) -> None:
     status, said = shell.run(FakeService([a_page("x", "c"), fault]), "--out=out")
     assert (status, said, shell.files()) == (1, f"error: {line}\n", [])
+
+
+def test_an_error_is_told_with_its_facts(shell: Shell) -> None:
+    stopped = json.dumps({"code": "export_stopped", "message": "It can't go on.", "ledger_key": "b#a"})
+    status, said = shell.run(FakeService([a_page("x", "c"), FunctionError("ExportStopped", stopped)]), "--out=out")
+    assert (status, said, shell.files()) == (1, "error: It can't go on. (ledger_key: b#a)\n", [])
+
+
+def test_a_name_that_ends_in_an_equals_sign_is_a_name(shell: Shell) -> None:
+    assert shell.run(FakeService([a_page("x")]), "--out=x=")[0] == 0
+    assert shell.files() == ["x="]
 
 
 def test_a_stack_without_the_function_is_told_apart(shell: Shell) -> None:
@@ -242,7 +253,7 @@ def test_an_interrupted_export_leaves_no_file(number: signal.Signals, shell: She
 
     status, said = shell.run(FakeService([a_page("x", "c"), interrupt]), "--out=out")
     assert (status, shell.files()) == (130, [])
-    assert "Interrupted" in said
+    assert "Interrupted; the export is not whole" in said
     (name,) = unfinished
     assert name.startswith(".out.")
 

@@ -11,7 +11,7 @@ import pytest
 from local import audit as command
 from local.errors import LocalStackError
 from local.progress import Bar
-from local.target import FunctionError
+from local.target import ATTEMPTS_MAX, FunctionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ class AnsweringTarget:
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "_FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("local.target._FIRST_PAUSE_S", 0.0)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_segment_is_gone_on_with_until_it_is_done(run: Run) -> None:
 
 
 def test_a_service_that_is_busy_is_asked_again(run: Run) -> None:
-    left = [FunctionError("TryAgain", json.dumps({"message": "busy"}))] * (command.ATTEMPTS_MAX - 1)
+    left = [FunctionError("TryAgain", json.dumps({"message": "busy"}))] * (ATTEMPTS_MAX - 1)
 
     def answer(_: object) -> object:
         if left:
@@ -128,10 +128,10 @@ def test_a_service_that_is_busy_is_asked_again(run: Run) -> None:
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (FunctionError("TryAgain", json.dumps({"message": "busy for ever"})), "busy for ever"),
+        (FunctionError("TryAgain", json.dumps({"message": "busy for ever"})), "6 times in a row"),
         (FunctionError("InternalError", json.dumps({"message": "our fault"})), "our fault"),
         (FunctionError("Sandbox.Timedout", "timed out\nafter 900 s"), "Sandbox.Timedout timed out after 900 s"),
-        (FunctionError("InvalidRequest", json.dumps([{"msg": "no such position"}])), "no such position"),
+        (FunctionError("InvalidRequest", json.dumps([{"loc": ["body", "position"], "msg": "none"}])), "position: none"),
         (LocalStackError("the stack has no output"), "the stack has no output"),
         (ConnectionError("gone"), "gone"),
     ],

@@ -124,6 +124,20 @@ def test_a_path_that_names_no_id_is_told_at_the_path(reading: ReadService, path:
     assert reading.tables.requests == {}
 
 
+def test_a_parameter_of_a_route_that_has_none_is_refused_beside_what_is_wrong_with_the_path(
+    reading: ReadService,
+) -> None:
+    reading.tables.with_history(an_adjustment())
+
+    of_query = [(("query", "limit"), "extra_forbidden")]
+    assert reading.get(ONE, [("limit", "1")], path=THIS).problems == of_query
+    assert reading.get(ONE, [("limit", "1")], path={"id": "x"}).problems == [
+        (("path", "id"), "uuid_parsing"),
+        *of_query,
+    ]
+    assert reading.tables.requests == {}
+
+
 # --- the list --------------------------------------------------------------------------------------------------------
 
 
@@ -358,6 +372,9 @@ def test_rubbish_is_refused_and_costs_no_read(reading: ReadService, cursor: str)
         f"2026-11-23T14:05:09.123456Z#{ADJUSTMENT.hex}",
         f"2026-11-23T14:05:09.123456Z#{ADJUSTMENT}#",
         f"2026-02-30T14:05:09.123456Z#{ADJUSTMENT}",
+        LOCATION.hex,
+        str(LOCATION).upper(),
+        f"{{{LOCATION}}}",
     ],
 )
 def test_a_cursor_that_was_made_up_by_our_own_rule_is_refused_where_it_is_no_place(
@@ -370,6 +387,23 @@ def test_a_cursor_that_was_made_up_by_our_own_rule_is_refused_where_it_is_no_pla
     for resource, query, question in ((LIST, [], of_list), (LEVELS, OF_VARIANT, of_levels)):
         answer = reading.get(resource, [*query, ("cursor", cursors.cursor(position, question))])
         assert (answer.status, answer.problems) == (422, [(("query", "cursor"), "value_error")])
+
+
+def test_a_cursor_is_refused_in_the_same_words_everywhere(reading: ReadService) -> None:
+    fact = "must be one that an earlier answer to the same question handed out"
+    proof = "/api/v1/inventory/levels/{variant_id}/{location_id}/proof"
+    place = {"variant_id": str(VARIANT), "location_id": str(LOCATION)}
+
+    for resource, query, path in ((LIST, [], None), (LEVELS, OF_VARIANT, None), (proof, [], place)):
+        assert reading.get(resource, [*query, ("cursor", "x")], path=path).body["detail"] == [
+            {
+                "type": "value_error",
+                "loc": ["query", "cursor"],
+                "msg": f"Value error, {fact}",
+                "input": "x",
+                "ctx": {"error": fact},
+            }
+        ]
 
 
 # --- levels ----------------------------------------------------------------------------------------------------------

@@ -12,10 +12,10 @@ import pytest
 from inventory.adjust import stock_after
 from inventory.books import Books
 from inventory.client import dynamodb_client
-from inventory.errors import LocationNotFound, Refusal, StoreUnavailable, VariantNotFound
+from inventory.errors import LocationNotFound, Refusal, RowMissing, StoreUnavailable, VariantNotFound
 from inventory.history import History
 from inventory.ledger_index import DynamoDBLedgerIndex
-from inventory.levels import Level, level_at
+from inventory.levels import LATE_AT_MOST, Level, level_at
 from inventory.proof import Prover
 from inventory.reader import LevelsPage, Reader
 from inventory.retries import ATTEMPTS_MAX, Patience
@@ -49,7 +49,7 @@ class Desk:
         self.tables = QueriedTables(client)
         books = Books(client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE)
         index = DynamoDBLedgerIndex(client, LEDGER_TABLE)
-        self.reader = Reader(books, index, History(index, books), Prover(index, books))
+        self.reader = Reader(books, index, History(index, books), Prover(index, books), clock=lambda: NOW)
 
     def levels(
         self,
@@ -182,9 +182,9 @@ def a_ledger(*times: datetime) -> MemoryLedger:
     return ledger
 
 
-def level(ledger: MemoryLedger, as_of: datetime) -> tuple[int, int] | None:
+def level(ledger: MemoryLedger, as_of: datetime, now: datetime = NOW) -> tuple[int, int] | None:
     """Quantity and sequence at an instant; the one row that a level comes from has its time, too."""
-    found = level_at(ledger, BUSINESS, VARIANT, LOCATION, stock_after(ledger.heads[PLACE]), as_of)
+    found = level_at(ledger, BUSINESS, VARIANT, LOCATION, stock_after(ledger.heads[PLACE]), as_of, now=now)
     if found is None:
         return None
     assert found.updated_at == ledger.rows[found.sequence - 1].created_at
@@ -236,6 +236,26 @@ def test_a_row_that_the_index_does_not_have_yet_never_makes_another_balance_pass
 
     with pytest.raises(StoreUnavailable):
         level(ledger, NOW + 15 * TICK)
+
+
+@pytest.mark.parametrize(("unseen", "seconds_since"), [({2}, 20), ({3}, 30), ({3, 4}, 30), ({4, 3, 2, 1}, 30)])
+def test_a_row_that_is_still_not_there_after_minutes_is_lost_and_not_waited_for(
+    unseen: set[int], seconds_since: int
+) -> None:
+    """The row behind the gap tells how old the missing one is at least, and of the last one the stock item does."""
+    ledger = a_ledger(*(NOW + timedelta(seconds=each) for each in (0, 10, 20, 30)))
+    ledger.unseen = {UUID(int=each) for each in unseen}
+    as_of, behind = NOW + timedelta(seconds=15), NOW + timedelta(seconds=seconds_since)
+
+    with pytest.raises(StoreUnavailable):
+        level(ledger, as_of, now=behind + LATE_AT_MOST)
+    with pytest.raises(RowMissing) as missing:
+        level(ledger, as_of, now=behind + LATE_AT_MOST + TICK)
+    assert missing.value.where == {
+        "business_id": str(BUSINESS),
+        "variant_id": str(VARIANT),
+        "location_id": str(LOCATION),
+    }
 
 
 @pytest.mark.parametrize("unseen", [{1}, {4}, {1, 4}])

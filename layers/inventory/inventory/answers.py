@@ -9,6 +9,7 @@ from inventory.errors import (
     AdjustmentNotFound,
     AlreadyReversed,
     BusinessNotFound,
+    ExportStopped,
     Forbidden,
     IdempotencyKeyReused,
     InsufficientStock,
@@ -55,6 +56,7 @@ ANSWERS: Final[dict[type[ServiceError], Answer]] = {
     StaleQuantity: Answer(409, "stale_quantity"),
     NoDefaultLocation: Answer(409, "no_default_location"),
     AlreadyReversed: Answer(409, "already_reversed"),
+    ExportStopped: Answer(500, "export_stopped"),
     InternalError: Answer(500, "internal_error"),
     TryAgain: Answer(503, "try_again"),
 }

@@ -27,7 +27,7 @@ from inventory.audit_items import (
 from inventory.audit_tables import KEYS_OF_A_CALL_MAX, Key, Segment, key_of
 from inventory.chain_check import Kind, Problem, claimed_integer, read_row, read_stock_item
 from inventory.errors import StoreUnavailable, TryAgain
-from inventory.requests import InvalidRequest, entry
+from inventory.requests import InvalidRequest, not_handed_out
 from inventory.retries import Patience
 
 if TYPE_CHECKING:
@@ -321,8 +321,7 @@ class _Run:
         found = cursors.position(text, self._question)
         position = None if found is None else _position(found)
         if position is None:
-            message = "Value error, must be the next position of an earlier answer for this segment"
-            raise InvalidRequest([entry(["body", "position"], "value_error", message, given=text)])
+            raise not_handed_out(["body", "position"], text)
         return position
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from inventory import keys
+from inventory.chain_check import GARBAGE
 from inventory.client import faults_as_unavailable, require_whole
-from inventory.dynamodb import adjustment_of, is_active, read_by_key, stock_item_of
+from inventory.dynamodb import is_active, read_by_key, stock_item_of
+from inventory.ledger_index import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,22 +45,28 @@ class Books:
         self._ledger_table = ledger_table
 
     def adjustment(self, business_id: UUID, adjustment_id: UUID) -> tuple[Adjustment, UUID | None] | None:
-        """Read a ledger row and the id of its reversal, None where it was not reversed."""
+        """Read a ledger row and the id of its reversal, None where it was not reversed.
+
+        Raises:
+            RowUnreadable: what stands under its key is no row.
+        """
         rows, links = self._by_key(
             ledger=[{"pk": {"S": keys.ledger(business_id, adjustment_id)}}],
             inventory=[_reversal_key(business_id, adjustment_id)],
         )
         if not rows:
             return None
-        return adjustment_of(rows[0]), UUID(links[0]["reversal_id"]["S"]) if links else None
+        return row_of(rows[0]), _reversal_id(links[0]) if links else None
 
     def reversals(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, UUID]:
-        """Read which of at most 100 adjustments were reversed, and by which."""
+        """Read which of at most 100 adjustments were reversed, and by which. An id may come twice."""
         if not adjustment_ids:
             return {}
         adjustment_of_key = {keys.reversal(business_id, each): each for each in adjustment_ids}
-        _, links = self._by_key(inventory=[_reversal_key(business_id, each) for each in adjustment_ids])
-        return {adjustment_of_key[link["pk"]["S"]]: UUID(link["reversal_id"]["S"]) for link in links}
+        # Each once: DynamoDB refuses a read that names a key twice.
+        _, links = self._by_key(inventory=[_reversal_key(business_id, each) for each in dict.fromkeys(adjustment_ids)])
+        found = ((adjustment_of_key[link["pk"]["S"]], _reversal_id(link)) for link in links)
+        return {adjustment_id: reversal_id for adjustment_id, reversal_id in found if reversal_id is not None}
 
     def stock_item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> Item | None:
         """Read one stock item as it is stored, as whoever judges it must see garbage too.
@@ -127,6 +135,14 @@ class Books:
 
 def _reversal_key(business_id: UUID, adjustment_id: UUID) -> Key:
     return {"pk": {"S": keys.reversal(business_id, adjustment_id)}, "sk": {"S": keys.REVERSAL}}
+
+
+def _reversal_id(link: Item) -> UUID | None:
+    """Where a link leads; None where it says nothing of the kind: it is then as good as absent."""
+    try:
+        return UUID(link["reversal_id"]["S"])
+    except GARBAGE:
+        return None
 
 
 def _stock_key(business_id: UUID, variant_id: UUID, location_id: UUID) -> Key:

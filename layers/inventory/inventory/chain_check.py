@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 WAITING_MAX: Final = 100
 """Rows that wait for one before them; with more, that one is missing."""
 
-_GARBAGE: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+GARBAGE: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
 """What reading an item raises where an attribute is absent, of another type, or holds something else."""
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,38}")
@@ -67,7 +67,7 @@ def read_row(item: Item) -> tuple[Adjustment | None, Kind | None]:
         if row_hash(row) != row.hash:
             return row, Kind.ROW_CHANGED
         return row, None if ledger_item(row) == item else Kind.ROW_MISPLACED
-    except _GARBAGE:
+    except GARBAGE:
         return None, Kind.ROW_UNREADABLE
 
 
@@ -76,7 +76,7 @@ def read_stock_item(item: Item) -> StockItem | None:
     try:
         stock = stock_item_of(item)
         instant_text(stock.updated_at)
-    except _GARBAGE:
+    except GARBAGE:
         return None
     return None if stock.updated_at.tzinfo is None else stock
 

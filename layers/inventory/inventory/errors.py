@@ -128,8 +128,45 @@ class IdempotencyKeyReused(Refusal):
 class TryAgain(ServiceError):
     """The outcome could not be settled in time: repeat the request with the same idempotency key."""
 
-    message = "The service could not finish in time. Repeat the request with the same Idempotency-Key."
+    message = "The service could not finish in time. Repeat the request, a change with the same Idempotency-Key."
     retry_after_s: ClassVar[int] = 1
+
+
+class BooksBent(Exception):
+    """What was read is not what the service writes, or lacks a part. Never reaches a caller.
+
+    ``where`` names the place for the log; what exactly is wrong there, the audit says.
+    """
+
+    def __init__(self, where: dict[str, str]) -> None:
+        super().__init__(where)
+        self.where = where
+
+
+class RowUnreadable(BooksBent):
+    """An item of the ledger is no row, or does not stand where its row belongs; ``key`` is its partition key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__({"ledger_key": key})
+        self.key = key
+
+
+class RowMissing(BooksBent):
+    """A row that must be there is not, and is too old to be late."""
+
+
+class ExportStopped(ServiceError):
+    """An export came to an item that it can neither write nor leave out. Repeating it does not help."""
+
+    message = "The export can't go on: an item of the ledger can't be read. `make audit` tells what is wrong."
+
+    def __init__(self, *, ledger_key: str) -> None:
+        super().__init__(ledger_key)
+        self.ledger_key = ledger_key
+
+    @override
+    def facts(self) -> dict[str, int | str]:
+        return {"ledger_key": self.ledger_key}
 
 
 class StoreUnavailable(Exception):

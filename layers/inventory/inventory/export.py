@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -10,12 +11,12 @@ from typing import TYPE_CHECKING, Final, Protocol, TypedDict
 
 from inventory import cursors, keys
 from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
-from inventory.errors import BusinessNotFound, StoreUnavailable
+from inventory.errors import BusinessNotFound, ExportStopped, RowUnreadable, StoreUnavailable
 from inventory.export_formats import FORMATS
 from inventory.history import FIRST_ID, Position, Source, Wanted, merged, parse_position
 from inventory.instants import instant_text, parse_instant
 from inventory.ledger_index import EARLIEST, business_partitions, stock_item_partition
-from inventory.requests import InvalidRequest, entry
+from inventory.requests import not_handed_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,6 +115,7 @@ class Exporter:
             BusinessNotFound: there is no such business.
             InvalidRequest: the cursor is not one of this export.
             StoreUnavailable: not a single row could be read in time.
+            ExportStopped: the very next item of the ledger is no row.
         """
         question: dict[str, str] = request.model_dump(mode="json", exclude={"cursor"}, exclude_none=True)
         if request.cursor is None:
@@ -166,6 +168,9 @@ class Exporter:
             # What was read is good; the next page begins with what could not be read in time.
             if last is None:
                 raise
+        except RowUnreadable as error:
+            if last is None:
+                raise ExportStopped(ledger_key=error.key) from None
         return _Rows(count, "".join(lines), created_at, last)
 
     def _oldest_first(
@@ -187,10 +192,13 @@ class Exporter:
             return read
 
         # One after the other: nobody waits at a screen, and a page is long enough for it to make little difference.
-        sources = [Source(reading(partition), begin, CHUNK_ROWS) for partition in _partitions(request)]
-        for position, row in merged(sources, newest_first=False):
-            # Both ends of what the index reads are inclusive.
-            if begin < position < end:
+        sources = [
+            Source(partition, reading(partition), begin, CHUNK_ROWS, newest_first=False)
+            for partition in _partitions(request)
+        ]
+        # Both ends of what the index reads are inclusive.
+        for position, row in merged(sources, newest_first=False, below=end):
+            if begin < position:
                 yield position, row
 
 
@@ -217,8 +225,11 @@ def _cursor(last: Position, created_to: datetime, question: dict[str, str]) -> s
 def _place(cursor: str, question: dict[str, str]) -> tuple[Position, datetime]:
     """Read what ``_cursor`` wrote: after which row the page begins, and where the export ends."""
     found = cursors.position(cursor, question)
-    if found is None:
-        message = "This is no cursor of this export"
-        raise InvalidRequest([entry(["body", "cursor"], "value_error", message, given=cursor)])
-    created_to, _, last = found.partition("|")
-    return parse_position(last), parse_instant(created_to)
+    if found is not None:
+        created_to, _, last = found.partition("|")
+        with suppress(OverflowError, ValueError):
+            end = parse_instant(created_to)
+            # Whoever knows the rule can make up a cursor: it is good in the form only that was handed out.
+            if instant_text(end) == created_to:
+                return parse_position(last), end
+    raise not_handed_out(["body", "cursor"], cursor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,8 @@ COLUMNS: Final = ("form", *(field.name for field in fields(Adjustment)))
 """The members of a line, in either format: those of the canonical form, and the row's hash."""
 
 _FREE_TEXT: Final = ("reason", "reference", "created_by")
-_FORMULA_BEGINS: Final = ("=", "+", "-", "@", "\t", "\r")
+# A formula's sign may be of full width, and stand behind what shows nothing: white space, marks of zero width.
+_FORMULA: Final = re.compile("[\t\r]|[\\s\ufeff\u200b-\u200f\u2060]*[-=+@\uff0d\uff1d\uff0b\uff20]")
 # JSON leaves these as they are, but they end a line for whoever splits text by all that Unicode says ends one.
 _UNICODE_LINE_ENDS: Final = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"})
 
@@ -47,7 +49,7 @@ def csv_line(row: Adjustment) -> str:
     members = _members(row)
     for name in _FREE_TEXT:
         text = members[name]
-        if isinstance(text, str) and text.startswith(_FORMULA_BEGINS):
+        if isinstance(text, str) and _FORMULA.match(text):
             members[name] = f"'{text}"
     members["location_defaulted"] = json.dumps(row.location_defaulted)
     return _record(members.values())

@@ -6,20 +6,21 @@ above the pages that were read, move nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from heapq import merge
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
-from inventory.errors import StoreUnavailable
+from inventory.errors import RowUnreadable, StoreUnavailable
 from inventory.instants import instant_text, parse_instant
-from inventory.ledger_index import EARLIEST, business_partitions, stock_item_partition
+from inventory.ledger_index import EARLIEST, business_partitions, row_of, stock_item_partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from inventory.dynamodb import Item
     from inventory.ledger_index import IndexPage, LedgerIndex, Partition, StartKey
     from inventory.model import Adjustment, ReasonCode, StockItem
     from inventory.retries import Patience
@@ -32,6 +33,7 @@ _READ_AHEAD: Final = 8
 """Partitions whose first rows are read before it is known that they are needed: one wait instead of eight."""
 FIRST_ID: Final = UUID(int=0)
 _LAST_ID: Final = UUID(int=2**128 - 1)
+_TICK: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -108,9 +110,11 @@ class Source:
     The first Query is for ``chunk_rows`` rows, each further one for ``growth`` times as many as the one before.
     """
 
+    partition: Partition
     read: Callable[[int, StartKey | None], IndexPage]
     bound: Position
     chunk_rows: int
+    newest_first: bool
     growth: int = 1
     _fetched: IndexPage | None = None
 
@@ -118,17 +122,44 @@ class Source:
         """Read the first rows ahead of their turn."""
         self._fetched = self.read(self.chunk_rows, None)
 
-    def in_order(self) -> Iterator[tuple[Position, Adjustment | None]]:
-        """Give first the bound alone, which costs nothing: nothing is read before the merge has come down to it."""
+    def in_order(self) -> Iterator[tuple[Position, Adjustment | RowUnreadable | None]]:
+        """Give first the bound alone, which costs nothing: nothing is read before the merge has come down to it.
+
+        An item that is no row comes in its turn too, as the error that it is: the rows before it are as good as ever.
+        """
         yield self.bound, None
+        # Of the bound's own instant the index by stock item also gives what lies beyond it.
+        last = Position(self.bound.created_at, _LAST_ID if self.newest_first else FIRST_ID)
         page = self._fetched or self.read(self.chunk_rows, None)
         while True:
-            for row in page.rows():
-                yield Position(row.created_at, row.id), row
+            for item in page.items:
+                last, found = self._judged(item, last)
+                yield last, found
             if page.next_start is None:
                 return
             self.chunk_rows *= self.growth
             page = self.read(self.chunk_rows, page.next_start)
+
+    def _judged(self, item: Item, last: Position) -> tuple[Position, Adjustment | RowUnreadable]:
+        """Read a row and its position, which must be the place where it stands, behind the one before it.
+
+        Otherwise a page could begin above or behind what it goes on from: rows would come twice, or never.
+        """
+        try:
+            row = row_of(item)
+            position = Position(row.created_at, row.id)
+            in_place = item[self.partition.sort_name]["S"] in (instant_text(row.created_at), position.text())
+            if in_place and (position <= last if self.newest_first else position >= last):
+                return position, row
+            unreadable = RowUnreadable(item["pk"]["S"])
+        except RowUnreadable as error:
+            unreadable = error
+        try:
+            stands_at = parse_position(item[self.partition.sort_name]["S"].partition("#")[0] + f"#{FIRST_ID}")
+        except ValueError:
+            # Behind the one before it; a hair further down, or who goes on below that one would not come to it.
+            return replace(last, created_at=last.created_at - _TICK) if self.newest_first else last, unreadable
+        return (min if self.newest_first else max)(stands_at, last), unreadable
 
 
 class AtOnce(Protocol):
@@ -139,11 +170,18 @@ class AtOnce(Protocol):
         ...
 
 
-def merged(sources: Iterable[Source], *, newest_first: bool) -> Iterator[tuple[Position, Adjustment]]:
-    """Merge partitions that all give their rows in that order."""
-    for position, row in merge(*(source.in_order() for source in sources), key=itemgetter(0), reverse=newest_first):
-        if row is not None:
-            yield position, row
+def merged(sources: Iterable[Source], *, newest_first: bool, below: Position) -> Iterator[tuple[Position, Adjustment]]:
+    """Merge partitions that all give their rows in that order; what does not lie below a position is dropped.
+
+    Raises:
+        RowUnreadable: the next one is no row. It is never passed over.
+    """
+    for position, found in merge(*(source.in_order() for source in sources), key=itemgetter(0), reverse=newest_first):
+        if found is None or position >= below:
+            continue
+        if isinstance(found, RowUnreadable):
+            raise found
+        yield position, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +201,7 @@ class History:
 
         Raises:
             StoreUnavailable: not even a part could be read in time.
+            RowUnreadable: the very next item is no row; a page ends before one.
         """
         top = below or _TOP
         if wanted.created_to is not None:
@@ -172,8 +211,7 @@ class History:
         needed = sum(source.bound == top for source in sources)
         for _ in self.at_once(Source.fetch, sources[: max(needed, _READ_AHEAD)]):
             pass
-        newest_first = merged(sources, newest_first=True)
-        return _page(((position, row) for position, row in newest_first if position < top), wanted, limit)
+        return _page(merged(sources, newest_first=True, below=top), wanted, limit)
 
     def _sources(
         self, business_id: UUID, wanted: Wanted, top: Position, limit: int, patience: Patience
@@ -193,7 +231,7 @@ class History:
 
         return [
             # Twice as many each time: cheap where the page is soon full, few calls where most rows are not wanted.
-            Source(reading(partition, bound), bound, chunk_rows, growth=2)
+            Source(partition, reading(partition, bound), bound, chunk_rows, newest_first=True, growth=2)
             for bound, partition in sorted(bounds, key=itemgetter(0), reverse=True)
         ]
 
@@ -223,7 +261,7 @@ def _page(below_top: Iterable[tuple[Position, Adjustment]], wanted: Wanted, limi
             if is_wanted:
                 found.append(row)
             last_examined = position
-    except StoreUnavailable:
+    except (StoreUnavailable, RowUnreadable):
         # What was read is in order and whole down to there: the next page goes on, where a repetition would begin anew.
         if last_examined is None:
             raise

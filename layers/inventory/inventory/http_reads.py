@@ -10,8 +10,8 @@ from inventory import cursors
 from inventory.answers import adjustment_members, proof_members
 from inventory.history import Wanted, parse_position
 from inventory.instants import instant_text
-from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
-from inventory.requests import InvalidRequest, entry, problems, validated
+from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, NoQuery, ProofQuery
+from inventory.requests import InvalidRequest, Request, not_handed_out, problems, validated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ def answer(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patienc
 
 
 def _adjustment(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patience) -> Answer:
-    path = validated(AdjustmentPath, event.get("pathParameters") or {}, place="path")
+    path = _validated_path(AdjustmentPath, NoQuery, event)
     return _members(reader.adjustment(business_id, path.id, patience=patience))
 
 
@@ -63,7 +63,7 @@ def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, patience: P
 def _levels(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patience) -> Answer:
     query = validated(LevelsQuery, _query_string(event), place="query")
     question = _question(query, business_id)
-    after = _start(query.cursor, question, UUID)
+    after = _start(query.cursor, question, _parse_location_id)
     page = reader.levels(
         business_id,
         query.variant_id,
@@ -80,12 +80,8 @@ def _levels(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patien
 
 
 def _proof(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patience) -> Answer:
-    query_members = _query_string(event)
-    try:
-        path = validated(LevelPath, event.get("pathParameters") or {}, place="path")
-    except InvalidRequest as error:
-        raise InvalidRequest(error.entries + problems(ProofQuery, query_members, place="query")) from None
-    query = validated(ProofQuery, query_members, place="query")
+    path = _validated_path(LevelPath, ProofQuery, event)
+    query = validated(ProofQuery, _query_string(event), place="query")
     return proof_members(
         reader.proof(business_id, path.variant_id, path.location_id, cursor=query.cursor, patience=patience)
     )
@@ -98,6 +94,18 @@ _ANSWERING: Final[Mapping[str, Answering]] = {
     "/api/v1/inventory/levels/{variant_id}/{location_id}/proof": _proof,
 }
 """By the resource that the gateway matched."""
+
+
+def _validated_path[P: Request](model: type[P], query_model: type[Request], event: ApiEvent) -> P:
+    """Read the path; what is wrong with it and with the query string is told together."""
+    query_problems = problems(query_model, _query_string(event), place="query")
+    try:
+        path = validated(model, event.get("pathParameters") or {}, place="path")
+    except InvalidRequest as error:
+        raise InvalidRequest(error.entries + query_problems) from None
+    if query_problems:
+        raise InvalidRequest(query_problems)
+    return path
 
 
 def _query_string(event: ApiEvent) -> dict[str, str]:
@@ -120,8 +128,15 @@ def _start[P](cursor: str | None, question: dict[str, str], parse: Callable[[str
     if position is not None:
         with suppress(ValueError):
             return parse(position)
-    message = "This is no cursor of this list"
-    raise InvalidRequest([entry(["query", "cursor"], "value_error", message, given=cursor)])
+    raise not_handed_out(["query", "cursor"], cursor)
+
+
+def _parse_location_id(text: str) -> UUID:
+    """Read a position among levels, in the one spelling that was handed out."""
+    location_id = UUID(text)
+    if str(location_id) != text:
+        raise ValueError(text)
+    return location_id
 
 
 def _members(recorded: Recorded) -> Answer:

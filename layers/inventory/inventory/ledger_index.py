@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from inventory import keys
+from inventory.chain_check import GARBAGE
 from inventory.client import faults_as_unavailable, require_whole
 from inventory.dynamodb import adjustment_of
+from inventory.errors import RowUnreadable
+from inventory.instants import instant_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,8 +65,27 @@ class IndexPage:
     next_start: StartKey | None
 
     def rows(self) -> list[Adjustment]:
-        """The items as ledger rows."""
-        return [adjustment_of(item) for item in self.items]
+        """The items as ledger rows.
+
+        Raises:
+            RowUnreadable: one of them is none.
+        """
+        return [row_of(item) for item in self.items]
+
+
+def row_of(item: Item) -> Adjustment:
+    """Convert a ledger item, whatever somebody may have made of it, to its row.
+
+    Raises:
+        RowUnreadable: it is none.
+    """
+    try:
+        row = adjustment_of(item)
+        if instant_text(row.created_at) == item["created_at"]["S"]:
+            return row
+    except GARBAGE:
+        pass
+    raise RowUnreadable(item["pk"]["S"])
 
 
 class LedgerIndex(Protocol):

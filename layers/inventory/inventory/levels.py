@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from inventory.errors import StoreUnavailable
+from inventory.errors import RowMissing, StoreUnavailable
 from inventory.instants import instant_text
 from inventory.ledger_index import stock_item_partition
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from inventory.ledger_index import LedgerIndex
     from inventory.model import StockItem
 
-_TICK = timedelta(microseconds=1)
+LATE_AT_MOST: Final = timedelta(minutes=5)
+"""An index is behind for about a second; a row that is this old and not there will not come."""
+
+_TICK: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,14 @@ def level_now(variant_id: UUID, location_id: UUID, stock: StockItem) -> Level:
 
 
 def level_at(
-    index: LedgerIndex, business_id: UUID, variant_id: UUID, location_id: UUID, stock: StockItem, as_of: datetime
+    index: LedgerIndex,
+    business_id: UUID,
+    variant_id: UUID,
+    location_id: UUID,
+    stock: StockItem,
+    as_of: datetime,
+    *,
+    now: datetime,
 ) -> Level | None:
     """The level at an instant, that instant's own adjustment included; None before the first adjustment.
 
@@ -45,6 +55,8 @@ def level_at(
 
     Raises:
         StoreUnavailable: the index could not be read, or lacks a row that it will have in a moment.
+        RowMissing: it lacks one that it had to have long ago.
+        RowUnreadable: one of the two rows is none.
     """
     if stock.updated_at <= as_of:
         return level_now(variant_id, location_id, stock)
@@ -54,6 +66,10 @@ def level_at(
     # The rows on both sides must be neighbours, and there is a later one: a row that the index does not have yet
     # would otherwise make an older balance pass for that of the instant.
     if not since or since[0].sequence != (until[0].sequence if until else 0) + 1:
+        # What is missing is older than the row behind it, or is the last one, whose time the stock item has.
+        if now - (since[0].created_at if since else stock.updated_at) > LATE_AT_MOST:
+            place = {"business_id": business_id, "variant_id": variant_id, "location_id": location_id}
+            raise RowMissing({name: str(each) for name, each in place.items()})
         raise StoreUnavailable
     if not until:
         return None

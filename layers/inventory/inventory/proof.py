@@ -24,7 +24,7 @@ from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.errors import StoreUnavailable, TryAgain
 from inventory.ledger_index import stock_item_partition
 from inventory.model import GENESIS_HASH
-from inventory.requests import InvalidRequest, entry
+from inventory.requests import not_handed_out
 from inventory.retries import Patience
 
 if TYPE_CHECKING:
@@ -285,5 +285,4 @@ class _Walk:
             )
             if item is not None and proof_cursors.agrees(found, item):
                 return _Checkpoint(found.check, found.start)
-        message = "Value error, must be the next_cursor of an earlier answer for this variant and location"
-        raise InvalidRequest([entry(["query", "cursor"], "value_error", message, given=cursor)])
+        raise not_handed_out(["query", "cursor"], cursor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from inventory.errors import AdjustmentNotFound, LocationNotFound, VariantNotFou
 from inventory.levels import Level, level_at, level_now
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Callable
     from uuid import UUID
 
     from inventory.books import Books
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from inventory.model import Adjustment, StockItem
     from inventory.proof import Proof, Prover
     from inventory.retries import Patience
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,17 @@ class LevelsPage:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Each method raises ``StoreUnavailable`` where a part could not be read in time."""
+    """Each method raises ``StoreUnavailable`` where a part could not be read in time.
+
+    Where somebody bent the books by hand, it raises ``BooksBent`` for what can't be answered from them.
+    """
 
     books: Books
     index: LedgerIndex
     history: History
     prover: Prover
     at_once: AtOnce = map
+    clock: Callable[[], datetime] = _now
 
     def adjustment(self, business_id: UUID, adjustment_id: UUID, *, patience: Patience) -> Recorded:
         """Read one adjustment.
@@ -106,7 +115,9 @@ class Reader:
         def level(located: tuple[UUID, StockItem]) -> Level | None:
             if as_of is None:
                 return level_now(variant_id, *located)
-            return patience.settle(partial(level_at, self.index, business_id, variant_id, *located, as_of))
+            return patience.settle(
+                partial(level_at, self.index, business_id, variant_id, *located, as_of, now=self.clock())
+            )
 
         levels = [each for each in self.at_once(level, found) if each is not None]
         return LevelsPage(levels, found[-1][0] if more else None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from aws_lambda_powertools.metrics import MetricUnit
 
 from inventory.answers import ANSWERS
-from inventory.errors import InternalError, ServiceError, StoreUnavailable, TryAgain
+from inventory.errors import BooksBent, ExportStopped, InternalError, ServiceError, StoreUnavailable, TryAgain
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
@@ -104,6 +104,11 @@ def report_error(error: Exception, logger: Logger, metrics: Counts) -> ServiceEr
     if isinstance(error, StoreUnavailable):
         logger.warning("not settled in time", exc_info=error)
         error = TryAgain()
+    if isinstance(error, ExportStopped):
+        logger.error("books bent", extra=error.facts())
+    if isinstance(error, BooksBent):
+        logger.error("books bent", extra={"problem": type(error).__name__, **error.where})
+        error = InternalError()
     if not isinstance(error, ServiceError):
         logger.error("unexpected fault", exc_info=error)
         error = InternalError()

@@ -200,6 +200,12 @@ def validated[R: Request](model: type[R], value: object, *, place: str = "body")
         raise InvalidRequest(_entries(error, [place])) from None
 
 
+def not_handed_out(loc: list[str | int], given: str) -> InvalidRequest:
+    """The refusal of a cursor, or another place to go on from, that no earlier answer to this question named."""
+    fact = "must be one that an earlier answer to the same question handed out"
+    return InvalidRequest([entry(loc, "value_error", f"Value error, {fact}", given=given, ctx={"error": fact})])
+
+
 def problems(model: type[Request], value: object, *, place: str) -> list[ValidationEntry]:
     """What is wrong with a value; nothing where it is valid."""
     try:
