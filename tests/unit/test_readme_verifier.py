@@ -65,11 +65,17 @@ def test_it_takes_what_the_service_wrote_and_prints_each_head(tmp_path: Path) ->
     rows, others = history(DELTAS, **MEMBERS), history([4], variant_id=OTHER_VARIANT)
     done = verify(tmp_path, [line(row) for row in [*reversed(rows), *others]], rows[1].hash, others[0].hash)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [
+    *heads, last = done.stdout.splitlines()
+    assert heads == [
         f"{row.business_id} {row.variant_id} {row.location_id} {row.sequence} rows, "
         f"quantity {row.quantity_after}, head hash {row.hash}"
         for row in (rows[-1], others[-1])
     ]
+    assert last == f"{len(rows) + len(others)} rows add up"
+
+
+def test_of_an_empty_file_it_says_that_there_was_nothing(tmp_path: Path) -> None:
+    assert verify(tmp_path, []).stdout == "0 rows add up\n"
 
 
 @pytest.mark.parametrize(
