@@ -1,7 +1,8 @@
 """The emulator's own process, run by `.venv-emulator`'s interpreter; `emulator.py` is the side that starts it.
 
-It is the emulator's server with five additions: a lock that says who is alive, a queue in front of the functions, the
-functions' logs in a file, the names of their errors, and a memory for what an expression says.
+It is the emulator's server with six additions: a lock that says who is alive, a queue in front of the functions, the
+functions' logs in a file, the names of their errors, streams that begin anew with it, and a memory for what an
+expression says.
 """
 
 import argparse
@@ -111,6 +112,22 @@ def name_function_errors(functions: Any) -> None:
     functions._execute_function_warm = named  # noqa: SLF001
 
 
+def begin_streams_anew(functions: Any) -> None:
+    """Let what reads a table's stream begin with the first record after a start.
+
+    The emulator saves how far each reader has come, but not the records: a reader would wait until a stream that began
+    anew has as many as the former one had, and skip them all.
+    """
+    # No public hook exists; the emulator's version is pinned.
+    restore = functions._restore_esm_positions  # noqa: SLF001
+
+    def restored(store: Any, positions: Any) -> None:
+        if store is not functions._dynamodb_stream_positions:  # noqa: SLF001
+            restore(store, positions)
+
+    functions._restore_esm_positions = restored  # noqa: SLF001
+
+
 def remember_expressions(dynamodb: Any) -> None:
     """Parse an expression once: the emulator does it again for each item that it looks at.
 
@@ -152,7 +169,9 @@ def main() -> None:
 
     emulator: Any = importlib.import_module("ministack.app")
     copy_function_logs(importlib.import_module("ministack.services.cloudwatch_logs"), arguments.functions_log)
-    name_function_errors(importlib.import_module("ministack.services.lambda_svc"))
+    functions = importlib.import_module("ministack.services.lambda_svc")
+    name_function_errors(functions)
+    begin_streams_anew(functions)
     remember_expressions(importlib.import_module("ministack.services.dynamodb"))
     emulator.app = QueuedInvocations(emulator.app, arguments.in_flight)
     if arguments.lifeline:

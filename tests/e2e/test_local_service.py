@@ -13,6 +13,7 @@ import pytest
 
 from inventory.errors import InsufficientStock
 from tests.e2e.conftest import local_service
+from tests.e2e.inbox import subscribed
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -96,7 +97,9 @@ def test_it_says_in_one_line_that_the_port_is_taken(local_stack: LocalStack) -> 
     assert f"port {port} is taken" in refused.stderr
 
 
-def test_data_and_tokens_outlive_a_stop_and_a_start(local_stack: LocalStack, service: Service) -> None:
+def test_data_and_tokens_outlive_a_stop_and_a_start_and_rows_are_told_as_before(
+    local_stack: LocalStack, service: Service
+) -> None:
     demo = demo_of(local_stack)
     business = demo["businesses"][1]
     headers = {"Authorization": f"Bearer {business['token']}", "x-business-id": business["id"]}
@@ -111,7 +114,11 @@ def test_data_and_tokens_outlive_a_stop_and_a_start(local_stack: LocalStack, ser
     started = local_stack.make("run", DETACH="1")
     assert started.returncode == 0, started.stdout + started.stderr
     assert demo_of(local_stack) == demo
-    assert sequence(local_service(local_stack, service.http).post(body, headers)) == before + 1
+    started_again = local_service(local_stack, service.http)
+    with subscribed(started_again, ["InventoryAdjusted"], {"business_id": [business["id"]]}) as inbox:
+        assert sequence(started_again.post(body, headers)) == before + 1
+        (event,) = inbox.told(1)
+    assert event["detail"]["sequence"] == before + 1
 
 
 @pytest.fixture
