@@ -107,7 +107,7 @@ sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DI
 .PHONY: test test-fast test-deployed bench lint format openapi
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	$(PYTHON) -m pytest --cov=inventory --cov-branch --cov-report=term-missing:skip-covered
+	$(PYTHON) -m pytest --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
 
 test-fast: $(PROJECT) ## the tests that need nothing but Python
 	$(PYTHON) -m pytest tests/unit tests/property

@@ -122,8 +122,8 @@ def test_the_list_is_newest_first_and_each_filter_finds_its_own(service: Service
 
 
 def test_the_readmes_example_works_when_it_is_pasted(business: Business) -> None:
-    created = business.adjust(3, reason_code="found").json()
-    business.adjust(3, reason_code="damage")
+    created = business.adjust(3, reason_code="damage").json()
+    business.adjust(3, reason_code="found")
     readme = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
     example = re.search(r"^\$ (curl -G .*?)\n\n", readme, re.MULTILINE | re.DOTALL)
     assert example
