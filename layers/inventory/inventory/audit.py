@@ -24,8 +24,9 @@ from inventory.audit_items import (
     reversal_of,
     sequence_of_odd_stock,
 )
-from inventory.audit_tables import KEYS_OF_A_CALL_MAX, Key, Segment, key_of
+from inventory.audit_tables import Key, Segment, key_of
 from inventory.chain_check import Kind, Problem, claimed_integer, read_row, read_stock_item
+from inventory.dynamodb import KEYS_MAX
 from inventory.errors import StoreUnavailable, TryAgain
 from inventory.requests import InvalidRequest, not_handed_out
 from inventory.retries import Patience
@@ -300,7 +301,7 @@ class _Run:
         """Read items by key, each once and a bounded number a call."""
         return [
             item
-            for some in batched(dict.fromkeys(wanted), KEYS_OF_A_CALL_MAX, strict=False)
+            for some in batched(dict.fromkeys(wanted), KEYS_MAX, strict=False)
             for item in self._patience.settle(partial(get, some))
         ]
 

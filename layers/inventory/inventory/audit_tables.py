@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from inventory.client import faults_as_unavailable, require_whole
-from inventory.errors import StoreUnavailable
+from inventory.dynamodb import read_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import ScanInputTypeDef
 
     from inventory.dynamodb import Item
-
-KEYS_OF_A_CALL_MAX: Final = 100
-"""Keys that one BatchGetItem takes."""
 
 PAGE_ITEMS: Final = 500
 _KEY_NAMES: Final = ("pk", "sk")
@@ -107,13 +104,7 @@ class DynamoDBAuditTables:
         return TablePage(list(reply["Items"]), None if last is None else key_of(last))
 
     def _get(self, table_name: str, keys: Sequence[Key]) -> list[Item]:
-        wanted = [_attributes(key) for key in keys]
-        with faults_as_unavailable():
-            reply = self._client.batch_get_item(RequestItems={table_name: {"Keys": wanted, "ConsistentRead": True}})
-        # Throttled keys come back unread; a reply that was cut off can arrive as an empty one, without an error.
-        if "Responses" not in reply or reply.get("UnprocessedKeys"):
-            raise StoreUnavailable
-        return list(reply["Responses"].get(table_name, []))
+        return read_by_key(self._client, {table_name: [_attributes(key) for key in keys]})[table_name]
 
 
 def key_of(item: Item) -> Key:
