@@ -117,7 +117,7 @@ def test_what_the_page_says_in_words_is_so() -> None:
         f"units ${capacity.WRITE_UNIT * 10**6:.3f} and ${capacity.READ_UNIT * 10**6:.3f} a million",
         f"${capacity.STORED_GB_MONTH:.2f} a GB and month, backups ${capacity.BACKED_UP_GB_MONTH:.2f}",
         f"REST API ${capacity.GATEWAY_REQUEST * 10**6:.2f} a million",
-        f"${capacity.LAMBDA_REQUEST * 10**6:.2f} a million requests, ${capacity.LAMBDA_GB_S['arm64']:.10f} a GB and second",
+        f"${capacity.LAMBDA_REQUEST * 10**6:.2f} a million requests, ${capacity.LAMBDA_GB_S['arm64']:.10f} a GB",
         f"SnapStart ${capacity.SNAPSHOT_GB_S:.10f} a GB and second and ${capacity.RESTORED_GB} a GB restored",
         f"own events ${capacity.EVENT * 10**6:.2f}, queue requests ${capacity.QUEUE_REQUEST * 10**6:.2f} a million",
         f"logs ${capacity.LOGGED_GB:.2f} a GB",
