@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -227,6 +228,15 @@ def test_a_change_of_what_a_stage_gives_to_a_parameter_makes_another_code_versio
     (tmp_path / "samconfig.toml").write_text('SnapStart = "true"\n', encoding="utf-8")
 
     assert code_version() != before
+
+
+def test_every_stage_names_every_parameter_as_one_that_is_left_out_would_keep_its_last_value() -> None:
+    stages = tomllib.loads((PROJECT_ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    stages.pop("version")
+    assert stages
+    for stage in stages.values():
+        named = set(stage["deploy"]["parameters"]["parameter_overrides"]) - {"$include"}
+        assert named == set(load_template()["Parameters"]) - {"CodeVersion"}
 
 
 @each_function
