@@ -4,11 +4,14 @@ import hashlib
 
 from local.places import PROJECT_ROOT
 
-_SOURCES = ("functions", "layers", "template.yaml")
+_SOURCES = ("functions", "layers", "template.yaml", "samconfig.toml")
 
 
 def code_version() -> str:
-    """Return the SHA-256, in hex, of the functions', the layers' and the template's files with their paths."""
+    """Return the SHA-256, in hex, of everything that makes a function what it is, paths included.
+
+    That is functions, layers and template, and the parameters that a stage gives to the template.
+    """
     digest = hashlib.sha256()
     for source in _SOURCES:
         root = PROJECT_ROOT / source

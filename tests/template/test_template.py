@@ -5,13 +5,18 @@ from __future__ import annotations
 import ast
 import json
 import re
-from typing import Any
+import tomllib
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from inventory import report
 from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from local.code_version import code_version
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 ROLES = resources("AWS::IAM::Role")
@@ -206,6 +211,66 @@ def test_a_change_in_a_layer_alone_reaches_the_alias(function: str) -> None:
     assert load_template()["Globals"]["Function"]["AutoPublishAlias"] == "live"
     assert FUNCTIONS[function]["Properties"]["AutoPublishCodeSha256"] == {"Ref": "CodeVersion"}
     assert "Default" not in load_template()["Parameters"]["CodeVersion"]
+
+
+def test_a_function_is_another_one_with_each_code_version_so_that_lambda_publishes_it() -> None:
+    assert load_template()["Globals"]["Function"]["Environment"]["Variables"]["CODE_VERSION"] == {"Ref": "CodeVersion"}
+
+
+def test_a_change_of_what_a_stage_gives_to_a_parameter_makes_another_code_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for source in ("functions", "layers", "template.yaml", "samconfig.toml"):
+        (tmp_path / source).touch()
+    monkeypatch.setattr("local.code_version.PROJECT_ROOT", tmp_path)
+    before = code_version()
+
+    (tmp_path / "samconfig.toml").write_text('SnapStart = "true"\n', encoding="utf-8")
+
+    assert code_version() != before
+
+
+def test_every_stage_names_every_parameter_as_one_that_is_left_out_would_keep_its_last_value() -> None:
+    stages = tomllib.loads((PROJECT_ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    stages.pop("version")
+    assert stages
+    for stage in stages.values():
+        named = set(stage["deploy"]["parameters"]["parameter_overrides"]) - {"$include"}
+        assert named == set(load_template()["Parameters"]) - {"CodeVersion"}
+
+
+@each_function
+def test_a_function_gets_the_dependencies_of_its_own_architecture(function: str) -> None:
+    of_the_architecture = {"Fn::If": ["Arm64", {"Ref": "DependenciesArm64Layer"}, {"Ref": "DependenciesX86Layer"}]}
+    layers = FUNCTIONS[function]["Properties"]["Layers"]
+    assert [each for each in layers if "Dependencies" in str(each)] in ([], [of_the_architecture])
+    assert load_template()["Globals"]["Function"]["Architectures"] == [{"Ref": "Architecture"}]
+    assert "Architectures" not in FUNCTIONS[function]["Properties"]
+    for condition, layer, architecture in (
+        ("Arm64", "DependenciesArm64Layer", "arm64"),
+        ("X86", "DependenciesX86Layer", "x86_64"),
+    ):
+        made = load_template()["Resources"][layer]
+        assert made["Condition"] == condition
+        assert (
+            made["Properties"]["CompatibleArchitectures"] == [made["Metadata"]["BuildArchitecture"]] == [architecture]
+        )
+        assert load_template()["Conditions"][condition] == {"Fn::Equals": [{"Ref": "Architecture"}, architecture]}
+
+
+def test_what_a_caller_waits_for_may_start_from_a_snapshot_and_nothing_else_does() -> None:
+    asked = {name for name, each in FUNCTIONS.items() if "SnapStart" in each["Properties"]}
+    behind_the_api = {name for name, properties in sources("Api") if properties["Path"] not in OPEN_ROUTES}
+    assert asked == behind_the_api | {"AuthorizerFunction"}
+    for name in asked:
+        assert FUNCTIONS[name]["Properties"]["SnapStart"] == {
+            "ApplyOn": {"Fn::If": ["SnapStart", "PublishedVersions", "None"]}
+        }
+
+
+def test_every_function_has_the_memory_that_the_parameter_says_but_the_audit() -> None:
+    assert load_template()["Globals"]["Function"]["MemorySize"] == {"Ref": "MemorySize"}
+    assert {name for name, each in FUNCTIONS.items() if "MemorySize" in each["Properties"]} == {"AuditLedgerFunction"}
 
 
 @each_function

@@ -89,6 +89,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     ("package", "users"),
     [
         ("boto3", {"client"}),
+        ("snapshot_restore_py", {"restore"}),
         ("pydantic", {"audit_requests", "requests", "provision_requests", "read_requests"}),
         (
             "mypy_boto3_dynamodb",
