@@ -82,7 +82,7 @@ def written_in(name: str) -> set[str]:
     source = inspect.getsource(function)
     named = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
     constants = {value for each in named if isinstance(value := getattr(report, each, None), str)}
-    return constants | ({each.__name__ for each in ANSWERS} if "type(error).__name__" in source else set())
+    return constants | ({each.__name__ for each in ANSWERS} if "type(told).__name__" in source else set())
 
 
 def counted_in_logs() -> dict[str, dict[str, Any]]:
