@@ -88,7 +88,7 @@ sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentF
 
 # --- operators' commands --------------------------------------------------------------------------------------------
 
-.PHONY: audit export api-keys
+.PHONY: audit export provision api-keys
 audit: ## look for anything that does not add up, with a verdict as exit status (STACK=<name> for a stack in AWS, SEGMENTS=24)
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(PYTHON) -m local.audit --stack="$(STACK)" --segments="$(SEGMENTS)"
@@ -96,6 +96,10 @@ audit: ## look for anything that does not add up, with a verdict as exit status 
 export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson|csv, OUT=file or -, FROM=, TO=, STACK=)
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(PYTHON) -m local.export --business="$(BUSINESS)" --format="$(FORMAT)" --out="$(OUT)" --from="$(FROM)" --to="$(TO)" --stack="$(STACK)"
+
+provision: ## one of the operators' commands (PAYLOAD='{"command": …}', STACK=<name> for a stack in AWS)
+	@{ $(call install,$(PROJECT)); } >&2
+	@PAYLOAD="$${PAYLOAD-}" $(PYTHON) -m local.provision --stack="$(STACK)"
 
 api-keys: ## give each business that has a token its API key in the usage plan of a stack in AWS (STACK=<name>)
 	@{ $(call install,$(PROJECT)); } >&2
