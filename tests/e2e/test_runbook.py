@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def test_every_command_for_the_local_stack_works_as_it_stands(local_stack: LocalStack) -> None:
-    pasted = [command.text for command in commands() if command.is_local]
+    pasted = list(dict.fromkeys(command.text for command in commands() if command.is_local))
     assert len(pasted) > 10
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
 
@@ -30,6 +30,6 @@ def test_every_command_for_the_local_stack_works_as_it_stands(local_stack: Local
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"verified":true' in done.stdout
-    assert done.stdout.count("Everything adds up") == 2
+    assert "\nEverything adds up" in done.stdout
     assert '"revoked_at"' in done.stdout
     assert "\n401\n" in done.stdout

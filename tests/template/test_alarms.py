@@ -229,13 +229,11 @@ def test_what_the_alarms_tell_is_encrypted_and_only_this_accounts_alarms_may() -
     assert topic["Properties"]["KmsMasterKeyId"] == {"Ref": "AlarmKey"}
     assert topic["Properties"]["Subscription"] == [{"Protocol": "email", "Endpoint": {"Ref": "AlarmAddress"}}]
     assert {each["Condition"] for each in (topic, key, policy)} == {"CallSomebody"}
-    for statement, actions in [
-        (policy["Properties"]["PolicyDocument"]["Statement"][0], "sns:Publish"),
-        (key["Properties"]["KeyPolicy"]["Statement"][1], ["kms:Decrypt", "kms:GenerateDataKey*"]),
-    ]:
-        assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-        assert statement["Action"] == actions
-        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    (publishes,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    _, encrypts = key["Properties"]["KeyPolicy"]["Statement"]
+    assert publishes["Principal"] == encrypts["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert (publishes["Action"], encrypts["Action"]) == ("sns:Publish", ["kms:Decrypt", "kms:GenerateDataKey*"])
+    assert publishes["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 @each_alarm

@@ -29,7 +29,8 @@ OPTIONAL = {
     "AWS::WAFv2::WebACL",
     "AWS::WAFv2::WebACLAssociation",
 }
-GRADUALLY = {"DeploymentPreference": "Canary10Percent5Minutes"}
+SWITCHED_ON = {"DeploymentPreference": "Canary10Percent5Minutes", "RequireBusinessKeys": "true"}
+"""What SAM itself goes by."""
 
 
 def stage(name: str) -> dict[str, str]:
@@ -140,7 +141,7 @@ def _named_by(value: Any, values: dict[str, str] | None = None) -> Iterator[str]
 
 
 def test_every_alias_moves_gradually_and_back_where_an_alarm_goes_off() -> None:
-    there = expanded(**GRADUALLY)["Resources"]
+    there = expanded(**SWITCHED_ON)["Resources"]
     aliases = [each for each in there.values() if each["Type"] == "AWS::Lambda::Alias"]
     groups = {name: each for name, each in there.items() if each["Type"] == "AWS::CodeDeploy::DeploymentGroup"}
     assert len(aliases) == len(groups) == len(resources("AWS::Serverless::Function"))
@@ -167,7 +168,7 @@ def test_an_alarm_that_rolls_back_notices_within_the_five_minutes_of_a_canary() 
 
 def test_nothing_waits_for_itself() -> None:
     """An alias waits for the alarms that roll it back: none of them may wait for the API, which waits for the alias."""
-    there = expanded(**GRADUALLY, RequireBusinessKeys="true")["Resources"]
+    there = expanded(**SWITCHED_ON)["Resources"]
     waits = {
         name: (set(_named_by(each)) | set(_listed(each.get("DependsOn", [])))) & set(there)
         for name, each in there.items()
@@ -203,7 +204,7 @@ def security(**parameters: str) -> dict[str, list[str]]:
 
 def test_no_route_asks_for_a_key_unless_keys_are_required() -> None:
     assert not any("api_key" in each for each in security().values())
-    required = security(**GRADUALLY, RequireBusinessKeys="true")
+    required = security(**SWITCHED_ON)
     assert required.keys() == security().keys()
     guarded = [each for each in required.values() if "TokenAuthorizer" in each]
     assert len(guarded) == 6
