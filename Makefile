@@ -88,7 +88,7 @@ sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentF
 
 # --- operators' commands --------------------------------------------------------------------------------------------
 
-.PHONY: audit export
+.PHONY: audit export provision api-keys
 audit: ## look for anything that does not add up, with a verdict as exit status (STACK=<name> for a stack in AWS, SEGMENTS=24)
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(PYTHON) -m local.audit --stack="$(STACK)" --segments="$(SEGMENTS)"
@@ -97,6 +97,13 @@ export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(PYTHON) -m local.export --business="$(BUSINESS)" --format="$(FORMAT)" --out="$(OUT)" --from="$(FROM)" --to="$(TO)" --stack="$(STACK)"
 
+provision: ## one of the operators' commands (PAYLOAD='{"command": …}', STACK=<name> for a stack in AWS)
+	@{ $(call install,$(PROJECT)); } >&2
+	@PAYLOAD="$${PAYLOAD-}" $(PYTHON) -m local.provision --stack="$(STACK)"
+
+api-keys: ## give each business that has a token its API key in the usage plan of a stack in AWS (STACK=<name>)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(PYTHON) -m local.api_keys --stack="$(STACK)"
 
 # --- quality --------------------------------------------------------------------------------------------------------
 
@@ -146,11 +153,11 @@ build: $(SAM) ## what a deployment would upload, into .aws-sam/build
 	@mkdir -p .aws-sam/settings
 	$(sam) build --cached --parallel
 
-deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=dev|prod, see samconfig.toml)
+deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=dev|prod, see samconfig.toml; SAM_ARGS=…)
 	@[ -n "$(STAGE)" ] || { echo "which stage? for example: make deploy STAGE=dev" >&2; exit 1; }
 	@$(MAKE) --no-print-directory build
 	@echo "CodeVersion: $$($(PYTHON) -m local.code_version)" > .aws-sam/code-version.yaml
-	$(sam) deploy --config-env "$(STAGE)"
+	$(sam) deploy --config-env "$(STAGE)" $(SAM_ARGS)
 
 # --- housekeeping ---------------------------------------------------------------------------------------------------
 

@@ -54,6 +54,7 @@ def local_parameters(version: str) -> dict[str, str]:
         "CodeVersion": version,
         "KeepData": "false",
         "LogRetentionDays": "1",
+        "Monitoring": "false",
         "Stage": "local",
     }
 

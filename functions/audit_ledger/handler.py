@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from math import inf
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
@@ -17,13 +18,14 @@ from inventory.client import dynamodb_client
 from inventory.direct import raised
 from inventory.ledger_index import DynamoDBLedgerIndex
 from inventory.proof import Prover
-from inventory.report import report_audit, report_error
+from inventory.report import RequestLine, report_audit, report_error
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
 metrics = Metrics()
+clock_s = perf_counter
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 inventory_table, ledger_table = os.environ["INVENTORY_TABLE"], os.environ["LEDGER_TABLE"]
 auditor = Auditor(
@@ -41,6 +43,7 @@ SEGMENTS = int(os.environ["AUDIT_SEGMENTS"])
 @metrics.log_metrics
 def handler(event: object, context: LambdaContext) -> dict[str, object]:
     """Answer what was found, and where to go on; what goes wrong is raised under the name that ``raised`` gives it."""
+    line = RequestLine.of(event, clock_s)
     try:
         task = audit_task(event, segments=SEGMENTS)
         findings = auditor.audit(
@@ -50,6 +53,6 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
             remaining_s=lambda: context.get_remaining_time_in_millis() / 1000,
         )
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
-        raise raised(report_error(error, logger, metrics)) from None
+        raise raised(report_error(error, logger, metrics, line)) from None
     report_audit(task, findings, logger, metrics)
     return audit_members(findings)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory import direct, http
 from inventory.answers import adjustment_members
-from inventory.report import report_error, report_outcome
+from inventory.report import RequestLine, report_error, report_outcome
+from inventory.tries import Tries
 from inventory.wiring import adjuster_on_dynamodb
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 logger = Logger()
 metrics = Metrics()
+clock_s = perf_counter
 adjuster = adjuster_on_dynamodb(
     os.environ.get("DYNAMODB_ENDPOINT") or None,
     inventory_table=os.environ["INVENTORY_TABLE"],
@@ -32,26 +35,30 @@ adjuster = adjuster_on_dynamodb(
 @metrics.log_metrics
 def handler(event: object, context: LambdaContext) -> http.Response | dict[str, object]:
     """Answer an API event with a response, and a direct payload with the adjustment or an exception."""
+    line = RequestLine.of(event, clock_s)
     if http.is_api_event(event):
-        return _over_http(event, context)
+        return _over_http(event, context, line)
     try:
         # Lambda keeps an invocation's id across its asynchronous retries.
         command = direct.adjustment_command(event, default_key=context.aws_request_id)
-        return adjustment_members(_adjust(command, context).adjustment)
+        return adjustment_members(_adjust(command, context, line).adjustment)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
-        raise direct.raised(report_error(error, logger, metrics)) from None
+        raise direct.raised(report_error(error, logger, metrics, line)) from None
 
 
-def _over_http(event: http.ApiEvent, context: LambdaContext) -> http.Response:
+def _over_http(event: http.ApiEvent, context: LambdaContext, line: RequestLine) -> http.Response:
     try:
         caller = http.authenticated_caller(event, scope=http.WRITE_SCOPE)
-        outcome = _adjust(http.adjustment_command(event, caller), context)
+        line.business_id = caller.business_id
+        outcome = _adjust(http.adjustment_command(event, caller), context, line)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
-        return http.refused(report_error(error, logger, metrics), request_id=context.aws_request_id)
+        return http.refused(report_error(error, logger, metrics, line), request_id=context.aws_request_id)
     return http.created(outcome, request_id=context.aws_request_id)
 
 
-def _adjust(command: Command, context: LambdaContext) -> Outcome:
-    outcome = adjuster.adjust(command, remaining_s=lambda: context.get_remaining_time_in_millis() / 1000)
-    report_outcome(outcome, logger, metrics)
+def _adjust(command: Command, context: LambdaContext, line: RequestLine) -> Outcome:
+    line.business_id = command.business_id
+    line.tries = Tries(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)
+    outcome = adjuster.carry_out(command, line.tries)
+    report_outcome(outcome, logger, metrics, line)
     return outcome

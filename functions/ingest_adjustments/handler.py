@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
@@ -15,7 +16,7 @@ from inventory.client import events_client
 from inventory.errors import ServiceError
 from inventory.groups import Fault
 from inventory.ingest import ingest
-from inventory.report import Tally, report_error, report_outcome, report_unreadable
+from inventory.report import RequestLine, Tally, report_error, report_outcome, report_unreadable
 from inventory.retries import Patience
 from inventory.wiring import adjuster_on_dynamodb
 
@@ -28,6 +29,7 @@ GROUPS_AT_ONCE = 8
 
 logger = Logger()
 metrics = Metrics()
+clock_s = perf_counter
 bus = EventBus(events_client(), os.environ["EVENT_BUS"])
 adjuster = adjuster_on_dynamodb(
     os.environ.get("DYNAMODB_ENDPOINT") or None,
@@ -41,21 +43,23 @@ at_once = ThreadPoolExecutor(GROUPS_AT_ONCE).map
 @metrics.log_metrics
 def handler(event: queue.Batch, context: LambdaContext) -> queue.BatchAnswer:
     """Carry out a batch together, and answer which of its messages are not done."""
+    line = RequestLine.of(event, clock_s)
     patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)
     messages = ingest(event["Records"], adjuster, bus, patience=patience, at_once=at_once)
     counts = Tally()
     for message in messages:
         with logger.append_context_keys(message_id=message.record["messageId"]):
-            _report(message, counts)
+            _report(message, counts, line)
     counts.write(metrics)
     return queue.to_be_delivered_again([message.record for message in messages if not message.is_done])
 
 
-def _report(message: Message, counts: Tally) -> None:
+def _report(message: Message, counts: Tally, line: RequestLine) -> None:
+    line.business_id = None if message.command is None else message.command.business_id
     match message.result:
         case Outcome() as outcome:
-            report_outcome(outcome, logger, counts)
+            report_outcome(outcome, logger, counts, line)
         case queue.Unreadable() as error:
-            report_unreadable(str(error), logger, counts)
+            report_unreadable(str(error), logger, counts, line)
         case Fault(error) | (ServiceError() as error):
-            report_error(error, logger, counts)
+            report_error(error, logger, counts, line)

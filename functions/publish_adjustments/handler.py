@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
@@ -12,7 +13,7 @@ from inventory.bus import EventBus
 from inventory.client import events_client, queues_client
 from inventory.dead_end import DeadEnd
 from inventory.ledger_stream import Publisher
-from inventory.report import report_error, report_published
+from inventory.report import RequestLine, report_error, report_published
 from inventory.retries import Patience
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 logger = Logger()
 metrics = Metrics()
+clock_s = perf_counter
 publisher = Publisher(
     bus=EventBus(events_client(), os.environ["EVENT_BUS"]),
     dead_end=DeadEnd(queues_client(), os.environ["DEAD_END_QUEUE"]),
@@ -35,9 +37,10 @@ def handler(event: Batch, context: LambdaContext) -> BatchAnswer:
 
     A fault that no repetition outlives is raised, so that Lambda parts the batch until it has what is at fault alone.
     """
+    line = RequestLine.of(event, clock_s)
     try:
         published = publisher.publish(event["Records"], Patience(lambda: context.get_remaining_time_in_millis() / 1000))
     except Exception as error:  # noqa: BLE001  the edge: what is raised says no more than that it failed
-        raise direct.raised(report_error(error, logger, metrics)) from None
+        raise direct.raised(report_error(error, logger, metrics, line)) from None
     report_published(published, logger, metrics)
     return published.answer()

@@ -6,6 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
@@ -14,7 +15,7 @@ from inventory import direct, http, http_reads
 from inventory.export import ExportAnswer, Exporter
 from inventory.read_requests import ExportRequest
 from inventory.reader_wiring import reader_on_dynamodb
-from inventory.report import report_error, report_export, report_read
+from inventory.report import RequestLine, report_error, report_export, report_read
 from inventory.requests import validated
 from inventory.retries import Patience
 
@@ -25,6 +26,7 @@ CALLS_AT_ONCE = 8
 
 logger = Logger()
 metrics = Metrics()
+clock_s = perf_counter
 reader = reader_on_dynamodb(
     os.environ.get("DYNAMODB_ENDPOINT") or None,
     inventory_table=os.environ["INVENTORY_TABLE"],
@@ -39,22 +41,26 @@ exporter = Exporter(reader.books, reader.index, partial(datetime.now, UTC))
 @metrics.log_metrics
 def handler(event: object, context: LambdaContext) -> http.Response | ExportAnswer:
     """Answer an API event with a response, and a direct payload with a page of an export or an exception."""
+    line = RequestLine.of(event, clock_s)
     patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000)
     if http.is_api_event(event):
-        return _over_http(event, patience, context)
+        return _over_http(event, patience, context, line)
     try:
-        page = exporter.page(validated(ExportRequest, event), patience)
+        request = validated(ExportRequest, event)
+        line.business_id = request.business_id
+        page = exporter.page(request, patience)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
-        raise direct.raised(report_error(error, logger, metrics)) from None
-    report_export(page, logger, metrics)
+        raise direct.raised(report_error(error, logger, metrics, line)) from None
+    report_export(page, logger, metrics, line)
     return page.answer()
 
 
-def _over_http(event: http.ApiEvent, patience: Patience, context: LambdaContext) -> http.Response:
+def _over_http(event: http.ApiEvent, patience: Patience, context: LambdaContext, line: RequestLine) -> http.Response:
     try:
         caller = http.authenticated_caller(event, scope=http.READ_SCOPE)
+        line.business_id = caller.business_id
         members = http_reads.answer(event, caller.business_id, reader, patience)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
-        return http.refused(report_error(error, logger, metrics), request_id=context.aws_request_id)
-    report_read(event["resource"], caller, logger, metrics)
+        return http.refused(report_error(error, logger, metrics, line), request_id=context.aws_request_id)
+    report_read(event["resource"], logger, metrics, line)
     return http.found(members, request_id=context.aws_request_id)

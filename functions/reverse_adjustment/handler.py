@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory import http
-from inventory.report import report_error, report_outcome
-from inventory.reverse import reverse
+from inventory.report import RequestLine, report_error, report_outcome
+from inventory.reverse import carry_out
+from inventory.tries import Tries
 from inventory.wiring import adjuster_on_dynamodb
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 logger = Logger()
 metrics = Metrics()
+clock_s = perf_counter
 adjuster = adjuster_on_dynamodb(
     os.environ.get("DYNAMODB_ENDPOINT") or None,
     inventory_table=os.environ["INVENTORY_TABLE"],
@@ -29,11 +32,14 @@ adjuster = adjuster_on_dynamodb(
 @metrics.log_metrics
 def handler(event: http.ApiEvent, context: LambdaContext) -> http.Response:
     """Answer an API event with a response."""
+    line = RequestLine.of(event, clock_s)
     try:
         caller = http.authenticated_caller(event, scope=http.REVERSE_SCOPE)
+        line.business_id = caller.business_id
         reversal = http.reversal(event, caller)
-        outcome = reverse(adjuster, reversal, remaining_s=lambda: context.get_remaining_time_in_millis() / 1000)
-        report_outcome(outcome, logger, metrics)
+        line.tries = Tries(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)
+        outcome = carry_out(adjuster, reversal, line.tries)
+        report_outcome(outcome, logger, metrics, line)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
-        return http.refused(report_error(error, logger, metrics), request_id=context.aws_request_id)
+        return http.refused(report_error(error, logger, metrics, line), request_id=context.aws_request_id)
     return http.created(outcome, request_id=context.aws_request_id)

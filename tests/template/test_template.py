@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory import report
 from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from local.code_version import code_version
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
@@ -547,6 +546,11 @@ def test_every_asynchronous_source_has_a_dead_end() -> None:
         assert all(named(target["DeadLetterConfig"]) for target in rule["Properties"]["Targets"])
 
 
+def service_of(function: str) -> str:
+    name: str = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    return name
+
+
 def test_what_the_clock_asks_for_and_never_gets_is_told_by_its_absence() -> None:
     """A turn that failed needs no dead end: it asks for nothing but its answer, and the next day's turn is the same."""
     ((function, _),) = sources("Schedule")
@@ -569,7 +573,7 @@ def test_every_dead_end_is_watched() -> None:
     watched = set()
     for alarm in ALARMS.values():
         properties = alarm["Properties"]
-        if (properties["Namespace"], properties["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible"):
+        if properties.get("MetricName") == "ApproximateNumberOfMessagesVisible":
             (dimension,) = properties["Dimensions"]
             assert dimension["Name"] == "QueueName"
             name, attribute = dimension["Value"]["Fn::GetAtt"]
@@ -689,70 +693,6 @@ def test_an_asynchronous_invocation_ends_alike_whether_it_names_the_alias_or_not
     for config in (alias, unqualified):
         assert config["MaximumRetryAttempts"] == 2, "the most that Lambda does"
         assert config["MaximumEventAgeInSeconds"] == 6 * 60 * 60, "the longest that Lambda keeps an event"
-
-
-# ------------------------------------------------------------------------------------------------------------- alarms
-
-
-METRICS = {
-    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", "AWS::SQS::Queue"),
-    ("AWS/Lambda", "DestinationDeliveryFailures"): ("FunctionName", "AWS::Serverless::Function"),
-    ("AWS/Lambda", "Errors"): ("FunctionName", "AWS::Serverless::Function"),
-    ("AWS/Lambda", "IteratorAge"): ("FunctionName", "AWS::Serverless::Function"),
-}
-"""By namespace and name, the one dimension that each of AWS's metrics has here, and the type of what it names."""
-
-
-OWN_METRICS = {
-    "audit_ledger": {report.AUDIT_DIFFERENCES, report.AUDIT_UNFINISHED},
-    "publish_adjustments": {report.ROW_ALTERED},
-}
-"""By service, those of its metrics that an alarm can watch; that they are written is compared in its own tests."""
-
-
-def service_of(function: str) -> str:
-    name: str = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
-    return name
-
-
-def services() -> list[str]:
-    """Of the functions that write metrics: one has no settings at all."""
-    return [service_of(function) for function in FUNCTIONS if "Environment" in FUNCTIONS[function]["Properties"]]
-
-
-def test_functions_write_their_metrics_where_their_own_stacks_alarms_look() -> None:
-    assert namespace() == {"Fn::Sub": "InventoryAdjustments/${AWS::StackName}"}
-    assert len(set(services())) == len(services())
-    for function in FUNCTIONS.values():
-        own = function["Properties"].get("Environment", {"Variables": {}})["Variables"]
-        assert "POWERTOOLS_METRICS_NAMESPACE" not in own
-
-
-def namespace() -> object:
-    return load_template()["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
-
-
-@pytest.mark.parametrize("alarm", ALARMS)
-def test_silence_alarms_only_where_it_says_something(alarm: str) -> None:
-    """There is no metric where there is nothing to tell; only a clock that has stopped is told by silence."""
-    silence = "breaching" if alarm == "AuditMissingAlarm" else "notBreaching"
-    assert ALARMS[alarm]["Properties"]["TreatMissingData"] == silence
-
-
-@pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarm_watches_a_metric_that_there_is(alarm: str) -> None:
-    properties = ALARMS[alarm]["Properties"]
-    (dimension,) = properties["Dimensions"]
-    if properties["Namespace"] == namespace():
-        assert dimension["Name"] == "service"
-        assert dimension["Value"] in services()
-        assert properties["MetricName"] in OWN_METRICS[dimension["Value"]]
-        return
-    name, kind = METRICS[properties["Namespace"], properties["MetricName"]]
-    assert dimension["Name"] == name
-    (reference,) = dimension["Value"].values()
-    logical_id = reference if isinstance(reference, str) else reference[0]
-    assert load_template()["Resources"][logical_id]["Type"] == kind
 
 
 # --------------------------------------------------------------------------------------------------- layers and outputs

@@ -150,6 +150,17 @@ def test_the_functions_are_told_business_subject_scopes_and_token_id(load: Load)
     }
 
 
+def test_a_usage_plan_counts_by_business_whatever_the_token_and_however_its_id_is_spelt(load: Load) -> None:
+    module, _ = load(stored(), stored())
+    policies = [answer(module, request(business=spelt)) for spelt in (BUSINESS, BUSINESS.upper())]
+    assert [policy.get("usageIdentifierKey") for policy in policies] == [BUSINESS, BUSINESS]
+
+
+def test_who_is_denied_is_counted_under_no_business(load: Load) -> None:
+    module, _ = load(stored())
+    assert "usageIdentifierKey" not in answer(module, request(business=OTHER_BUSINESS))
+
+
 @pytest.mark.parametrize("called", ["GET/api/v1/inventory/adjustments", "DELETE/", "POST/a/b/c?d=e"])
 def test_the_policy_does_not_depend_on_the_route_that_was_called_as_it_is_kept_for_the_others(
     load: Load, called: str

@@ -738,11 +738,13 @@ def test_each_message_has_one_line_and_one_metric_under_its_id_and_nothing_of_it
 
 
 def test_nothing_of_one_message_is_in_the_line_of_the_next(ingest: Ingest) -> None:
-    ingest.receive(a_payload(), a_payload(quantity_change=-9))
+    ingest.receive(a_payload(), a_payload(quantity_change=-9), "{")
 
-    _, second = ingest.printed()[0]
-    assert second["message_id"] == "m-1"
-    assert not {"adjustment_id", "business_id", "sequence"} & set(second)
+    _, second, third = ingest.printed()[0]
+    assert (second["message_id"], second["business_id"]) == ("m-1", str(BUSINESS))
+    assert third["message_id"] == "m-2"
+    assert not {"adjustment_id", "sequence"} & (set(second) | set(third))
+    assert "business_id" not in third
 
 
 def test_not_even_the_setting_of_powertools_makes_it_log_a_body(

@@ -700,7 +700,7 @@ def test_a_fault_is_logged_with_what_it_was_for_us_alone(stocked: ReadService) -
     stocked.get(LIST)
 
     logs, metrics = lines(stocked)
-    assert [line["message"] for line in logs] == ["unexpected fault", "request refused"]
+    assert [(line["message"], line["code"]) for line in logs] == [("unexpected fault", "internal_error")]
     assert "AccessDeniedException" in logs[0]["exception"]
     assert metrics[0]["InternalError"] == [1.0]
 

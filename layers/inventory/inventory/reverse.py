@@ -44,7 +44,11 @@ def reverse(adjuster: Adjuster, reversal: Reversal, *, remaining_s: Callable[[],
         Refusal: final, as for every adjustment.
         TryAgain: not settled in time; it may or may not stand in the ledger.
     """
-    tries = Tries(remaining_s, adjuster.sleep, adjuster.fraction)
+    return carry_out(adjuster, reversal, Tries(remaining_s, adjuster.sleep, adjuster.fraction))
+
+
+def carry_out(adjuster: Adjuster, reversal: Reversal, tries: Tries) -> Outcome:
+    """The same with tries that the caller can count afterwards, whatever comes of them."""
     reversed_row = tries.settle(lambda: _find(adjuster.store, reversal, tries.require_time))
     return adjuster.carry_out(_command(reversal, reversed_row), tries)
 

@@ -1,0 +1,281 @@
+"""Every alarm can go off, says what it means and tells somebody; the dashboard shows what there is."""
+
+from __future__ import annotations
+
+import json
+import re
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from inventory import report
+from inventory.answers import ANSWERS
+from tests.support.sam_template import load_template, resources
+from tests.support.signals import (
+    NAMESPACE,
+    counted_in_logs,
+    dashboard,
+    services,
+    shown_in,
+    watched_by,
+    why_not,
+    written_by,
+)
+
+ALARMS = resources("AWS::CloudWatch::Alarm")
+WIDGETS = dashboard()["widgets"]
+FILTERS = resources("AWS::Logs::MetricFilter")
+GATEWAY_ANSWERS = load_template()["Resources"]["Api"]["Properties"]["GatewayResponses"]
+
+each_alarm = pytest.mark.parametrize("alarm", ALARMS)
+
+
+# ----------------------------------------------------------------------------------------------- what alarms watch
+
+
+def test_functions_write_their_metrics_where_their_own_stacks_alarms_look() -> None:
+    common = load_template()["Globals"]["Function"]["Environment"]["Variables"]
+    assert common["POWERTOOLS_METRICS_NAMESPACE"] == NAMESPACE
+    for function in resources("AWS::Serverless::Function").values():
+        own = function["Properties"].get("Environment", {"Variables": {}})["Variables"]
+        assert "POWERTOOLS_METRICS_NAMESPACE" not in own
+
+
+def test_who_writes_which_metric_is_read_from_the_code() -> None:
+    assert written_by("read_inventory") == {report.READ, report.EXPORTED} | {each.__name__ for each in ANSWERS}
+    assert written_by("create_adjustment") >= {report.CREATED, report.REVERSED, report.REPLAYED, "InternalError"}
+    assert written_by("provision") == set()
+    assert set(services()) >= {"authorizer", "audit_ledger"}
+
+
+@each_alarm
+def test_an_alarm_watches_metrics_that_are_written(alarm: str) -> None:
+    watched = watched_by(ALARMS[alarm]["Properties"])
+    assert watched
+    assert [(metric, why) for metric in watched if (why := why_not(*metric))] == []
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        (NAMESPACE, "AdjustmentCreated", {"service": "provision"}),
+        (NAMESPACE, "AdjustmentCreated", {}),
+        (NAMESPACE, "AdjustmentMade", {"service": "create_adjustment"}),
+        ("AWS/ApiGateway", "5XXError", {"ApiName": {"Ref": "Api"}, "Stage": {"Ref": "Stage"}}),
+        ("AWS/ApiGateway", "5XXError", {"ApiId": {"Ref": "Api"}}),
+        ("AWS/Lambda", "Throttles", {"FunctionName": {"Ref": "LedgerTable"}}),
+        ("AWS/DynamoDB", "TransactionConflict", {"TableName": {"Ref": "InventoryTable"}, "Operation": "PutItem"}),
+        ("AWS/DynamoDB", "WriteThrottleEvents", {"TableName": {"Ref": "AccessTable"}, "GlobalSecondaryIndexName": "x"}),
+    ],
+)
+def test_a_metric_that_nobody_writes_would_be_found(metric: tuple[object, str, dict[str, object]]) -> None:
+    assert why_not(*metric)
+
+
+@each_alarm
+def test_an_alarm_has_one_number_to_go_by_and_a_limit(alarm: str) -> None:
+    properties = ALARMS[alarm]["Properties"]
+    if "Metrics" in properties:
+        metrics = properties["Metrics"]
+        assert len(metrics) <= 10, "CloudWatch takes no more in one alarm"
+        identifiers = [each["Id"] for each in metrics]
+        assert len(set(identifiers)) == len(identifiers)
+        assert all(re.fullmatch(r"[a-z]\w*", each) for each in identifiers)
+        returned = [each["Id"] for each in metrics if each.get("ReturnData", True)]
+        assert len(returned) == (2 if "ThresholdMetricId" in properties else 1)
+        for name in re.findall(r"\b[a-z]\w*\b", " ".join(each.get("Expression", "") for each in metrics)):
+            assert name in identifiers
+    else:
+        assert ("Statistic" in properties) != ("ExtendedStatistic" in properties)
+    assert ("Threshold" in properties) != ("ThresholdMetricId" in properties)
+    assert properties.get("DatapointsToAlarm", 1) <= properties["EvaluationPeriods"]
+
+
+@each_alarm
+def test_silence_alarms_only_where_it_says_something(alarm: str) -> None:
+    """There is no metric where there is nothing to tell; only a clock that has stopped is told by silence."""
+    silence = "breaching" if alarm == "AuditMissingAlarm" else "notBreaching"
+    assert ALARMS[alarm]["Properties"]["TreatMissingData"] == silence
+
+
+def test_what_an_operator_wants_to_be_woken_for_is_watched() -> None:
+    watched = {(namespace, name) for each in ALARMS.values() for namespace, name, _ in _texts(each)}
+    assert watched >= {
+        ("AWS/ApiGateway", "5XXError"),
+        ("AWS/ApiGateway", "Latency"),
+        ("AWS/Lambda", "Throttles"),
+        ("AWS/Lambda", "IteratorAge"),
+        ("AWS/DynamoDB", "WriteThrottleEvents"),
+        ("AWS/DynamoDB", "TransactionConflict"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("own", report.AUDIT_DIFFERENCES),
+        ("own", report.CREATED),
+        ("own", "AuthorizerFailed"),
+        ("own", "RequestsThrottled"),
+    }
+
+
+def _texts(alarm: dict[str, Any]) -> list[tuple[str, str, object]]:
+    return [
+        ("own" if namespace == NAMESPACE else str(namespace), name, dimensions)
+        for namespace, name, dimensions in watched_by(alarm["Properties"])
+    ]
+
+
+def test_a_fault_of_our_own_is_watched_in_every_service_that_counts_it() -> None:
+    watched = {
+        dimensions["service"]
+        for _, name, dimensions in watched_by(ALARMS["ServiceFaultsAlarm"]["Properties"])
+        if name == "InternalError"
+    }
+    assert watched == {service for service in services() if "InternalError" in written_by(service)}
+
+
+def test_throttles_are_watched_in_every_function_table_and_index() -> None:
+    functions = {
+        str(metric[2]["FunctionName"]) for metric in watched_by(ALARMS["FunctionThrottlesAlarm"]["Properties"])
+    }
+    assert functions == {str({"Ref": each}) for each in resources("AWS::Serverless::Function")}
+    places = {json.dumps(metric[2]) for metric in watched_by(ALARMS["TableThrottlesAlarm"]["Properties"])}
+    for table, each in resources("AWS::DynamoDB::Table").items():
+        of_table: dict[str, object] = {"TableName": {"Ref": table}}
+        indexes = [index["IndexName"] for index in each["Properties"].get("GlobalSecondaryIndexes", [])]
+        wanted = [of_table, *(of_table | {"GlobalSecondaryIndexName": index} for index in indexes)]
+        assert {json.dumps(where) for where in wanted} <= places
+
+
+def test_unusual_volume_is_measured_against_what_is_usual() -> None:
+    properties = ALARMS["UnusualVolumeAlarm"]["Properties"]
+    (band,) = [each for each in properties["Metrics"] if each["Id"] == properties["ThresholdMetricId"]]
+    assert re.fullmatch(r"ANOMALY_DETECTION_BAND\(volume, \d\)", band["Expression"])
+    assert properties["ComparisonOperator"] == "GreaterThanUpperThreshold"
+
+
+# ------------------------------------------------------------------------------------------------ counted in the log
+
+
+def access_log_line(**values: str) -> dict[str, str]:
+    """A line of the access log, "-" where the gateway has nothing to say."""
+    form = load_template()["Resources"]["Api"]["Properties"]["AccessLogSetting"]["Format"]
+    line: dict[str, str] = json.loads(re.sub(r"\$context\.[\w.]+", "-", form))
+    assert values.keys() <= line.keys()
+    return line | values
+
+
+def matches(pattern: str, line: dict[str, str]) -> bool:
+    found = re.fullmatch(r'\{ \$\.(\w+) = "([^"]+)" \}', pattern)
+    assert found, "another form of filter"
+    return fnmatchcase(line[found[1]], found[2])
+
+
+@pytest.mark.parametrize(
+    ("metric", "member", "counted"),
+    [
+        ("RequestsThrottled", "status", {"429"}),
+        ("AuthorizerFailed", "error_type", {"AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"}),
+        ("BusinessKeyMissing", "error_type", {"INVALID_API_KEY"}),
+    ],
+)
+def test_a_line_of_the_access_log_is_counted_for_what_it_says(metric: str, member: str, counted: set[str]) -> None:
+    each = counted_in_logs()[metric]
+    assert each["LogGroupName"] == {"Ref": "ApiAccessLogGroup"}
+    statuses = {str(answer.get("StatusCode", 400)) for answer in GATEWAY_ANSWERS.values()} | {"200", "201", "-"}
+    values = statuses if member == "status" else {*GATEWAY_ANSWERS, "-"}
+    assert {value for value in values if matches(each["FilterPattern"], access_log_line(**{member: value}))} == counted
+    assert not matches(each["FilterPattern"], access_log_line())
+
+
+def test_every_metric_that_is_counted_in_a_log_has_its_alarm_under_the_same_condition() -> None:
+    conditions = {
+        metric: each["Condition"]
+        for each in FILTERS.values()
+        for metric in [each["Properties"]["MetricTransformations"][0]["MetricName"]]
+    }
+    watched = {
+        alarm["Properties"]["MetricName"]: alarm["Condition"]
+        for alarm in ALARMS.values()
+        if alarm["Properties"].get("MetricName") in conditions
+    }
+    assert watched == conditions
+
+
+# ------------------------------------------------------------------------------------------------- whom alarms call
+
+CALLED = {"Fn::If": ["CallSomebody", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
+NEVER_OVER = {
+    "AlteredLedgerAlarm",
+    "AuditDifferencesAlarm",
+    "AuditFailedAlarm",
+    "AuditUnfinishedAlarm",
+    "LostInvocationsAlarm",
+    "ServiceFaultsAlarm",
+    "UnusualVolumeAlarm",
+}
+"""These tell of something that has happened: that it did not happen again is no news."""
+
+
+@each_alarm
+def test_an_alarm_tells_the_address_and_once_more_where_it_is_over(alarm: str) -> None:
+    properties = ALARMS[alarm]["Properties"]
+    assert properties["AlarmActions"] == CALLED
+    assert properties.get("OKActions") == (None if alarm in NEVER_OVER else CALLED)
+
+
+def test_what_the_alarms_tell_is_encrypted_and_only_this_accounts_alarms_may() -> None:
+    (topic,) = resources("AWS::SNS::Topic").values()
+    (key,) = resources("AWS::KMS::Key").values()
+    (policy,) = resources("AWS::SNS::TopicPolicy").values()
+    assert topic["Properties"]["KmsMasterKeyId"] == {"Ref": "AlarmKey"}
+    assert topic["Properties"]["Subscription"] == [{"Protocol": "email", "Endpoint": {"Ref": "AlarmAddress"}}]
+    assert {each["Condition"] for each in (topic, key, policy)} == {"CallSomebody"}
+    (publishes,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    _, encrypts = key["Properties"]["KeyPolicy"]["Statement"]
+    assert publishes["Principal"] == encrypts["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert (publishes["Action"], encrypts["Action"]) == ("sns:Publish", ["kms:Decrypt", "kms:GenerateDataKey*"])
+    assert publishes["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+@each_alarm
+def test_an_alarm_says_what_it_means_and_where_to_read_on(alarm: str) -> None:
+    meaning, _, address = ALARMS[alarm]["Properties"]["AlarmDescription"].rpartition(" ")
+    assert len(meaning) > 30
+    assert address == f"docs/runbook.md#{alarm.lower()}"
+
+
+# ------------------------------------------------------------------------------------------------------- dashboard
+
+
+def test_the_dashboard_begins_with_the_alarms_and_then_the_business() -> None:
+    first, second, third, *_ = WIDGETS
+    assert first["type"] == "alarm"
+    shown = {each.removeprefix("${").removesuffix(".Arn}") for each in first["properties"]["alarms"]}
+    assert shown == set(ALARMS) - {"BusinessesWithoutKeyAlarm"}
+    assert {name for _, name, _ in shown_in(second)} == {report.CREATED, report.REVERSED, report.REPLAYED}
+    assert {name for _, name, _ in shown_in(third)} == {each.__name__ for each in ANSWERS} - {"TokenNotFound"}
+
+
+@pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget["properties"]["title"][:30])
+def test_the_dashboard_shows_metrics_that_are_written(widget: dict[str, Any]) -> None:
+    shown = shown_in(widget)
+    assert shown or widget["type"] == "alarm"
+    assert [(metric, why) for metric in shown if (why := why_not(*metric))] == []
+    assert widget["properties"]["title"]
+
+
+def test_the_parts_of_the_dashboard_do_not_overlap() -> None:
+    taken: set[tuple[int, int]] = set()
+    for widget in WIDGETS:
+        assert widget["x"] + widget["width"] <= 24
+        cells = {
+            (x, y)
+            for x in range(widget["x"], widget["x"] + widget["width"])
+            for y in range(widget["y"], widget["y"] + widget["height"])
+        }
+        assert not cells & taken
+        taken |= cells
+
+
+def test_nobody_has_to_scroll_through_the_source_of_the_dashboard() -> None:
+    text, _ = resources("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    assert len(text.splitlines()) < 100

@@ -1,0 +1,343 @@
+"""What an operator may ask of the template, and that a local stack is asked for none of it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from local.deployment import local_parameters
+from tests.support.expanded import expanded
+from tests.support.sam_template import PROJECT_ROOT, load_template, resources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PARAMETERS = load_template()["Parameters"]
+SAMCONFIG = tomllib.loads((PROJECT_ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+OPTIONAL = {
+    "AWS::ApiGateway::UsagePlan",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::KMS::Key",
+    "AWS::Logs::MetricFilter",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+    "AWS::WAFv2::WebACL",
+    "AWS::WAFv2::WebACLAssociation",
+}
+SWITCHED_ON = {"DeploymentPreference": "Canary10Percent5Minutes", "RequireBusinessKeys": "true"}
+"""What SAM itself goes by."""
+
+
+def stage(name: str) -> dict[str, str]:
+    """The values that `make deploy` gives the parameters, as texts."""
+    values = SAMCONFIG[name]["deploy"]["parameters"]["parameter_overrides"]
+    return {parameter: str(value) for parameter, value in values.items() if parameter in PARAMETERS}
+
+
+def holds(condition: Any, values: dict[str, str]) -> bool:
+    """Evaluate a condition of the template."""
+    match condition:
+        case str(name):
+            return holds(load_template()["Conditions"][name], values)
+        case {"Condition": name}:
+            return holds(name, values)
+        case {"Fn::Equals": [{"Ref": parameter}, text]}:
+            return bool(values.get(parameter, str(PARAMETERS[parameter].get("Default", ""))) == text)
+        case {"Fn::Not": [other]}:
+            return not holds(other, values)
+        case {"Fn::And": others}:
+            return all(holds(each, values) for each in others)
+    raise AssertionError(f"another form of condition: {condition}")
+
+
+def made(values: dict[str, str]) -> set[str]:
+    """Logical ids of the resources that there are with these values."""
+    return {
+        name
+        for name, each in load_template()["Resources"].items()
+        if "Condition" not in each or holds(each["Condition"], values)
+    }
+
+
+# -------------------------------------------------------------------------------------------------------- parameters
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_every_stage_names_every_parameter_with_a_value_that_it_may_have(name: str) -> None:
+    values = stage(name)
+    assert values.keys() | {"CodeVersion"} == PARAMETERS.keys()
+    for parameter, value in values.items():
+        rule = PARAMETERS[parameter]
+        assert value in [str(each) for each in rule.get("AllowedValues", [value])]
+        assert re.fullmatch(rule.get("AllowedPattern", ".*"), value)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "good", "bad"),
+    [
+        ("AlarmAddress", ["", "night.shift+stock@example.com"], ["nobody", "two words@example.com", "@example.com"]),
+        ("BusinessRequestsPerSecond", ["", "1", "99999"], ["0", "1.5", "-1", "many", "100000"]),
+        ("BusinessRequestsPerDay", ["", "1", "999999999"], ["0", "-1", "1e6"]),
+    ],
+)
+def test_a_text_that_means_nothing_is_refused(parameter: str, good: list[str], bad: list[str]) -> None:
+    pattern = PARAMETERS[parameter]["AllowedPattern"]
+    assert all(re.fullmatch(pattern, each) for each in good)
+    assert not any(re.fullmatch(pattern, each) for each in bad)
+
+
+def test_the_local_stack_has_nothing_of_what_is_optional() -> None:
+    there = made(local_parameters("x"))
+    optional = {name for kind in OPTIONAL for name in resources(kind)}
+    assert {each["Type"] for name, each in load_template()["Resources"].items() if name in optional} == OPTIONAL
+    assert not there & optional
+    assert not {each["Type"] for each in expanded()["Resources"].values() if "CodeDeploy" in each["Type"]}
+
+
+def test_nothing_that_is_there_refers_to_what_is_not() -> None:
+    everything = dict.fromkeys(
+        ["AlarmAddress", "BusinessRequestsPerSecond", "BusinessRequestsPerDay", "WebAcl", "Monitoring"], "x"
+    ) | {"WebAcl": "true", "Monitoring": "true", "KeepData": "true", "RequireBusinessKeys": "true"}
+    for values in ({}, stage("dev"), stage("prod"), local_parameters("x"), everything):
+        there = made(values)
+        for name in there:
+            assert not (set(_named_by(load_template()["Resources"][name], values)) & resource_ids()) - there, name
+
+
+def resource_ids() -> set[str]:
+    return set(load_template()["Resources"])
+
+
+def _named_by(value: Any, values: dict[str, str] | None = None) -> Iterator[str]:
+    """Every resource, or parameter, that a value refers to; of an `If` the branch that holds, or both."""
+    match value:
+        case {"Ref": str(name)}:
+            yield name.split(".")[0]
+        case {"Fn::GetAtt": [str(name), *_]}:
+            yield name.split(".")[0]
+        case {"Fn::If": [condition, then, other]} if values is not None:
+            yield from _named_by(then if holds(condition, values) else other, values)
+        case {"Fn::Sub": str(text)}:
+            yield from re.findall(r"\$\{(\w+)[.}]", text)
+        case {"Fn::Sub": [text, more]}:
+            yield from set(re.findall(r"\$\{(\w+)[.}]", text)) - set(more)
+            yield from _named_by(list(more.values()), values)
+        case dict():
+            for each in value.values():
+                yield from _named_by(each, values)
+        case list():
+            for each in value:
+                yield from _named_by(each, values)
+        case _:
+            pass
+
+
+# ------------------------------------------------------------------------------------------------ gradual deployment
+
+
+def test_every_alias_moves_gradually_and_back_where_an_alarm_goes_off() -> None:
+    there = expanded(**SWITCHED_ON)["Resources"]
+    aliases = [each for each in there.values() if each["Type"] == "AWS::Lambda::Alias"]
+    groups = {name: each for name, each in there.items() if each["Type"] == "AWS::CodeDeploy::DeploymentGroup"}
+    assert len(aliases) == len(groups) == len(resources("AWS::Serverless::Function"))
+    for alias in aliases:
+        group = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"]["Ref"]
+        properties = groups[group]["Properties"]
+        assert properties["DeploymentConfigName"]["Fn::Sub"][1] == {"ConfigName": "Canary10Percent5Minutes"}
+        assert "DEPLOYMENT_STOP_ON_ALARM" in properties["AutoRollbackConfiguration"]["Events"]
+        _, alarms, _ = properties["AlarmConfiguration"]["Fn::If"]
+        assert alarms["Enabled"] is True
+        named = [each["Name"]["Ref"] for each in alarms["Alarms"]]
+        assert len(named) <= 10, "CodeDeploy takes no more"
+        assert set(named) >= {"ApiFaultsAlarm", "AuthorizerFaultsAlarm", "ServiceFaultsAlarm", "FunctionErrorsAlarm"}
+        assert set(named) <= set(resources("AWS::CloudWatch::Alarm"))
+
+
+def test_an_alarm_that_rolls_back_notices_within_the_five_minutes_of_a_canary() -> None:
+    alarms = resources("AWS::CloudWatch::Alarm")
+    for name in ("ApiFaultsAlarm", "ApiLatencyAlarm", "AuthorizerFaultsAlarm", "ServiceFaultsAlarm"):
+        properties = alarms[name]["Properties"]
+        period = properties.get("Period", 60)
+        assert period * properties.get("DatapointsToAlarm", properties["EvaluationPeriods"]) < 5 * 60
+
+
+def test_nothing_waits_for_itself() -> None:
+    """An alias waits for the alarms that roll it back: none of them may wait for the API, which waits for the alias."""
+    there = expanded(**SWITCHED_ON)["Resources"]
+    waits = {
+        name: (set(_named_by(each)) | set(_listed(each.get("DependsOn", [])))) & set(there)
+        for name, each in there.items()
+    }
+    assert list(TopologicalSorter(waits).static_order())
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_production_moves_gradually_and_a_stack_to_throw_away_all_at_once() -> None:
+    assert stage("prod")["DeploymentPreference"] != "AllAtOnce"
+    assert stage("prod")["Monitoring"] == "true"
+    assert stage("dev")["DeploymentPreference"] == PARAMETERS["DeploymentPreference"]["Default"] == "AllAtOnce"
+    gradually = load_template()["Mappings"]["Gradually"]
+    assert list(gradually) == PARAMETERS["DeploymentPreference"]["AllowedValues"]
+    assert [name for name, each in gradually.items() if each["Enabled"] == "false"] == ["AllAtOnce"]
+
+
+# ----------------------------------------------------------------------------------------------- business throttling
+
+
+def security(**parameters: str) -> dict[str, list[str]]:
+    """What each route asks for."""
+    (api,) = [each for each in expanded(**parameters)["Resources"].values() if each["Type"].endswith("::RestApi")]
+    return {
+        f"{method} {path}": [name for each in route.get("security", []) for name in each]
+        for path, methods in api["Properties"]["Body"]["paths"].items()
+        for method, route in methods.items()
+    }
+
+
+def test_no_route_asks_for_a_key_unless_keys_are_required() -> None:
+    assert not any("api_key" in each for each in security().values())
+    required = security(**SWITCHED_ON)
+    assert required.keys() == security().keys()
+    guarded = [each for each in required.values() if "TokenAuthorizer" in each]
+    assert len(guarded) == 6
+    assert all("api_key" in each for each in guarded)
+
+
+def test_the_key_is_what_the_authorizer_answers_never_a_header() -> None:
+    assert load_template()["Resources"]["Api"]["Properties"]["ApiKeySourceType"] == "AUTHORIZER"
+
+
+def test_a_plan_limits_each_business_on_the_one_stage() -> None:
+    (plan,) = (each["Properties"] for each in resources("AWS::ApiGateway::UsagePlan").values())
+    assert plan["ApiStages"] == [{"ApiId": {"Ref": "Api"}, "Stage": {"Ref": "Api.Stage"}}]
+    assert plan["Throttle"] == {
+        "RateLimit": {"Ref": "BusinessRequestsPerSecond"},
+        "BurstLimit": {"Ref": "BusinessBurst"},
+    }
+    _, quota, none = plan["Quota"]["Fn::If"]
+    assert quota == {"Limit": {"Ref": "BusinessRequestsPerDay"}, "Period": "DAY"}
+    assert none == {"Ref": "AWS::NoValue"}
+
+
+def test_keys_can_not_be_required_without_a_plan_nor_a_roll_back_without_alarms() -> None:
+    rules = load_template()["Rules"]
+    for values, rule, kept in [
+        ({"RequireBusinessKeys": "true"}, "KeysNeedAPlan", False),
+        ({"RequireBusinessKeys": "true", "BusinessRequestsPerSecond": "5"}, "KeysNeedAPlan", True),
+        ({"DeploymentPreference": "Canary10Percent5Minutes", "Monitoring": "false"}, "RollingBackNeedsAlarms", False),
+        ({"DeploymentPreference": "Canary10Percent5Minutes"}, "RollingBackNeedsAlarms", True),
+    ]:
+        assert holds(rules[rule]["RuleCondition"], values)
+        assert all(holds(each["Assert"], values) for each in rules[rule]["Assertions"]) == kept
+    for values in ({}, stage("dev"), stage("prod"), local_parameters("x")):
+        for rule in rules.values():
+            if holds(rule["RuleCondition"], values):
+                assert all(holds(each["Assert"], values) for each in rule["Assertions"])
+
+
+# -------------------------------------------------------------------------------------------------------------- WAF
+
+
+def waf_rules() -> dict[str, dict[str, Any]]:
+    (acl,) = (each["Properties"] for each in resources("AWS::WAFv2::WebACL").values())
+    assert acl["DefaultAction"] == {"Allow": {}}
+    assert acl["Scope"] == "REGIONAL"
+    return {each["Name"]: each for each in acl["Rules"]}
+
+
+def test_waf_stands_before_the_stage_and_keeps_no_sample_of_headers() -> None:
+    (association,) = (each["Properties"] for each in resources("AWS::WAFv2::WebACLAssociation").values())
+    assert association["ResourceArn"] == {
+        "Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/${Api.Stage}"
+    }
+    views = [each["VisibilityConfig"] for each in waf_rules().values()]
+    assert all(each["CloudWatchMetricsEnabled"] and not each["SampledRequestsEnabled"] for each in views)
+    assert [each["Priority"] for each in waf_rules().values()] == list(range(len(views)))
+
+
+def test_waf_refuses_nothing_for_what_a_body_or_a_filter_says() -> None:
+    """The contract takes any reason, and any printable reference; and no client has to name itself."""
+    group = waf_rules()["common"]["Statement"]["ManagedRuleGroupStatement"]
+    counted = {each["Name"] for each in group["RuleActionOverrides"] if each["ActionToUse"] == {"Count": {}}}
+    of_the_group = {"SizeRestrictions", "CrossSiteScripting", "GenericLFI", "GenericRFI", "EC2MetaDataSSRF"}
+    assert {f"{name}_BODY" for name in of_the_group} <= counted
+    assert {f"{name}_QUERYARGUMENTS" for name in of_the_group - {"SizeRestrictions"}} <= counted
+    assert counted >= {"SizeRestrictions_QUERYSTRING", "RestrictedExtensions_QUERYARGUMENTS", "NoUserAgent_HEADER"}
+
+
+def test_who_asks_too_often_is_told_so_as_the_contract_says() -> None:
+    (acl,) = (each["Properties"] for each in resources("AWS::WAFv2::WebACL").values())
+    response = waf_rules()["requests-per-address"]["Action"]["Block"]["CustomResponse"]
+    throttled = load_template()["Resources"]["Api"]["Properties"]["GatewayResponses"]["THROTTLED"]
+    assert response["ResponseCode"] == throttled["StatusCode"] == 429
+    assert [each["Name"] for each in response["ResponseHeaders"]] == ["Retry-After"]
+    body = acl["CustomResponseBodies"][response["CustomResponseBodyKey"]]
+    assert body["Content"] == throttled["ResponseTemplates"]["application/json"]
+
+
+# ----------------------------------------------------------------------------------------------------- ledger's policy
+
+
+def test_nobody_at_all_may_alter_a_ledger_that_is_kept() -> None:
+    condition, policy, none = resources("AWS::DynamoDB::Table")["LedgerTable"]["Properties"]["ResourcePolicy"]["Fn::If"]
+    assert (condition, none) == ("KeepData", {"Ref": "AWS::NoValue"})
+    append_only, within = policy["PolicyDocument"]["Statement"]
+    for statement in (append_only, within):
+        assert (statement["Effect"], statement["Principal"], statement["Resource"]) == ("Deny", "*", "*")
+    assert set(append_only["Action"]) == {
+        "dynamodb:BatchWriteItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:PartiQLDelete",
+        "dynamodb:PartiQLInsert",
+        "dynamodb:PartiQLUpdate",
+        "dynamodb:UpdateItem",
+        "dynamodb:UpdateTimeToLive",
+    }
+    assert "Condition" not in append_only
+    # "For all values" holds where there are none, so a put outside of any transaction is denied too.
+    assert (within["Action"], within["Condition"]) == (
+        "dynamodb:PutItem",
+        {"ForAllValues:StringNotEquals": {"dynamodb:EnclosingOperation": ["TransactWriteItems"]}},
+    )
+
+
+# --------------------------------------------------------------------------------------------------------- workflow
+
+
+def workflow() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "docs/ci/deploy.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_example_of_a_workflow_calls_make_targets_that_exist_for_stages_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    commands = [step["run"] for job in workflow()["jobs"].values() for step in job["steps"] if "run" in step]
+    assert commands
+    for command in commands:
+        make, target, *variables = command.split()
+        assert (make, target in targets) == ("make", True)
+        for variable, value in (each.split("=", 1) for each in variables):
+            assert variable != "STAGE" or value in SAMCONFIG
+            assert variable != "STACK" or value in {
+                each["deploy"]["parameters"]["stack_name"] for each in SAMCONFIG.values() if isinstance(each, dict)
+            }
+
+
+def test_the_example_of_a_workflow_holds_no_key_and_deploys_only_what_was_tested() -> None:
+    assert "secrets." not in (PROJECT_ROOT / "docs/ci/deploy.yaml").read_text(encoding="utf-8")
+    jobs = workflow()["jobs"]
+    assert [jobs[name].get("needs") for name in ("check", "dev", "prod")] == [None, "check", "dev"]
+    for name, job in jobs.items():
+        assumes = [step["with"] for step in job["steps"] if "configure-aws-credentials" in step.get("uses", "")]
+        assert [set(each) <= {"role-to-assume", "aws-region", "role-duration-seconds"} for each in assumes] == (
+            [] if name == "check" else [True]
+        )
+        assert job.get("permissions", {}).get("id-token") == (None if name == "check" else "write")
