@@ -27,11 +27,12 @@ adjuster = adjuster_on_dynamodb(
 # An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
 @logger.inject_lambda_context(clear_state=True, log_event=False)
 @metrics.log_metrics
-def handler(event: http.ApiEvent, context: LambdaContext) -> http.Response:
+def handler(event: object, context: LambdaContext) -> http.Response:
     """Answer an API event with a response."""
     try:
-        caller = http.authenticated_caller(event, scope=http.REVERSE_SCOPE)
-        reversal = http.reversal(event, caller)
+        request = http.api_event(event)
+        caller = http.authenticated_caller(request, scope=http.REVERSE_SCOPE)
+        reversal = http.reversal(request, caller)
         outcome = reverse(adjuster, reversal, remaining_s=lambda: context.get_remaining_time_in_millis() / 1000)
         report_outcome(outcome, logger, metrics)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
