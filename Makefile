@@ -21,6 +21,9 @@ TO ?=
 QUEUE ?= requests
 DRY ?=
 BENCH_ARGS ?=
+URL ?=
+VARIANT ?=
+LOCATION ?=
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
@@ -104,7 +107,7 @@ export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
-.PHONY: test test-fast test-deployed bench lint format openapi
+.PHONY: test test-fast test-deployed verify-deployed bench lint format openapi
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -115,6 +118,11 @@ test-fast: $(PROJECT) ## the tests that need nothing but Python
 test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your own credentials (STACK=inventory-adjustments-dev)
 	@[ -n "$(STACK)" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
 	DEPLOYED_STACK="$(STACK)" $(PYTHON) -m pytest tests/e2e
+
+# Tokens go by the environment, where make puts what stands on its command line: who lists processes sees arguments.
+verify-deployed: ## whether a deployed API keeps its word, by HTTP alone (URL= TOKEN= BUSINESS= VARIANT=, LOCATION=, READ_TOKEN=)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(PYTHON) -m local.verify --url="$(URL)" --business="$(BUSINESS)" --variant="$(VARIANT)" --location="$(LOCATION)"
 
 lint: ## ruff, mypy, `sam validate --lint` and cfn-lint
 	@$(call install,$(PROJECT) $(SAM))
