@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CHANGE: Final = 2
 HUGE: Final = -1_000_000_000
 """More than any stock item that somebody verifies on may hold."""
-AT_ONCE: Final = 8
+AT_ONCE: Final = 4
 _INDEX_LOOKS: Final = 20
 _INDEX_PAUSE_S: Final = 0.5
 _KEPT_DOCUMENT: Final = PROJECT_ROOT / "functions" / "describe_api" / "openapi.json"
