@@ -34,7 +34,8 @@ LIBRARY: Final = {
 
 def handler(event: object, context: LambdaContext) -> PageResponse:
     """Answer with a file, or with 404 where the page has no such part."""
-    if is_page_event(event):
+    # The gateway matches `/docs/` as `/docs`; but from there the page's own links would lead nowhere.
+    if is_page_event(event) and not event.get("path", "").endswith("/"):
         asked = (event.get("pathParameters") or {}).get("asset", event["resource"])
         if asked in OWN.keys() | LIBRARY.keys():
             return served(_page(asked), event, request_id=context.aws_request_id)

@@ -6,6 +6,7 @@ Each begins with an event as it really comes, of which parts are then bent. The 
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 PROOF = "/api/v1/inventory/levels/{variant_id}/{location_id}/proof"
 REVERSAL = "/api/v1/inventory/adjustments/{id}/reversal"
 ROUTES = {LIST, ONE, LEVELS, PROOF}
-EXAMPLES = 250
+EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "250"))
+"""Of each test; set higher to look for longer."""
 ROW = load_event("publish-adjustments")["Records"][0]
 COMMANDS = [
     load_event(f"provision-{name}")

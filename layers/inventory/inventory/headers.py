@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NotRequired, TypedDict
+from itertools import chain
+from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+# What JSON makes of texts and lists, which is what an event was made from.
+_TEXTS: Final = frozenset({str})
+_LISTS: Final = frozenset({list})
 
 
 class HeaderEvent(TypedDict):
@@ -36,15 +41,14 @@ def has_headers(event: Mapping[str, object]) -> bool:
 
 def is_text_by_name(value: object) -> bool:
     """Whether this is what a gateway makes of headers or parameters: null, or texts by name."""
-    return value is None or (isinstance(value, dict) and all(isinstance(each, str) for each in value.values()))
+    return value is None or (isinstance(value, dict) and _TEXTS.issuperset(map(type, value.values())))
 
 
 def is_texts_by_name(value: object) -> bool:
     """The same of those that may come several times: lists of texts by name, none of them empty."""
     return value is None or (
         isinstance(value, dict)
-        and all(
-            isinstance(several, list) and several and all(isinstance(each, str) for each in several)
-            for several in value.values()
-        )
+        and _LISTS.issuperset(map(type, value.values()))
+        and all(value.values())
+        and _TEXTS.issuperset(map(type, chain.from_iterable(value.values())))
     )

@@ -39,6 +39,7 @@ class PageEvent(HeaderEvent):
     """A proxy event, as far as it is read here; ``resource`` is the route with its parameters' names."""
 
     resource: str
+    path: NotRequired[str]
     pathParameters: NotRequired[dict[str, str] | None]
 
 
@@ -78,6 +79,7 @@ def is_page_event(event: object) -> TypeIs[PageEvent]:
     return (
         isinstance(event, dict)
         and isinstance(event.get("resource"), str)
+        and isinstance(event.get("path", ""), str)
         and is_text_by_name(event.get("pathParameters"))
         and has_headers(event)
     )

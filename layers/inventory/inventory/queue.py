@@ -9,7 +9,13 @@ from inventory import direct
 from inventory.answers import detail_of, detail_without_input
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, detail_text
 from inventory.jsontext import InvalidJSON, parse_json
-from inventory.requests import DirectAdjustmentRequest, InvalidRequest, entry, idempotency_key_entries
+from inventory.requests import (
+    IDEMPOTENCY_KEY_LENGTH_MAX,
+    DirectAdjustmentRequest,
+    InvalidRequest,
+    entry,
+    idempotency_key_entries,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,11 +112,17 @@ def _is_record(record: object) -> bool:
     return (
         isinstance(record, dict)
         and isinstance(record.get("body", ""), str)
-        and isinstance(message_id := record.get("messageId"), str)
-        and _as_key(message_id) is not None
+        and _is_message_id(record.get("messageId"))
         and isinstance(attributes := record.get("messageAttributes", {}), dict)
         and isinstance(attributes.get(ORIGINAL_ID, {}), dict)
     )
+
+
+def _is_message_id(value: object) -> bool:
+    """Whether this can be a key; cheaper than to ask the model, as there may be a thousand of them."""
+    if not isinstance(value, str) or not 0 < len(value) <= IDEMPOTENCY_KEY_LENGTH_MAX:
+        return False
+    return value.isascii() and value.isprintable() and " " not in value
 
 
 def read_message(record: Record) -> Request:
