@@ -79,7 +79,8 @@ class EntryPoint:
                 answer = self.module.handler(event, Context())
             except Exception as error:  # noqa: BLE001  what may leave a handler is judged by the caller
                 raised = error
-        lines = [json.loads(line) for line in printed.getvalue().splitlines()]
+        # CloudWatch ends a line at a line feed and at nothing else that Unicode has for one.
+        lines = [json.loads(line) for line in printed.getvalue().split("\n") if line]
         assert all(isinstance(line, dict) for line in lines)
         return Called(answer, raised, lines)
 
