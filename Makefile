@@ -21,12 +21,18 @@ TO ?=
 QUEUE ?= requests
 DRY ?=
 BENCH_ARGS ?=
+URL ?=
+VARIANT ?=
+LOCATION ?=
+SECONDS ?= 30
+TARGET ?=
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
 PROJECT := .venv/.installed
 SAM := .venv-sam/.installed
 EMULATOR := .venv-emulator/.installed
+FUZZER := .venv-fuzz/.installed
 LOCK := local/locks
 
 .PHONY: help
@@ -41,7 +47,8 @@ help: ## this list
 $(PROJECT): $(LOCK)/project.txt
 $(SAM): $(LOCK)/sam.txt
 $(EMULATOR): $(LOCK)/emulator.txt
-$(PROJECT) $(SAM) $(EMULATOR):
+$(FUZZER): $(LOCK)/fuzz.txt
+$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER):
 	@if cmp -s $< $@; then touch $@; exit; fi; \
 	python=$$(local/find-python.sh) || exit 1; \
 	echo "$(@D): installing from $< ..."; \
@@ -111,7 +118,7 @@ api-keys: ## give each business that has a token its API key in the usage plan o
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
-.PHONY: test test-fast test-deployed bench lint format openapi capacity
+.PHONY: test test-fast test-deployed verify-deployed fuzz bench lint format openapi capacity
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -123,11 +130,20 @@ test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your o
 	@[ -n "$(STACK)" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
 	DEPLOYED_STACK="$(STACK)" $(PYTHON) -m pytest tests/e2e
 
-lint: ## ruff, mypy, `sam validate --lint` and cfn-lint
+# Tokens go by the environment, where make puts what stands on its command line: who lists processes sees arguments.
+verify-deployed: ## whether a deployed API keeps its word, by HTTP alone (URL= TOKEN= BUSINESS= VARIANT=, LOCATION=, READ_TOKEN=)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(PYTHON) -m local.verify --url="$(URL)" --business="$(BUSINESS)" --variant="$(VARIANT)" --location="$(LOCATION)"
+
+fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 for each target, TARGET=json|creation|…); Linux only
+	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.fuzz --seconds "$(SECONDS)" $(if $(TARGET),--target "$(TARGET)")
+
+lint: ## ruff, mypy, bandit, `sam validate --lint` and cfn-lint
 	@$(call install,$(PROJECT) $(SAM))
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy functions layers/inventory local tests
+	$(PYTHON) -m bandit --quiet --configfile pyproject.toml --recursive functions layers/inventory local events
 	@mkdir -p .aws-sam/settings
 	AWS_DEFAULT_REGION=us-east-1 $(sam) validate --lint
 	.venv-sam/bin/python .venv-sam/bin/cfn-lint template.yaml
@@ -171,9 +187,10 @@ lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest t
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/project.in --output-file $(LOCK)/project.txt
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/sam.in --output-file $(LOCK)/sam.txt
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/emulator.in --output-file $(LOCK)/emulator.txt
+	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/fuzz.in --output-file $(LOCK)/fuzz.txt
 	@rm -rf .venv-uv
 
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf $(LOCAL_DIR) .aws-sam .venv .venv-sam .venv-emulator .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(LOCAL_DIR) .aws-sam .venv .venv-sam .venv-emulator .venv-fuzz .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

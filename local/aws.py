@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 ACCESS_KEY_ID = "test"
-SECRET_ACCESS_KEY = "test"  # noqa: S105 — the emulator takes any
+SECRET_ACCESS_KEY = "test"  # noqa: S105 — the emulator takes any  # nosec B105
 
 # Lambda's own limit is longer than any client should wait; a cold start of a big function takes two seconds.
 _CONFIG = Config(connect_timeout=2, read_timeout=60, retries={"total_max_attempts": 2}, proxies={})

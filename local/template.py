@@ -39,7 +39,8 @@ yaml.add_multi_constructor("!", _intrinsic, _Loader)
 
 def read_template(path: Path) -> Template:
     """Return a template with its short intrinsic functions written out."""
-    template: Template = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 — a SafeLoader
+    text = path.read_text(encoding="utf-8")
+    template: Template = yaml.load(text, Loader=_Loader)  # noqa: S506 — a SafeLoader  # nosec B506
     return template
 
 

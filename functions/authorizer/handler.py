@@ -30,8 +30,11 @@ class AuthorizerError(Exception):
 
 # An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
 @logger.inject_lambda_context(clear_state=True, log_event=False)
-def handler(event: gateway.AuthorizerEvent, context: LambdaContext) -> gateway.Policy:
+def handler(event: object, context: LambdaContext) -> gateway.Policy:
     """Answer a policy; raise "Unauthorized" for the gateway's 401 and anything else for its 503, never kept."""
+    if not gateway.is_authorizer_event(event):
+        logger.info("unauthorized", extra={"why": "not from the gateway"})
+        raise AuthorizerError("Unauthorized")
     try:
         decision = _decide(event, Patience(lambda: context.get_remaining_time_in_millis() / 1000))
     except Exception:

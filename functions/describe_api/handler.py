@@ -7,12 +7,12 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from inventory.pages import KEEP_FOR_AN_HOUR, REVALIDATE, Page, not_found, served
+from inventory.pages import KEEP_FOR_AN_HOUR, REVALIDATE, Page, is_page_event, not_found, served
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from inventory.pages import PageEvent, PageResponse
+    from inventory.pages import PageResponse
 
 JSON: Final = "application/json"
 HTML: Final = "text/html; charset=utf-8"
@@ -32,12 +32,14 @@ LIBRARY: Final = {
 }
 
 
-def handler(event: PageEvent, context: LambdaContext) -> PageResponse:
+def handler(event: object, context: LambdaContext) -> PageResponse:
     """Answer with a file, or with 404 where the page has no such part."""
-    asked = (event.get("pathParameters") or {}).get("asset", event["resource"])
-    if asked not in OWN.keys() | LIBRARY.keys():
-        return not_found(request_id=context.aws_request_id)
-    return served(_page(asked), event, request_id=context.aws_request_id)
+    # The gateway matches `/docs/` as `/docs`; but from there the page's own links would lead nowhere.
+    if is_page_event(event) and not event.get("path", "").endswith("/"):
+        asked = (event.get("pathParameters") or {}).get("asset", event["resource"])
+        if asked in OWN.keys() | LIBRARY.keys():
+            return served(_page(asked), event, request_id=context.aws_request_id)
+    return not_found(request_id=context.aws_request_id)
 
 
 @cache

@@ -30,13 +30,14 @@ adjuster = adjuster_on_dynamodb(
 # An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
 @logger.inject_lambda_context(clear_state=True, log_event=False)
 @metrics.log_metrics
-def handler(event: http.ApiEvent, context: LambdaContext) -> http.Response:
+def handler(event: object, context: LambdaContext) -> http.Response:
     """Answer an API event with a response."""
     line = RequestLine.of(event, clock_s)
     try:
-        caller = http.authenticated_caller(event, scope=http.REVERSE_SCOPE)
+        request = http.api_event(event)
+        caller = http.authenticated_caller(request, scope=http.REVERSE_SCOPE)
         line.business_id = caller.business_id
-        reversal = http.reversal(event, caller)
+        reversal = http.reversal(request, caller)
         line.tries = Tries(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)
         outcome = carry_out(adjuster, reversal, line.tries)
         report_outcome(outcome, logger, metrics, line)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 
+from inventory import keys
 from inventory.answers import adjustment_members
 from inventory.levels import LATE_AT_MOST
 from tests.support.builders import ADJUSTMENT, BUSINESS, LOCATION, NOW, OTHER_VARIANT, VARIANT, an_adjustment
@@ -189,6 +190,69 @@ def test_a_gap_that_is_old_is_no_reason_to_try_again(reading: ReadService, age: 
     assert answer.status == status
     told = [(each["problem"], each["variant_id"], each["location_id"]) for each in faults(reading)]
     assert told == ([("RowMissing", str(VARIANT), str(LOCATION))] if status == 500 else [])
+
+
+BENT_STOCK: dict[str, dict[str, object]] = {
+    "its quantity is no integer": {"quantity": {"N": "1.5"}},
+    "its time has no offset": {"updated_at": {"S": "2026-11-23T14:05:12"}},
+    "its head is gone": {"head_hash": {"NULL": True}},
+}
+of_each_bent_stock_item = pytest.mark.parametrize("bend", BENT_STOCK.values(), ids=BENT_STOCK)
+PLACES = [UUID(int=number) for number in (1, 2, 3)]
+
+
+def bend_stock_item(reading: ReadService, location_id: UUID, bend: dict[str, object]) -> tuple[str, str]:
+    """Three locations hold the variant; what one of them holds can't be read. Returns its key."""
+    for place in PLACES:
+        reading.tables.with_history(an_adjustment(id=place, location_id=place))
+    key = keys.stock(BUSINESS, VARIANT), str(location_id)
+    reading.tables.items[INVENTORY_TABLE, *key] |= bend
+    return key
+
+
+def leveled(reading: ReadService, query: list[tuple[str, str]]) -> tuple[list[int], int]:
+    """The locations on all pages as far as they come, and the status of the page after them."""
+    found: list[int] = []
+    cursor = None
+    while True:
+        answer = reading.get(LEVELS, [*OF_VARIANT, *query, *([] if cursor is None else [("cursor", cursor)])])
+        if answer.status != 200:
+            return found, answer.status
+        found += [UUID(each["location_id"]).int for each in answer.body["data"]]
+        cursor = answer.body["next_cursor"]
+        if cursor is None:
+            return found, 200
+
+
+@of_each_bent_stock_item
+@pytest.mark.parametrize("limit", ["1", "2", "100"])
+@pytest.mark.parametrize("bent", PLACES, ids=str)
+def test_levels_come_down_to_a_stock_item_that_can_not_be_read_and_stop_there_by_its_key(
+    reading: ReadService, bend: dict[str, object], limit: str, bent: UUID
+) -> None:
+    pk, sk = bend_stock_item(reading, bent, bend)
+
+    assert leveled(reading, [("limit", limit)]) == ([each.int for each in PLACES if each < bent], 500)
+
+    (fault,) = faults(reading)
+    told = (fault["message"], fault["problem"], fault["stock_item"], fault["location_id"])
+    assert told == ("books bent", "StockItemUnreadable", pk, sk)
+
+
+@of_each_bent_stock_item
+def test_the_level_of_another_location_stays_within_reach(reading: ReadService, bend: dict[str, object]) -> None:
+    bend_stock_item(reading, PLACES[0], bend)
+
+    assert leveled(reading, [("location_id", str(PLACES[1]))]) == ([2], 200)
+    assert leveled(reading, [("location_id", str(PLACES[0]))]) == ([], 500)
+
+
+def test_a_stock_item_under_no_location_can_not_be_read(reading: ReadService) -> None:
+    pk, sk = bend_stock_item(reading, PLACES[0], {})
+    item = reading.tables.items.pop((INVENTORY_TABLE, pk, sk))
+    reading.tables.items[INVENTORY_TABLE, pk, "elsewhere"] = item | {"sk": {"S": "elsewhere"}}
+
+    assert leveled(reading, []) == ([2, 3], 500)
 
 
 # --- exports ---------------------------------------------------------------------------------------------------------

@@ -131,6 +131,17 @@ def test_the_library_is_kept_for_an_hour_and_the_rest_asked_for_each_time(api: A
     assert {name for name, value in kept.items() if value == "no-cache"} == kept.keys() - LIBRARY.keys()
 
 
+@pytest.mark.parametrize("resource", ["/api/v1/docs", "/api/v1/openapi.json"])
+def test_a_path_that_ends_in_a_slash_is_another_one_and_not_found(
+    resource: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = load_event("describe-api") | {"resource": resource, "path": f"{resource}/"}
+    module: Any = load_handler("describe_api", monkeypatch)
+
+    assert module.handler(event, Context())["statusCode"] == 404
+    assert module.handler(event | {"path": resource}, Context())["statusCode"] == 200
+
+
 @pytest.mark.parametrize(
     "name", ["handler.py", "../handler.py", "docs.html", "openapi.json", "swagger-ui.css.gz", "", "/api/v1/docs/x"]
 )

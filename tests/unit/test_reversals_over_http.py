@@ -169,10 +169,10 @@ def test_with_too_little_time_left_nothing_is_begun(service: Service) -> None:
 
 
 @pytest.mark.parametrize("event", [{}, [], None, {"requestContext": None}], ids=str)
-def test_what_is_no_event_of_the_gateway_is_our_own_fault_and_no_crash(service: Service, event: Any) -> None:
+def test_what_is_no_event_of_the_gateway_passed_no_authorizer_and_is_no_crash(service: Service, event: Any) -> None:
     response = service.module.handler(event, Context())
 
-    assert (response["statusCode"], json.loads(response["body"])["detail"]["code"]) == (500, "internal_error")
+    assert (response["statusCode"], json.loads(response["body"])["detail"]["code"]) == (401, "unauthorized")
 
 
 # --- validity --------------------------------------------------------------------------------------------------------
@@ -226,6 +226,17 @@ def test_errors_of_the_path_come_first_then_those_of_the_header_then_those_of_th
         (KEY_PLACE, "value_error"),
         (("body", "reason"), "string_too_short"),
         (("body", "delta"), "extra_forbidden"),
+    ]
+
+
+def test_a_parameter_is_refused_for_it_could_have_meant_something(service: Service) -> None:
+    answer = post(service, {"reason": ""}, named="x", queryStringParameters={"location_id": "x", "dry_run": "1"})
+
+    assert answer.problems == [
+        (ID_PLACE, "uuid_parsing"),
+        (("query", "location_id"), "extra_forbidden"),
+        (("query", "dry_run"), "extra_forbidden"),
+        (("body", "reason"), "string_too_short"),
     ]
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hmac
+import math
 import re
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 from uuid import UUID
 
@@ -23,6 +27,10 @@ from inventory.tokens import (
     token_id_of,
     well_formed,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
 
 BUSINESS = UUID("6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01")
 OTHER_BUSINESS = UUID("6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e02")
@@ -136,3 +144,54 @@ def test_a_good_token_is_foreign_to_other_businesses_and_to_what_names_none(busi
 def test_an_expired_token_is_refused_before_its_business_is_looked_at() -> None:
     expired = replace(TOKEN, expires_at=NOW)
     assert authorize(expired, DIGEST, OTHER_BUSINESS, NOW) == Unauthenticated("expired")
+
+
+def test_a_token_can_not_be_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """30 characters, each of 62 and each from the system's own source of secrets: 178 bits."""
+    drawn: list[int] = []
+
+    def choice(alphabet: str) -> str:
+        drawn.append(len(set(alphabet)))
+        return alphabet[len(drawn) % len(alphabet)]
+
+    monkeypatch.setattr("inventory.tokens.secrets.choice", choice)
+    mint()
+
+    assert sum(math.log2(size) for size in drawn) > 178
+
+
+def steps(call: Callable[[], object]) -> int:
+    """The instructions of our own code that a call takes: what a clock could tell, without a clock."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("place", [0, 1, 15, 16, 31])
+def test_the_same_steps_are_taken_wherever_a_digest_differs(place: int) -> None:
+    other = bytes(byte ^ (position == place) for position, byte in enumerate(DIGEST))
+    nowhere = bytes(byte ^ 255 for byte in DIGEST)
+
+    taken = {steps(partial(authorize, TOKEN, each, BUSINESS, NOW)) for each in (other, nowhere)}
+
+    assert len(taken) == 1
+    assert taken != {0}
+
+
+def test_the_same_steps_are_taken_wherever_a_checksum_differs() -> None:
+    token = mint()
+    wrong = {token[:place] + ("0" if token[place] != "0" else "1") + token[place + 1 :] for place in range(33, 39)}
+
+    assert len({steps(partial(well_formed, each)) for each in wrong}) == 1

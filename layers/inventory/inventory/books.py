@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from inventory import keys
-from inventory.chain_check import GARBAGE
+from inventory.chain_check import GARBAGE, read_stock_item
 from inventory.client import faults_as_unavailable, require_whole
-from inventory.dynamodb import is_active, read_by_key, stock_item_of
+from inventory.dynamodb import is_active, read_by_key
+from inventory.errors import StockItemUnreadable
 from inventory.ledger_index import row_of
 
 if TYPE_CHECKING:
@@ -84,7 +85,13 @@ class Books:
     def stock_items(
         self, business_id: UUID, variant_id: UUID, *, after: UUID | None = None, limit: int | None = None
     ) -> StockItemsPage:
-        """Read a variant's stock items at the locations after one: at most ``limit``, or as many as 1 MB holds."""
+        """Read a variant's stock items at the locations after one: at most ``limit``, or as many as 1 MB holds.
+
+        A page ends before a stock item that can't be read: those before it stay within reach.
+
+        Raises:
+            StockItemUnreadable: the first one can't be read.
+        """
         request: QueryInputTypeDef = {
             "TableName": self._inventory_table,
             "KeyConditionExpression": "pk = :pk",
@@ -99,7 +106,14 @@ class Books:
         with faults_as_unavailable():
             reply = self._client.query(**request)
         require_whole(reply)
-        found = [(UUID(item["sk"]["S"]), stock_item_of(item)) for item in reply["Items"]]
+        found: list[tuple[UUID, StockItem]] = []
+        for item in reply["Items"]:
+            try:
+                found.append(located(item))
+            except StockItemUnreadable:
+                if not found:
+                    raise
+                return StockItemsPage(found, found[-1][0])
         last = reply.get("LastEvaluatedKey")
         return StockItemsPage(found, None if last is None else UUID(last["sk"]["S"]))
 
@@ -131,6 +145,22 @@ class Books:
         """Read ledger rows and inventory items; absent ones are left out."""
         found = read_by_key(self._client, {self._ledger_table: ledger, self._inventory_table: inventory})
         return found[self._ledger_table], found[self._inventory_table]
+
+
+def located(item: Item) -> tuple[UUID, StockItem]:
+    """Where a stock item lies, and what it holds.
+
+    Raises:
+        StockItemUnreadable: somebody wrote it by hand.
+    """
+    key, location = item["pk"]["S"], item["sk"]["S"]
+    stock = read_stock_item(item)
+    if stock is None:
+        raise StockItemUnreadable(key, location)
+    try:
+        return UUID(location), stock
+    except ValueError:
+        raise StockItemUnreadable(key, location) from None
 
 
 def _reversal_key(business_id: UUID, adjustment_id: UUID) -> Key:

@@ -155,6 +155,13 @@ class RowMissing(BooksBent):
     """A row that must be there is not, and is too old to be late."""
 
 
+class StockItemUnreadable(BooksBent):
+    """A stock item holds no quantity that can be read; ``key`` is its partition key, ``location`` its sort key."""
+
+    def __init__(self, key: str, location: str) -> None:
+        super().__init__({"stock_item": key, "location_id": location})
+
+
 class ExportStopped(ServiceError):
     """An export came to an item that it can neither write nor leave out. Repeating it does not help."""
 

@@ -6,9 +6,9 @@ policy names all routes that the token may call, not only the one that was calle
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final, Literal, NotRequired, TypedDict, TypeIs
 
-from inventory.headers import HeaderEvent
+from inventory.headers import HeaderEvent, has_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +64,16 @@ class Policy(TypedDict):
     policyDocument: PolicyDocument
     context: NotRequired[dict[str, str]]
     usageIdentifierKey: NotRequired[str]
+
+
+def is_authorizer_event(event: object) -> TypeIs[AuthorizerEvent]:
+    """Whether this has the shape of what the gateway asks: whoever may invoke the function can send anything."""
+    return (
+        isinstance(event, dict)
+        and isinstance(method_arn := event.get("methodArn"), str)
+        and method_arn.count("/") > 1
+        and has_headers(event)
+    )
 
 
 def bearer_token(authorization: str) -> str:

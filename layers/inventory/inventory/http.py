@@ -12,18 +12,21 @@ from uuid import UUID
 
 from inventory.answers import ANSWERS, adjustment_members, detail_of
 from inventory.errors import Forbidden, ServiceError, TryAgain, Unauthorized
-from inventory.headers import HeaderEvent, header
+from inventory.headers import HeaderEvent, has_headers, header, is_text_by_name, is_texts_by_name
 from inventory.identifiers import parse_uuid
 from inventory.jsontext import InvalidJSON, JSONValue, parse_json
 from inventory.requests import (
+    LABEL_LENGTH_MAX,
     AdjustmentRequest,
     InvalidRequest,
+    NoQuery,
     Request,
     ReversalRequest,
     ValidationEntry,
     adjustment_id_entries,
     entry,
     idempotency_key_entries,
+    problems,
     validated,
 )
 from inventory.reverse import Reversal
@@ -44,7 +47,7 @@ _REPLACEMENT_CHARACTER: Final = "\ufffd"
 class RequestContext(TypedDict):
     """What API Gateway says of a request; ``authorizer`` is the context that our authorizer returned."""
 
-    authorizer: NotRequired[dict[str, str] | None]
+    authorizer: NotRequired[dict[str, object] | None]
 
 
 class ApiEvent(HeaderEvent):
@@ -76,8 +79,33 @@ class Caller:
 
 
 def is_api_event(event: object) -> TypeIs[ApiEvent]:
-    """Tell an API event from a direct payload by what the gateway always sets, all of it, and no body can."""
-    return isinstance(event, dict) and isinstance(event.get("requestContext"), dict) and event.keys() >= _GATEWAY_SETS
+    """Tell an API event from a direct payload by what the gateway always sets, all of it, and no body can.
+
+    What is read of it must be of the gateway's types too: whoever may invoke the function can send anything.
+    """
+    return (
+        isinstance(event, dict)
+        and event.keys() >= _GATEWAY_SETS
+        and isinstance(event["requestContext"], dict)
+        and isinstance(event["resource"], str)
+        and has_headers(event)
+        and is_text_by_name(event.get("pathParameters"))
+        and is_text_by_name(event.get("queryStringParameters"))
+        and is_texts_by_name(event.get("multiValueQueryStringParameters"))
+        and isinstance(event.get("body"), str | None)
+        and isinstance(event.get("isBase64Encoded", False), bool)
+    )
+
+
+def api_event(event: object) -> ApiEvent:
+    """Read an event of a function that is behind the API alone.
+
+    Raises:
+        Unauthorized: it did not come from the gateway, and so passed no authorizer.
+    """
+    if not is_api_event(event):
+        raise Unauthorized
+    return event
 
 
 def authenticated_caller(event: ApiEvent, *, scope: str) -> Caller:
@@ -85,26 +113,41 @@ def authenticated_caller(event: ApiEvent, *, scope: str) -> Caller:
 
     Raises:
         Unauthorized: there is no context, or no ``x-business-id``: the request did not pass the authorizer.
-        Forbidden: the context is for another business than the header, or lacks the scope.
+        Forbidden: the context is for another business than the header, lacks the scope, or is none of ours.
     """
     context = event["requestContext"].get("authorizer")
     named = header(event, "x-business-id")
     if not isinstance(context, dict) or not context or named is None:
         raise Unauthorized
-    business_id = parse_uuid(context.get("business_id", ""))
-    if business_id is None or parse_uuid(named) != business_id or scope not in context.get("scopes", "").split():
+    told, subject, scopes = (_text(context, name) for name in ("business_id", "subject", "scopes"))
+    business_id = parse_uuid(told)
+    if business_id is None or parse_uuid(named) != business_id or scope not in scopes.split():
         raise Forbidden
-    return Caller(business_id=business_id, subject=context["subject"])
+    if not _is_subject(subject):
+        raise Forbidden
+    return Caller(business_id=business_id, subject=subject)
+
+
+def _text(context: dict[str, object], name: str) -> str:
+    """A text of the context, where others may be numbers; "" where there is none."""
+    value = context.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _is_subject(text: str) -> bool:
+    """Whether a token can have this subject: then it can be stored."""
+    return 0 < len(text) <= LABEL_LENGTH_MAX and text.isprintable()
 
 
 def adjustment_command(event: ApiEvent, caller: Caller) -> Command:
     """Translate a creation.
 
     Raises:
-        InvalidRequest: with the errors of the ``Idempotency-Key`` header, then those of the body.
+        InvalidRequest: with the errors of the query string, then of the ``Idempotency-Key`` header, then those of the
+            body.
     """
-    key, problems = _idempotency_key(event)
-    request = _valid_body(event, AdjustmentRequest, problems)
+    key, key_problems = _idempotency_key(event)
+    request = _valid_body(event, AdjustmentRequest, _query_problems(event) + key_problems)
     return request.command(business_id=caller.business_id, actor=caller.subject, idempotency_key=key)
 
 
@@ -112,13 +155,14 @@ def reversal(event: ApiEvent, caller: Caller) -> Reversal:
     """Translate a reversal.
 
     Raises:
-        InvalidRequest: with the errors of the path, then of the ``Idempotency-Key`` header, then those of the body,
-            which is FastAPI's order.
+        InvalidRequest: with the errors of the path, then of the query string, then of the ``Idempotency-Key`` header,
+            then those of the body, which is FastAPI's order.
     """
     # The gateway has decoded what was percent-encoded in the path.
     adjustment_id = (event.get("pathParameters") or {}).get("id", "")
-    key, problems = _idempotency_key(event)
-    request = _valid_body(event, ReversalRequest, adjustment_id_entries(adjustment_id) + problems)
+    key, key_problems = _idempotency_key(event)
+    others = adjustment_id_entries(adjustment_id) + _query_problems(event) + key_problems
+    request = _valid_body(event, ReversalRequest, others)
     return Reversal(
         business_id=caller.business_id,
         adjustment_id=UUID(adjustment_id),
@@ -160,14 +204,26 @@ def _response(status: int, body: object, headers: dict[str, str], request_id: st
     )
 
 
+def query_string(event: ApiEvent) -> dict[str, str]:
+    """The parameters, decoded by the gateway; of one that came several times the last counts, as in a body."""
+    several = event.get("multiValueQueryStringParameters") or {}
+    return (event.get("queryStringParameters") or {}) | {name: values[-1] for name, values in several.items()}
+
+
+def _query_problems(event: ApiEvent) -> list[ValidationEntry]:
+    """A change takes no parameters: a ``location_id`` that stands there must not move stock at the default location."""
+    query = query_string(event)
+    return problems(NoQuery, query, place="query") if query else []
+
+
 def _idempotency_key(event: ApiEvent) -> tuple[str | None, list[ValidationEntry]]:
     """The header's value, None where it is absent, and what is wrong with it."""
     key = header(event, "idempotency-key")
     return key, [] if key is None else idempotency_key_entries(key)
 
 
-def _valid_body[R: Request](event: ApiEvent, model: type[R], problems: list[ValidationEntry]) -> R:
-    """Validate the body. ``problems`` are those of the rest of the request: they come first, and are told of too.
+def _valid_body[R: Request](event: ApiEvent, model: type[R], others: list[ValidationEntry]) -> R:
+    """Validate the body. ``others`` are the problems of the rest of the request: they come first, and are told of too.
 
     Raises:
         InvalidRequest: where anything is wrong with the request.
@@ -175,9 +231,9 @@ def _valid_body[R: Request](event: ApiEvent, model: type[R], problems: list[Vali
     try:
         request = validated(model, _json_body(event))
     except InvalidRequest as error:
-        raise InvalidRequest(problems + error.entries) from None
-    if problems:
-        raise InvalidRequest(problems)
+        raise InvalidRequest(others + error.entries) from None
+    if others:
+        raise InvalidRequest(others)
     return request
 
 

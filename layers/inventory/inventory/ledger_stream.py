@@ -14,6 +14,7 @@ from inventory import keys
 from inventory.answers import adjustment_members
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, Event, EventRefused, detail_text
 from inventory.chain import row_hash
+from inventory.chain_check import GARBAGE
 from inventory.dynamodb import adjustment_of
 from inventory.errors import StoreUnavailable
 
@@ -148,7 +149,7 @@ def read(record: Record) -> Event | Unusable | Altered:
     try:
         row = adjustment_of(record["dynamodb"]["NewImage"])
         own_hash = row_hash(row)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except GARBAGE:
         return Unusable(_key_of(record), "no ledger row")
     if row.hash != own_hash or _key_of(record) != keys.ledger(row.business_id, row.id):
         return Unusable(_key_of(record), "hash or key of another row")

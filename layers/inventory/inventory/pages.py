@@ -12,9 +12,9 @@ import hashlib
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NotRequired, Self, TypedDict
+from typing import TYPE_CHECKING, Final, NotRequired, Self, TypedDict, TypeIs
 
-from inventory.headers import HeaderEvent, header
+from inventory.headers import HeaderEvent, has_headers, header, is_text_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,7 @@ class PageEvent(HeaderEvent):
     """A proxy event, as far as it is read here; ``resource`` is the route with its parameters' names."""
 
     resource: str
+    path: NotRequired[str]
     pathParameters: NotRequired[dict[str, str] | None]
 
 
@@ -71,6 +72,17 @@ class Page:
             "Vary": "Accept-Encoding",
         }
         return cls(compressed, headers)
+
+
+def is_page_event(event: object) -> TypeIs[PageEvent]:
+    """Whether this has the shape of what the gateway sends: whoever may invoke the function can send anything."""
+    return (
+        isinstance(event, dict)
+        and isinstance(event.get("resource"), str)
+        and isinstance(event.get("path", ""), str)
+        and is_text_by_name(event.get("pathParameters"))
+        and has_headers(event)
+    )
 
 
 def served(page: Page, event: PageEvent, *, request_id: str) -> PageResponse:

@@ -9,7 +9,13 @@ from inventory import direct
 from inventory.answers import detail_of, detail_without_input
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, detail_text
 from inventory.jsontext import InvalidJSON, parse_json
-from inventory.requests import DirectAdjustmentRequest, idempotency_key_entries
+from inventory.requests import (
+    IDEMPOTENCY_KEY_LENGTH_MAX,
+    DirectAdjustmentRequest,
+    InvalidRequest,
+    entry,
+    idempotency_key_entries,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +52,7 @@ class Record(TypedDict):
     """A message as Lambda hands it over, as far as it is read here."""
 
     messageId: str
-    body: str
+    body: NotRequired[str]
     messageAttributes: NotRequired[Mapping[str, _Attribute]]
 
 
@@ -86,6 +92,39 @@ class Request:
         return direct.adjustment_command(self.payload, default_key=self.default_key, default_actor=DEFAULT_ACTOR)
 
 
+def records_of(event: object) -> list[Record]:
+    """The messages of a batch.
+
+    Raises:
+        InvalidRequest: it is none that Lambda made of the queue's messages, which only a direct invocation can bring.
+    """
+    records = event.get("Records") if isinstance(event, dict) else None
+    if not isinstance(records, list) or not records or not all(_is_record(each) for each in records):
+        fact = "must be messages of the queue"
+        raise InvalidRequest(
+            [entry(["body", "Records"], "value_error", f"Value error, {fact}", given=None, ctx={"error": fact})]
+        )
+    return records
+
+
+def _is_record(record: object) -> bool:
+    """Whether all that is read of a message is of SQS's types; its id serves as a key, so it must be able to be one."""
+    return (
+        isinstance(record, dict)
+        and isinstance(record.get("body", ""), str)
+        and _is_message_id(record.get("messageId"))
+        and isinstance(attributes := record.get("messageAttributes", {}), dict)
+        and isinstance(attributes.get(ORIGINAL_ID, {}), dict)
+    )
+
+
+def _is_message_id(value: object) -> bool:
+    """Whether this can be a key; cheaper than to ask the model, as there may be a thousand of them."""
+    if not isinstance(value, str) or not 0 < len(value) <= IDEMPOTENCY_KEY_LENGTH_MAX:
+        return False
+    return value.isascii() and value.isprintable() and " " not in value
+
+
 def read_message(record: Record) -> Request:
     """Read a message whose body is a payload, or an EventBridge event whose detail is.
 
@@ -94,7 +133,7 @@ def read_message(record: Record) -> Request:
     """
     try:
         # Half a surrogate pair becomes bytes that are not UTF-8, and so no JSON either.
-        body = parse_json(record["body"].encode("utf-8", "surrogatepass"))
+        body = parse_json(record.get("body", "").encode("utf-8", "surrogatepass"))
     except InvalidJSON as error:
         raise Unreadable(error.message) from None
     if not isinstance(body, dict):

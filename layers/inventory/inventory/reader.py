@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from inventory.dynamodb import stock_item_of
+from inventory.books import located
 from inventory.errors import AdjustmentNotFound, LocationNotFound, VariantNotFound
 from inventory.levels import Level, level_at, level_now
 
@@ -104,11 +104,11 @@ class Reader:
         if location_id is None:
             # One more is looked for, so that the last page says that it is the last.
             read = partial(self.books.stock_items, business_id, variant_id, after=after, limit=limit + 1)
-            stock_items = patience.settle(read).stock_items
-            found, more = stock_items[:limit], len(stock_items) > limit
+            page = patience.settle(read)
+            found, more = page.stock_items[:limit], len(page.stock_items) > limit or page.next_after is not None
         else:
             item = patience.settle(partial(self.books.stock_item, business_id, variant_id, location_id))
-            found, more = [] if item is None else [(location_id, stock_item_of(item))], False
+            found, more = [] if item is None else [located(item)], False
         if not found and after is None:
             self._require_active(business_id, variant_id, location_id, patience)
 

@@ -1,0 +1,203 @@
+"""Events and payloads of any shape, for every entry point: an answer or an error of the contract, and nothing else.
+
+Each begins with an event as it really comes, of which parts are then bent. The tables answer: nothing may be a fault.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.support.builders import ADJUSTMENT, BUSINESS, LOCATION, VARIANT, a_body, a_payload
+from tests.support.entry_points import (
+    WIRED,
+    EntryPoint,
+    assert_is_an_answer_of_http,
+    assert_is_documented,
+    assert_nothing_sent_is_logged,
+)
+from tests.support.hostile import api_events, bent, bodies, odd_values
+from tests.support.loading import load_event
+from tests.support.reading import LEVELS, LIST, ONE, a_get_event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROOF = "/api/v1/inventory/levels/{variant_id}/{location_id}/proof"
+REVERSAL = "/api/v1/inventory/adjustments/{id}/reversal"
+ROUTES = {LIST, ONE, LEVELS, PROOF}
+EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "250"))
+"""Of each test; set higher to look for longer."""
+ROW = load_event("publish-adjustments")["Records"][0]
+COMMANDS = [
+    load_event(f"provision-{name}")
+    for name in (
+        "register-business",
+        "register-location",
+        "register-variant",
+        "deactivate-location",
+        "deactivate-variant",
+        "issue-token",
+        "revoke-token",
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def entry_points() -> Iterator[dict[str, EntryPoint]]:
+    """Every function, loaded once: what one event leaves behind the next one finds."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield {name: EntryPoint(name, patch) for name in [*WIRED, "describe_api"]}
+
+
+reads = st.sampled_from(
+    [
+        a_get_event(LIST, [("variant_id", str(VARIANT)), ("limit", "5"), ("created_from", "2026-01-01T00:00:00Z")]),
+        a_get_event(ONE, path={"id": str(ADJUSTMENT)}),
+        a_get_event(LEVELS, [("variant_id", str(VARIANT)), ("as_of", "2026-12-01T00:00:00Z")]),
+        a_get_event(PROOF, path={"variant_id": str(VARIANT), "location_id": str(LOCATION)}),
+    ]
+)
+creations = api_events(a_body(reason_code="damage", reference="CC-17", location_id=str(LOCATION)))
+reversals = api_events({"reason": "wrong shelf"}, resource=REVERSAL, pathParameters={"id": str(ADJUSTMENT)})
+payloads = st.just(a_payload(idempotency_key="key", actor="import", expected_quantity=5))
+exports = st.just({"command": "export", "business_id": str(BUSINESS), "format": "csv", "variant_id": str(VARIANT)})
+
+
+def records_of(bodies_of_messages: list[bytes]) -> dict[str, Any]:
+    batch = load_event("ingest-adjustments")
+    texts = [body.decode("utf-8", "replace") for body in bodies_of_messages]
+    records = [batch["Records"][0] | {"messageId": f"m-{place}", "body": body} for place, body in enumerate(texts)]
+    return {"Records": records}
+
+
+batches = st.lists(bodies(a_payload(idempotency_key="key")), min_size=1, max_size=3).map(records_of)
+
+
+@settings(max_examples=EXAMPLES)
+@given(event=bent(creations | payloads))
+@example(event=None)
+def test_a_creation_is_answered_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
+    called = entry_points["create_adjustment"].call(event)
+
+    if called.raised is not None:
+        assert_is_documented(called.raised)
+    elif "statusCode" in called.answer:
+        assert_is_an_answer_of_http(called)
+    else:
+        assert called.answer["business_id"] == str(BUSINESS)
+    assert_nothing_sent_is_logged(called)
+
+
+@settings(max_examples=EXAMPLES)
+@given(event=bent(reversals) | odd_values)
+def test_a_reversal_is_answered(entry_points: dict[str, EntryPoint], event: Any) -> None:
+    called = entry_points["reverse_adjustment"].call(event)
+
+    assert_is_an_answer_of_http(called)
+    assert_nothing_sent_is_logged(called)
+
+
+@settings(max_examples=EXAMPLES)
+@given(event=bent(reads | exports) | odd_values)
+def test_a_question_is_answered_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
+    called = entry_points["read_inventory"].call(event)
+
+    if called.raised is not None:
+        assert_is_documented(called.raised)
+    elif "statusCode" not in called.answer:
+        assert called.answer.keys() >= {"rows", "text", "next_cursor"}
+    elif event["resource"] not in ROUTES:
+        assert called.answer["statusCode"] in {401, 403, 500}, "only the gateway names a route: that is our own fault"
+        return
+    else:
+        assert_is_an_answer_of_http(called)
+    assert_nothing_sent_is_logged(called)
+
+
+@settings(max_examples=EXAMPLES)
+@given(event=bent(st.just(load_event("authorizer"))) | odd_values)
+def test_an_authorizer_denies_or_says_one_of_its_two_sentences(entry_points: dict[str, EntryPoint], event: Any) -> None:
+    """The table behind it knows no token at all: nothing may be allowed."""
+    called = entry_points["authorizer"].call(event)
+
+    if called.raised is None:
+        assert [each["Effect"] for each in called.answer["policyDocument"]["Statement"]] == ["Deny"]
+    else:
+        assert type(called.raised).__name__ == "AuthorizerError"
+        assert str(called.raised) == "Unauthorized"
+    assert_nothing_sent_is_logged(called)
+
+
+@settings(max_examples=EXAMPLES)
+@given(event=bent(batches) | bent(st.just(load_event("ingest-adjustments"))) | odd_values)
+def test_a_batch_is_answered_by_ids_of_its_messages(entry_points: dict[str, EntryPoint], event: Any) -> None:
+    called = entry_points["ingest_adjustments"].call(event)
+
+    if called.raised is not None:
+        assert_is_documented(called.raised)
+    else:
+        again = [each["itemIdentifier"] for each in called.answer["batchItemFailures"]]
+        assert set(again) <= {record["messageId"] for record in event["Records"]}
+    assert_nothing_sent_is_logged(called)
+
+
+@settings(max_examples=EXAMPLES)
+@given(images=st.lists(bent(st.just(ROW["dynamodb"]["NewImage"])) | odd_values, min_size=1, max_size=3))
+@example(images=[ROW["dynamodb"]["NewImage"] | {"created_at": {"S": "0001-01-01T00:00:00+23:59"}}])
+def test_no_item_that_somebody_wrote_by_hand_holds_up_the_stream(
+    entry_points: dict[str, EntryPoint], images: list[Any]
+) -> None:
+    records = [ROW | {"dynamodb": ROW["dynamodb"] | {"NewImage": image}} for image in images]
+
+    called = entry_points["publish_adjustments"].call({"Records": records})
+
+    assert called.answer == {"batchItemFailures": []}
+
+
+@settings(max_examples=EXAMPLES)
+@given(event=bent(st.just(load_event("publish-adjustments"))) | odd_values)
+def test_what_is_no_part_of_the_stream_raises_what_is_documented(
+    entry_points: dict[str, EntryPoint], event: Any
+) -> None:
+    """The stream itself sends nothing of the kind; what is raised lets Lambda part a batch and set the rest aside."""
+    called = entry_points["publish_adjustments"].call(event)
+
+    if called.raised is not None:
+        assert type(called.raised).__name__ == "InternalError"
+        assert json.loads(str(called.raised))["code"] == "internal_error"
+
+
+@settings(max_examples=EXAMPLES)
+@given(event=bent(st.sampled_from(COMMANDS)) | odd_values)
+def test_a_command_is_carried_out_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
+    called = entry_points["provision"].call(event)
+
+    if called.raised is not None:
+        assert_is_documented(called.raised)
+    else:
+        assert all(type(value) is str for value in called.answer.values())
+    assert_nothing_sent_is_logged(called)
+
+
+@settings(max_examples=EXAMPLES)
+@given(event=bent(st.just(load_event("audit-ledger"))) | odd_values)
+def test_an_audit_is_answered_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
+    called = entry_points["audit_ledger"].call(event)
+
+    if called.raised is not None:
+        assert_is_documented(called.raised)
+    else:
+        assert called.answer["problem_count"] == 0
+    assert_nothing_sent_is_logged(called)
+
+
+@settings(max_examples=EXAMPLES)
+@given(event=bent(st.just(load_event("describe-api"))) | odd_values)
+def test_a_page_is_served_or_is_not_found(entry_points: dict[str, EntryPoint], event: Any) -> None:
+    assert_is_an_answer_of_http(entry_points["describe_api"].call(event))
