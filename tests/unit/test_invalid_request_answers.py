@@ -165,8 +165,5 @@ def test_an_expected_quantity_that_no_stock_item_can_have_is_invalid(
     assert service.post(a_body(expected_quantity=quantity)).problems == [(("body", "expected_quantity"), kind)]
 
 
-def test_a_location_in_the_query_string_does_not_move_stock_at_the_default_location(service: Service) -> None:
-    answer = service.post(a_body(reason=""), queryStringParameters={"location_id": "x"})
-
-    assert answer.problems == [(("query", "location_id"), "extra_forbidden"), (("body", "reason"), "string_too_short")]
-    assert service.tables.requests == {}
+def test_a_query_string_says_nothing_as_the_route_takes_no_parameter(service: Service) -> None:
+    assert service.post(queryStringParameters={"quantity_change": "x"}).status == 201

@@ -229,17 +229,6 @@ def test_errors_of_the_path_come_first_then_those_of_the_header_then_those_of_th
     ]
 
 
-def test_a_parameter_is_refused_for_it_could_have_meant_something(service: Service) -> None:
-    answer = post(service, {"reason": ""}, named="x", queryStringParameters={"location_id": "x", "dry_run": "1"})
-
-    assert answer.problems == [
-        (ID_PLACE, "uuid_parsing"),
-        (("query", "location_id"), "extra_forbidden"),
-        (("query", "dry_run"), "extra_forbidden"),
-        (("body", "reason"), "string_too_short"),
-    ]
-
-
 def test_a_bad_path_is_told_of_even_where_the_body_is_not_json(service: Service) -> None:
     assert post(service, b"{", named="x").problems == [(ID_PLACE, "uuid_parsing"), (("body", "*"), "json_invalid")]
 

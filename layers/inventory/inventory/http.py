@@ -19,14 +19,12 @@ from inventory.requests import (
     LABEL_LENGTH_MAX,
     AdjustmentRequest,
     InvalidRequest,
-    NoQuery,
     Request,
     ReversalRequest,
     ValidationEntry,
     adjustment_id_entries,
     entry,
     idempotency_key_entries,
-    problems,
     validated,
 )
 from inventory.reverse import Reversal
@@ -143,11 +141,10 @@ def adjustment_command(event: ApiEvent, caller: Caller) -> Command:
     """Translate a creation.
 
     Raises:
-        InvalidRequest: with the errors of the query string, then of the ``Idempotency-Key`` header, then those of the
-            body.
+        InvalidRequest: with the errors of the ``Idempotency-Key`` header, then those of the body.
     """
-    key, key_problems = _idempotency_key(event)
-    request = _valid_body(event, AdjustmentRequest, _query_problems(event) + key_problems)
+    key, problems = _idempotency_key(event)
+    request = _valid_body(event, AdjustmentRequest, problems)
     return request.command(business_id=caller.business_id, actor=caller.subject, idempotency_key=key)
 
 
@@ -155,14 +152,13 @@ def reversal(event: ApiEvent, caller: Caller) -> Reversal:
     """Translate a reversal.
 
     Raises:
-        InvalidRequest: with the errors of the path, then of the query string, then of the ``Idempotency-Key`` header,
-            then those of the body, which is FastAPI's order.
+        InvalidRequest: with the errors of the path, then of the ``Idempotency-Key`` header, then those of the body,
+            which is FastAPI's order.
     """
     # The gateway has decoded what was percent-encoded in the path.
     adjustment_id = (event.get("pathParameters") or {}).get("id", "")
-    key, key_problems = _idempotency_key(event)
-    others = adjustment_id_entries(adjustment_id) + _query_problems(event) + key_problems
-    request = _valid_body(event, ReversalRequest, others)
+    key, problems = _idempotency_key(event)
+    request = _valid_body(event, ReversalRequest, adjustment_id_entries(adjustment_id) + problems)
     return Reversal(
         business_id=caller.business_id,
         adjustment_id=UUID(adjustment_id),
@@ -202,18 +198,6 @@ def _response(status: int, body: object, headers: dict[str, str], request_id: st
         headers={"Content-Type": "application/json", "x-request-id": request_id, **headers},
         body=json.dumps(body, separators=(",", ":")),
     )
-
-
-def query_string(event: ApiEvent) -> dict[str, str]:
-    """The parameters, decoded by the gateway; of one that came several times the last counts, as in a body."""
-    several = event.get("multiValueQueryStringParameters") or {}
-    return (event.get("queryStringParameters") or {}) | {name: values[-1] for name, values in several.items()}
-
-
-def _query_problems(event: ApiEvent) -> list[ValidationEntry]:
-    """A change takes no parameters: a ``location_id`` that stands there must not move stock at the default location."""
-    query = query_string(event)
-    return problems(NoQuery, query, place="query") if query else []
 
 
 def _idempotency_key(event: ApiEvent) -> tuple[str | None, list[ValidationEntry]]:

@@ -9,10 +9,9 @@ from uuid import UUID
 from inventory import cursors
 from inventory.answers import adjustment_members, proof_members
 from inventory.history import Wanted, parse_position
-from inventory.http import query_string
 from inventory.instants import instant_text
-from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
-from inventory.requests import InvalidRequest, NoQuery, Request, not_handed_out, problems, validated
+from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, NoQuery, ProofQuery
+from inventory.requests import InvalidRequest, Request, not_handed_out, problems, validated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +42,7 @@ def _adjustment(event: ApiEvent, business_id: UUID, reader: Reader, patience: Pa
 
 
 def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patience) -> Answer:
-    query = validated(AdjustmentsQuery, query_string(event), place="query")
+    query = validated(AdjustmentsQuery, _query_string(event), place="query")
     question = _question(query, business_id)
     below = _start(query.cursor, question, parse_position)
     wanted = Wanted(
@@ -62,7 +61,7 @@ def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, patience: P
 
 
 def _levels(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patience) -> Answer:
-    query = validated(LevelsQuery, query_string(event), place="query")
+    query = validated(LevelsQuery, _query_string(event), place="query")
     question = _question(query, business_id)
     after = _start(query.cursor, question, _parse_location_id)
     page = reader.levels(
@@ -82,7 +81,7 @@ def _levels(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patien
 
 def _proof(event: ApiEvent, business_id: UUID, reader: Reader, patience: Patience) -> Answer:
     path = _validated_path(LevelPath, ProofQuery, event)
-    query = validated(ProofQuery, query_string(event), place="query")
+    query = validated(ProofQuery, _query_string(event), place="query")
     return proof_members(
         reader.proof(business_id, path.variant_id, path.location_id, cursor=query.cursor, patience=patience)
     )
@@ -99,7 +98,7 @@ _ANSWERING: Final[Mapping[str, Answering]] = {
 
 def _validated_path[P: Request](model: type[P], query_model: type[Request], event: ApiEvent) -> P:
     """Read the path; what is wrong with it and with the query string is told together."""
-    query_problems = problems(query_model, query_string(event), place="query")
+    query_problems = problems(query_model, _query_string(event), place="query")
     try:
         path = validated(model, event.get("pathParameters") or {}, place="path")
     except InvalidRequest as error:
@@ -107,6 +106,12 @@ def _validated_path[P: Request](model: type[P], query_model: type[Request], even
     if query_problems:
         raise InvalidRequest(query_problems)
     return path
+
+
+def _query_string(event: ApiEvent) -> dict[str, str]:
+    """The parameters, decoded by the gateway; of one that came several times the last counts, as in a body."""
+    several = event.get("multiValueQueryStringParameters") or {}
+    return (event.get("queryStringParameters") or {}) | {name: values[-1] for name, values in several.items()}
 
 
 def _question(query: AdjustmentsQuery | LevelsQuery, business_id: UUID) -> dict[str, str]:

@@ -52,6 +52,10 @@ class AdjustmentPath(Request):
     id: UUID
 
 
+class NoQuery(Request):
+    """The query string of a route that takes no parameter."""
+
+
 class AdjustmentsQuery(Request):
     """The query string of GET /api/v1/inventory/adjustments: which rows, and which page of them.
 

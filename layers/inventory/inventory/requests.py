@@ -173,10 +173,6 @@ class ReversalRequest(Request):
     reason: Reason
 
 
-class NoQuery(Request):
-    """The query string of a route that takes no parameter."""
-
-
 class _OfBusiness(Request):
     business_id: UUID
 
