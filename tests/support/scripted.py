@@ -89,10 +89,15 @@ class ScriptedStore(FakeStore):
     _under_way: list[tuple[Sequence[Adjustment], Snapshot]] = field(default_factory=list)
 
     def load(
-        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
+        self,
+        command: Command,
+        recorded_ids: Sequence[UUID],
+        *,
+        of_one_moment: bool = False,
+        between_calls: Callable[[], None] = unlimited,
     ) -> Snapshot:
         self._meet("load", self.on_load)
-        return super().load(command, recorded_ids, between_calls=between_calls)
+        return super().load(command, recorded_ids, of_one_moment=of_one_moment, between_calls=between_calls)
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         self._meet("find", self.on_find)
