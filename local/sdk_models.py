@@ -37,9 +37,7 @@ def _cut(model: Any, operations: tuple[str, ...]) -> dict[str, object]:
         if name not in shapes:
             shapes[name] = model["shapes"][name]
             wanted += _shapes_of_shape(model["shapes"][name])
-    whole = _without_prose({**model, "operations": kept, "shapes": shapes})
-    assert isinstance(whole, dict)
-    return whole
+    return {name: _without_prose(part) for name, part in {**model, "operations": kept, "shapes": shapes}.items()}
 
 
 def _undiscovered(operation: Any) -> dict[str, Any]:
@@ -77,6 +75,7 @@ def _text(value: object) -> str:
 
 
 def main() -> None:
+    """Write them."""
     for path, text in files().items():
         file = MODELS / path
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ class FakeStore:
     reversals: dict[tuple[UUID, UUID], UUID] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def remembered(self, command: Command) -> Snapshot | None:  # noqa: ARG002  the protocol's
+    def remembered(self, command: Command) -> Snapshot | None:
         return None
 
     def load(
@@ -41,7 +41,7 @@ class FakeStore:
         recorded_ids: Sequence[UUID],
         *,
         of_one_moment: bool = False,
-        between_calls: Callable[[], None] = unlimited,  # noqa: ARG002  all is one call
+        between_calls: Callable[[], None] = unlimited,
     ) -> Snapshot:
         business = self.businesses.get(command.business_id)
         location_id = command.location_id or (business.default_location_id if business else None)

@@ -79,14 +79,21 @@ class VirtualTime:
 
 @dataclass
 class ScriptedStore(FakeStore):
-    """A store whose calls follow a script for each method; beyond its end all goes well. ``calls`` names each call."""
+    """A store whose calls follow a script for each method; beyond its end all goes well. ``calls`` names each call.
+
+    ``memory`` is what it remembers, of any request, true or not.
+    """
 
     on_load: deque[Step] = field(default_factory=deque)
     on_find: deque[Step] = field(default_factory=deque)
     on_commit: deque[Step] = field(default_factory=deque)
     calls: list[str] = field(default_factory=list)
     time: VirtualTime = field(default_factory=VirtualTime)
+    memory: Snapshot | None = None
     _under_way: list[tuple[Sequence[Adjustment], Snapshot]] = field(default_factory=list)
+
+    def remembered(self, command: Command) -> Snapshot | None:
+        return self.memory or super().remembered(command)
 
     def load(
         self,

@@ -12,7 +12,6 @@ operation never changes for those who call it; a newer version of a whole API is
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -42,8 +41,8 @@ OPERATIONS: Final = {
 class _QuickLoader(Loader):
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002  the SDK's own signature
         """Every folder's name, without a look into it: one that lacks what is wanted of it is told apart later."""
-        folders = [path for path in self.search_paths if os.path.isdir(path)]  # noqa: PTH112  pathlib costs more
-        return sorted({name for folder in folders for name in os.listdir(folder)})  # noqa: PTH208
+        folders = [folder for path in self.search_paths if (folder := Path(path)).is_dir()]
+        return sorted({each.name for folder in folders for each in folder.iterdir()})
 
 
 def quick_session() -> boto3.Session:
