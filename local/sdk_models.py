@@ -12,19 +12,26 @@ from inventory.sdk import MODELS, OPERATIONS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NO_ENDPOINTS = {"version": 3, "partitions": []}
-
 
 def files() -> dict[str, str]:
     """What belongs into ``sdk_models/``: path to text."""
     loader = create_loader()
-    made = {"endpoints.json": _text(NO_ENDPOINTS)}
+    made = {"endpoints.json": _text(_endpoints_of(loader.load_data("endpoints")))}
     for service, operations in OPERATIONS.items():
         version = loader.determine_latest_version(service, "service-2")
         made[f"{service}/{version}/service-2.json"] = _text(
             _cut(loader.load_service_model(service, "service-2"), operations)
         )
     return made
+
+
+def _endpoints_of(table: Any) -> dict[str, object]:
+    """The endpoint table with the services that are called only, in all partitions and Regions."""
+    partitions = [
+        {**partition, "services": {name: each for name, each in partition["services"].items() if name in OPERATIONS}}
+        for partition in table["partitions"]
+    ]
+    return {**table, "partitions": partitions}
 
 
 def _cut(model: Any, operations: tuple[str, ...]) -> dict[str, object]:

@@ -92,9 +92,9 @@ def signed_for(request: AWSPreparedRequest) -> str:
 
 
 def regions() -> list[str]:
-    """Every Region that the SDK knows of, of all partitions."""
+    """Every Region that the SDK knows of, of all partitions, and one that it does not know yet."""
     session = boto3.Session()
-    return [
+    return ["us-west-9"] + [
         region
         for partition in session.get_available_partitions()
         for region in session.get_available_regions("dynamodb", partition_name=partition)

@@ -20,7 +20,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from inventory.errors import StoreUnavailable
-from inventory.sdk import quick_session
+from inventory.sdk import USER_AGENT, quick_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,6 +80,7 @@ def _config() -> Config:
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
         retries={"mode": "standard", "total_max_attempts": 1},
+        user_agent=USER_AGENT,
     )
 
 

@@ -1,13 +1,14 @@
 """boto3, made to start quickly: a quarter of what a client's first moments cost is not needed here.
 
-The SDK looks into the folders of all its four hundred services to find out which there are, reads a table of all their
-endpoints (1.3 MB) that no service with endpoint rules of its own needs, and a description of every operation of a
-service. Its loader takes what it finds in the first of its folders (as with ``AWS_DATA_PATH``), so ``sdk_models/``
-stands before the SDK's own: there lie an endpoint table without entries, and the descriptions of the operations that
-are called here. All else is found in the SDK as ever, other services too.
+The SDK looks into the folders of all its four hundred services to find out which there are, and reads a table of all
+their endpoints (1.3 MB) and a description of every operation of a service. Its loader takes what it finds in the first
+of its folders (as with ``AWS_DATA_PATH``), so ``sdk_models/`` stands before the SDK's own: there lie the endpoints of
+the services, and the descriptions of the operations, that are called here. All else is found in the SDK as ever, other
+services too.
 
-``make sdk-models`` writes the descriptions, from the SDK that is locked. They stay right under a newer one, as an
-operation never changes for those who call it; a newer version of a whole API is taken from the SDK.
+``make sdk-models`` writes them, from the SDK that is locked. They stay right under a newer one, as an operation never
+changes for those who call it; a newer version of a whole API is taken from the SDK, and a Region that is not in the
+table goes by the rules of its partition.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ OPERATIONS: Final = {
     "sqs": ("SendMessage",),
 }
 """All that the service calls, by service."""
+
+USER_AGENT: Final = f"Boto3/{boto3.__version__} inventory-adjustments"
+"""Who calls. One that the SDK puts together is put together anew for each call, a fifth of the call's work."""
 
 
 class _QuickLoader(Loader):
