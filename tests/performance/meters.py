@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 VALGRIND: Final = shutil.which("valgrind")
 VALGRIND_SAMPLES: Final = 1
 _AT_ONCE: Final = 2
-_SAMPLE_S: Final = 0.2
+SAMPLE_S: Final = 0.2
 """CPU seconds of a sample, about, of any variant: what a process loses when its turn comes, warm caches above all,
 weighs the same then."""
 
@@ -151,6 +151,7 @@ def cpu(
     rounds: int,
     seed: int,
     environments: Mapping[str, Mapping[str, str]] | None = None,
+    sample_s: float = SAMPLE_S,
 ) -> tuple[dict[str, Work], dict[str, list[float]]]:
     """CPU microseconds for each request, of each variant in each round; all of a round before any of the next.
 
@@ -159,6 +160,7 @@ def cpu(
         rounds: how many samples of each.
         seed: of the order within each round.
         environments: label to what its process finds in its environment beside the usual.
+        sample_s: CPU seconds of a sample, about.
     """
     order = random.Random(seed)
     with ExitStack() as running:
@@ -166,7 +168,7 @@ def cpu(
             label: running.enter_context(worker(variant, environment=(environments or {}).get(label)))
             for label, variant in variants.items()
         }
-        passes = {label: ceil(_SAMPLE_S / each.sample(_SETTLING_PASSES)) for label, each in workers.items()}
+        passes = {label: ceil(sample_s / each.sample(_SETTLING_PASSES)) for label, each in workers.items()}
         samples: dict[str, list[float]] = {label: [] for label in variants}
         for _ in range(rounds):
             for label in order.sample(list(variants), len(variants)):
