@@ -76,6 +76,4 @@ def judged(rows: Sequence[Row]) -> list[Check]:
 def _row(label: str, variant: str) -> Row:
     with meters.worker(variant) as running:
         work = running.work
-    return Row(
-        label, work.calls / work.requests, work.read_units / work.requests, work.units / work.requests
-    )
+    return Row(label, work.calls / work.requests, work.read_units / work.requests, work.units / work.requests)

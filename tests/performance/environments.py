@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 UNKNOWN: Final = "ours, unknown"
 
+
 class Environment:
     """A subject that carries out samples of requests, each request under a key that was never used."""
 

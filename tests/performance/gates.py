@@ -1,6 +1,6 @@
 """``make bench-gates``: the targets that instructions can judge, for CI. Steady to a few per mille, and no clock in it.
 
-    python -m tests.performance.gates
+python -m tests.performance.gates
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What a cold start costs in Python: from the start of the process until the handler's module is imported.
 
-Two meters: the instructions of the whole process, and the CPU time that the kernel charged it with. Of both, what a bare
-interpreter needs is taken off; the end of the process is cut short, for an environment does not end when it is ready.
+Two meters: the instructions of the whole process, and the CPU time that the kernel charged it with. Of both, what a
+bare interpreter needs is taken off; the end of the process is cut short, for an environment does not end when it is
+ready.
 """
 
 from __future__ import annotations

@@ -9,19 +9,15 @@ from __future__ import annotations
 import importlib
 import os
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from uuid import UUID, uuid5
 
-from inventory import keys
 from inventory.access import Access
 from inventory.dynamodb import DynamoDBStore
-from inventory.instants import instant_text
 from inventory.tokens import Token, digest_of, token_id_of
 from tests.performance.baselines import work
-from tests.performance.tables import INVENTORY_TABLE, LEDGER_TABLE
-from tests.performance.transport import Transport
-from tests.support.builders import BUSINESS, HEAD_HASH, LOCATION, SUBJECT, VARIANT, an_api_event
+from tests.support.builders import BUSINESS, HEAD_HASH, SUBJECT, VARIANT, an_api_event
 from tests.support.loading import ROOT, Context, load_by_path, load_event
 
 if TYPE_CHECKING:
@@ -167,7 +163,14 @@ class Authorizer:
         digest = digest_of(self._event["headers"]["Authorization"].removeprefix("Bearer "))
         businesses = frozenset({UUID(self._event["headers"]["x-business-id"])})
         token = Token(
-            token_id_of(digest), digest, SUBJECT, businesses, frozenset({"adjustments:write"}), SEEDED.updated_at, None, None
+            token_id_of(digest),
+            digest,
+            SUBJECT,
+            businesses,
+            frozenset({"adjustments:write"}),
+            SEEDED.updated_at,
+            None,
+            None,
         )
         Access(self.clients[0], ACCESS_TABLE).put(token)
 
@@ -211,23 +214,21 @@ def variant(number: int) -> UUID:
 
 def subject(name: str) -> Subject:
     """Make a subject by its label; ours also by what its requests meet."""
-    match name:
-        case "ours":
-            return Ours(fresh)
-        case "ours, unknown":
-            return Ours(elsewhere)
-        case "ours, replay":
-            return Ours(repeated, replayed=True)
-        case "ours, refused":
-            return Ours(refused, status=409)
-        case "authorizer":
-            return Authorizer()
-        case "bare":
-            return Bare(fresh)
-        case _:
-            module = _baseline(BASELINES[name])
-            persistence = [module.persistence.client] if name == "idempotency" else []
-            return Handler(module, [module.client, *persistence], fresh)
+    if name in _MADE:
+        return _MADE[name]()
+    module = _baseline(BASELINES[name])
+    persistence = [module.persistence.client] if name == "idempotency" else []
+    return Handler(module, [module.client, *persistence], fresh)
+
+
+_MADE: Final[Mapping[str, Callable[[], Subject]]] = {
+    OURS: lambda: Ours(fresh),
+    "ours, unknown": lambda: Ours(elsewhere),
+    "ours, replay": lambda: Ours(repeated, replayed=True),
+    "ours, refused": lambda: Ours(refused, status=409),
+    "authorizer": Authorizer,
+    "bare": lambda: Bare(fresh),
+}
 
 
 def _baseline(module: str) -> Any:

@@ -54,8 +54,8 @@ class Variant(Protocol):
 def variant(name: str) -> Variant:
     """Make a variant by its name.
 
-    Of merging: ``adjuster:alone``, ``adjuster:<size>`` or ``handler:<size>``. Of single requests: ``stubbed:<subject>``,
-    ``emulated:<subject>`` or ``skewed``.
+    Of merging: ``adjuster:alone``, ``adjuster:<size>`` or ``handler:<size>``. Of single requests:
+    ``stubbed:<subject>``, ``emulated:<subject>`` or ``skewed``.
     """
     entry, _, size = name.partition(":")
     match entry:

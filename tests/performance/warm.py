@@ -47,9 +47,9 @@ TARGETS: Final = (Target(OURS, BARE, 1.00), Target(OURS, "resolver", 0.65), Targ
 EMULATED_ROUNDS_MAX: Final = 9
 _EMULATED_SAMPLE_S: Final = 0.1
 LEGEND: Final = (
-    "A whole handler for each request, a fresh one unless the label says otherwise; bare: the call alone, its parts ready.\n"
-    "ratio: to bare. ours, resolver and idempotency log and count, plain and fastapi do not; idempotency makes 3 calls\n"
-    "by its design. loopback: HTTP to the emulator's DynamoDB on this machine, CPU time of the client's process."
+    "A whole handler for each request, a fresh one unless the label says otherwise; bare: the call alone, its parts\n"
+    "ready. ratio: to bare. ours, resolver and idempotency log and count, plain and fastapi do not; idempotency makes\n"
+    "3 calls by its design. loopback: HTTP to the emulator's DynamoDB on this machine, CPU time of the client's process."
 )
 
 

@@ -1,7 +1,7 @@
 """The model that is copied most: Powertools' resolver and its idempotency, with ``boto3.resource``.
 
-The idempotency utility keeps each request in a table of its own: a put before the work and an update behind it. Those two
-more calls are its design, and no fault of this module.
+The idempotency utility keeps each request in a table of its own: a put before the work and an update behind it. Those
+two more calls are its design, and no fault of this module.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ config = IdempotencyConfig(event_key_jmespath="[business_id, idempotency_key]", 
 client: Any = boto3.resource("dynamodb").meta.client
 
 
-@idempotent_function(data_keyword_argument="asked", persistence_store=persistence, config=config)
+@idempotent_function(  # type: ignore[untyped-decorator]
+    data_keyword_argument="asked", persistence_store=persistence, config=config
+)
 def adjust(asked: dict[str, Any], body: Body, subject: str) -> dict[str, Any]:
-    request = body.request(
-        business_id=asked["business_id"], subject=subject, idempotency_key=asked["idempotency_key"]
-    )
+    request = body.request(business_id=asked["business_id"], subject=subject, idempotency_key=asked["idempotency_key"])
     row, stock = work.new_row(request)
     client.transact_write_items(TransactItems=work.parts(row, stock), ReturnConsumedCapacity="TOTAL")
     work.remember(row)

@@ -118,7 +118,7 @@ def new_row(request: Request) -> tuple[Row, Stock]:
 
     row_id = adjustment_id(business_id, request.idempotency_key)
     created_at = instant_text(max(now(), stock.updated_at + TICK))
-    hashed = {
+    hashed: dict[str, str | int | None] = {
         "form": 1,
         "id": row_id,
         "business_id": business_id,
@@ -143,7 +143,7 @@ def new_row(request: Request) -> tuple[Row, Stock]:
         "stock_item": f"{business_id}#{variant_id}#{location_id}",
         "business_shard": f"{business_id}#{shard}",
         "created_at_id": f"{created_at}#{row_id}",
-        **{name: value for name, value in hashed.items() if name != "form" and value is not None},
+        **{name: value for name, value in hashed.items() if value is not None and name != "form"},
         "hash": sha256(json.dumps(hashed, separators=(",", ":"), sort_keys=True).encode()).hexdigest(),
     }
     return row, stock
