@@ -17,7 +17,7 @@ OURS: Final = "#2f81f7"
 OTHERS: Final = "#8b949e"
 TEXT: Final = "#7d8590"
 
-_LABELS: Final = 150
+_LABELS: Final = 172
 _FIGURES: Final = 56
 _ROW: Final = 26
 _BAR: Final = 16

@@ -20,7 +20,7 @@ LABELS: Final[Mapping[str, str]] = {
     "plain": "json + boto3",
     "resolver": "Powertools resolver",
     "fastapi": "FastAPI + Mangum",
-    "idempotency": "… + idempotency",
+    "idempotency": "Resolver + idempotency",
 }
 """What a subject is called for those who look at the picture only."""
 
@@ -38,8 +38,11 @@ def performance(figures: Mapping[str, Any]) -> str:
     requested = [row for row in figures["warm"] if _is_shown(row["label"])]
     return picture(
         [
-            Bars(f"Cold start, {unit} of Python until the handler is ready", _bars(started, meter)),
-            Bars("Warm request, CPU time with the network stubbed", _bars(requested, "cpu_ratio")),
+            Bars(
+                f"Cold start: {unit} of Python until the handler is ready (1: boto3 and its client)",
+                _bars(started, meter),
+            ),
+            Bars("Warm request: CPU time with the network stubbed (1: the bare call)", _bars(requested, "cpu_ratio")),
         ],
         description=DESCRIPTION,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
@@ -22,7 +23,6 @@ from tests.support.loading import ROOT, Context, load_by_path, load_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import ModuleType
 
     from inventory.adjust import Adjuster
 
@@ -232,5 +232,7 @@ _MADE: Final[Mapping[str, Callable[[], Subject]]] = {
 
 
 def _baseline(module: str) -> Any:
-    found: ModuleType = importlib.import_module(f"tests.performance.baselines.{module}")
-    return found
+    """Import a baseline afresh, as a cold start would: with a client of its own."""
+    name = f"tests.performance.baselines.{module}"
+    sys.modules.pop(name, None)
+    return importlib.import_module(name)

@@ -49,7 +49,7 @@ _EMULATED_SAMPLE_S: Final = 0.1
 LEGEND: Final = (
     "A whole handler for each request, a fresh one unless the label says otherwise; bare: the call alone, its parts\n"
     "ready. ratio: to bare. ours, resolver and idempotency log and count, plain and fastapi do not; idempotency makes\n"
-    "3 calls by its design. loopback: HTTP to the emulator's DynamoDB on this machine, CPU time of the client's process."
+    "3 calls by its design. loopback: HTTP to the emulator's DynamoDB here, CPU time of the client's process."
 )
 
 

@@ -88,7 +88,7 @@ def valid_request(event: dict[str, Any], business_id: str, subject: str) -> Requ
 
 def identifier(value: object) -> str:
     try:
-        return str(UUID(value)) if isinstance(value, str) else ""
+        return str(UUID(value if isinstance(value, str) else ""))
     except ValueError:
         raise Refused(422, "invalid_request") from None
 
