@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -39,7 +39,7 @@ class Environment:
 
     def __init__(self, name: str) -> None:
         let_baselines_know()
-        self.subject: Any = subject(name)
+        self.subject = cast("Any", subject(name))
         if name == OURS:
             module = self.subject.module
             module.adjuster = replace(module.adjuster, clock=lambda: NOW)
