@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     say(", ".join(f"{name} {value}" for name, value in machine().items()))
     for name in parts:
         begun_s = time.monotonic()
-        figures[name], found = PARTS[name](asked)
+        figures[name.replace("-", "_")], found = PARTS[name](asked)
         say(f"({name}: {time.monotonic() - begun_s:.0f} s)")
         checks += found
     figures["checks"] = [asdict(check) for check in checks]
