@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 WARM: Final = warm.TARGETS
 """The same ratios as of CPU time, and harder to reach: what runs through much code once takes more time for each of its
-instructions, above all the frameworks. Resolver and idempotency are 1.34 and 3.14 bare calls in instructions, and 1.7
-and 4.7 in CPU time, so 0.65 and 0.25 of them are 0.87 and 0.79 bare calls here, and 1.1 and 1.2 there."""
+instructions, above all the frameworks. Resolver and idempotency are 1.34 and 3.14 bare calls in instructions, and 1.8
+and 4.4 in CPU time, so 0.65 and 0.25 of them are 0.87 and 0.79 bare calls here, and 1.2 and 1.1 there."""
 
 STARTED: Final = tuple(dict.fromkeys(label for each in initialisation.TARGETS for label in (each.label, each.against)))
 REQUESTED: Final = tuple(dict.fromkeys(label for each in WARM for label in (each.label, each.against)))
