@@ -104,7 +104,7 @@ export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
-.PHONY: test test-fast test-deployed bench lint format openapi sdk-models
+.PHONY: test test-fast test-deployed bench bench-gates lint format openapi sdk-models
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -129,12 +129,17 @@ format: $(PROJECT) ## let ruff format and fix
 	$(PYTHON) -m ruff check --fix --exit-zero
 	$(PYTHON) -m ruff format
 
-bench: ## what merging saves, and the queue against HTTP on a stack of its own (BENCH_ARGS=…; not part of make test)
+bench: ## starts, requests and calls beside baselines, and what merging saves (BENCH_ARGS=…; not part of make test)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.performance $(BENCH_ARGS)
 
+<<<<<<< HEAD
 sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew from the SDK that is locked
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.sdk_models
+=======
+bench-gates: $(PROJECT) ## fail where a start or a request takes more instructions than its target; needs valgrind
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.performance.gates
+>>>>>>> bench
 
 openapi: $(PROJECT) ## write the API's description anew from the models that validate
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.openapi
