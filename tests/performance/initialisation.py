@@ -31,7 +31,7 @@ from tests.performance.checks import (
     targets,
 )
 from tests.performance.subjects import BASELINES
-from tests.support.sam_template import PROJECT_ROOT
+from tests.support.sam_template import PROJECT_ROOT, load_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -137,10 +137,13 @@ def command(label: str) -> list[str]:
 
 
 def environment(label: str) -> dict[str, str]:
-    """What a subject finds: the path as Lambda sets it up, with the function's own folder first."""
+    """What a subject finds: the path as Lambda sets it up, and a function of ours what its template sets for each."""
     folder = f"functions/{label.removesuffix(AGAIN)}"
-    path = f"{folder}:layers/inventory" if (PROJECT_ROOT / folder).exists() else meters.ENVIRONMENT["PYTHONPATH"]
-    return {**meters.ENVIRONMENT, "PYTHONPATH": path}
+    if not (PROJECT_ROOT / folder).exists():
+        return meters.ENVIRONMENT
+    of_template: dict[str, object] = load_template()["Globals"]["Function"]["Environment"]["Variables"]
+    settings = {name: value for name, value in of_template.items() if isinstance(value, str)}
+    return {**settings, **meters.ENVIRONMENT, "PYTHONPATH": f"{folder}:layers/inventory"}
 
 
 def _start(label: str) -> float:

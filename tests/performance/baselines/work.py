@@ -159,6 +159,7 @@ def parts(row: Row, stock: Stock) -> list[dict[str, Any]]:
     }
     if stock.sequence:
         values[":seen"] = stock.sequence
+        values[":seen_hash"] = stock.head_hash
     return [
         {
             "Update": {
@@ -166,7 +167,9 @@ def parts(row: Row, stock: Stock) -> list[dict[str, Any]]:
                 "Key": {"pk": f"STOCK#{row['business_id']}#{row['variant_id']}", "sk": row["location_id"]},
                 "UpdateExpression": "SET quantity = :quantity, #sequence = :sequence, updated_at = :at, "
                 "head_hash = :hash",
-                "ConditionExpression": "#sequence = :seen" if stock.sequence else "attribute_not_exists(pk)",
+                "ConditionExpression": "#sequence = :seen AND head_hash = :seen_hash"
+                if stock.sequence
+                else "attribute_not_exists(pk)",
                 "ExpressionAttributeNames": {"#sequence": "sequence"},
                 "ExpressionAttributeValues": values,
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
