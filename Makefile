@@ -118,7 +118,7 @@ api-keys: ## give each business that has a token its API key in the usage plan o
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
-.PHONY: test test-fast test-deployed verify-deployed fuzz bench lint format openapi capacity
+.PHONY: test test-fast test-deployed verify-deployed fuzz bench bench-gates lint format openapi capacity sdk-models
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -152,9 +152,15 @@ format: $(PROJECT) ## let ruff format and fix
 	$(PYTHON) -m ruff check --fix --exit-zero
 	$(PYTHON) -m ruff format
 
-bench: ## what merging saves, and the queue against HTTP on a stack of its own (BENCH_ARGS=…; not part of make test)
+bench: ## starts, requests and calls beside baselines, and what merging saves (BENCH_ARGS=…; not part of make test)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.performance $(BENCH_ARGS)
+
+bench-gates: $(PROJECT) ## fail where a start or a request takes more instructions than its target; needs valgrind
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.performance.gates
+
+sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew from the SDK that is locked
+	PYTHONPATH=layers/inventory $(PYTHON) -m local.sdk_models
 
 openapi: $(PROJECT) ## write the API's description anew from the models that validate
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.openapi

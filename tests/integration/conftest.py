@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 
 from local.emulator import bare_emulator
@@ -47,10 +48,10 @@ def proxy(endpoint_url: str) -> Iterator[FaultsProxy]:
 
 @pytest.fixture(scope="session")
 def onlooker(endpoint_url: str) -> Iterator[DynamoDBClient]:
-    """The tests' own client: for catalogs and for looking at what came of it, never for what is under test."""
-    clients = Clients(endpoint_url)
-    yield clients.make(read_timeout_s=60)
-    clients.close()
+    """The tests' own client: for tables, catalogs and looking at what came of it, never for what is under test."""
+    client = boto3.client("dynamodb", endpoint_url=endpoint_url)
+    yield client
+    client.close()
 
 
 @pytest.fixture

@@ -275,9 +275,19 @@ class TornReads:
     inner: Store
     between: Callable[[], object]
 
+    def remembered(self, command: Command) -> Snapshot | None:
+        return self.inner.remembered(command)
+
     def load(
-        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
+        self,
+        command: Command,
+        recorded_ids: Sequence[UUID],
+        *,
+        of_one_moment: bool = False,
+        between_calls: Callable[[], None] = unlimited,
     ) -> Snapshot:
+        if of_one_moment:
+            return self.inner.load(command, recorded_ids, of_one_moment=True)
         earlier = self.inner.load(command, recorded_ids)
         self.between()
         return replace(self.inner.load(command, recorded_ids), recorded=earlier.recorded)

@@ -7,6 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from tests.performance import meters
+from tests.performance.checks import AGAIN, CPU_CONTROL_MAX, INSTRUCTIONS_CONTROL_MAX, Check, control
 from tests.performance.variants import SIZES
 
 if TYPE_CHECKING:
@@ -14,12 +15,7 @@ if TYPE_CHECKING:
 
     from tests.performance.meters import Work
 
-AGAIN: Final = " again"
-"""Behind the label of the baseline's second process: the control, which differs by nothing."""
-
 BASELINES: Final = {"adjuster": "adjuster:alone", "handler": "handler:1"}
-CPU_CONTROL_MAX: Final = 0.05
-INSTRUCTIONS_CONTROL_MAX: Final = 0.01
 TARGETS: Final = (
     # variant, of what, how many times less than one by one
     ("adjuster:10", "calls", 10.0),
@@ -61,16 +57,6 @@ class Row:
     stock_units_ratio: float
     cpu_ratio: float
     instructions_ratio: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Something that must hold, and whether it does."""
-
-    what: str
-    wanted: str
-    reached: str
-    held: bool
 
 
 def variants() -> dict[str, str]:
@@ -117,15 +103,10 @@ def _controls(rows: Sequence[Row]) -> list[Check]:
     checks = []
     for row in rows:
         if row.label.endswith(AGAIN):
-            checks.append(_control(row.label, "CPU time", row.cpu_ratio, CPU_CONTROL_MAX))
+            checks.append(control(row.label, "CPU time", row.cpu_ratio, CPU_CONTROL_MAX))
             if row.instructions_ratio is not None:
-                checks.append(_control(row.label, "instructions", row.instructions_ratio, INSTRUCTIONS_CONTROL_MAX))
+                checks.append(control(row.label, "instructions", row.instructions_ratio, INSTRUCTIONS_CONTROL_MAX))
     return checks
-
-
-def _control(label: str, meter: str, ratio: float, allowed: float) -> Check:
-    off = abs(ratio - 1)
-    return Check(f"control, {meter} of {label}", f"within {allowed:.0%}", f"{ratio - 1:+.2%}", off <= allowed)
 
 
 def _same_ledger(work: Mapping[str, Work]) -> Check:

@@ -12,6 +12,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,12 +23,38 @@ from tests.support.sam_template import PROJECT_ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from tests.performance.transport import Transport
+
 VALGRIND: Final = shutil.which("valgrind")
 VALGRIND_SAMPLES: Final = 1
 _AT_ONCE: Final = 2
-_SAMPLE_S: Final = 0.2
+SAMPLE_S: Final = 0.2
 """CPU seconds of a sample, about, of any variant: what a process loses when its turn comes, warm caches above all,
 weighs the same then."""
+
+ROWS_COMPARED: Final = 99
+"""The least that a sample of any variant of merging appends."""
+
+ENVIRONMENT: Final[Mapping[str, str]] = {
+    "PATH": os.environ.get("PATH", os.defpath),
+    # With its own hash seed each process would look into its dictionaries in another way.
+    "PYTHONHASHSEED": "0",
+    "PYTHONPATH": "layers/inventory:.",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "NO_PROXY": "127.0.0.1",
+    "LOG_LEVEL": "INFO",
+    "POWERTOOLS_METRICS_NAMESPACE": "InventoryAdjustments",
+    "POWERTOOLS_SERVICE_NAME": "create_adjustment",
+    "INVENTORY_TABLE": "inventory-table",
+    "LEDGER_TABLE": "ledger-table",
+    "ACCESS_TABLE": "access-table",
+}
+"""All that a process finds in its environment, nothing of the caller's: no two runs shall differ by it."""
 
 _SETTLING_PASSES: Final = 3
 _TIMEOUT_S: Final = 300
@@ -35,13 +62,31 @@ _TIMEOUT_S: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one sample asks of DynamoDB, and a digest of the ledger rows that it leaves."""
+    """What one sample asks of DynamoDB, where that is counted, and a digest of the ledger rows that it leaves.
+
+    ``stock_units`` and ``units`` are write units.
+    """
 
     requests: int
-    calls: int
-    stock_units: int
-    units: int
-    ledger: str
+    calls: int = 0
+    read_units: int = 0
+    stock_units: int = 0
+    units: int = 0
+    ledger: str = ""
+
+
+def work_of(transport: Transport, requests: int) -> Work:
+    """What was asked for since the recording began."""
+    bill = transport.tables.bill
+    rows = json.dumps(transport.tables.ledger[:ROWS_COMPARED], sort_keys=True)
+    return Work(
+        requests=requests,
+        calls=bill.calls.total(),
+        read_units=bill.read_units,
+        stock_units=bill.stock_units,
+        units=bill.units,
+        ledger=sha256(rows.encode()).hexdigest(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +98,37 @@ class Worker:
 
     def sample(self, passes: int = 1) -> float:
         """Carry out all requests so many times; CPU seconds for once."""
+        self.prepare(passes)
+        return self.run()
+
+    def prepare(self, passes: int = 1) -> None:
+        """Make so many passes ready."""
+        self._tell(str(passes))
+
+    def run(self) -> float:
+        """Carry out what was made ready; CPU seconds for one pass."""
+        return float(self._tell(""))
+
+    def _tell(self, order: str) -> str:
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{passes}\n")
+        self.process.stdin.write(f"{order}\n")
         self.process.stdin.flush()
-        return float(_line(self.process))
+        return _line(self.process)
 
 
 @contextmanager
-def worker(variant: str, *, under: Sequence[str] = ()) -> Iterator[Worker]:
-    """Start a variant's process, and wait until it is warm."""
+def worker(
+    variant: str, *, under: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Iterator[Worker]:
+    """Start a variant's process, ``under`` another program perhaps, and wait until it is warm."""
     command = [*under, sys.executable, "-m", "tests.performance.worker", variant]
-    # With its own hash seed each process would look into its dictionaries in another way.
-    environment = os.environ | {"PYTHONPATH": "layers/inventory", "PYTHONHASHSEED": "0"}
     with subprocess.Popen(  # noqa: S603  our own command
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT_ROOT, env=environment
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT_ROOT,
+        env={**ENVIRONMENT, **(environment or {})},
     ) as process:
         try:
             yield Worker(process, Work(**json.loads(_line(process))))
@@ -83,18 +145,30 @@ def _line(process: subprocess.Popen[str]) -> str:
     return line
 
 
-def cpu(variants: Mapping[str, str], *, rounds: int, seed: int) -> tuple[dict[str, Work], dict[str, list[float]]]:
+def cpu(
+    variants: Mapping[str, str],
+    *,
+    rounds: int,
+    seed: int,
+    environments: Mapping[str, Mapping[str, str]] | None = None,
+    sample_s: float = SAMPLE_S,
+) -> tuple[dict[str, Work], dict[str, list[float]]]:
     """CPU microseconds for each request, of each variant in each round; all of a round before any of the next.
 
     Args:
         variants: label to variant; a variant under two labels is two processes.
         rounds: how many samples of each.
         seed: of the order within each round.
+        environments: label to what its process finds in its environment beside the usual.
+        sample_s: CPU seconds of a sample, about.
     """
     order = random.Random(seed)
     with ExitStack() as running:
-        workers = {label: running.enter_context(worker(variant)) for label, variant in variants.items()}
-        passes = {label: ceil(_SAMPLE_S / each.sample(_SETTLING_PASSES)) for label, each in workers.items()}
+        workers = {
+            label: running.enter_context(worker(variant, environment=(environments or {}).get(label)))
+            for label, variant in variants.items()
+        }
+        passes = {label: ceil(sample_s / each.sample(_SETTLING_PASSES)) for label, each in workers.items()}
         samples: dict[str, list[float]] = {label: [] for label in variants}
         for _ in range(rounds):
             for label in order.sample(list(variants), len(variants)):
@@ -120,8 +194,9 @@ def _instructions(variant: str) -> list[float]:
 
 
 def _count(running: Worker, counts: Path, number: int) -> float:
+    running.prepare()
     _control(running, "--instr=on")
-    running.sample()
+    running.run()
     _control(running, "--instr=off")
     _control(running, "--dump=sample")
     total = re.search(r"^totals: (\d+)$", Path(f"{counts}.{number}").read_text(encoding="utf-8"), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""A stand-in for DynamoDB: one stock item, its catalog and its ledger, with DynamoDB's conditions and its bill.
+"""A stand-in for DynamoDB: catalog, stock items and ledger, with the conditions of the service and DynamoDB's bill.
 
 It answers requests as bytes, so that a recording of its answers can take its place where time is measured.
 """
@@ -8,16 +8,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from inventory import keys
-from tests.performance.capacity import transaction_units, write_units
+from tests.performance.capacity import read_units, transaction_read_units, transaction_units, write_units
 from tests.support.builders import BUSINESS, LOCATION, VARIANT
 from tests.support.sam_template import load_template
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     type Item = dict[str, dict[str, Any]]
     type Place = tuple[str, str, str]
+    type Answer = tuple[int, dict[str, object]]
 
 INVENTORY_TABLE: Final = "inventory-table"
 LEDGER_TABLE: Final = "ledger-table"
@@ -26,15 +30,16 @@ _STOCK_ATTRIBUTES: Final = {":quantity": "quantity", ":sequence": "sequence", ":
 
 @dataclass
 class Bill:
-    """What a stretch of work asks of DynamoDB. ``stock_units`` and ``units`` are write units, of all items for one."""
+    """What a stretch of work asks of DynamoDB. ``*_units`` are write units but for ``read_units``, of all items."""
 
     calls: Counter[str] = field(default_factory=Counter)
+    read_units: int = 0
     stock_units: int = 0
     units: int = 0
 
 
 class Tables:
-    """Both tables of the write path, for one thread: a business with a variant, a location, and no history."""
+    """The tables of the service, for one thread: a business with a variant and a location, and no history."""
 
     def __init__(self) -> None:
         business = keys.business(BUSINESS)
@@ -42,73 +47,135 @@ class Tables:
         self.bill = Bill()
         self.ledger: list[Item] = []
         """Ledger rows in the order in which they were appended."""
-        self._put(
+        self.put(
             INVENTORY_TABLE,
             _key(business, keys.SETTINGS)
             | {"allow_negative_stock": {"BOOL": False}, "default_location_id": {"S": str(LOCATION)}},
         )
-        for catalog_item in (keys.variant(VARIANT), keys.location(LOCATION)):
-            self._put(INVENTORY_TABLE, _key(business, catalog_item) | {"active": {"BOOL": True}})
+        self.put(INVENTORY_TABLE, _key(business, keys.location(LOCATION)) | {"active": {"BOOL": True}})
+        self.with_variant(VARIANT)
 
-    def answer(self, operation: str, body: bytes) -> bytes:
-        """Carry out one request of the write path.
+    def with_variant(self, variant_id: UUID) -> None:
+        """Let the business have a variant."""
+        self.put(INVENTORY_TABLE, _key(keys.business(BUSINESS), keys.variant(variant_id)) | {"active": {"BOOL": True}})
+
+    def put(self, table: str, item: Item) -> None:
+        """Store an item, whatever was there; nobody is billed."""
+        self.items[_place(table, item)] = item
+
+    def answer(self, operation: str, body: bytes) -> tuple[int, bytes]:
+        """Carry out one request; the HTTP status and body of the reply.
 
         Raises:
-            AssertionError: DynamoDB would refuse it, or one of its conditions does not hold: nothing here contends.
+            AssertionError: DynamoDB would refuse it, or it is none that the service makes.
         """
         sent = json.loads(body)
         self.bill.calls[operation] += 1
         match operation:
+            case "GetItem":
+                status, reply = self._get(sent)
             case "BatchGetItem":
-                return json.dumps(self._batch_get(sent)).encode()
+                status, reply = self._batch_get(sent)
+            case "TransactGetItems":
+                status, reply = self._transact_get(sent)
             case "TransactWriteItems":
-                return json.dumps(self._transact_write(sent)).encode()
+                status, reply = self._transact_write(sent)
+            case "PutItem" | "UpdateItem":
+                status, reply = self._write(sent)
             case _:
-                raise AssertionError(f"the write path does not call {operation}")
+                raise AssertionError(f"nothing here calls {operation}")
+        return status, json.dumps(reply).encode()
 
-    def _batch_get(self, sent: Any) -> dict[str, object]:
+    def _get(self, sent: Any) -> Answer:
+        assert sent["ConsistentRead"] is True
+        item = self.items.get(_place(sent["TableName"], sent["Key"]))
+        self.bill.read_units += read_units(item)
+        return 200, {"ConsumedCapacity": _consumed(sent["TableName"]), **({} if item is None else {"Item": item})}
+
+    def _batch_get(self, sent: Any) -> Answer:
         wanted = [
             (table, _place(table, key)) for table, request in sent["RequestItems"].items() for key in request["Keys"]
         ]
         assert 1 <= len(wanted) == len(set(wanted)) <= 100, "1 to 100 keys, none twice"
         found: dict[str, list[Item]] = {table: [] for table in sent["RequestItems"]}
         for table, place in wanted:
+            self.bill.read_units += read_units(self.items.get(place))
             if place in self.items:
                 found[table].append(self.items[place])
-        return {"Responses": found, "UnprocessedKeys": {}}
+        return 200, {"Responses": found, "UnprocessedKeys": {}}
 
-    def _transact_write(self, sent: Any) -> dict[str, object]:
-        first, *others = sent["TransactItems"]
-        assert len(others) <= 99, "up to 100 parts"
-        units = Counter({INVENTORY_TABLE: self._update_stock(first["Update"])})
-        self.bill.stock_units += units[INVENTORY_TABLE]
-        for part in others:
-            units[LEDGER_TABLE] += self._append(part["Put"])
+    def _transact_get(self, sent: Any) -> Answer:
+        places = [_place(part["Get"]["TableName"], part["Get"]["Key"]) for part in sent["TransactItems"]]
+        assert 1 <= len(places) == len(set(places)) <= 100, "1 to 100 parts, none twice"
+        found = [self.items.get(place) for place in places]
+        self.bill.read_units += sum(map(transaction_read_units, found))
+        tables = dict.fromkeys(table for table, _, _ in places)
+        return 200, {
+            "ConsumedCapacity": [_consumed(table) for table in tables],
+            "Responses": [{} if item is None else {"Item": item} for item in found],
+        }
+
+    def _transact_write(self, sent: Any) -> Answer:
+        parts = [(kind, part) for each in sent["TransactItems"] for kind, part in each.items()]
+        assert 1 <= len(parts) <= 100, "1 to 100 parts"
+        reasons = [self._reason(part) for _, part in parts]
+        # One that is cancelled is billed like one that is applied.
+        applied = all(reason["Code"] == "None" for reason in reasons)
+        units: Counter[str] = Counter()
+        for kind, part in parts:
+            before = self.items.get(_place(part["TableName"], part.get("Key") or part["Item"]))
+            after = _updated(part) if kind == "Update" else part["Item"]
+            written = max(transaction_units(after), transaction_units(before or {}))
+            units[part["TableName"]] += written
+            if kind == "Update":
+                self.bill.stock_units += written
+            if applied:
+                self.put(part["TableName"], after)
+                if part["TableName"] == LEDGER_TABLE:
+                    self.ledger.append(after)
+                    units[LEDGER_TABLE] += _ledger_indexes() * write_units(after)
         self.bill.units += units.total()
-        return {"ConsumedCapacity": [{"TableName": table, "CapacityUnits": each} for table, each in units.items()]}
+        if not applied:
+            name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
+            return 400, {"__type": name, "Message": "Transaction cancelled", "CancellationReasons": reasons}
+        return 200, {"ConsumedCapacity": [_consumed(table, each) for table, each in units.items()]}
 
-    def _update_stock(self, update: Any) -> int:
-        values = update["ExpressionAttributeValues"]
-        before = self.items.get(_place(INVENTORY_TABLE, update["Key"]))
-        if before is None:
-            assert update["ConditionExpression"] == "attribute_not_exists(pk)"
-        else:
-            assert update["ConditionExpression"] == "#sequence = :seen"
-            assert values[":seen"] == before["sequence"]
-        after = update["Key"] | {name: values[variable] for variable, name in _STOCK_ATTRIBUTES.items()}
-        self._put(INVENTORY_TABLE, after)
-        return max(transaction_units(after), transaction_units(before or {}))
+    def _reason(self, part: Any) -> dict[str, object]:
+        """Why a part can't be applied; conditions are those of the service, and no others."""
+        before = self.items.get(_place(part["TableName"], part.get("Key") or part["Item"]))
+        match part["ConditionExpression"]:
+            case "attribute_not_exists(pk)":
+                holds = before is None
+            case "#sequence = :seen AND head_hash = :seen_hash":
+                values = part["ExpressionAttributeValues"]
+                seen = (values[":seen"], values[":seen_hash"])
+                holds = before is not None and (before["sequence"], before["head_hash"]) == seen
+            case unknown:
+                raise AssertionError(f"not a condition of the service: {unknown}")
+        if holds:
+            return {"Code": "None"}
+        assert part["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
+        return {"Code": "ConditionalCheckFailed", **({} if before is None else {"Item": before})}
 
-    def _append(self, put: Any) -> int:
-        row: Item = put["Item"]
-        assert put["ConditionExpression"] == "attribute_not_exists(pk)"
-        assert _place(LEDGER_TABLE, row) not in self.items
-        self._put(LEDGER_TABLE, row)
-        self.ledger.append(row)
-        return transaction_units(row) + _ledger_indexes() * write_units(row)
+    def _write(self, sent: Any) -> Answer:
+        """A put or an update by itself, of a table that is none of the write path's: the condition is taken as met."""
+        table = sent["TableName"]
+        assert table not in (INVENTORY_TABLE, LEDGER_TABLE)
+        if "Item" in sent:
+            self.put(table, sent["Item"])
+        item = self.items[_place(table, sent.get("Item") or sent["Key"])]
+        self.bill.units += write_units(item)
+        return 200, {"ConsumedCapacity": _consumed(table, write_units(item))}
 
-    def _put(self, table: str, item: Item) -> None:
-        self.items[_place(table, item)] = item
+
+def _updated(update: Any) -> Item:
+    values = update["ExpressionAttributeValues"]
+    after: Item = update["Key"] | {name: values[variable] for variable, name in _STOCK_ATTRIBUTES.items()}
+    return after
+
+
+def _consumed(table: str, units: float = 1.0) -> dict[str, object]:
+    return {"TableName": table, "CapacityUnits": units}
 
 
 def _key(pk: str, sk: str) -> Item:
@@ -116,9 +183,11 @@ def _key(pk: str, sk: str) -> Item:
 
 
 def _place(table: str, item: Item) -> Place:
-    return table, item["pk"]["S"], item.get("sk", {"S": ""})["S"]
+    # Powertools' idempotency calls its key ``id``.
+    return table, item["pk" if "pk" in item else "id"]["S"], item.get("sk", {"S": ""})["S"]
 
 
+@cache
 def _ledger_indexes() -> int:
     """How many indexes hold a copy of each ledger row; each is written to outside of the transaction."""
     return len(load_template()["Resources"]["LedgerTable"]["Properties"]["GlobalSecondaryIndexes"])

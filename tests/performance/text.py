@@ -1,4 +1,4 @@
-"""Figures as text."""
+"""Figures as text, and on the terminal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tests.performance.checks import Check
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -23,3 +25,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def figure(value: float | None, digits: int = 2) -> str:
     """A number, or a dash where nothing was measured."""
     return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def say(text: str) -> None:
+    """Print at once: what is measured next takes its time."""
+    print(text, flush=True)  # noqa: T201  what it is for
+
+
+def say_checks(checks: Sequence[Check]) -> None:
+    """Print what must hold, and whether it does."""
+    cells = [[check.what, check.wanted, check.reached, "yes" if check.held else "NO"] for check in checks]
+    if cells:
+        say(f"\n{table(['must hold', 'wanted', 'reached', 'held'], cells)}")

@@ -27,41 +27,50 @@ class _Body(io.BytesIO):
 
 
 @dataclass(frozen=True, slots=True)
-class _Exchange:
-    size_bytes: int
+class Exchange:
+    """One call: what was sent, and what the tables answered with which HTTP status."""
+
+    operation: str
+    sent: bytes
+    status: int
     answer: bytes
 
 
 class Transport:
-    """Answers a client's calls: first from tables, and after each ``rewind`` with the same answers again."""
+    """Answers clients' calls: first from tables, and after each ``rewind`` with the same answers again."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, *clients: Any) -> None:
         self.tables = Tables()
-        self._recorded: list[_Exchange] = []
+        self.recorded: list[Exchange] = []
+        self._recording = False
         self._position: int | None = None
-        for operation in ("BatchGetItem", "TransactWriteItems"):
-            client.meta.events.register(f"before-send.dynamodb.{operation}", self._answer)
+        for client in clients:
+            client.meta.events.register("before-send.dynamodb", self._answer)
 
     def begin_recording(self) -> None:
-        """Bill and keep what is asked from here on."""
-        self._recorded.clear()
+        """Keep what is asked from here on, and begin its bill."""
+        self._recording = True
+        self.recorded.clear()
         self.tables.bill = Bill()
         self.tables.ledger.clear()
 
     def rewind(self) -> None:
         """Play back from the first answer on; those before must all have been asked for."""
-        assert self._position in (None, len(self._recorded)), "a sample made fewer calls than the first one"
+        assert self._position in (None, len(self.recorded)), "a sample made fewer calls than the first one"
         self._position = 0
 
     def _answer(self, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
         assert isinstance(request.body, bytes)
+        operation = event_name.rpartition(".")[2]
         if self._position is None:
-            answer = self.tables.answer(event_name.rpartition(".")[2], request.body)
-            self._recorded.append(_Exchange(len(request.body), answer))
+            status, answer = self.tables.answer(operation, request.body)
+            exchange = Exchange(operation, request.body, status, answer)
+            if self._recording:
+                self.recorded.append(exchange)
         else:
-            exchange = self._recorded[self._position]
+            exchange = self.recorded[self._position]
             self._position += 1
-            # The token of a transaction is another one each time, but as long.
-            assert len(request.body) == exchange.size_bytes, "a sample does not ask what the first one asked"
-            answer = exchange.answer
-        return AWSResponse("https://dynamodb.test", 200, HTTPHeaders(), _Body(answer))
+            # Keys, times and the token of a transaction are others each time, but as long.
+            assert operation == exchange.operation, "a sample does not call what the first one called"
+            assert len(request.body) == len(exchange.sent), "a sample does not ask what the first one asked"
+        return AWSResponse("https://dynamodb.test", exchange.status, HTTPHeaders(), _Body(exchange.answer))

@@ -17,10 +17,12 @@ from inventory.adjust import Adjuster, Outcome
 from inventory.client import dynamodb_client
 from inventory.dynamodb import DynamoDBStore
 from inventory.queue import Request
+from tests.performance.environments import Emulated, Skew, Skewed, Stubbed
+from tests.performance.meters import Work, work_of
 from tests.performance.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.performance.transport import Transport
 from tests.support.builders import BUSINESS, VARIANT
-from tests.support.loading import CREDENTIALS, ROOT, Context, load_by_path
+from tests.support.loading import ROOT, Context, load_by_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,18 +38,33 @@ _LOOKS_MAX: Final = 1_000
 
 
 class Variant(Protocol):
-    """One way to carry out the requests."""
+    """One way to carry out requests."""
 
-    transport: Transport
+    work: Work
 
-    def sample(self) -> None:
-        """Carry out every request once."""
+    def prepare(self, passes: int) -> None:
+        """Make ready so many passes over the requests."""
+        ...
+
+    def run(self) -> None:
+        """Carry out what was made ready."""
         ...
 
 
 def variant(name: str) -> Variant:
-    """Make a variant by its name: ``adjuster:alone``, ``adjuster:<size>`` or ``handler:<size>``."""
+    """Make a variant by its name.
+
+    Of merging: ``adjuster:alone``, ``adjuster:<size>`` or ``handler:<size>``. Of single requests:
+    ``stubbed:<subject>``, ``emulated:<subject>`` or ``skewed``.
+    """
     entry, _, size = name.partition(":")
+    match entry:
+        case "stubbed":
+            return Stubbed(size)
+        case "emulated":
+            return Emulated(size)
+        case "skewed":
+            return Skewed(Skew())
     count = requests_of_sample(name)
     match entry:
         case "adjuster":
@@ -86,7 +103,6 @@ class _Bench:
     adjuster: Adjuster = field(init=False)
 
     def __post_init__(self) -> None:
-        os.environ |= CREDENTIALS
         client = dynamodb_client(None)
         self.transport = Transport(client)
         # The catalog stays as young as it is: what is compared are the calls that each request costs for ever.
@@ -100,14 +116,44 @@ class _Bench:
         self.transport.begin_recording()
 
 
-class _OfAdjuster:
+class _OfMerging:
+    """Passes over the same requests; all but the first one meet what that was answered."""
+
+    transport: Transport
+    work: Work
+
+    def __init__(self) -> None:
+        self._passes = 0
+
+    def sample(self) -> None:
+        raise NotImplementedError
+
+    def record(self, requests: int) -> None:
+        """Make the first pass, and one that is played back."""
+        self.sample()
+        self.work = work_of(self.transport, requests)
+        self.prepare(1)
+        self.run()
+
+    def prepare(self, passes: int) -> None:
+        self._passes = passes
+
+    def run(self) -> None:
+        for _ in range(self._passes):
+            self.transport.rewind()
+            self.sample()
+
+
+class _OfAdjuster(_OfMerging):
     """The one use case by itself, with commands that were read before."""
 
     def __init__(self, size: int | None, messages: list[Record]) -> None:
+        super().__init__()
         self._size = size
         self._commands = _commands(messages)
         self._bench = _Bench()
         self.transport = self._bench.transport
+        self.record(len(messages))
 
     def sample(self) -> None:
         self._bench.clock.looks = 0
@@ -126,10 +172,11 @@ class _Module(Protocol):
     handler: Callable[[Batch, Context], BatchAnswer]
 
 
-class _OfHandler:
+class _OfHandler(_OfMerging):
     """The whole function, as Lambda calls it: messages, validation, groups, log lines and metrics."""
 
     def __init__(self, size: int, messages: list[Record]) -> None:
+        super().__init__()
         self._batches: list[Batch] = [{"Records": list(batch)} for batch in batched(messages, size, strict=True)]
         self._bench = _Bench()
         self.transport = self._bench.transport
@@ -142,6 +189,7 @@ class _OfHandler:
         }
         self._module = cast("_Module", load_by_path(ROOT / "functions" / "ingest_adjustments" / "handler.py"))
         self._module.adjuster = self._bench.adjuster
+        self.record(len(messages))
 
     def sample(self) -> None:
         self._bench.clock.looks = 0

@@ -1,7 +1,8 @@
 """One variant in a process of its own: ``python -m tests.performance.worker <variant>``.
 
-It tells on its first line what the work asks of DynamoDB. Each line that it reads is a number of passes over the
-requests; it makes them, and answers with the CPU seconds of all its threads for one.
+It tells on its first line what the work asks of DynamoDB. Then it reads pairs of lines: a number of passes over the
+requests, which it makes ready, and an empty line, on which it makes them and answers with the CPU seconds of all its
+threads for one.
 """
 
 from __future__ import annotations
@@ -11,17 +12,10 @@ import json
 import os
 import sys
 import time
-from hashlib import sha256
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tests.performance.variants import requests_of_sample, variant
-
-if TYPE_CHECKING:
-    from tests.performance.variants import Variant
-
-ROWS_COMPARED = 99
-"""The least that a sample of any variant appends."""
+from tests.performance.variants import variant
 
 
 def main(name: str) -> None:
@@ -31,30 +25,18 @@ def main(name: str) -> None:
         Path(os.devnull).open("w", encoding="utf-8") as sys.stdout,
     ):
         subject = variant(name)
-        subject.sample()
-        tables = subject.transport.tables
-        rows = json.dumps(tables.ledger[:ROWS_COMPARED], sort_keys=True)
-        work = {
-            "requests": requests_of_sample(name),
-            "calls": tables.bill.calls.total(),
-            "stock_units": tables.bill.stock_units,
-            "units": tables.bill.units,
-            "ledger": sha256(rows.encode()).hexdigest(),
-        }
-        one_pass(subject)
-        print(json.dumps(work), file=told, flush=True)
+        print(json.dumps(asdict(subject.work)), file=told, flush=True)
+        passes = 1
         for line in sys.stdin:
-            passes = int(line)
-            gc.collect()
-            begun_s = time.process_time()
-            for _ in range(passes):
-                one_pass(subject)
-            print((time.process_time() - begun_s) / passes, file=told, flush=True)
-
-
-def one_pass(subject: Variant) -> None:
-    subject.transport.rewind()
-    subject.sample()
+            if line.strip():
+                passes = int(line)
+                subject.prepare(passes)
+                gc.collect()
+                print("ready", file=told, flush=True)
+            else:
+                begun_s = time.process_time()
+                subject.run()
+                print((time.process_time() - begun_s) / passes, file=told, flush=True)
 
 
 if __name__ == "__main__":

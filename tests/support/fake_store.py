@@ -32,8 +32,16 @@ class FakeStore:
     reversals: dict[tuple[UUID, UUID], UUID] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def remembered(self, command: Command) -> Snapshot | None:
+        return None
+
     def load(
-        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
+        self,
+        command: Command,
+        recorded_ids: Sequence[UUID],
+        *,
+        of_one_moment: bool = False,
+        between_calls: Callable[[], None] = unlimited,
     ) -> Snapshot:
         business = self.businesses.get(command.business_id)
         location_id = command.location_id or (business.default_location_id if business else None)
@@ -50,6 +58,7 @@ class FakeStore:
                 reversed_by=None
                 if command.reverses is None
                 else self.reversals.get((command.business_id, command.reverses)),
+                of_one_moment=of_one_moment,
             )
 
     def default_location_id(self, business_id: UUID) -> UUID | None:

@@ -57,6 +57,7 @@ class Interleaving:
     happenings: list[Callable[[], None]]
     meets: list[Met]
     under_way: list[tuple[Sequence[Adjustment], Snapshot]] = field(default_factory=list)
+    seen: dict[tuple[UUID, UUID | None], list[Snapshot]] = field(default_factory=dict)
     _time_s: float = 0.0
 
     def run(self, runs: list[Run]) -> None:
@@ -123,14 +124,30 @@ class _Turns:
     of: Interleaving
     run: Run
 
+    def remembered(self, command: Command) -> Snapshot | None:
+        """Nothing, or what any request has read so far of the same stock item: it may be long out of date."""
+        seen = [None, *self.of.seen.get((command.variant_id, command.location_id), [])]
+        snapshot = seen[self.of.choose(len(seen))]
+        return snapshot and replace(snapshot, recorded={}, reversed_by=None, remembered=True, of_one_moment=False)
+
     def load(
-        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
+        self,
+        command: Command,
+        recorded_ids: Sequence[UUID],
+        *,
+        of_one_moment: bool = False,
+        between_calls: Callable[[], None] = unlimited,
     ) -> Snapshot:
         """Read each row, the link to a reversal and the rest at several moments, for a batch of reads is not one."""
+        if of_one_moment:
+            self._wait()
+            return self.of.store.load(command, recorded_ids, of_one_moment=True)
         early = [each for each in recorded_ids if self.of.choose(2)]
         recorded = self.of.store.find(command.business_id, early)
         self._wait()
         snapshot = self.of.store.load(command, [])
+        if snapshot.stock is not None and snapshot.variant_active and snapshot.location_active:
+            self.of.seen.setdefault((command.variant_id, command.location_id), []).append(snapshot)
         self._wait()
         late = [each for each in recorded_ids if each not in early]
         recorded |= self.of.store.find(command.business_id, late)

@@ -1,7 +1,8 @@
 """Inventory and ledger behind a real client's wire, for one thread: the client's own serializer and parser run.
 
-Conditions are taken as met; that an engine keeps them is what the integration tests are for. Faults and cancelled
-transactions are laid over it with ``meets``. (``wire.Wire`` would not do: every listener of an event is called.)
+A transaction whose conditions don't hold is cancelled; that an engine does so under threads is what the integration
+tests are for. Faults and other cancelled transactions are laid over it with ``meets``. (``wire.Wire`` would not do:
+every listener of an event is called.)
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from inventory import keys
 from inventory.dynamodb import ledger_item
 from tests.support.builders import BUSINESS, LOCATION, VARIANT
-from tests.support.wire import broken, reply
+from tests.support.wire import broken, fault, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,17 +107,13 @@ class Tables:
         assert 1 <= len(keys_read) <= 100, "DynamoDB takes up to 100 keys"
         assert all(keys_read.count(each) == 1 for each in keys_read), "DynamoDB refuses to read a key twice"
         found = {
-            table: [
-                self.items[place]
-                for key in wanted["Keys"]
-                if (place := (table, key["pk"]["S"], key.get("sk", {"S": ""})["S"])) in self.items
-            ]
+            table: [self.items[place] for key in wanted["Keys"] if (place := _place(table, key)) in self.items]
             for table, wanted in sent["RequestItems"].items()
         }
         return reply({"Responses": found, "UnprocessedKeys": {}})
 
     def _transact_get(self, sent: Any) -> AWSResponse:
-        places = [(part["Get"]["TableName"], part["Get"]["Key"]["pk"]["S"], "") for part in sent["TransactItems"]]
+        places = [_place(part["Get"]["TableName"], part["Get"]["Key"]) for part in sent["TransactItems"]]
         assert 1 <= len(places) <= 100, "DynamoDB takes up to 100 parts"
         assert len(set(places)) == len(places), "DynamoDB refuses to read a key twice"
         return found(*[self.items.get(place) for place in places])
@@ -124,12 +121,13 @@ class Tables:
     def _transact_write(self, sent: Any) -> AWSResponse:
         assert len(sent["TransactItems"]) <= 100, "DynamoDB takes up to 100 parts"
         update, *puts = sent["TransactItems"][0]["Update"], *(part["Put"] for part in sent["TransactItems"][1:])
-        for put in puts:
-            place = (put["TableName"], put["Item"]["pk"]["S"], put["Item"].get("sk", {"S": ""})["S"])
-            assert place not in self.items, "a ledger row or a link was written over"
-            self.items[place] = put["Item"]
+        places = [_place(update["TableName"], update["Key"]), *(_place(put["TableName"], put["Item"]) for put in puts)]
+        reasons = [self._reason(place, part) for place, part in zip(places, [update, *puts], strict=True)]
+        if any(reason["Code"] != "None" for reason in reasons):
+            return fault("TransactionCanceledException", CancellationReasons=reasons)
+        self.items |= {place: put["Item"] for place, put in zip(places[1:], puts, strict=True)}
         key, values = update["Key"], update["ExpressionAttributeValues"]
-        self.items[update["TableName"], key["pk"]["S"], key["sk"]["S"]] = key | {
+        self.items[places[0]] = key | {
             "quantity": values[":quantity"],
             "sequence": values[":sequence"],
             "updated_at": values[":at"],
@@ -138,6 +136,26 @@ class Tables:
         if self.answers_are_lost:
             raise broken()
         return committed()
+
+    def _reason(self, place: tuple[str, str, str], part: Any) -> Item:
+        """Why a part can't be carried out: the conditions are that an item is absent, or that it is as it was seen."""
+        there = self.items.get(place)
+        match part["ConditionExpression"]:
+            case "attribute_not_exists(pk)":
+                holds = there is None
+            case "#sequence = :seen AND head_hash = :seen_hash":
+                values = part["ExpressionAttributeValues"]
+                seen = (values[":seen"], values[":seen_hash"])
+                holds = there is not None and (there["sequence"], there["head_hash"]) == seen
+            case other:
+                raise AssertionError(other)
+        if holds:
+            return {"Code": "None"}
+        return {"Code": "ConditionalCheckFailed", **({} if there is None else {"Item": there})}
+
+
+def _place(table: str, item: Item) -> tuple[str, str, str]:
+    return table, item["pk"]["S"], item.get("sk", {"S": ""})["S"]
 
 
 def found(*items: Item | None) -> AWSResponse:

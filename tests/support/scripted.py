@@ -79,20 +79,32 @@ class VirtualTime:
 
 @dataclass
 class ScriptedStore(FakeStore):
-    """A store whose calls follow a script for each method; beyond its end all goes well. ``calls`` names each call."""
+    """A store whose calls follow a script for each method; beyond its end all goes well. ``calls`` names each call.
+
+    ``memory`` is what it remembers, of any request, true or not.
+    """
 
     on_load: deque[Step] = field(default_factory=deque)
     on_find: deque[Step] = field(default_factory=deque)
     on_commit: deque[Step] = field(default_factory=deque)
     calls: list[str] = field(default_factory=list)
     time: VirtualTime = field(default_factory=VirtualTime)
+    memory: Snapshot | None = None
     _under_way: list[tuple[Sequence[Adjustment], Snapshot]] = field(default_factory=list)
 
+    def remembered(self, command: Command) -> Snapshot | None:
+        return self.memory or super().remembered(command)
+
     def load(
-        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
+        self,
+        command: Command,
+        recorded_ids: Sequence[UUID],
+        *,
+        of_one_moment: bool = False,
+        between_calls: Callable[[], None] = unlimited,
     ) -> Snapshot:
         self._meet("load", self.on_load)
-        return super().load(command, recorded_ids, between_calls=between_calls)
+        return super().load(command, recorded_ids, of_one_moment=of_one_moment, between_calls=between_calls)
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         self._meet("find", self.on_find)

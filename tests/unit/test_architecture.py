@@ -88,7 +88,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 @pytest.mark.parametrize(
     ("package", "users"),
     [
-        ("boto3", {"client"}),
+        ("boto3", {"sdk"}),
         ("snapshot_restore_py", {"restore"}),
         ("pydantic", {"audit_requests", "requests", "provision_requests", "read_requests"}),
         (

@@ -118,10 +118,15 @@ def test_groups_are_carried_out_side_by_side() -> None:
     class Meeting(BatchStore):
         @override
         def load(
-            self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
+            self,
+            command: Command,
+            recorded_ids: Sequence[UUID],
+            *,
+            of_one_moment: bool = False,
+            between_calls: Callable[[], None] = unlimited,
         ) -> Snapshot:
             both_begun.wait()
-            return super().load(command, recorded_ids, between_calls=between_calls)
+            return super().load(command, recorded_ids, of_one_moment=of_one_moment, between_calls=between_calls)
 
     plain = a_batch_store()
     store = Meeting(plain.businesses, plain.active_variants, plain.active_locations, time=plain.time)
@@ -217,11 +222,16 @@ class Spoilt(BatchStore):
 
     @override
     def load(
-        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
+        self,
+        command: Command,
+        recorded_ids: Sequence[UUID],
+        *,
+        of_one_moment: bool = False,
+        between_calls: Callable[[], None] = unlimited,
     ) -> Snapshot:
         if self.spoilt & set(recorded_ids):
             raise KeyError("sequence")
-        return super().load(command, recorded_ids, between_calls=between_calls)
+        return super().load(command, recorded_ids, of_one_moment=of_one_moment, between_calls=between_calls)
 
 
 @pytest.mark.parametrize("place", [0, 7, 98, 99, 120])

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import boto3
 import pytest
 from moto import mock_aws
 
@@ -23,6 +24,8 @@ from tests.support.wire import Reply, Wire, broken, cancelled, fault, reply
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
+
+    from mypy_boto3_dynamodb.literals import KeyTypeType
 
 BUSINESS = "6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01"
 OTHER_BUSINESS = "6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e02"
@@ -74,6 +77,7 @@ class Service:
         self.log = io.StringIO()
         self.minted: list[str] = []
         self.client = module.client
+        self.tables = boto3.client("dynamodb")
         self._module = module
         self._original = module.provision
         self._wires: list[Wire] = []
@@ -87,7 +91,7 @@ class Service:
         for table in ("inventory", "access"):
             for item in self.client.scan(TableName=table)["Items"]:
                 key = {name: item[name] for name in ("pk", "sk") if name in item}
-                self.client.delete_item(TableName=table, Key=key)
+                self.tables.delete_item(TableName=table, Key=key)
         self._module.provision = self._original
 
     def _mint(self) -> str:
@@ -138,8 +142,12 @@ def module() -> Iterator[ModuleType]:
     """The handler, loaded once: a client takes longer to make than a test to run."""
     with pytest.MonkeyPatch.context() as monkeypatch, mock_aws():
         module: Any = load_handler("provision", monkeypatch, INVENTORY_TABLE="inventory", ACCESS_TABLE="access")
-        for table, keys in (("inventory", {"pk": "HASH", "sk": "RANGE"}), ("access", {"pk": "HASH"})):
-            module.client.create_table(
+        tables: tuple[tuple[str, dict[str, KeyTypeType]], ...] = (
+            ("inventory", {"pk": "HASH", "sk": "RANGE"}),
+            ("access", {"pk": "HASH"}),
+        )
+        for table, keys in tables:
+            boto3.client("dynamodb").create_table(
                 TableName=table,
                 BillingMode="PAY_PER_REQUEST",
                 AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],

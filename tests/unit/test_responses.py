@@ -62,7 +62,7 @@ def test_a_replay_is_the_original_answer_and_says_so(service: Service) -> None:
     assert second.body == first.body
     assert second.headers == first.headers | {"Idempotent-Replayed": "true"}
     assert "Idempotent-Replayed" not in first.headers
-    assert len(service.tables.requests["TransactWriteItems"]) == 1
+    assert len(service.tables.rows) == 1
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ def there(row: Adjustment) -> dict[str, Any]:
 @pytest.mark.parametrize("count", [1, 2, 10, GROUP_MAX])
 def test_a_group_is_one_update_of_the_stock_item_and_its_rows_in_order(count: int) -> None:
     tables, rows = StoreOnTables(), rows_in_turn(count)
+    tables.tables.with_stock(SEEN)
 
     assert tables.store.commit(rows, SNAPSHOT) == Committed()
 
@@ -101,13 +102,15 @@ def test_a_group_is_one_update_of_the_stock_item_and_its_rows_in_order(count: in
 
 def test_the_update_goes_from_what_was_seen_to_what_the_last_row_leaves() -> None:
     tables = StoreOnTables()
+    tables.tables.with_stock(SEEN)
     tables.store.commit(ROWS, SNAPSHOT)
 
     ((update, *_),) = [each["TransactItems"] for each in tables.tables.requests["TransactWriteItems"]]
     assert update["Update"]["TableName"] == INVENTORY_TABLE
-    assert update["Update"]["ConditionExpression"] == "#sequence = :seen"
+    assert update["Update"]["ConditionExpression"] == "#sequence = :seen AND head_hash = :seen_hash"
     assert update["Update"]["ExpressionAttributeValues"] == {
         ":seen": {"N": "41"},
+        ":seen_hash": {"S": HEAD_HASH},
         ":quantity": {"N": "14"},
         ":sequence": {"N": "45"},
         ":at": {"S": "2026-11-23T14:05:09.123460Z"},
@@ -273,6 +276,7 @@ def test_an_id_that_is_named_twice_is_asked_for_once(full: StoreOnTables) -> Non
 def test_the_stock_item_that_a_group_leaves_is_loaded_as_its_last_row_says() -> None:
     tables = StoreOnTables()
     tables.tables.with_catalog()
+    tables.tables.with_stock(SEEN)
     tables.store.commit(ROWS, SNAPSHOT)
 
     assert tables.load().stock == stock_after(ROWS[-1])

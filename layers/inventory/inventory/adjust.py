@@ -155,12 +155,22 @@ def unlimited() -> None:
 class Store(Protocol):
     """Where stock and ledger live. Each method raises ``StoreUnavailable`` where it got no whole answer."""
 
+    def remembered(self, command: Command) -> Snapshot | None:
+        """What is known without a call of all that a decision needs; None where that is not all."""
+        ...
+
     def load(
-        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
+        self,
+        command: Command,
+        recorded_ids: Sequence[UUID],
+        *,
+        of_one_moment: bool = False,
+        between_calls: Callable[[], None] = unlimited,
     ) -> Snapshot:
         """Read all that a decision needs, for ``command`` and for others of its stock item.
 
-        The ledger rows that bear one of ``recorded_ids`` are looked for too; an id may be named twice. A store that
+        The ledger rows that bear one of ``recorded_ids`` are looked for too; an id may be named twice. With
+        ``of_one_moment`` all is read in one transaction, where it fits into one: the snapshot says so. A store that
         needs more than one call calls ``between_calls`` before each further one; what that raises ends the load.
         """
         ...
@@ -302,7 +312,7 @@ class _Group:
         return [self._results[request] for request in self._requests]
 
     def _settle_all(self) -> None:
-        snapshot: Snapshot | None = None
+        snapshot = self._parts.store.remembered(self._located.command)
         while True:
             try:
                 snapshot = self._try(snapshot or self._load())
@@ -320,12 +330,22 @@ class _Group:
     def _waiting(self) -> list[_Request]:
         return [request for request in self._requests if request not in self._results]
 
-    def _load(self) -> Snapshot:
-        self._tries.require_time()
+    @property
+    def _located(self) -> _Request:
+        """One that waits: best one that names its location."""
         waiting = self._waiting
-        located = next((each for each in waiting if each.command.location_id is not None), waiting[0])
-        may_be_recorded = [each.id for each in waiting if self._may_be_recorded(each)]
-        return self._parts.store.load(located.command, may_be_recorded, between_calls=self._tries.require_time)
+        return next((each for each in waiting if each.command.location_id is not None), waiting[0])
+
+    def _load(self, *, before_refusal: bool = False) -> Snapshot:
+        """Read; of one moment where a refusal is to be expected, as that needs no other look then."""
+        self._tries.require_time()
+        may_be_recorded = [each.id for each in self._waiting if self._may_be_recorded(each)]
+        return self._parts.store.load(
+            self._located.command,
+            may_be_recorded,
+            of_one_moment=before_refusal and bool(may_be_recorded),
+            between_calls=self._tries.require_time,
+        )
 
     def _may_be_recorded(self, request: _Request) -> bool:
         return request.command.idempotency_key is not None or bool(self._unsettled)
@@ -337,6 +357,8 @@ class _Group:
             # The reversal is this request's own: its row was looked for a moment too early.
             return None
         decided = self._decide(snapshot)
+        if decided.refused and snapshot.remembered:
+            return self._try(self._load(before_refusal=True))
         if decided.rows:
             result = self._commit(decided.rows, snapshot)
             if isinstance(result, Contended):
@@ -381,7 +403,7 @@ class _Group:
         return result
 
     def _refuse(self, decided: _Decided, snapshot: Snapshot) -> None:
-        """Make refusals final, after one more look for the requests' rows.
+        """Make refusals final, after one more look for the requests' rows, unless those were read with the stock.
 
         The first try of the same key may have been applied, and have emptied the stock, after this request looked for
         its row and before it read the stock. A try of this request's own that is still on its way could even be
@@ -396,7 +418,7 @@ class _Group:
         committed = {row.id for row in decided.rows.values()}
         open_to_doubt = [each for each in decided.refused if each.id not in committed and self._may_be_recorded(each)]
         recorded: Mapping[UUID, Adjustment] = {}
-        if open_to_doubt:
+        if open_to_doubt and not snapshot.of_one_moment:
             self._tries.require_time()
             recorded = self._parts.store.find(open_to_doubt[0].command.business_id, [each.id for each in open_to_doubt])
         for request, refusal in decided.refused.items():

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -21,6 +20,8 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from inventory.errors import StoreUnavailable
+from inventory.restore import closed_after_restore
+from inventory.sdk import USER_AGENT, quick_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,19 +57,20 @@ def dynamodb_client(endpoint_url: str | None) -> DynamoDBClient:
     """Make the client of the tables; ``endpoint_url`` is None for AWS itself."""
     # The SDK's own look at each attribute of a transaction costs more than all else of a row; the engine looks too.
     config = _config().merge(Config(parameter_validation=False))
-    client = boto3.client("dynamodb", endpoint_url=endpoint_url, config=config)
+    client = quick_session().client("dynamodb", endpoint_url=endpoint_url, config=config)
     client.meta.events.register("before-parse.dynamodb", _require_whole_body)
+    closed_after_restore(client)
     return client
 
 
 def events_client() -> EventBridgeClient:
     """Make the client of the event bus."""
-    return boto3.client("events", config=_config())
+    return quick_session().client("events", config=_config())
 
 
 def queues_client() -> SQSClient:
     """Make the client of the queues."""
-    return boto3.client("sqs", config=_config())
+    return quick_session().client("sqs", config=_config())
 
 
 def _config() -> Config:
@@ -80,6 +82,7 @@ def _config() -> Config:
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
         retries={"mode": "standard", "total_max_attempts": 1},
+        user_agent=USER_AGENT,
     )
 
 

@@ -12,6 +12,7 @@ from inventory.adjust import CommitResult, Committed, Contended, stock_after, un
 from inventory.client import CONDITION_FAILED, PASSING_REASONS, faults_as_unavailable, require_whole
 from inventory.errors import StoreUnavailable
 from inventory.instants import instant_text, parse_instant
+from inventory.known_stock import KnownStock
 from inventory.memory import Memory
 from inventory.model import Adjustment, Business, Command, ReasonCode, Snapshot, StockItem
 
@@ -74,31 +75,67 @@ class DynamoDBStore:
         self._catalog: Memory[InventoryKey, Item] = Memory(
             lifetime_s=CATALOG_LIFETIME_S, entries_max=CATALOG_ENTRIES_MAX, time_s=time_s
         )
+        self._stock: KnownStock[InventoryKey] = KnownStock(time_s)
+
+    def remembered(self, command: Command) -> Snapshot | None:
+        """Put together what was read or written before: catalog items still trusted, and the stock item's state."""
+        settings = self._catalog.trusted((keys.business(command.business_id), keys.SETTINGS))
+        variant = self._catalog.trusted((keys.business(command.business_id), keys.variant(command.variant_id)))
+        location_id = command.location_id or _default_location_id(settings)
+        if settings is None or variant is None or location_id is None:
+            return None
+        location = self._catalog.trusted((keys.business(command.business_id), keys.location(location_id)))
+        stock = self._stock.state(_stock_key(command.business_id, command.variant_id, location_id))
+        if location is None or stock is None:
+            return None
+        return Snapshot(
+            business=_business(settings),
+            variant_active=is_active(variant),
+            location_id=location_id,
+            location_active=is_active(location),
+            stock=stock,
+            recorded={},
+            remembered=True,
+        )
 
     def load(
-        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
+        self,
+        command: Command,
+        recorded_ids: Sequence[UUID],
+        *,
+        of_one_moment: bool = False,
+        between_calls: Callable[[], None] = unlimited,
     ) -> Snapshot:
-        """Read catalog, stock item, ledger rows and the link to an earlier reversal in one BatchGetItem.
+        """Read catalog, stock item, ledger rows and the link to an earlier reversal in one call.
 
-        A second one follows where that would be more than 100 keys, and where no location is named and the business's
-        default one was never seen here.
+        That is a BatchGetItem, or for ``of_one_moment`` a TransactGetItems, which costs twice as much and is cancelled
+        by a write that is under way. A second one follows where that would be more than 100 keys, and where no location
+        is named and the business's default one was never seen here: then the whole is not of one moment.
         """
         settings_key = (keys.business(command.business_id), keys.SETTINGS)
         variant_key = (keys.business(command.business_id), keys.variant(command.variant_id))
         location_id = command.location_id or _default_location_id(self._catalog.last_known(settings_key))
 
-        items, recorded = self._read(
-            command, [settings_key, variant_key], location_id, recorded_ids, between_calls=between_calls
+        items, recorded, in_one_transaction = self._read(
+            command,
+            [settings_key, variant_key],
+            location_id,
+            recorded_ids,
+            of_one_moment=of_one_moment,
+            between_calls=between_calls,
         )
         settings = items.get(settings_key)
         if command.location_id is None and location_id != _default_location_id(settings):
             location_id = _default_location_id(settings)
             if location_id is not None:
                 between_calls()
-                more, _ = self._read(command, [], location_id, [], between_calls=between_calls)
+                more, _, _ = self._read(command, [], location_id, [], of_one_moment=False, between_calls=between_calls)
                 items |= more
+                in_one_transaction = False
 
-        stock = None if location_id is None else items.get(_stock_key(command, location_id))
+        stock = None
+        if location_id is not None:
+            stock = self._see(_stock_key(command.business_id, command.variant_id, location_id), items)
         link = None if command.reverses is None else items.get(_link_key(command.business_id, command.reverses))
         return Snapshot(
             business=None if settings is None else _business(settings),
@@ -106,10 +143,20 @@ class DynamoDBStore:
             location_id=location_id,
             location_active=location_id is not None
             and is_active(items.get((keys.business(command.business_id), keys.location(location_id)))),
-            stock=None if stock is None else stock_item_of(stock),
+            stock=stock,
             recorded=_rows_by_id(recorded),
             reversed_by=None if link is None else _reversed_by(link),
+            of_one_moment=in_one_transaction,
         )
+
+    def _see(self, key: InventoryKey, items: Mapping[InventoryKey, Item]) -> StockItem | None:
+        """The stock item among what was read, remembered."""
+        item = items.get(key)
+        if item is None:
+            return None
+        stock = stock_item_of(item)
+        self._stock.saw(key, stock)
+        return stock
 
     def default_location_id(self, business_id: UUID) -> UUID | None:
         """Remember the business's default location, or read it."""
@@ -135,19 +182,8 @@ class DynamoDBStore:
         wanted = _ledger_keys(business_id, adjustment_ids)
         if not wanted:
             return {}
-        parts: list[TransactGetItemTypeDef] = [
-            {"Get": {"TableName": self._ledger_table, "Key": {"pk": {"S": pk}}}} for pk in wanted
-        ]
-        try:
-            with faults_as_unavailable():
-                reply = self._client.transact_get_items(TransactItems=parts, ReturnConsumedCapacity="TOTAL")
-        except self._client.exceptions.TransactionCanceledException as error:
-            reasons = _reasons(error)
-            if len(reasons) == len(parts) and _may_pass(reasons, PASSING_REASONS):
-                raise StoreUnavailable from error
-            raise
-        require_whole(reply)
-        return _rows_by_id([each["Item"] for each in reply["Responses"] if "Item" in each])
+        _, rows = self._transact_get([], wanted)
+        return _rows_by_id(rows)
 
     def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
         """Update the stock item, append the rows, and link what one reverses to it: one transaction.
@@ -163,17 +199,26 @@ class DynamoDBStore:
         puts += [self._link(row, row.reverses) for row in rows if row.reverses is not None]
         parts: list[TransactWriteItemTypeDef] = [{"Update": self._stock_update(rows[-1], snapshot.stock)}]
         parts += [{"Put": put} for put in puts]
+        stock_key = _stock_key(rows[-1].business_id, rows[-1].variant_id, rows[-1].location_id)
+        # Until it is known what became of this, the state that it was to change is not known either.
+        self._stock.forget(stock_key)
         try:
             with faults_as_unavailable():
                 reply = self._client.transact_write_items(TransactItems=parts, ReturnConsumedCapacity="TOTAL")
         except self._client.exceptions.TransactionCanceledException as error:
-            return _cancelled(error, rows, snapshot, parts=len(parts))
+            result = _cancelled(error, rows, snapshot, parts=len(parts))
+            if isinstance(result, Contended) or result.stock != snapshot.stock:
+                self._stock.is_shared(stock_key)
+            return result
         require_whole(reply)
+        self._stock.saw(stock_key, stock_after(rows[-1]))
         return Committed()
 
     def _stock_update(self, last_row: Adjustment, seen: StockItem | None) -> UpdateTypeDef:
         """The stock item as the last row leaves it, if it still is what was seen."""
-        stock_unmoved = "attribute_not_exists(pk)" if seen is None else "#sequence = :seen"
+        # The hash too: a remembered state may be older than a table that was restored from a backup, and the numbers
+        # that were given out since then are given out again.
+        stock_unmoved = "#sequence = :seen AND head_hash = :seen_hash" if seen else "attribute_not_exists(pk)"
         after = stock_after(last_row)
         return {
             "TableName": self._inventory_table,
@@ -189,7 +234,7 @@ class DynamoDBStore:
                 ":sequence": {"N": str(after.sequence)},
                 ":at": {"S": instant_text(after.updated_at)},
                 ":hash": {"S": after.head_hash},
-                **({} if seen is None else {":seen": {"N": str(seen.sequence)}}),
+                **({":seen": {"N": str(seen.sequence)}, ":seen_hash": {"S": seen.head_hash}} if seen else {}),
             },
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -222,13 +267,18 @@ class DynamoDBStore:
         location_id: UUID | None,
         recorded_ids: Sequence[UUID],
         *,
+        of_one_moment: bool,
         between_calls: Callable[[], None],
-    ) -> tuple[dict[InventoryKey, Item], list[Item]]:
-        """Read catalog items (or remember them), and stock item, link and ledger rows where their ids are known."""
+    ) -> tuple[dict[InventoryKey, Item], list[Item], bool]:
+        """Read catalog items (or remember them), and stock item, link and ledger rows where their ids are known.
+
+        Returns:
+            Items of the inventory table by key, ledger rows, and whether all that was read is of one moment.
+        """
         moving_keys: list[InventoryKey] = []
         if location_id is not None:
             catalog_keys = [*catalog_keys, (keys.business(command.business_id), keys.location(location_id))]
-            moving_keys.append(_stock_key(command, location_id))
+            moving_keys.append(_stock_key(command.business_id, command.variant_id, location_id))
         if command.reverses is not None:
             moving_keys.append(_link_key(command.business_id, command.reverses))
 
@@ -238,19 +288,46 @@ class DynamoDBStore:
         ledger_keys = _ledger_keys(command.business_id, recorded_ids)
         in_one_call = KEYS_MAX - len(inventory_keys)
         read_at_s = self._time_s()
+        fits = len(ledger_keys) <= in_one_call
         # The rows that do not fit come first: a row that is appended in between is then one that moves the stock item.
         rows: list[Item] = []
-        if len(ledger_keys) > in_one_call:
+        if not fits:
             _, rows = self._batch_get([], ledger_keys[in_one_call:])
             between_calls()
-        found, others = self._batch_get(inventory_keys, ledger_keys[:in_one_call])
+        read = self._transact_get if of_one_moment and fits else self._batch_get
+        found, others = read(inventory_keys, ledger_keys[:in_one_call])
         for key in missing:
             # Only what lets a request pass is remembered: an absent or inactive item is looked for each time.
             if is_active(found.get(key)):
                 self._catalog.remember(key, found[key], read_at_s=read_at_s)
             else:
                 self._catalog.forget(key)
-        return remembered | found, rows + others
+        return remembered | found, rows + others, of_one_moment and fits
+
+    def _transact_get(
+        self, inventory_keys: list[InventoryKey], ledger_keys: list[str]
+    ) -> tuple[dict[InventoryKey, Item], list[Item]]:
+        """Read items by key, all of one moment; absent ones are left out."""
+        parts: list[TransactGetItemTypeDef] = [
+            {"Get": {"TableName": self._inventory_table, "Key": {"pk": {"S": pk}, "sk": {"S": sk}}}}
+            for pk, sk in inventory_keys
+        ]
+        parts += [{"Get": {"TableName": self._ledger_table, "Key": {"pk": {"S": pk}}}} for pk in ledger_keys]
+        try:
+            with faults_as_unavailable():
+                reply = self._client.transact_get_items(TransactItems=parts, ReturnConsumedCapacity="TOTAL")
+        except self._client.exceptions.TransactionCanceledException as error:
+            reasons = _reasons(error)
+            if len(reasons) == len(parts) and _may_pass(reasons, PASSING_REASONS):
+                raise StoreUnavailable from error
+            raise
+        require_whole(reply)
+        found = [each.get("Item") for each in reply["Responses"]]
+        of_inventory, of_ledger = found[: len(inventory_keys)], found[len(inventory_keys) :]
+        return (
+            {_key_of(item): item for item in of_inventory if item is not None},
+            [item for item in of_ledger if item is not None],
+        )
 
     def _batch_get(
         self, inventory_keys: list[InventoryKey], ledger_keys: list[str]
@@ -311,6 +388,8 @@ def _cancelled(
             recorded={**snapshot.recorded, **_rows_by_id(recorded)},
             stock=snapshot.stock if stock is None else stock_item_of(stock),
             reversed_by=snapshot.reversed_by if link is None else _reversed_by(link),
+            remembered=False,
+            of_one_moment=False,
         )
     # A condition that failed on an item that is not handed back: the item is gone again, so it must be read.
     if _may_pass(reasons, PASSING_REASONS | {CONDITION_FAILED}):
@@ -418,8 +497,8 @@ def is_active(item: Item | None) -> bool:
     return item is not None and item.get("active", {"BOOL": True})["BOOL"]
 
 
-def _stock_key(command: Command, location_id: UUID) -> InventoryKey:
-    return keys.stock(command.business_id, command.variant_id), str(location_id)
+def _stock_key(business_id: UUID, variant_id: UUID, location_id: UUID) -> InventoryKey:
+    return keys.stock(business_id, variant_id), str(location_id)
 
 
 def _ledger_keys(business_id: UUID, adjustment_ids: Sequence[UUID]) -> list[str]:

@@ -107,12 +107,16 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a decision is made from, as read at one moment.
+    """What a decision is made from.
 
     ``business`` is None for an unknown business; ``location_id`` is the one asked for or the default one, None where
     there is neither; ``stock`` is None while the variant was never adjusted at that location; ``recorded`` are the
     ledger rows that already bear ids of requests, by id; ``reversed_by`` is the adjustment that has already taken back
     what the command is to take back.
+
+    ``remembered``: nothing was read for it, so ``stock`` may have moved, and rows and a reversal may be there unseen.
+    It is good for a commit, whose conditions find that out, and never for a refusal. ``of_one_moment``: stock, rows and
+    reversal were read in one transaction, so that of whatever changed them all was seen, or nothing.
     """
 
     business: Business | None
@@ -122,3 +126,5 @@ class Snapshot:
     stock: StockItem | None
     recorded: Mapping[UUID, Adjustment]
     reversed_by: UUID | None = None
+    remembered: bool = False
+    of_one_moment: bool = False

@@ -16,7 +16,7 @@ ATTEMPTS_MAX: Final = 32
 CALL_BUDGET_S: Final = 3.5
 """Seconds that one call to the store may take at worst (its time-outs and some work): with less left, none is begun."""
 
-BACKOFF_BASE_S: Final = 0.01
+BACKOFF_BASE_S: Final = 0.02
 BACKOFF_CAP_S: Final = 0.5
 
 

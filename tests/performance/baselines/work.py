@@ -1,0 +1,253 @@
+"""What every baseline does, whatever its framework: the one transaction and the answer, from validated values.
+
+Standard library only, and as plain as a good engineer would write it for one function. It is what our own service does
+for a fresh request whose stock item this environment knows: same checks, same parts, same answer, no second call. What
+surrounds that in our service (unknown stock, replays, reversals, refusals read again, repeated tries) is left out, in
+the baselines' favour.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+ADJUSTMENTS_PATH: Final = "/api/v1/inventory/adjustments"
+INVENTORY_TABLE: Final = "inventory-table"
+LEDGER_TABLE: Final = "ledger-table"
+IDEMPOTENCY_TABLE: Final = "idempotency-table"
+REASON_CODES: Final = (
+    "shrinkage",
+    "damage",
+    "expired",
+    "count_variance",
+    "theft",
+    "transfer",
+    "return",
+    "receipt_correction",
+    "found",
+    "other",
+)
+SHARDS: Final = 8
+TICK: Final = timedelta(microseconds=1)
+
+type Row = dict[str, str | int | bool]
+
+
+@dataclass
+class Stock:
+    """A stock item as this environment last wrote it."""
+
+    quantity: int
+    sequence: int
+    updated_at: datetime
+    head_hash: str
+
+
+@dataclass
+class Known:
+    """What this environment remembers; whoever runs a baseline fills it in, for no baseline reads."""
+
+    inventory_table: str = INVENTORY_TABLE
+    ledger_table: str = LEDGER_TABLE
+    default_location: dict[str, str] = field(default_factory=dict)
+    active: set[tuple[str, str]] = field(default_factory=set)
+    stock: dict[tuple[str, str, str], Stock] = field(default_factory=dict)
+
+
+@dataclass
+class Request:
+    """A valid request; identifiers in their canonical spelling."""
+
+    business_id: str
+    subject: str
+    idempotency_key: str | None
+    variant_id: str
+    quantity_change: int
+    reason: str
+    location_id: str | None
+    reason_code: str | None
+    reference: str | None
+    expected_quantity: int | None
+
+
+class Refused(Exception):
+    """The request is not carried out."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+
+
+known = Known()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def caller(event: dict[str, Any]) -> tuple[str, str]:
+    """The business and the subject that the authorizer let through."""
+    context = event["requestContext"].get("authorizer") or {}
+    business_id: str = context.get("business_id", "")
+    named = event["headers"].get("x-business-id", "")
+    if not business_id or named.lower() != business_id or "adjustments:write" not in context["scopes"].split():
+        raise Refused(403, "forbidden")
+    return business_id, context["subject"]
+
+
+def new_row(request: Request) -> tuple[Row, Stock]:
+    """Decide: the ledger row, and the stock item that it was decided from."""
+    business_id, variant_id = request.business_id, request.variant_id
+    default_location_id = known.default_location.get(business_id)
+    location_id = request.location_id or default_location_id
+    if (business_id, variant_id) not in known.active:
+        raise Refused(404, "variant_not_found")
+    if location_id is None or (business_id, location_id) not in known.active:
+        raise Refused(404, "location_not_found")
+    stock = known.stock[business_id, variant_id, location_id]
+    quantity_after = stock.quantity + request.quantity_change
+    if request.expected_quantity is not None and request.expected_quantity != stock.quantity:
+        raise Refused(409, "stale_quantity")
+    if quantity_after < 0:
+        raise Refused(409, "insufficient_stock")
+
+    row_id = adjustment_id(business_id, request.idempotency_key)
+    created_at = instant_text(max(now(), stock.updated_at + TICK))
+    hashed: dict[str, str | int | None] = {
+        "form": 1,
+        "id": row_id,
+        "business_id": business_id,
+        "variant_id": variant_id,
+        "location_id": location_id,
+        "delta": request.quantity_change,
+        "reason": request.reason,
+        "reason_code": request.reason_code,
+        "reference": request.reference,
+        "expected_quantity": request.expected_quantity,
+        "location_defaulted": location_id == default_location_id,
+        "sequence": stock.sequence + 1,
+        "quantity_after": quantity_after,
+        "created_at": created_at,
+        "created_by": request.subject,
+        "reverses": None,
+        "previous_hash": stock.head_hash,
+    }
+    shard = sha256(UUID(variant_id).bytes).digest()[0] % SHARDS
+    row: Row = {
+        "pk": f"{business_id}#{row_id}",
+        "stock_item": f"{business_id}#{variant_id}#{location_id}",
+        "business_shard": f"{business_id}#{shard}",
+        "created_at_id": f"{created_at}#{row_id}",
+        **{name: value for name, value in hashed.items() if value is not None and name != "form"},
+        "hash": sha256(json.dumps(hashed, separators=(",", ":"), sort_keys=True).encode()).hexdigest(),
+    }
+    return row, stock
+
+
+def parts(row: Row, stock: Stock) -> list[dict[str, Any]]:
+    """The transaction, as Python values: the stock item if it is still what was seen, the row if it is not there."""
+    values = {
+        ":quantity": row["quantity_after"],
+        ":sequence": row["sequence"],
+        ":at": row["created_at"],
+        ":hash": row["hash"],
+    }
+    if stock.sequence:
+        values[":seen"] = stock.sequence
+        values[":seen_hash"] = stock.head_hash
+    return [
+        {
+            "Update": {
+                "TableName": known.inventory_table,
+                "Key": {"pk": f"STOCK#{row['business_id']}#{row['variant_id']}", "sk": row["location_id"]},
+                "UpdateExpression": "SET quantity = :quantity, #sequence = :sequence, updated_at = :at, "
+                "head_hash = :hash",
+                "ConditionExpression": "#sequence = :seen AND head_hash = :seen_hash"
+                if stock.sequence
+                else "attribute_not_exists(pk)",
+                "ExpressionAttributeNames": {"#sequence": "sequence"},
+                "ExpressionAttributeValues": values,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        },
+        {
+            "Put": {
+                "TableName": known.ledger_table,
+                "Item": row,
+                "ConditionExpression": "attribute_not_exists(pk)",
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        },
+    ]
+
+
+def typed_parts(row: Row, stock: Stock) -> list[dict[str, Any]]:
+    """The same as the low-level client wants it: each value with its type."""
+    update, put = parts(row, stock)
+    update["Update"]["Key"] = _typed(update["Update"]["Key"])
+    update["Update"]["ExpressionAttributeValues"] = _typed(update["Update"]["ExpressionAttributeValues"])
+    put["Put"]["Item"] = _typed(put["Put"]["Item"])
+    return [update, put]
+
+
+def remember(row: Row) -> None:
+    """Keep the stock item as the committed row left it."""
+    known.stock[str(row["business_id"]), str(row["variant_id"]), str(row["location_id"])] = Stock(
+        quantity=int(row["quantity_after"]),
+        sequence=int(row["sequence"]),
+        updated_at=datetime.fromisoformat(str(row["created_at"])),
+        head_hash=str(row["hash"]),
+    )
+
+
+def answer(row: Row) -> dict[str, object]:
+    """The body of the 201."""
+    return {
+        "id": row["id"],
+        "business_id": row["business_id"],
+        "variant_id": row["variant_id"],
+        "delta": row["delta"],
+        "correction_reason": row["reason"],
+        "location_id": row["location_id"],
+        "created_at": row["created_at"],
+        "quantity_after": row["quantity_after"],
+        "sequence": row["sequence"],
+        "reason_code": row.get("reason_code"),
+        "reference": row.get("reference"),
+        "created_by": row["created_by"],
+        "reverses": None,
+    }
+
+
+def location(members: dict[str, object]) -> str:
+    """The path of an adjustment that was answered."""
+    return f"{ADJUSTMENTS_PATH}/{members['id']}"
+
+
+def adjustment_id(business_id: str, key: str | None) -> str:
+    """The id of a key (RFC 9562, version 8), or a random one."""
+    if key is None:
+        return str(uuid4())
+    digest = bytearray(sha256(UUID(business_id).bytes + key.encode("ascii")).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x80
+    digest[8] = digest[8] & 0x3F | 0x80
+    return str(UUID(bytes=bytes(digest)))
+
+
+def instant_text(instant: datetime) -> str:
+    return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _typed(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: _typed_value(value) for name, value in values.items()}
+
+
+def _typed_value(value: str | int | bool) -> dict[str, Any]:  # noqa: FBT001  a value as any other
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    return {"N": str(value)} if isinstance(value, int) else {"S": value}
