@@ -118,13 +118,16 @@ api-keys: ## give each business that has a token its API key in the usage plan o
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
+# In the order of the folders: those that take longest begin first, each in a process of its own.
+AT_ONCE := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+
 .PHONY: test test-fast test-deployed verify-deployed fuzz bench bench-gates lint format openapi capacity sdk-models
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	$(PYTHON) -m pytest --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
+	$(PYTHON) -m pytest $(AT_ONCE) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
 
 test-fast: $(PROJECT) ## the tests that need nothing but Python
-	$(PYTHON) -m pytest tests/unit tests/property
+	$(PYTHON) -m pytest $(AT_ONCE) tests/unit tests/property
 
 test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your own credentials (STACK=inventory-adjustments-dev)
 	@[ -n "$(STACK)" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }

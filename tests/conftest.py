@@ -10,6 +10,7 @@ from hypothesis import settings
 
 TESTS = Path(__file__).parent
 WITHOUT_NETWORK = ("unit", "property")
+WITH_AN_EMULATOR = ("e2e", "integration")
 
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "test",
@@ -30,5 +31,8 @@ settings.load_profile("repeatable")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(TESTS).parts[0] in WITHOUT_NETWORK:
+        folder, *_ = item.path.relative_to(TESTS).parts
+        if folder in WITHOUT_NETWORK:
             item.add_marker(pytest.mark.disable_socket)
+        # `make test` has two processes: an emulator and a stack take long to start, so each is started in one of them.
+        item.add_marker(pytest.mark.xdist_group(folder if folder in WITH_AN_EMULATOR else str(item.path)))

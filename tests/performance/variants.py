@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import batched
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast, override
 from uuid import UUID, uuid5
 
 from inventory.adjust import Adjuster, Outcome
@@ -27,7 +27,7 @@ from tests.support.loading import ROOT, Context, load_by_path
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inventory.model import Command
+    from inventory.model import Command, Snapshot
     from inventory.queue import Batch, BatchAnswer, Record
 
 SIZES: Final = (1, 10, 50, 99)
@@ -94,6 +94,14 @@ class _Clock:
         return self.times[self.looks]
 
 
+class _StoreOfHotItems(DynamoDBStore):
+    """An item that is hot is moved by others too, and so it is read before each decision."""
+
+    @override
+    def remembered(self, command: Command) -> Snapshot | None:
+        return None
+
+
 @dataclass
 class _Bench:
     """The write path on a stubbed transport."""
@@ -106,7 +114,7 @@ class _Bench:
         client = dynamodb_client(None)
         self.transport = Transport(client)
         # The catalog stays as young as it is: what is compared are the calls that each request costs for ever.
-        store = DynamoDBStore(
+        store = _StoreOfHotItems(
             client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE, time_s=_BEGIN.timestamp
         )
         self.adjuster = Adjuster(store, self.clock.now, _no_new_id, lambda: 0.0, _no_pause)
