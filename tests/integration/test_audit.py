@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -248,22 +249,27 @@ def test_a_reversal_of_something_else_is_found_and_so_is_what_the_service_never_
 
 
 def test_writers_at_work_are_no_difference(clients: Clients, tables: Tables, shop: Shop) -> None:
-    """Writers run for as long as the readers have not looked often enough; no look may find anything."""
-    done = threading.Event()
+    """With each page of rows that a look reads another write begins; no look may find anything."""
     client = clients.make(read_timeout_s=60)
+    may_write, wrote, done = threading.Semaphore(3), threading.Semaphore(0), threading.Event()
 
     def write() -> None:
         service = environment(clients.make(read_timeout_s=60), tables)
-        while not done.is_set():
-            service.adjust(shop.command(1))
-            service.adjust(shop.command(1, variant_id=shop.other_variant_id))
+        for variant_id in cycle([shop.variant_id, shop.other_variant_id]):
+            may_write.acquire()
+            if done.is_set():
+                return
+            service.adjust(shop.command(1, variant_id=variant_id))
+            wrote.release()
 
     environment(client, tables).adjust(shop.command(1))
+    client.meta.events.register("before-call.dynamodb.Query", lambda **_: may_write.release())
     writers = [threading.Thread(target=write) for _ in range(3)]
     for writer in writers:
         writer.start()
     try:
         for _ in range(10):
+            assert wrote.acquire(timeout=60), "each look is at something new"
             proof = prover(client, tables).prove(
                 shop.business_id, shop.variant_id, shop.location_id, None, remaining_s=lambda: AMPLE_S
             )
@@ -272,6 +278,7 @@ def test_writers_at_work_are_no_difference(clients: Clients, tables: Tables, sho
             assert audited(client, tables, 3, page_items=10, page_rows=10).differences == []
     finally:
         done.set()
+        may_write.release(len(writers))
         for writer in writers:
             writer.join()
     assert proof.sequence > 1

@@ -45,8 +45,14 @@ def calls(service: Environment) -> Calls:
 
 
 @pytest.fixture
+def cold(clients: Clients, tables: Tables) -> Environment:
+    """Another environment, which knows nothing yet and so reads before it writes."""
+    return environment(clients.make(), tables)
+
+
+@pytest.fixture
 def first(service: Environment, shop: Shop) -> Adjustment:
-    """The only row so far: 10 units came in."""
+    """The only row so far: 10 units came in. The environment knows this state and writes without reading."""
     return service.adjust(shop.command(10)).adjustment
 
 
@@ -204,7 +210,7 @@ def test_a_reason_that_is_not_understood_is_raised(
     with pytest.raises(service.client.exceptions.TransactionCanceledException):
         service.adjust(shop.command(-1, key="a key"))
 
-    assert calls.operations == [READ, WRITE], "a bug is not tried again"
+    assert calls.operations == [WRITE], "a bug is not tried again"
     assert shop.rows() == [first]
 
 
@@ -220,7 +226,7 @@ def test_an_error_that_no_repetition_mends_is_raised(
     with pytest.raises(ClientError):
         service.adjust(shop.command(-1, key="a key"))
 
-    assert calls.operations == [READ, WRITE]
+    assert calls.operations == [WRITE]
     assert shop.rows() == [first]
 
 
@@ -238,7 +244,7 @@ def test_a_conflict_is_tried_again_from_a_fresh_read_until_it_passes(
     outcome = service.adjust(shop.command(-1, key=key))
 
     assert (outcome.replayed, outcome.attempts) == (False, 4)
-    assert calls.operations == [READ, WRITE] * 4
+    assert calls.operations == [WRITE, *[READ, WRITE] * 3], "what is known is trusted once"
     assert assert_adds_up(shop.rows(), shop.stock()) == [first, outcome.adjustment]
 
 
@@ -256,7 +262,7 @@ def test_a_conflict_at_any_part_of_a_reversal_is_tried_again(
     outcome = service.reverse(shop.reversal(first, key=key))
 
     assert (outcome.replayed, outcome.attempts) == (False, 4)
-    assert calls.operations == [LOOK, *[READ, WRITE] * 4]
+    assert calls.operations == [LOOK, WRITE, *[READ, WRITE] * 3]
     assert assert_adds_up(shop.rows(), shop.stock()) == [first, outcome.adjustment]
 
 
@@ -283,13 +289,24 @@ def test_whatever_passes_may_come_in_any_mixture(
 
 
 @pytest.mark.parametrize(("code", "status"), PASSING_ERRORS)
-@pytest.mark.parametrize("operation", [READ, WRITE])
+@pytest.mark.parametrize(
+    ("operation", "start"),
+    [(READ, "cold"), (WRITE, "cold"), (WRITE, "service")],
+    ids=["the read", "the write", "the write from a known state"],
+)
 def test_an_error_that_may_pass_is_tried_again(
-    service: Environment, shop: Shop, first: Adjustment, operation: str, code: str, status: int
+    request: pytest.FixtureRequest,
+    shop: Shop,
+    first: Adjustment,
+    operation: str,
+    start: str,
+    code: str,
+    status: int,
 ) -> None:
-    wire = Wire(service.client, operation, fault(code, status), fault(code, status), None)
+    asked: Environment = request.getfixturevalue(start)
+    wire = Wire(asked.client, operation, fault(code, status), fault(code, status), None)
 
-    outcome = service.adjust(shop.command(-1))
+    outcome = asked.adjust(shop.command(-1, location_id=shop.location_id))
 
     assert (outcome.replayed, outcome.attempts) == (False, 3)
     assert wire.calls == 3
@@ -298,15 +315,13 @@ def test_an_error_that_may_pass_is_tried_again(
 
 @pytest.mark.usefixtures("first")
 @pytest.mark.parametrize("unread", ["stock item", "ledger row"])
-def test_a_read_that_was_throttled_in_part_is_made_again(
-    service: Environment, shop: Shop, calls: Calls, unread: str
-) -> None:
+def test_a_read_that_was_throttled_in_part_is_made_again(cold: Environment, shop: Shop, unread: str) -> None:
     table = shop.tables.inventory if unread == "stock item" else shop.tables.ledger
     partly = reply({"Responses": {}, "UnprocessedKeys": {table: {"Keys": [{"pk": {"S": "unread"}}]}}})
-    Wire(service.client, READ, partly, None)
-    calls.forget()
+    Wire(cold.client, READ, partly, None)
+    calls = Calls(cold.client)
 
-    outcome = service.adjust(shop.command(-1, key="a key"))
+    outcome = cold.adjust(shop.command(-1, key="a key", location_id=shop.location_id))
 
     assert outcome.attempts == 2
     assert calls.operations == [READ, READ, WRITE]
@@ -322,7 +337,7 @@ def test_a_conflict_for_ever_ends_at_the_limit_of_tries(
     with pytest.raises(TryAgain):
         service.adjust(shop.command(-1, key="a key"))
 
-    assert calls.operations == [READ, WRITE] * ATTEMPTS_MAX
+    assert calls.operations == [WRITE, *[READ, WRITE] * (ATTEMPTS_MAX - 1)]
     assert shop.rows() == [first]
 
 
@@ -348,27 +363,43 @@ class Deadline:
 
 
 @pytest.mark.parametrize("call_s", [0.02, 0.5, 1.5, 3.0])
-@pytest.mark.parametrize("operation", [READ, LOOK, WRITE])
+@pytest.mark.parametrize(
+    ("operation", "known"),
+    [(READ, False), (LOOK, False), (WRITE, False), (LOOK, True), (WRITE, True)],
+    ids=["read", "look", "write", "look from a known state", "write from a known state"],
+)
 def test_trouble_for_ever_ends_before_the_time_does(
-    clients: Clients, tables: Tables, shop: Shop, first: Adjustment, operation: str, call_s: float
+    clients: Clients,
+    tables: Tables,
+    shop: Shop,
+    first: Adjustment,
+    operation: str,
+    known: bool,  # noqa: FBT001
+    call_s: float,
 ) -> None:
     deadline = Deadline(remaining=10, call_s=call_s)
     service = environment(clients.make(), tables, sleep=deadline.sleep)
+    rows = [first]
+    if known:
+        rows.append(service.adjust(shop.command(1)).adjustment)
+    conflict, conflict_on_stock = cancelled("TransactionConflict"), cancelled("TransactionConflict", NOT_AT_FAULT)
     broken = {
-        READ: fault("ThrottlingException"),
-        LOOK: cancelled("TransactionConflict"),
-        WRITE: cancelled("TransactionConflict", NOT_AT_FAULT),
+        READ: [fault("ThrottlingException")],
+        # The first look from a known state is of the stock item too.
+        LOOK: [conflict_on_stock, conflict] if known else [conflict],
+        WRITE: [conflict_on_stock],
     }
-    Wire(service.client, operation, broken[operation])
+    wire = Wire(service.client, operation, *broken[operation])
     deadline.watch(service.client)
     # Only what is refused is looked for again.
-    command = shop.command(-11 if operation == LOOK else -1, key="a key")
+    command = shop.command(-12 if operation == LOOK else -1, key="a key")
 
     with pytest.raises(TryAgain):
         service.adjust(command, remaining_s=deadline.remaining_s)
 
+    assert wire.calls > 0
     assert deadline.remaining >= 0
-    assert shop.rows() == [first]
+    assert sorted(shop.rows(), key=lambda row: row.sequence) == rows
 
 
 def test_the_waits_between_tries_grow_to_half_a_second_at_most(
@@ -381,7 +412,7 @@ def test_the_waits_between_tries_grow_to_half_a_second_at_most(
     with pytest.raises(TryAgain):
         service.adjust(shop.command(-1))
 
-    assert waits.waited_s[:3] == [0.005, 0.01, 0.02]
+    assert waits.waited_s[:3] == [0.01, 0.02, 0.04]
     assert waits.waited_s == sorted(waits.waited_s)
     assert waits.waited_s[-1] == 0.25
     assert len(waits.waited_s) == ATTEMPTS_MAX - 1
@@ -404,13 +435,13 @@ def test_a_refusal_stands_whatever_the_writes_would_meet(service: Environment, s
     ids=[*[code for code, _ in PASSING_ERRORS], *PASSING, "{}"],
 )
 def test_a_refusal_is_not_final_while_the_keys_row_cannot_be_looked_for(
-    service: Environment, shop: Shop, first: Adjustment, calls: Calls, met: Reply
+    cold: Environment, shop: Shop, first: Adjustment, met: Reply
 ) -> None:
-    Wire(service.client, LOOK, met, None)
-    calls.forget()
+    Wire(cold.client, LOOK, met, None)
+    calls = Calls(cold.client)
 
     with pytest.raises(InsufficientStock):
-        service.adjust(shop.command(-11, key="a key"))
+        cold.adjust(shop.command(-11, key="a key", location_id=shop.location_id))
 
     assert calls.operations == [READ, LOOK, READ, LOOK]
     assert shop.rows() == [first]
@@ -419,18 +450,76 @@ def test_a_refusal_is_not_final_while_the_keys_row_cannot_be_looked_for(
 @pytest.mark.parametrize(
     "met",
     [
-        cancelled("ValidationError"),
-        cancelled("AccessDenied"),
-        cancelled(FAILED),
-        cancelled(NOT_AT_FAULT),
+        *[fault(*error) for error in PASSING_ERRORS],
+        *[cancelled(code, NOT_AT_FAULT) for code in PASSING],
+        *[cancelled(NOT_AT_FAULT, code) for code in PASSING],
+        reply({}),
+    ],
+    ids=[
+        *[code for code, _ in PASSING_ERRORS],
+        *[f"{code} on the stock item" for code in PASSING],
+        *[f"{code} on the row" for code in PASSING],
+        "{}",
+    ],
+)
+def test_a_refusal_from_a_known_state_is_not_final_while_that_cannot_be_read_again_with_the_keys_row(
+    service: Environment, shop: Shop, first: Adjustment, calls: Calls, met: Reply
+) -> None:
+    Wire(service.client, LOOK, met, None)
+    calls.forget()
+
+    with pytest.raises(InsufficientStock):
+        service.adjust(shop.command(-11, key="a key"))
+
+    assert calls.operations == [LOOK, READ, LOOK]
+    assert shop.rows() == [first]
+
+
+LOOKS_PAST_MENDING = {
+    "reason 1": ["ValidationError"],
+    "reason 2": ["AccessDenied"],
+    "reason 3": [FAILED],
+    "nothing at fault": [NOT_AT_FAULT],
+}
+
+
+@pytest.mark.parametrize(
+    "met",
+    [
+        *[cancelled(*codes) for codes in LOOKS_PAST_MENDING.values()],
         cancelled(),
         cancelled("TransactionConflict", NOT_AT_FAULT),
         fault("AccessDeniedException"),
         fault("ValidationException"),
     ],
-    ids=["reason 1", "reason 2", "reason 3", "nothing at fault", "no reason", "a reason too many", "no access", "bug"],
+    ids=[*LOOKS_PAST_MENDING, "no reason", "a reason too many", "no access", "bug"],
 )
 def test_a_look_that_no_repetition_mends_is_raised_and_is_no_refusal(
+    cold: Environment, shop: Shop, first: Adjustment, met: Reply
+) -> None:
+    Wire(cold.client, LOOK, met)
+    calls = Calls(cold.client)
+
+    with pytest.raises(ClientError):
+        cold.adjust(shop.command(-11, key="a key", location_id=shop.location_id))
+
+    assert calls.operations == [READ, LOOK]
+    assert shop.rows() == [first]
+
+
+@pytest.mark.parametrize(
+    "met",
+    [
+        *[cancelled(*codes, NOT_AT_FAULT) for codes in LOOKS_PAST_MENDING.values()],
+        cancelled("TransactionConflict", "AccessDenied"),
+        cancelled("TransactionConflict"),
+        cancelled("TransactionConflict", NOT_AT_FAULT, NOT_AT_FAULT),
+        fault("AccessDeniedException"),
+        fault("ValidationException"),
+    ],
+    ids=[*LOOKS_PAST_MENDING, "one passes", "a reason too few", "a reason too many", "no access", "bug"],
+)
+def test_a_look_from_a_known_state_that_no_repetition_mends_is_raised_and_is_no_refusal(
     service: Environment, shop: Shop, first: Adjustment, calls: Calls, met: Reply
 ) -> None:
     Wire(service.client, LOOK, met)
@@ -439,7 +528,7 @@ def test_a_look_that_no_repetition_mends_is_raised_and_is_no_refusal(
     with pytest.raises(ClientError):
         service.adjust(shop.command(-11, key="a key"))
 
-    assert calls.operations == [READ, LOOK]
+    assert calls.operations == [LOOK]
     assert shop.rows() == [first]
 
 

@@ -99,7 +99,7 @@ def assert_replays(rival: Environment, command: Command, outcome: Outcome) -> No
 
 @each_fault
 @with_and_without_a_key
-@pytest.mark.parametrize("stock", [0, 10], ids=["first touch", "update"])
+@pytest.mark.parametrize("stock", [0, 10], ids=["first touch", "update of a known state"])
 def test_a_broken_write_makes_exactly_one_row(
     behind_proxy: Callable[[Fault], Environment],
     rival: Environment,
@@ -109,12 +109,15 @@ def test_a_broken_write_makes_exactly_one_row(
     key: str | None,
     stock: int,
 ) -> None:
-    before = [rival.adjust(shop.command(stock)).adjustment] if stock else []
+    service = behind_proxy(fault)
+    before = [service.adjust(shop.command(stock)).adjustment] if stock else []
     proxy.break_nth(WRITE, fault)
+    calls = Calls(service.client)
     command = shop.command(3, key=key)
 
-    outcome = behind_proxy(fault).adjust(command)
+    outcome = service.adjust(command)
 
+    assert calls.operations[:2] == ([WRITE, READ] if stock else [READ, READ])
     assert (outcome.replayed, outcome.attempts >= 2) == (False, True)
     assert assert_adds_up(shop.rows(), shop.stock()) == [*before, outcome.adjustment]
     assert_replays(rival, command, outcome)
@@ -170,6 +173,49 @@ def test_a_broken_read_leaves_a_refusal_as_it_is(
 
 
 @each_fault
+@pytest.mark.parametrize(("key", "operation"), [(None, READ), ("a key", LOOK)], ids=["no key", "key"])
+def test_a_broken_read_of_what_a_known_state_would_refuse_leaves_the_refusal_as_it_is(
+    behind_proxy: Callable[[Fault], Environment],
+    proxy: FaultsProxy,
+    shop: Shop,
+    fault: Fault,
+    key: str | None,
+    operation: str,
+) -> None:
+    service = behind_proxy(fault)
+    service.adjust(shop.command(10))
+    before = shop.tables.contents()
+    proxy.break_nth(operation, fault)
+    calls = Calls(service.client)
+
+    with pytest.raises(InsufficientStock) as refusal:
+        service.adjust(shop.command(-11, key=key))
+
+    assert refusal.value.facts() == {"quantity_on_hand": 10, "quantity_change": -11}
+    assert calls.operations == ([READ, READ] if key is None else [LOOK, READ, LOOK])
+    assert shop.tables.contents() == before
+
+
+@each_fault
+def test_a_broken_cancellation_leaves_a_replay_from_a_known_state_as_it_is(
+    behind_proxy: Callable[[Fault], Environment], proxy: FaultsProxy, shop: Shop, fault: Fault
+) -> None:
+    """The reply that is lost or bent says that the key's row is there."""
+    service = behind_proxy(fault)
+    first = service.adjust(shop.command(10, key="a key"))
+    before = shop.tables.contents()
+    proxy.break_nth(WRITE, fault)
+    calls = Calls(service.client)
+
+    outcome = service.adjust(shop.command(10, key="a key"))
+
+    assert (outcome.replayed, outcome.adjustment) == (True, first.adjustment)
+    assert calls.operations == [WRITE, READ]
+    assert [reply.status for reply in proxy.deliver_late()] == ([] if fault.delivered else [400])
+    assert shop.tables.contents() == before
+
+
+@each_fault
 def test_a_broken_read_leaves_a_replay_as_it_is(
     behind_proxy: Callable[[Fault], Environment], rival: Environment, proxy: FaultsProxy, shop: Shop, fault: Fault
 ) -> None:
@@ -214,6 +260,33 @@ def test_a_broken_cancellation_leads_to_one_row(
     assert not outcome.replayed
     assert assert_adds_up(shop.rows(), shop.stock()) == [first, *moved, outcome.adjustment]
     assert outcome.adjustment.quantity_after == 5
+    assert_replays(rival, command, outcome)
+
+
+@each_fault
+@with_and_without_a_key
+def test_a_broken_cancellation_of_a_stale_state_leads_to_one_row(
+    behind_proxy: Callable[[Fault], Environment],
+    rival: Environment,
+    proxy: FaultsProxy,
+    shop: Shop,
+    fault: Fault,
+    key: str | None,
+) -> None:
+    """The stock item moved before the request came: what the environment knows of it is out of date."""
+    service = behind_proxy(fault)
+    first = service.adjust(shop.command(10)).adjustment
+    moved = rival.adjust(shop.command(-2)).adjustment
+    proxy.break_nth(WRITE, fault)
+    calls = Calls(service.client)
+    command = shop.command(-3, key=key)
+
+    outcome = service.adjust(command)
+
+    assert (outcome.replayed, outcome.attempts) == (False, 2)
+    assert calls.operations == [WRITE, READ, WRITE]
+    assert [reply.status for reply in proxy.deliver_late()] == ([] if fault.delivered else [400])
+    assert assert_adds_up(shop.rows(), shop.stock()) == [first, moved, outcome.adjustment]
     assert_replays(rival, command, outcome)
 
 
@@ -415,6 +488,49 @@ def test_no_refusal_is_final_while_a_late_write_could_still_be_applied_at_the_fo
 
 
 @with_and_without_a_key
+def test_no_refusal_is_final_while_a_late_write_from_a_known_state_could_still_be_applied(
+    clients: Clients, proxy: FaultsProxy, shop: Shop, key: str | None
+) -> None:
+    """It was begun without a read; the state that it was begun from is the one that still stands."""
+    now_s = 1_000_000.0
+
+    def deactivate() -> None:
+        nonlocal now_s
+        shop.tables.catalog.deactivate_variant(shop.business_id, shop.variant_id, now=datetime.now(UTC))
+        now_s += CATALOG_LIFETIME_S
+
+    service = environment(clients.make(proxy.endpoint_url), shop.tables, sleep=once(deactivate), time_s=lambda: now_s)
+    service.adjust(shop.command(10))
+    calls = Calls(service.client)
+    proxy.break_nth(WRITE, UNDELIVERED["closed before delivery"])
+
+    with pytest.raises(TryAgain):
+        service.adjust(shop.command(-3, key=key))
+
+    assert calls.operations[:2] == [WRITE, READ]
+    assert len(shop.rows()) == 1
+    assert [reply.status for reply in proxy.deliver_late()] == [200]
+    assert [row.delta for row in assert_adds_up(shop.rows(), shop.stock())] == [10, -3]
+
+
+@with_and_without_a_key
+def test_a_refusal_is_final_where_the_late_write_was_from_a_stale_state(
+    clients: Clients, rival: Environment, proxy: FaultsProxy, shop: Shop, key: str | None
+) -> None:
+    service = environment(clients.make(proxy.endpoint_url), shop.tables)
+    service.adjust(shop.command(10))
+    rival.adjust(shop.command(-8))
+    proxy.break_nth(WRITE, UNDELIVERED["closed before delivery"])
+
+    with pytest.raises(InsufficientStock) as refusal:
+        service.adjust(shop.command(-3, key=key))
+
+    assert refusal.value.facts() == {"quantity_on_hand": 2, "quantity_change": -3}
+    assert [reply.status for reply in proxy.deliver_late()] == [400]
+    assert [row.delta for row in assert_adds_up(shop.rows(), shop.stock())] == [10, -8]
+
+
+@with_and_without_a_key
 def test_a_refusal_is_final_once_the_stock_item_has_moved_past_the_late_write(
     clients: Clients, rival: Environment, proxy: FaultsProxy, shop: Shop, key: str | None
 ) -> None:
@@ -611,6 +727,29 @@ def test_a_broken_write_makes_exactly_one_reversal_and_never_already_reversed(
             rival.reverse(reversal)
     else:
         assert rival.reverse(reversal).replayed
+    proxy.deliver_late()
+    assert_reversed_once(shop, opening, outcome)
+
+
+@with_and_without_a_key
+@pytest.mark.parametrize("name", ["closed before delivery", "acknowledgement lost"])
+def test_a_broken_write_from_a_known_state_makes_exactly_one_reversal(
+    behind_proxy: Callable[[Fault], Environment],
+    proxy: FaultsProxy,
+    shop: Shop,
+    name: str,
+    key: str | None,
+) -> None:
+    service = behind_proxy(FAULTS[name])
+    opening = service.adjust(shop.command(5)).adjustment
+    service.adjust(shop.command(10))
+    calls = Calls(service.client)
+    proxy.break_nth(WRITE, FAULTS[name])
+
+    outcome = service.reverse(shop.reversal(opening, key=key))
+
+    assert not outcome.replayed
+    assert calls.operations[:3] == [LOOK, WRITE, READ]
     proxy.deliver_late()
     assert_reversed_once(shop, opening, outcome)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
@@ -154,18 +155,47 @@ def test_the_largest_group_of_the_largest_rows_is_well_under_a_transactions_limi
     assert GROUP_MAX * 4 * (500 + 255 + 255) < size_bytes < TRANSACTION_MAX_BYTES / 4
 
 
-def test_a_group_costs_the_calls_of_one_request(service: Environment, shop: Shop) -> None:
+@pytest.fixture
+def known(service: Environment, shop: Shop) -> Environment:
+    """The environment that knows the stock item's state."""
     service.adjust(shop.command(1))
+    return service
+
+
+@pytest.fixture
+def shared(known: Environment, clients: Clients, shop: Shop) -> Environment:
+    """The environment that has found out that others move the stock item too, and so reads it."""
+    environment(clients.make(), shop.tables).adjust(shop.command(1))
+    known.adjust(shop.command(1))
+    return known
+
+
+@pytest.mark.parametrize(("start", "reads"), [("known", []), ("shared", [READ])])
+def test_a_group_costs_the_calls_of_one_request(
+    request: pytest.FixtureRequest, shop: Shop, start: str, reads: list[str]
+) -> None:
+    service: Environment = request.getfixturevalue(start)
     calls = Calls(service.client)
 
     for count in (1, 10, 50, GROUP_MAX):
         calls.forget()
         results = together(service, [shop.command(1, key=f"{count}-{number}") for number in range(count)])
         assert all(isinstance(each, Outcome) for each in results)
-        assert calls.operations == [READ, WRITE]
+        assert calls.operations == [*reads, WRITE]
 
 
-def test_a_group_that_comes_again_costs_one_read_and_writes_nothing(service: Environment, shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("start", "operation", "cancellations"),
+    [
+        ("shared", READ, []),
+        ("known", WRITE, [["None", *["ConditionalCheckFailed"] * GROUP_MAX]]),
+    ],
+    ids=["shared", "known"],
+)
+def test_a_group_that_comes_again_costs_one_call_and_writes_nothing(
+    request: pytest.FixtureRequest, shop: Shop, start: str, operation: str, cancellations: list[list[str]]
+) -> None:
+    service: Environment = request.getfixturevalue(start)
     commands = [shop.command(1, key=f"{number}") for number in range(GROUP_MAX)]
     first = together(service, commands)
     before, calls = shop.tables.contents(), Calls(service.client)
@@ -176,8 +206,24 @@ def test_a_group_that_comes_again_costs_one_read_and_writes_nothing(service: Env
     assert [each.adjustment for each in again if isinstance(each, Outcome)] == [
         each.adjustment for each in first if isinstance(each, Outcome)
     ]
-    assert calls.operations == [READ]
+    assert calls.operations == [operation]
+    assert calls.cancellations == cancellations
     assert shop.tables.contents() == before
+
+
+def test_of_a_group_that_comes_again_in_part_the_new_ones_are_written_with_the_second_call(
+    known: Environment, shop: Shop
+) -> None:
+    commands = [shop.command(1, key=f"{number}") for number in range(10)]
+    first = together(known, commands[::2])
+    calls = Calls(known.client)
+
+    results = together(known, commands)
+
+    assert [each.replayed for each in results if isinstance(each, Outcome)] == [True, False] * 5
+    assert results[::2] == [replace(each, replayed=True) for each in first if isinstance(each, Outcome)]
+    assert calls.operations == [WRITE, WRITE]
+    assert len(assert_adds_up(shop.rows(), shop.stock())) == 1 + 10
 
 
 # ------------------------------------------------------------------------------------------------- lost, late and bent
@@ -238,15 +284,34 @@ def test_a_write_of_a_group_that_arrives_after_the_answers_changes_nothing(
 
 
 def test_a_broken_look_for_the_rows_of_the_refused_touches_nothing_that_stands(
+    behind_proxy: Callable[[Fault], Environment], proxy: FaultsProxy, shop: Shop, service: Environment
+) -> None:
+    """The state is not known: what is granted is written before the refused are looked for."""
+    broken = Fault(Ending.RESET, delivered=True)
+    service.adjust(shop.command(5))
+    behind = behind_proxy(broken)
+    calls = Calls(behind.client)
+    proxy.break_nth(LOOK, broken)
+
+    results = together(behind, [shop.command(-5, key="all"), shop.command(-1, key="one more")])
+
+    assert [type(each) for each in results] == [Outcome, InsufficientStock]
+    assert calls.operations == [READ, READ, WRITE, LOOK, READ, LOOK]
+    assert [row.delta for row in assert_adds_up(shop.rows(), shop.stock())] == [5, -5]
+
+
+def test_a_broken_look_of_what_the_known_state_would_refuse_is_followed_by_another(
     behind_proxy: Callable[[Fault], Environment], proxy: FaultsProxy, shop: Shop
 ) -> None:
+    """The state is known: the refused are looked for before what is granted is written."""
     broken = Fault(Ending.RESET, delivered=True)
     service = behind_proxy(broken)
     service.adjust(shop.command(5))
+    calls = Calls(service.client)
     proxy.break_nth(LOOK, broken)
 
     results = together(service, [shop.command(-5, key="all"), shop.command(-1, key="one more")])
 
     assert [type(each) for each in results] == [Outcome, InsufficientStock]
-    assert proxy.counted(LOOK) == 2
+    assert calls.operations == [LOOK, READ, WRITE, LOOK]
     assert [row.delta for row in assert_adds_up(shop.rows(), shop.stock())] == [5, -5]

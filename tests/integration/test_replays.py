@@ -27,6 +27,11 @@ def empty_the_stock(shop: Shop, service: Environment) -> None:
     service.adjust(shop.command(-8))
 
 
+def let_another_environment_empty_the_stock(shop: Shop, _: Environment) -> None:
+    """What the first one knows of the stock item is out of date then, and would let the request pass again."""
+    environment(shop.tables.client, shop.tables).adjust(shop.command(-8))
+
+
 def deactivate_the_variant(shop: Shop, _: Environment) -> None:
     shop.tables.catalog.deactivate_variant(shop.business_id, shop.variant_id, now=NOW)
 
@@ -48,6 +53,7 @@ def do_all_of_it(shop: Shop, service: Environment) -> None:
 
 CHANGES = [
     empty_the_stock,
+    let_another_environment_empty_the_stock,
     deactivate_the_variant,
     deactivate_the_location,
     change_the_default_location,

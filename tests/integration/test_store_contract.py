@@ -366,6 +366,53 @@ def test_as_many_rows_as_a_group_has_are_looked_for_by_an_environment_that_remem
         assert snapshot == seeing(stock_after(rows[-1]), *rows)
 
 
+def test_what_is_read_of_one_moment_is_what_is_read_else_and_says_so(store: Store) -> None:
+    row, absent = first_row(), uuid4()
+    store.commit([row], seeing(None))
+    named = command(location_id=LOCATION)
+
+    for _ in range(2):  # the catalog is read with it, and then it is remembered
+        snapshot = store.load(named, [row.id, absent], of_one_moment=True)
+        assert snapshot == replace(seeing(stock_after(row), row), of_one_moment=True)
+    assert store.load(named, [row.id, absent]) == seeing(stock_after(row), row)
+
+
+def test_what_is_not_there_is_not_found_of_one_moment_either(store: Store) -> None:
+    snapshot = store.load(command(location_id=LOCATION), [uuid4()], of_one_moment=True)
+
+    assert snapshot == replace(seeing(None), of_one_moment=True)
+
+
+def test_as_many_rows_as_a_group_has_are_read_of_one_moment_by_an_environment_that_knows_the_catalog(
+    open_world: World,
+) -> None:
+    rows = rows_in_turn(GROUP_MAX)
+    open_world.store().commit(rows, seeing(None))
+    store, ids = open_world.store(), [row.id for row in rows]
+    store.load(command(), [])
+
+    snapshot = store.load(command(), ids, of_one_moment=True)
+
+    assert snapshot == replace(seeing(stock_after(rows[-1]), *rows), of_one_moment=True)
+
+
+def test_what_does_not_fit_into_one_transaction_does_not_say_that_it_is_of_one_moment(
+    clients: Clients, tables: Tables
+) -> None:
+    """A group's rows, and a catalog that was never read."""
+    world = DynamoDBWorld(clients, tables)
+    world.register_business(allow_negative_stock=False)
+    world.register_location(LOCATION, default=True)
+    world.register_variant(VARIANT)
+    rows = rows_in_turn(GROUP_MAX)
+    world.store().commit(rows, seeing(None))
+
+    for location_id in (LOCATION, None):
+        snapshot = world.store().load(command(location_id=location_id), [row.id for row in rows], of_one_moment=True)
+        assert snapshot == seeing(stock_after(rows[-1]), *rows)
+        assert not snapshot.of_one_moment
+
+
 def test_an_id_that_is_named_twice_is_looked_for_once(store: Store) -> None:
     row, absent = first_row(), uuid4()
     store.commit([row], seeing(None))
@@ -629,6 +676,19 @@ def test_a_reversal_is_committed_like_any_row_and_found_from_what_it_reverses(st
     assert (stock_at(store), store.find(BUSINESS, [reversal.id])) == (stock_after(reversal), {reversal.id: reversal})
     assert (reversed_by(store, row), reversed_by(store, reversal)) == (reversal.id, None)
     assert store.find(BUSINESS, [row.id]) == {row.id: row}
+
+
+def test_a_reversal_is_found_of_one_moment_too(store: Store) -> None:
+    row = first_row()
+    store.commit([row], seeing(None))
+    reversing = replace(command(location_id=LOCATION), reverses=row.id)
+    assert store.load(reversing, [], of_one_moment=True).reversed_by is None
+    reversal = reversal_of(row)
+    store.commit([reversal], seeing(stock_after(row)))
+
+    snapshot = store.load(reversing, [reversal.id], of_one_moment=True)
+
+    assert snapshot == replace(reversed_meanwhile(reversal), recorded={reversal.id: reversal}, of_one_moment=True)
 
 
 def test_whether_it_was_reversed_is_not_looked_for_unless_asked_for(store: Store) -> None:
