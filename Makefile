@@ -104,7 +104,7 @@ export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
-.PHONY: test test-fast test-deployed bench lint format openapi
+.PHONY: test test-fast test-deployed bench contention lint format openapi
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -132,6 +132,9 @@ format: $(PROJECT) ## let ruff format and fix
 bench: ## what merging saves, and the queue against HTTP on a stack of its own (BENCH_ARGS=…; not part of make test)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.performance $(BENCH_ARGS)
+
+contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes the README's table, docs/contention.md and the curve
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation contention
 
 openapi: $(PROJECT) ## write the API's description anew from the models that validate
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.openapi

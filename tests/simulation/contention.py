@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from inventory.adjust import Adjuster
     from inventory.bus import EventBus
+    from tests.simulation.policies import CountingStore
 
 WRITERS: Final = (1, 2, 4, 8, 16, 32, 64)
 API_TIMEOUT_S: Final = 10.0
@@ -68,7 +70,6 @@ class Measured:
     """What became of the requests; latencies in seconds from the call to its answer, or to the row in the ledger."""
 
     load: Load
-    commits_s: float = 0.0
     requests: int = 0
     latencies_s: list[float] = field(default_factory=list)
     attempts: list[int] = field(default_factory=list)
@@ -166,22 +167,17 @@ class _Run:
 
     def _write_by_http(self) -> None:
         scheduler, adjuster = self._scheduler, self._environment()
+        store = cast("CountingStore", adjuster.store)
         command = Command(_BUSINESS, _VARIANT, 1, "counted", "writer", location_id=_LOCATION)
         self._think()
         while self._is_open:
-            begun_s = scheduler.now_s
+            begun_s, commits = scheduler.now_s, store.commits
             self._measured.requests += 1
-            try:
-                outcome = adjuster.adjust(command, remaining_s=_remaining(scheduler, API_TIMEOUT_S))
-            except TryAgain:
-                self._measured.attempts.append(self._policy.attempts_max)
-            else:
-                self._settled(begun_s, outcome)
+            with suppress(TryAgain):
+                adjuster.adjust(command, remaining_s=_remaining(scheduler, API_TIMEOUT_S))
+                self._measured.latencies_s.append(scheduler.now_s - begun_s)
+            self._measured.attempts.append(store.commits - commits)
             self._think()
-
-    def _settled(self, begun_s: float, outcome: Outcome) -> None:
-        self._measured.latencies_s.append(self._scheduler.now_s - begun_s)
-        self._measured.attempts.append(outcome.attempts)
 
     # ---------------------------------------------------------------------------------------------------------- queue
 
@@ -239,7 +235,8 @@ class _Run:
         for message, result in zip(batch, done, strict=True):
             if isinstance(result.result, Outcome):
                 message.is_done = True
-                self._settled(message.sent_s, result.result)
+                self._measured.latencies_s.append(self._scheduler.now_s - message.sent_s)
+                self._measured.attempts.append(result.result.attempts)
             else:
                 self._messages.append(message)
 

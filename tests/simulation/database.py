@@ -15,6 +15,7 @@ Idziorek et al., "Distributed Transactions at Scale in Amazon DynamoDB" (USENIX 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.simulation.expressions import condition, updated
@@ -38,8 +39,8 @@ TOKEN_LIFETIME_S: Final = 600.0
 class Paces:
     """How long things take at the database, in seconds; each varies by up to ``spread`` of itself, either way.
 
-    ``write_s`` is a transaction's whole time, of which the first half is for preparing. Its items are written one by one
-    from ``first_write`` of that time on, which is what readers can look into. The times are those of FACTS.
+    ``write_s`` is a transaction's whole time, of which the first half is for preparing. Its items are written one by
+    one from ``first_write`` of that time on, which is what readers can look into.
     """
 
     read_s: float = 0.0025
@@ -47,6 +48,9 @@ class Paces:
     write_s: float = 0.020
     first_write: float = 0.8
     spread: float = 0.25
+    partition_units_per_s: float = 1_000.0
+    """Write units that one partition key takes in a second: of a transaction each item takes one to be prepared, and
+    another one to be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class Database:
         self._paces = paces
         self._prepared: set[Place] = set()
         self._tokens: dict[str, _Known] = {}
+        self._spent: dict[tuple[str, str], tuple[float, float]] = {}
 
     # --------------------------------------------------------------------------------------------------- single items
 
@@ -131,9 +136,7 @@ class Database:
 
     def batch_get_item(self, request: Mapping[str, Any], tell: Tell) -> None:
         """Read items one after another, each as it is at its own moment."""
-        wanted = [
-            _place(table, key) for table, of_table in request["RequestItems"].items() for key in of_table["Keys"]
-        ]
+        wanted = [_place(table, key) for table, of_table in request["RequestItems"].items() for key in of_table["Keys"]]
         if not _is_valid(wanted):
             tell(Refused("ValidationException"))
             return
@@ -179,7 +182,9 @@ class Database:
 
         self._after(self._paces.read_s, look_again)
 
-    def transact_write_items(self, request: Mapping[str, Any], tell: Tell, *, throttled_part: int | None = None) -> None:
+    def transact_write_items(
+        self, request: Mapping[str, Any], tell: Tell, *, throttled_part: int | None = None
+    ) -> None:
         """Write items all or none; of ``throttled_part``, where it is given, there is no capacity left."""
         parts = [_part(each) for each in request["TransactItems"]]
         if not _is_valid([part.place for part in parts]):
@@ -205,9 +210,10 @@ class Database:
         held: list[Place] = []
         for number, part in enumerate(parts):
             item = self.items.get(part.place)
+            self._spend(part.place)
             if part.place in self._prepared:
                 reasons.append(_reason("TransactionConflict"))
-            elif number == throttled_part:
+            elif number == throttled_part or self._is_exhausted(part.place):
                 reasons.append(_reason(self._chance.choice(("ThrottlingError", "ProvisionedThroughputExceeded"))))
             elif not part.holds(item):
                 reasons.append(_reason("ConditionalCheckFailed") | _old(part, item))
@@ -236,6 +242,7 @@ class Database:
             if part.after is not None:
                 self.items[part.place] = part.after(self.items.get(part.place))
             self._prepared.discard(part.place)
+            self._spend(part.place)
             open_parts[0] -= 1
             if not open_parts[0]:
                 known.is_running, known.is_applied = False, True
@@ -245,7 +252,19 @@ class Database:
         first = self._paces.first_write
         for part in parts:
             share = first + (1 - first) * self._chance.random()
-            self._scheduler.after(whole_s * share, lambda part=part: write(part))
+            self._scheduler.after(whole_s * share, partial(write, part))
+
+    # ------------------------------------------------------------------------------------------------------- capacity
+
+    def _spend(self, place: Place) -> None:
+        """Take a unit of a partition key's; ``_spent`` holds how many are owed, and since when they are paid back."""
+        owed, since_s = self._spent.get(place[:2], (0.0, 0.0))
+        now_s = self._scheduler.now_s
+        owed = max(owed - (now_s - since_s) * self._paces.partition_units_per_s, 0.0)
+        self._spent[place[:2]] = (owed + 1, now_s)
+
+    def _is_exhausted(self, place: Place) -> bool:
+        return self._spent[place[:2]][0] > self._paces.partition_units_per_s
 
     # ----------------------------------------------------------------------------------------------------------- time
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, override
@@ -11,6 +11,7 @@ from unittest.mock import patch
 from inventory import tries
 from inventory.adjust import Committed, stock_after, unlimited
 from inventory.dynamodb import DynamoDBStore
+from inventory.errors import TryAgain
 from inventory.model import Snapshot
 
 if TYPE_CHECKING:
@@ -33,26 +34,73 @@ class Remember(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """The service's settings, and the alternatives to them."""
+class Doubling:
+    """Waits are random up to a limit that doubles from try to try."""
 
-    base_s: float = tries.BACKOFF_BASE_S
-    cap_s: float = tries.BACKOFF_CAP_S
-    attempts_max: int = tries.ATTEMPTS_MAX
-    remember: Remember = Remember.NEVER
+    base_s: float
+    cap_s: float
+
+    def __call__(self, number: int) -> float:
+        return min(self.cap_s, self.base_s * 2.0 ** (number - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Fading:
+    """The same, but from some try on the limit falls again: who has waited for long tries more often than newcomers."""
+
+    base_s: float
+    peak_s: float
+    fade: float
+    floor_s: float
+
+    def __call__(self, number: int) -> float:
+        return max(
+            self.floor_s if number > 3 else 0.0, min(self.base_s * 2.0 ** (number - 1), self.peak_s * self.fade**number)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """An alternative to the service's own settings; None stands for these.
+
+    ``waits`` gives the longest wait in seconds after a try, by the number of the try from 1.
+    """
+
+    waits: Callable[[int], float] | None = None
+    attempts_max: int | None = None
+    remember: Remember | None = None
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """Let the loop go by this policy's numbers."""
-        with (
-            patch.object(tries, "BACKOFF_BASE_S", self.base_s),
-            patch.object(tries, "BACKOFF_CAP_S", self.cap_s),
-            patch.object(tries, "ATTEMPTS_MAX", self.attempts_max),
-        ):
+        """Let the loop go by this policy."""
+        waits, attempts_max = self.waits, self.attempts_max or tries.ATTEMPTS_MAX
+
+        def again(these: tries.Tries) -> None:
+            assert waits is not None
+            if these.number >= attempts_max:
+                raise TryAgain
+            these.sleep(these.fraction() * waits(these.number))
+            these.number += 1
+
+        with ExitStack() as stack:
+            stack.enter_context(patch.object(tries, "ATTEMPTS_MAX", attempts_max))
+            if waits is not None:
+                stack.enter_context(patch.object(tries.Tries, "again", again))
             yield
 
 
-class RememberingStore(DynamoDBStore):
+class CountingStore(DynamoDBStore):
+    """The service's store; ``commits`` counts its tries to write."""
+
+    commits = 0
+
+    @override
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+        self.commits += 1
+        return super().commit(rows, snapshot)
+
+
+class RememberingStore(CountingStore):
     """A store that may answer a load from memory. Refusals are not its business: here nothing is refused."""
 
     remember = Remember.NEVER
@@ -79,14 +127,15 @@ class RememberingStore(DynamoDBStore):
         if isinstance(result, Committed):
             if self.remember is not Remember.NEVER:
                 self._last[key] = replace(snapshot, stock=stock_after(rows[-1]))
-        elif (
-            self.remember is Remember.UNTIL_CONFLICT
-            or (self.remember is Remember.UNTIL_MOVED and isinstance(result, Snapshot))
+        elif self.remember is Remember.UNTIL_CONFLICT or (
+            self.remember is Remember.UNTIL_MOVED and isinstance(result, Snapshot)
         ):
             self._shared.add(key)
         return result
 
 
-def store_kind(policy: Policy) -> type[DynamoDBStore]:
-    """The store that remembers as a policy says."""
+def store_kind(policy: Policy) -> type[CountingStore]:
+    """The service's own store, or one that remembers as a policy says."""
+    if policy.remember is None:
+        return CountingStore
     return type("_Store", (RememberingStore,), {"remember": policy.remember})
