@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from random import Random
 
+    from tests.simulation.bus import Bus
     from tests.simulation.database import Answer, Database, Tell
     from tests.simulation.scheduler import Scheduler
+
+    type Serve = Callable[..., None]
 
 TRAVEL_S: Final = 0.00075
 """One way between a function and the database, both in one Region."""
@@ -28,7 +31,7 @@ TRAVEL_S: Final = 0.00075
 class Wire(Protocol):
     """What lies between a client and a service: it delivers requests and brings answers, or not."""
 
-    def call(self, operation: str, serve: Callable[[Tell], None]) -> Answer | Exception:
+    def call(self, operation: str, request: Mapping[str, Any], serve: Serve) -> Answer | Exception:
         """Let the present task make a call, and wait for how it ends."""
         ...
 
@@ -40,19 +43,25 @@ class SoundWire:
     scheduler: Scheduler
     calls: dict[str, int] = field(default_factory=dict)
 
-    def call(self, operation: str, serve: Callable[[Tell], None]) -> Answer | Exception:
+    def call(self, operation: str, request: Mapping[str, Any], serve: Serve) -> Answer | Exception:
         self.calls[operation] = self.calls.get(operation, 0) + 1
         reply = Reply(self.scheduler)
-        back = partial(self.scheduler.after, TRAVEL_S)
-        self.scheduler.after(TRAVEL_S, lambda: serve(lambda answer: back(lambda: reply.settle(answer))))
+        tell = answering(self.scheduler, reply)
+        self.scheduler.after(TRAVEL_S, lambda: serve(request, tell))
         answer: Answer = reply.wait()
         return answer
 
 
+def answering(scheduler: Scheduler, reply: Reply) -> Tell:
+    """Let a service's answer travel back."""
+    return lambda answer: scheduler.after(TRAVEL_S, lambda: reply.settle(answer))
+
+
 class SimulatedClient:
-    """The DynamoDB client of one environment."""
+    """The DynamoDB client of one environment. ``sender`` names whose calls these are, for who judges a history."""
 
     def __init__(self, database: Database, wire: Wire, chance: Random) -> None:
+        self.sender = ""
         self._database = database
         self._wire = wire
         self._chance = chance
@@ -80,12 +89,24 @@ class SimulatedClient:
     def transact_write_items(self, **request: Any) -> Any:
         # The SDK draws a token for each call that names none, and keeps it for that call's own repetitions only.
         request.setdefault("ClientRequestToken", f"{self._chance.getrandbits(64):x}")
-        return self._call("TransactWriteItems", self._database.transact_write_items, request)
+        serve = partial(self._database.transact_write_items, sender=self.sender)
+        return self._call("TransactWriteItems", serve, request)
 
-    def _call(
-        self, operation: str, serve: Callable[[Mapping[str, Any], Tell], None], request: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        return _outcome("dynamodb", operation, self._wire.call(operation, partial(serve, request)))
+    def _call(self, operation: str, serve: Serve, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        return _outcome("dynamodb", operation, self._wire.call(operation, request, serve))
+
+
+class SimulatedBusClient:
+    """The EventBridge client of one environment; ``sender`` as above."""
+
+    def __init__(self, bus: Bus, wire: Wire) -> None:
+        self.sender = ""
+        self._bus = bus
+        self._wire = wire
+
+    def put_events(self, **request: Any) -> Any:
+        serve = partial(self._bus.put_events, sender=self.sender)
+        return _outcome("events", "PutEvents", self._wire.call("PutEvents", request, serve))
 
 
 def _outcome(service: str, operation: str, answer: Answer | Exception) -> Mapping[str, Any]:

@@ -86,11 +86,25 @@ class _Part:
     tells_old: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One item as it was written: when, by whose call, and what stands there since."""
+
+    at_s: float
+    place: Place
+    sender: str
+    item: Item
+
+
 class Database:
-    """Tables with what stands in them, and what is under way. ``commits`` counts the transactions that were applied."""
+    """Tables with what stands in them, and what is under way. ``commits`` counts the transactions that were applied.
+
+    ``journal`` is every write in its order; it is for who judges a history, and no part of a database's answers.
+    """
 
     def __init__(self, scheduler: Scheduler, chance: Random, paces: Paces) -> None:
         self.items: dict[Place, Item] = {}
+        self.journal: list[Written] = []
         self.commits = 0
         self.conflicts = 0
         self._scheduler = scheduler
@@ -99,6 +113,11 @@ class Database:
         self._prepared: set[Place] = set()
         self._tokens: dict[str, _Known] = {}
         self._spent: dict[tuple[str, str], tuple[float, float]] = {}
+
+    def put(self, place: Place, item: Item, *, sender: str) -> None:
+        """Let an item stand at a place, in this moment."""
+        self.items[place] = item
+        self.journal.append(Written(self._scheduler.now_s, place, sender, item))
 
     # --------------------------------------------------------------------------------------------------- single items
 
@@ -129,7 +148,8 @@ class Database:
                 tell(Refused("ConditionalCheckFailedException", members=_old(part, item)))
             else:
                 assert part.after is not None
-                self.items[part.place] = after = part.after(item)
+                after = part.after(item)
+                self.put(part.place, after, sender="single write")
                 tell(_with_capacity({"Attributes": after} if request.get("ReturnValues") == "ALL_NEW" else {}))
 
         self._after(self._paces.single_write_s, write)
@@ -183,7 +203,7 @@ class Database:
         self._after(self._paces.read_s, look_again)
 
     def transact_write_items(
-        self, request: Mapping[str, Any], tell: Tell, *, throttled_part: int | None = None
+        self, request: Mapping[str, Any], tell: Tell, *, sender: str = "", throttled_part: int | None = None
     ) -> None:
         """Write items all or none; of ``throttled_part``, where it is given, there is no capacity left."""
         parts = [_part(each) for each in request["TransactItems"]]
@@ -203,9 +223,11 @@ class Database:
                 tell(_with_capacity({}))
                 return
         self._tokens[token] = known = _Known(request, self._scheduler.now_s + TOKEN_LIFETIME_S)
-        self._prepare(parts, known, tell, throttled_part)
+        self._prepare(parts, known, tell, sender, throttled_part)
 
-    def _prepare(self, parts: list[_Part], known: _Known, tell: Tell, throttled_part: int | None) -> None:
+    def _prepare(
+        self, parts: list[_Part], known: _Known, tell: Tell, sender: str, throttled_part: int | None
+    ) -> None:
         reasons: list[dict[str, Any]] = []
         held: list[Place] = []
         for number, part in enumerate(parts):
@@ -223,7 +245,7 @@ class Database:
                 reasons.append(_reason("None"))
         whole_s = self._varied(self._paces.write_s)
         if len(held) == len(parts):
-            self._write(parts, known, tell, whole_s)
+            self._write(parts, known, tell, whole_s, sender)
             return
         self.conflicts += any(reason["Code"] == "TransactionConflict" for reason in reasons)
 
@@ -234,13 +256,13 @@ class Database:
 
         self._scheduler.after(whole_s / 2, cancel)
 
-    def _write(self, parts: list[_Part], known: _Known, tell: Tell, whole_s: float) -> None:
+    def _write(self, parts: list[_Part], known: _Known, tell: Tell, whole_s: float, sender: str) -> None:
         """Second phase: nothing can go wrong any more, but it takes its time with each item."""
         open_parts = [len(parts)]
 
         def write(part: _Part) -> None:
             if part.after is not None:
-                self.items[part.place] = part.after(self.items.get(part.place))
+                self.put(part.place, part.after(self.items.get(part.place)), sender=sender)
             self._prepared.discard(part.place)
             self._spend(part.place)
             open_parts[0] -= 1
