@@ -10,10 +10,9 @@ import json
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.simulation.record import Created, Failed, Kind, Record, Refused, Request
+from tests.simulation.record import Created, Failed, Record, Refused, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -222,8 +221,11 @@ class _Judge:
             yield f"{where}: but it stood in the ledger before"
         match name:
             case "InsufficientStock" | "StaleQuantity":
-                if facts["quantity_on_hand"] not in self._quantities(request, begun_s, told_s):
-                    yield f"{where}: there were never {facts['quantity_on_hand']} on hand meanwhile"
+                if not any(
+                    quantity == facts["quantity_on_hand"] and not (request.key and self._is_applied(rows, location, sequence))
+                    for location, sequence, quantity in self._states(request, begun_s, told_s)
+                ):
+                    yield f"{where}: there were never {facts['quantity_on_hand']} on hand without it meanwhile"
                 if name == "StaleQuantity" and facts["quantity_on_hand"] == request.expected_quantity:
                     yield f"{where}: that was the expected quantity"
                 if name == "InsufficientStock" and (
@@ -302,16 +304,16 @@ class _Judge:
         pk = f"BUSINESS#{request.business_id}"
         return [sk for _, of, sk in self.versions if of == pk and sk.startswith("LOCATION#")]
 
-    def _quantities(self, request: Request, from_s: float, to_s: float) -> set[int]:
-        """What was on hand at any moment of a span, also between the rows of one transaction."""
-        found: set[int] = set()
+    def _states(self, request: Request, from_s: float, to_s: float) -> Iterator[tuple[str, int, int]]:
+        """Location, sequence and quantity of its stock item at any moment of a span, also between rows of one commit."""
         for sk in self._locations(request):
             location_id = sk.removeprefix("LOCATION#")
             place = ("inventory", f"STOCK#{request.business_id}#{request.variant_id}", location_id)
             versions = self.versions.get(place, [])
             if not versions or versions[0][0] >= from_s:
-                found.add(0)
-            found |= {int(item["quantity"]["N"]) for item in self._in_force(place, from_s, to_s)}
+                yield location_id, 0, 0
+            for item in self._in_force(place, from_s, to_s):
+                yield location_id, int(item["sequence"]["N"]), int(item["quantity"]["N"])
             for row in self.rows:
                 members = row.members
                 if (
@@ -319,8 +321,14 @@ class _Judge:
                     and members["variant_id"] == request.variant_id
                     and members["location_id"] == location_id
                 ):
-                    found |= {members["quantity_after"], members["quantity_after"] - members["delta"]}
-        return found
+                    yield location_id, members["sequence"], members["quantity_after"]
+
+    @staticmethod
+    def _is_applied(rows: Sequence[_Row], location_id: str, sequence: int) -> bool:
+        """Whether one of a key's rows is a part of that state of a stock item: what is committed together is one."""
+        return any(
+            row.members["location_id"] == location_id and row.members["sequence"] <= sequence for row in rows
+        )
 
 
 def _row(written: Written) -> _Row:
@@ -346,13 +354,9 @@ def _fits(row: _Row, request: Request) -> bool:
         and members["expected_quantity"] == request.expected_quantity
         and request.location_id in (None, members["location_id"])
         and members["reverses"] == request.reverses
-        and datetime.fromisoformat(members["created_at"]).year > 0
     )
 
 
 def _is_active(item: Item) -> bool:
     active: bool = item["active"]["BOOL"]
     return active
-
-
-assert Kind

@@ -40,13 +40,16 @@ class Paces:
     """How long things take at the database, in seconds; each varies by up to ``spread`` of itself, either way.
 
     ``write_s`` is a transaction's whole time, of which the first half is for preparing. Its items are written one by
-    one from ``first_write`` of that time on, which is what readers can look into.
+    one from ``first_write`` of that time on, which is what readers can look into. ``straggling`` is the share of
+    transactions in which that takes up to ``straggling_s`` longer, as where a coordinator was lost in its midst.
     """
 
     read_s: float = 0.0025
     single_write_s: float = 0.004
     write_s: float = 0.020
     first_write: float = 0.8
+    straggling: float = 0.0
+    straggling_s: float = 0.3
     spread: float = 0.25
     partition_units_per_s: float = 1_000.0
     """Write units that one partition key takes in a second: of a transaction each item takes one to be prepared, and
@@ -271,10 +274,11 @@ class Database:
                 self.commits += 1
                 tell(_with_capacity({}))
 
-        first = self._paces.first_write
+        first_s = whole_s * self._paces.first_write
+        is_straggling = self._chance.random() < self._paces.straggling
+        span_s = self._paces.straggling_s if is_straggling else whole_s - first_s
         for part in parts:
-            share = first + (1 - first) * self._chance.random()
-            self._scheduler.after(whole_s * share, partial(write, part))
+            self._scheduler.after(first_s + span_s * self._chance.random(), partial(write, part))
 
     # ------------------------------------------------------------------------------------------------------- capacity
 

@@ -134,7 +134,7 @@ class FaultyWire:
             case Fault.IN_THE_MIDST:
                 after(TRAVEL_S, lambda: serve(request, _unheard))
                 # Anywhere within a transaction's time, up to between the writing of its parts.
-                after(TRAVEL_S + 0.025 * chance.random(), lambda: reply.settle(_failed()))
+                after(TRAVEL_S + chance.choice((0.025, 0.1)) * chance.random(), lambda: reply.settle(_failed()))
             case Fault.EMPTY:
                 after(TRAVEL_S, lambda: serve(request, lambda _: after(TRAVEL_S, lambda: reply.settle({}))))
             case Fault.STALLED:

@@ -23,7 +23,7 @@ from tests.simulation.environment import BEGINNING, drawn_id
 from tests.simulation.faults import Fault
 from tests.simulation.record import Admitted, Answer, Created, Failed, Kind, Record, Refused, Request, Told, Unknown
 from tests.simulation.scheduler import Scheduler
-from tests.simulation.service import API_TIMEOUT_S, QUEUE_TIMEOUT_S, Function, NoAnswer, Parts, World
+from tests.simulation.service import API_TIMEOUT_S, CLOCK_ERROR_MAX_S, QUEUE_TIMEOUT_S, Function, NoAnswer, Parts, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -442,6 +442,32 @@ class History:
                 for each in business.locations:
                     self._command("register_location", business, location_id=each)
 
+    def _set_clocks(self) -> None:
+        """Clocks are set right, or wrong: they move in either direction, also in the midst of an invocation."""
+        for environment in self.world.environments:
+            if self.chance.random() < 0.5:
+                environment.clock.error_s = self.chance.uniform(-CLOCK_ERROR_MAX_S, CLOCK_ERROR_MAX_S)
+
+    def _reorganise(self) -> None:
+        """Orders for wherever the default location is, and meanwhile it becomes another one, or business stops."""
+        chance = self.chance
+        business = self._people.businesses[0]
+        for _ in range(2):
+            request = replace(self._new_request(Kind.CREATE), business_id=business.id, location_id=None)
+            request = replace(request, variant_id=business.variants[0])
+            self.scheduler.spawn(partial(self._ask, request))
+        self.scheduler.sleep(chance.random())
+        is_stop = chance.random() < 0.6
+        if is_stop:
+            self._command("deactivate_variant", business, variant_id=business.variants[0])
+        else:
+            self._command("register_location", business, location_id=chance.choice(business.locations), default=True)
+        for environment in self.world.environments:
+            environment.clock.error_s = chance.uniform(-CLOCK_ERROR_MAX_S, environment.clock.error_s)
+        if is_stop:
+            self.scheduler.sleep(4 * chance.random())
+            self._command("register_variant", business, variant_id=business.variants[0])
+
     def _revoke(self) -> None:
         self._command("revoke_token", None, token_id=self._people.tokens[1].id)
 
@@ -471,12 +497,14 @@ class History:
 
 
 _ACTS: Final = (
-    (0.46, History._order),
+    (0.42, History._order),
     (0.08, History._order_twice),
     (0.12, History._repeat),
     (0.12, History._take_back),
     (0.16, History._send),
-    (0.05, History._change_catalog),
+    (0.04, History._change_catalog),
+    (0.02, History._set_clocks),
+    (0.03, History._reorganise),
     (0.01, History._revoke),
 )
 

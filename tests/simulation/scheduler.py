@@ -57,7 +57,8 @@ class Scheduler:
     def at_once[T, R](self, function: Callable[[T], R], values: Iterable[T], *, width: int) -> Iterator[R]:
         """Call ``function`` with each of ``values``, at most ``width`` at a time, as an executor's ``map`` does."""
         waiting = deque(enumerate(values))
-        results: dict[int, R | Exception] = {}
+        results: dict[int, R] = {}
+        errors: dict[int, Exception] = {}
         done = Reply(self)
         together = min(width, len(waiting))
         at_work = [together]
@@ -68,7 +69,7 @@ class Scheduler:
                 try:
                     results[place] = function(value)
                 except Exception as error:  # noqa: BLE001  an executor, too, hands it on to who asks for the result
-                    results[place] = error
+                    errors[place] = error
             at_work[0] -= 1
             if not at_work[0]:
                 done.settle(None)
@@ -79,11 +80,10 @@ class Scheduler:
                 parent.helpers.append(self.spawn(work))
             done.wait()
             parent.helpers.clear()
-        for place in sorted(results):
-            result = results[place]
-            if isinstance(result, Exception):
-                raise result
-            yield result
+        for place in range(len(results) + len(errors)):
+            if place in errors:
+                raise errors[place]
+            yield results[place]
 
     @property
     def current(self) -> Task:

@@ -39,6 +39,7 @@ QUEUE_TIMEOUT_S: Final = 30.0
 GROUPS_AT_ONCE: Final = 8
 CLOCK_ERROR_MAX_S: Final = 5.0
 _IDLE_MAX: Final = 4
+_KNOWN_MAX: Final = 20
 
 # A restored environment has locks of its own.
 copyreg.pickle(type(threading.Lock()), lambda _: (threading.Lock, ()))
@@ -67,6 +68,8 @@ class World:
     database: Database
     bus: Bus
     cut_off: int = 0
+    environments: list[Environment] = field(default_factory=list)
+    """Those that were made last."""
     killed: int = 0
     restored: int = 0
 
@@ -74,7 +77,7 @@ class World:
     def make(cls, scheduler: Scheduler, chance: Random, parts: Parts) -> World:
         """A world with empty tables and fair weather."""
         # The parts of a transaction become visible over half of its time: more than in truth, so that many look then.
-        database = Database(scheduler, chance, Paces(first_write=0.5))
+        database = Database(scheduler, chance, Paces(first_write=0.5, straggling=0.05))
         return cls(scheduler, chance, parts, Weather(), database, Bus(scheduler, chance))
 
 
@@ -91,6 +94,8 @@ class Environment:
         self.is_dead = False
         self._task: Task | None = None
         self._reply: Reply | None = None
+        world.environments.append(self)
+        del world.environments[:-_KNOWN_MAX]
 
     @property
     def adjuster(self) -> Adjuster:
@@ -126,8 +131,13 @@ class Environment:
         """Groups side by side, as by the function's own threads."""
         return self.world.scheduler.at_once(function, values, width=GROUPS_AT_ONCE)
 
-    def begin(self, sender: str, work: Callable[[Environment], object], timeout_s: float) -> Reply:
-        """Serve one invocation; the reply comes with its result, with what it raised, or with ``NoAnswer``."""
+    def begin(
+        self, sender: str, work: Callable[[Environment], object], timeout_s: float, at_its_end: Callable[[], None]
+    ) -> Reply:
+        """Serve one invocation; the reply comes with its result, with what it raised, or with ``NoAnswer``.
+
+        ``at_its_end`` happens when it is served, also where nobody waits for it any more.
+        """
         self.client.sender = self.bus_client.sender = sender
         self._reply = reply = Reply(self.world.scheduler)
 
@@ -137,6 +147,7 @@ class Environment:
             except Exception as error:  # noqa: BLE001  the edge: who invoked is told, be it a refusal or a fault
                 result = error
             self._task = self._reply = None
+            at_its_end()
             reply.settle(result)
 
         self._task = task = self.world.scheduler.spawn(serve)
@@ -190,33 +201,27 @@ class Function:
         environment = self._environment()
         ends_s = scheduler.now_s + self.timeout_s
         reply = environment.begin(
-            sender, lambda served_by: work(served_by, lambda: ends_s - scheduler.now_s), self.timeout_s
+            sender,
+            lambda served_by: work(served_by, lambda: ends_s - scheduler.now_s),
+            self.timeout_s,
+            lambda: self._keep(environment),
         )
-        answer = Reply(scheduler)
-        scheduler.spawn(lambda: self._bring(environment, reply, answer))
         if waits_s is not None:
-            scheduler.after(waits_s, lambda: answer.settle(NoAnswer()))
-        result = answer.wait()
+            scheduler.after(waits_s, lambda: reply.settle(NoAnswer()))
+        result = reply.wait()
         if isinstance(result, Exception):
             raise result
         return result
 
-    def _bring(self, environment: Environment, reply: Reply, answer: Reply) -> None:
-        result = reply.wait()
-        if not environment.is_dead:
-            self.idle.append(environment)
-            del self.idle[:-_IDLE_MAX]
-        answer.settle(result)
+    def _keep(self, environment: Environment) -> None:
+        self.idle.append(environment)
+        del self.idle[:-_IDLE_MAX]
 
     def _environment(self) -> Environment:
         chance = self.world.chance
         if not self.idle or chance.random() < 0.02:
             return Environment(self.world)
         environment = self.idle.pop(chance.randrange(len(self.idle)))
-        drawn = chance.random()
-        if drawn < 0.03:
-            # A clock that is set right, or wrong, moves in either direction.
-            environment.clock.error_s = chance.uniform(-CLOCK_ERROR_MAX_S, CLOCK_ERROR_MAX_S)
-        elif drawn < 0.06:
+        if chance.random() < 0.03:
             self.idle.append(environment.restored())
         return environment
