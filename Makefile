@@ -21,6 +21,8 @@ TO ?=
 QUEUE ?= requests
 DRY ?=
 BENCH_ARGS ?=
+SEED ?=
+SEEDS ?=
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
@@ -104,7 +106,7 @@ export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
-.PHONY: test test-fast test-deployed bench contention lint format openapi
+.PHONY: test test-fast test-deployed bench contention soak lint format openapi
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -135,6 +137,9 @@ bench: ## what merging saves, and the queue against HTTP on a stack of its own (
 
 contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes the README's table, docs/contention.md and the curve
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation contention
+
+soak: $(PROJECT) ## millions of simulated steps with faults, judged (SEEDS=10000 histories, SEED=… replays one)
+	@SEED="$(SEED)" SEEDS="$(SEEDS)" PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation soak
 
 openapi: $(PROJECT) ## write the API's description anew from the models that validate
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.openapi

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 TESTS = Path(__file__).parent
-WITHOUT_NETWORK = ("unit", "property")
+WITHOUT_NETWORK = ("unit", "property", "simulation")
 
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "test",

@@ -47,6 +47,7 @@ _WEATHERS: Final[tuple[Mapping[Fault, float], ...]] = (
     dict.fromkeys(Fault, 0.03),
     {Fault.UNHEARD: 0.15, Fault.IN_THE_MIDST: 0.15},
     {Fault.LATE: 0.2, Fault.NOT_SENT: 0.05},
+    {Fault.LATE: 0.4},
     {Fault.STALLED: 0.1, Fault.LATE: 0.1},
     {Fault.PART_THROTTLED: 0.2, Fault.THROTTLED: 0.1},
     {Fault.KILLED_BEFORE: 0.08, Fault.KILLED_AFTER: 0.12},
@@ -220,7 +221,7 @@ class History:
             version=0,
             kind=kind,
             business_id=business.id,
-            variant_id=business.variants[0] if chance.random() < 0.7 else chance.choice(business.variants),
+            variant_id=business.variants[0] if chance.random() < 0.8 else chance.choice(business.variants),
             location_id=None if chance.random() < 0.5 else chance.choice(business.locations),
             quantity_change=chance.choice((-4, -3, -2, -1, -1, 1, 2, 3, 4)),
             expected_quantity=chance.randrange(6) if chance.random() < 0.06 else None,
@@ -449,24 +450,23 @@ class History:
                 environment.clock.error_s = self.chance.uniform(-CLOCK_ERROR_MAX_S, CLOCK_ERROR_MAX_S)
 
     def _reorganise(self) -> None:
-        """Orders for wherever the default location is, and meanwhile it becomes another one, or business stops."""
+        """An order for a variant that few ask for, wherever the default location is. Meanwhile all of that changes."""
         chance = self.chance
         business = self._people.businesses[0]
-        for _ in range(2):
-            request = replace(self._new_request(Kind.CREATE), business_id=business.id, location_id=None)
-            request = replace(request, variant_id=business.variants[0])
-            self.scheduler.spawn(partial(self._ask, request))
+        variant = business.variants[-1]
+        request = replace(self._new_request(Kind.CREATE), business_id=business.id, variant_id=variant, location_id=None)
+        self.scheduler.spawn(partial(self._ask, replace(request, quantity_change=1, expected_quantity=None)))
         self.scheduler.sleep(chance.random())
-        is_stop = chance.random() < 0.6
+        is_stop = chance.random() < 0.7
         if is_stop:
-            self._command("deactivate_variant", business, variant_id=business.variants[0])
+            self._command("deactivate_variant", business, variant_id=variant)
         else:
             self._command("register_location", business, location_id=chance.choice(business.locations), default=True)
         for environment in self.world.environments:
-            environment.clock.error_s = chance.uniform(-CLOCK_ERROR_MAX_S, environment.clock.error_s)
+            environment.clock.error_s = -CLOCK_ERROR_MAX_S if chance.random() < 0.5 else CLOCK_ERROR_MAX_S
         if is_stop:
             self.scheduler.sleep(4 * chance.random())
-            self._command("register_variant", business, variant_id=business.variants[0])
+            self._command("register_variant", business, variant_id=variant)
 
     def _revoke(self) -> None:
         self._command("revoke_token", None, token_id=self._people.tokens[1].id)
@@ -497,14 +497,14 @@ class History:
 
 
 _ACTS: Final = (
-    (0.42, History._order),
+    (0.40, History._order),
     (0.08, History._order_twice),
     (0.12, History._repeat),
     (0.12, History._take_back),
     (0.16, History._send),
     (0.04, History._change_catalog),
     (0.02, History._set_clocks),
-    (0.03, History._reorganise),
+    (0.05, History._reorganise),
     (0.01, History._revoke),
 )
 
