@@ -1,6 +1,7 @@
 """Judges a history by what stands in the tables, what was told to callers, and what is on the bus.
 
-It shares nothing with the code that it judges but the documented form of items, hashes and events: no rule, no function.
+It shares nothing with the code that it judges but the documented form of items, hashes and events: no rule, no
+function.
 """
 
 from __future__ import annotations
@@ -109,12 +110,12 @@ class _Judge:
             members = row.members
             chains[members["business_id"], members["variant_id"], members["location_id"]].append(row)
         stock = {
-            (*pk.removeprefix("STOCK#").split("#"), sk): item
+            (pk.split("#")[1], pk.split("#")[2], sk): item
             for (_, pk, sk), item in self.database.items.items()
             if pk.startswith("STOCK#")
         }
         for key in stock.keys() | chains.keys():
-            item, rows = stock.get(key), sorted(chains.get(key, []), key=lambda row: row.members["sequence"])  # type: ignore[call-overload]
+            item, rows = stock.get(key), sorted(chains.get(key, []), key=lambda row: row.members["sequence"])
             if item is None or not rows:
                 yield f"{key}: stock item or rows are missing"
                 continue
@@ -215,40 +216,50 @@ class _Judge:
                 yield f"{where}: the key stands for no other request"
             return
         is_twice_in_batch = self.record.batches.get(sender, (0.0, []))[1].count(request.reason) > 1
-        if not is_twice_in_batch and any(row.sender == sender and row.members["reason"] == request.reason for row in rows):
+        if not is_twice_in_batch and any(
+            row.sender == sender and row.members["reason"] == request.reason for row in rows
+        ):
             yield f"{where}: but applied by the same invocation"
         if request.key is not None and any(row.at_s < begun_s for row in rows):
             yield f"{where}: but it stood in the ledger before"
+        if not self._is_justified(request, begun_s, told_s, name, facts):
+            yield f"{where} with {dict(facts) if name != 'InvalidRequest' else ''}: that was right at no moment"
+
+    def _is_justified(  # noqa: PLR0911  one for each refusal
+        self, request: Request, begun_s: float, told_s: float, name: str, facts: Mapping[str, Any]
+    ) -> bool:
+        """Whether what a refusal says was so at some moment between the request and the answer."""
         match name:
-            case "InsufficientStock" | "StaleQuantity":
-                if not any(
-                    quantity == facts["quantity_on_hand"] and not (request.key and self._is_applied(rows, location, sequence))
-                    for location, sequence, quantity in self._states(request, begun_s, told_s)
-                ):
-                    yield f"{where}: there were never {facts['quantity_on_hand']} on hand without it meanwhile"
-                if name == "StaleQuantity" and facts["quantity_on_hand"] == request.expected_quantity:
-                    yield f"{where}: that was the expected quantity"
-                if name == "InsufficientStock" and (
-                    facts["quantity_on_hand"] + request.quantity_change >= 0
-                    or self.negative_allowed[request.business_id]
-                ):
-                    yield f"{where}: there was enough"
-            case "VariantNotFound" | "LocationNotFound":
-                of = [f"VARIANT#{request.variant_id}"] if name == "VariantNotFound" else self._locations(request)
-                if not any(self._was_inactive(request.business_id, sk, begun_s, told_s) for sk in of):
-                    yield f"{where}: it was active all the time"
+            case "InsufficientStock":
+                change, on_hand = request.quantity_change, facts["quantity_on_hand"]
+                is_too_little = on_hand + change < 0 and change < 0 and not self.negative_allowed[request.business_id]
+                return is_too_little and self._was_on_hand(on_hand, request, begun_s, told_s)
+            case "StaleQuantity":
+                on_hand = facts["quantity_on_hand"]
+                is_stale = request.expected_quantity not in (None, on_hand)
+                return is_stale and self._was_on_hand(on_hand, request, begun_s, told_s)
+            case "VariantNotFound":
+                return self._was_inactive(request.business_id, f"VARIANT#{request.variant_id}", begun_s, told_s)
+            case "LocationNotFound":
+                of = self._locations(request)
+                return any(self._was_inactive(request.business_id, sk, begun_s, told_s) for sk in of)
             case "AlreadyReversed":
                 reversal = self.row_of_id.get(facts["reversed_by"])
-                if reversal is None or reversal.members["reverses"] != request.reverses:
-                    yield f"{where}: not by that one"
+                return reversal is not None and reversal.members["reverses"] == request.reverses
             case "AdjustmentNotFound":
-                if request.reverses in self.row_of_id and self.row_of_id[request.reverses].at_s < begun_s:
-                    yield f"{where}: it stood in the ledger"
+                row = self.row_of_id.get(request.reverses or "")
+                return row is None or row.at_s >= begun_s
             case "InvalidRequest":
-                if request.quantity_change:
-                    yield f"{where}: it was valid"
-            case _:
-                yield f"{where}: nobody could have been refused so"
+                return not request.quantity_change
+        return False
+
+    def _was_on_hand(self, quantity: int, request: Request, from_s: float, to_s: float) -> bool:
+        """Whether there was a state of the stock item with that quantity, and without a row of the request's key."""
+        rows = self.rows_of_family.get(request.family, []) if request.key else []
+        return any(
+            on_hand == quantity and not _is_applied(rows, location_id, sequence)
+            for location_id, sequence, on_hand in self._states(request, from_s, to_s)
+        )
 
     def _rejections(self) -> Iterator[str]:
         """What the bus was told is an answer like any other."""
@@ -295,7 +306,9 @@ class _Judge:
         return [item for _, item in versions[first:last]]
 
     def _was_inactive(self, business_id: str, sk: str, from_s: float, to_s: float) -> bool:
-        return any(not _is_active(item) for item in self._in_force(("inventory", f"BUSINESS#{business_id}", sk), from_s, to_s))
+        return any(
+            not _is_active(item) for item in self._in_force(("inventory", f"BUSINESS#{business_id}", sk), from_s, to_s)
+        )
 
     def _locations(self, request: Request) -> list[str]:
         """The location that was asked for, or any: which one was the default is not looked into."""
@@ -305,7 +318,7 @@ class _Judge:
         return [sk for _, of, sk in self.versions if of == pk and sk.startswith("LOCATION#")]
 
     def _states(self, request: Request, from_s: float, to_s: float) -> Iterator[tuple[str, int, int]]:
-        """Location, sequence and quantity of its stock item at any moment of a span, also between rows of one commit."""
+        """Location, sequence and quantity of its stock item at any moment of a span, between rows of a commit too."""
         for sk in self._locations(request):
             location_id = sk.removeprefix("LOCATION#")
             place = ("inventory", f"STOCK#{request.business_id}#{request.variant_id}", location_id)
@@ -323,12 +336,10 @@ class _Judge:
                 ):
                     yield location_id, members["sequence"], members["quantity_after"]
 
-    @staticmethod
-    def _is_applied(rows: Sequence[_Row], location_id: str, sequence: int) -> bool:
-        """Whether one of a key's rows is a part of that state of a stock item: what is committed together is one."""
-        return any(
-            row.members["location_id"] == location_id and row.members["sequence"] <= sequence for row in rows
-        )
+
+def _is_applied(rows: Sequence[_Row], location_id: str, sequence: int) -> bool:
+    """Whether one of a key's rows is a part of that state of a stock item: what is committed together is one."""
+    return any(row.members["location_id"] == location_id and row.members["sequence"] <= sequence for row in rows)
 
 
 def _row(written: Written) -> _Row:

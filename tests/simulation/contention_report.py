@@ -134,11 +134,11 @@ _INTRODUCTION: Final = """\
 # Contention
 
 `make contention` writes this page: many writers on one stock item, each with an execution environment of its own, for
-60 simulated seconds (10, where alternatives are compared without thought). The service's own loop, store and ingest run,
-against a simulated DynamoDB in virtual time. There a transaction takes 20 ms (15–25), a read 2.5, the way to either
-0.75; an item that a transaction has prepared refuses every other one; a partition takes 1,000 write units a second. As
-it is, the service waits up to {base:.0f} ms after the first try, twice as long after each further one, {cap} s at most,
-for {attempts} tries and about 6.5 s.
+60 simulated seconds (10, where alternatives are compared without thought). The service's own loop, store and ingest
+run, against a simulated DynamoDB in virtual time. There a transaction takes 20 ms (15–25), a read 2.5, the way to
+either 0.75; an item that a transaction has prepared refuses every other one; a partition takes 1,000 write units a
+second. As it is, the service waits up to {base:.0f} ms after the first try, twice as long after each further one,
+{cap} s at most, for {attempts} tries and about 6.5 s.
 
 "Succeed" are requests that were answered with the adjustment, not with `try_again`; latencies are theirs, over the
 queue from sending to the row in the ledger. The queue hands out batches after a second, ten at a time.

@@ -228,9 +228,7 @@ class Database:
         self._tokens[token] = known = _Known(request, self._scheduler.now_s + TOKEN_LIFETIME_S)
         self._prepare(parts, known, tell, sender, throttled_part)
 
-    def _prepare(
-        self, parts: list[_Part], known: _Known, tell: Tell, sender: str, throttled_part: int | None
-    ) -> None:
+    def _prepare(self, parts: list[_Part], known: _Known, tell: Tell, sender: str, throttled_part: int | None) -> None:
         reasons: list[dict[str, Any]] = []
         held: list[Place] = []
         for number, part in enumerate(parts):

@@ -117,9 +117,7 @@ class FaultyWire:
         answer: Answer | Exception = reply.wait()
         return answer
 
-    def _go_wrong(
-        self, fault: Fault, operation: str, request: Mapping[str, Any], serve: Serve, reply: Reply
-    ) -> None:
+    def _go_wrong(self, fault: Fault, operation: str, request: Mapping[str, Any], serve: Serve, reply: Reply) -> None:
         after, chance = self.scheduler.after, self.chance
         match fault:
             case Fault.NOT_SENT:

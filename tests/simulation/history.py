@@ -1,8 +1,9 @@
-"""A history: callers, senders and operators at work on the service, in the weather of one seed, until all is settled."""
+"""A history: callers, senders and operators at work on the service, in one seed's weather, until all is settled."""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -10,7 +11,6 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from inventory.adjust import Outcome
 from inventory.errors import ServiceError, StoreUnavailable, TryAgain
 from inventory.groups import Fault as Breakdown
 from inventory.ingest import ingest
@@ -28,6 +28,7 @@ from tests.simulation.service import API_TIMEOUT_S, CLOCK_ERROR_MAX_S, QUEUE_TIM
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from inventory.adjust import Outcome
     from inventory.model import Adjustment
     from tests.simulation.service import Environment
 
@@ -137,7 +138,9 @@ class History:
         """Two businesses, one of which allows negative stock, and their tokens, all by the operators' own commands."""
         people = self._people
         for number, (locations, variants) in enumerate(((2, 2), (1, 1))):
-            business = _Business(self._id(), [self._id() for _ in range(locations)], [self._id() for _ in range(variants)])
+            business = _Business(
+                self._id(), [self._id() for _ in range(locations)], [self._id() for _ in range(variants)]
+            )
             people.businesses.append(business)
             self._command("register_business", business, allow_negative_stock=number == 1)
             for place, location in enumerate(business.locations):
@@ -157,7 +160,7 @@ class History:
                 revoked_at=None,
             )
             people.tokens.append(token)
-            self._provision.invoke("operator", lambda served_by, _, token=token: served_by.access.put(token))
+            self._provision.invoke("operator", partial(_put_token, token))
 
     def _arrive(self) -> None:
         """One more who wants something."""
@@ -479,12 +482,11 @@ class History:
             if command.startswith("register"):
                 payload["sku" if command == "register_variant" else "name"] = "some"
         request = provision_request(payload)
-        try:
+        with suppress(NoAnswer, StoreUnavailable):
             self._provision.invoke(
-                "operator", lambda served_by, remaining_s: served_by.provision.perform(request, served_by.patience(remaining_s))
+                "operator",
+                lambda served_by, remaining_s: served_by.provision.perform(request, served_by.patience(remaining_s)),
             )
-        except (NoAnswer, StoreUnavailable):
-            pass
 
     # ---------------------------------------------------------------------------------------------------------- names
 
@@ -507,6 +509,10 @@ _ACTS: Final = (
     (0.05, History._reorganise),
     (0.01, History._revoke),
 )
+
+
+def _put_token(token: Token, served_by: Environment, _: Callable[[], float]) -> None:
+    served_by.access.put(token)
 
 
 def _body(request: Request) -> str:

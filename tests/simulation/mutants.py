@@ -112,7 +112,7 @@ class _OneTokenForEachRow(SimulatedClient):
         return super().transact_write_items(**request)
 
 
-def _without_condition(part: dict[str, Any]) -> dict[str, Any]:
+def _without_condition(part: Any) -> dict[str, Any]:
     return {name: value for name, value in part.items() if name != "ConditionExpression"}
 
 
@@ -175,7 +175,9 @@ MUTANTS = {
     "row unconditional": Mutant("a row may replace one of its id", parts=Parts(store=_RowUnconditional)),
     "stock unconditional": Mutant("the stock item may have moved", parts=Parts(store=_StockUnconditional)),
     "link unconditional": Mutant("what was reversed may be reversed again", parts=Parts(store=_LinkUnconditional)),
-    "fresh id after an unknown outcome": Mutant("the row of an earlier try is not known for one's own", change=_fresh_ids),
+    "fresh id after an unknown outcome": Mutant(
+        "the row of an earlier try is not known for one's own", change=_fresh_ids
+    ),
     "no answer is success": Mutant("a time-out is told as created", parts=Parts(store=_NoAnswerIsSuccess)),
     "look part by part": Mutant(
         "the look before a refusal may see the parts of a transaction one after another",

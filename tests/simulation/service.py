@@ -1,4 +1,4 @@
-"""The functions of the service as Lambda runs them: environments that serve one invocation at a time, and may be killed.
+"""The service's functions as Lambda runs them: environments that serve one invocation at a time, and may be killed.
 
 What a handler does is done here as well: translate, call, translate; the rest is the service's own code.
 """
