@@ -26,6 +26,8 @@ VARIANT ?=
 LOCATION ?=
 SECONDS ?= 30
 TARGET ?=
+SEED ?=
+SEEDS ?=
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
@@ -121,7 +123,7 @@ sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DI
 # In the order of the folders: those that take longest begin first, each in a process of its own.
 AT_ONCE := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
-.PHONY: test test-fast test-deployed verify-deployed fuzz bench bench-gates lint format openapi capacity sdk-models
+.PHONY: test test-fast test-deployed verify-deployed fuzz bench bench-gates contention soak lint format openapi capacity sdk-models
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest $(AT_ONCE) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -164,6 +166,12 @@ bench-gates: $(PROJECT) ## fail where a start or a request takes more instructio
 
 sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew from the SDK that is locked
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.sdk_models
+
+contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes the README's table, docs/contention.md and the curve
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation contention
+
+soak: $(PROJECT) ## millions of simulated steps with faults, judged (SEEDS=10000 histories, SEED=… replays one)
+	@SEED="$(SEED)" SEEDS="$(SEEDS)" PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation soak
 
 openapi: $(PROJECT) ## write the API's description anew from the models that validate
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.openapi

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 TESTS = Path(__file__).parent
-WITHOUT_NETWORK = ("unit", "property")
+WITHOUT_NETWORK = ("unit", "property", "simulation")
 WITH_AN_EMULATOR = ("e2e", "integration")
 
 os.environ |= {

@@ -1,0 +1,373 @@
+"""Judges a history by what stands in the tables, what was told to callers, and what is on the bus.
+
+It shares nothing with the code that it judges but the documented form of items, hashes and events: no rule, no
+function.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.simulation.record import Created, Failed, Record, Refused, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tests.simulation.bus import Taken
+    from tests.simulation.database import Database, Place, Written
+
+    type Item = Mapping[str, Any]
+
+CATALOG_TRUST_S: Final = 60.0
+TOKEN_TRUST_S: Final = 60.0
+SLACK_S: Final = 45.0
+"""How much longer a change may take to be seen: an invocation's time, a late request's, and a clock's jump."""
+
+_MEMBERS: Final = (
+    *("business_id", "created_at", "created_by", "delta", "expected_quantity", "id", "location_defaulted"),
+    *("location_id", "previous_hash", "quantity_after", "reason", "reason_code", "reference", "reverses"),
+    *("sequence", "variant_id"),
+)
+
+
+def problems_of(database: Database, record: Record, events: Sequence[Taken], *, cut_off: int) -> list[str]:
+    """Everything that is wrong with a history, in words; none is what it should be."""
+    judge = _Judge(database, record, events)
+    problems = [problem for check in judge.checks() for problem in check]
+    if cut_off:
+        problems.append(f"{cut_off} invocations were still at work when their time was up")
+    return problems
+
+
+@dataclass(slots=True)
+class _Row:
+    """A ledger row with when and by whom it was written."""
+
+    members: dict[str, Any]
+    hash: str
+    at_s: float
+    sender: str
+    family: str
+
+
+@dataclass(slots=True)
+class _Judge:
+    database: Database
+    record: Record
+    events: Sequence[Taken]
+    rows: list[_Row] = field(init=False)
+    row_of_id: dict[str, _Row] = field(init=False)
+    rows_of_family: dict[str, list[_Row]] = field(init=False)
+    negative_allowed: dict[str, bool] = field(init=False)
+    versions: dict[tuple[str, str, str], list[tuple[float, Item]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.versions = defaultdict(list)
+        written: dict[Place, list[Written]] = defaultdict(list)
+        for each in self.database.journal:
+            written[each.place].append(each)
+            self.versions[each.place].append((each.at_s, each.item))
+        self.rows = [_row(writes[0]) for place, writes in written.items() if place[0] == "ledger"]
+        self.row_of_id = {row.members["id"]: row for row in self.rows}
+        self.rows_of_family = defaultdict(list)
+        for row in self.rows:
+            self.rows_of_family[row.family].append(row)
+        self.negative_allowed = {
+            pk.removeprefix("BUSINESS#"): item["allow_negative_stock"]["BOOL"]
+            for (_, pk, sk), item in self.database.items.items()
+            if sk == "SETTINGS"
+        }
+
+    def checks(self) -> Iterator[Iterator[str]]:
+        yield self._ledger_is_append_only()
+        yield self._chains()
+        yield self._rows_are_as_asked_for()
+        yield self._reversals()
+        yield self._answers()
+        yield self._rejections()
+        yield self._messages_are_settled()
+        yield self._catalog_was_heeded()
+        yield self._tokens_were_heeded()
+
+    # ----------------------------------------------------------------------------------------------------- the tables
+
+    def _ledger_is_append_only(self) -> Iterator[str]:
+        for place, versions in self.versions.items():
+            if place[0] == "ledger" and len(versions) > 1:
+                yield f"ledger row {place[1]} was written {len(versions)} times"
+            if place[1].startswith("REVERSAL#") and len(versions) > 1:
+                yield f"link {place[1]} was written {len(versions)} times"
+
+    def _chains(self) -> Iterator[str]:
+        """Conservation, order and hashes of each stock item."""
+        chains: dict[tuple[str, str, str], list[_Row]] = defaultdict(list)
+        for row in self.rows:
+            members = row.members
+            chains[members["business_id"], members["variant_id"], members["location_id"]].append(row)
+        stock = {
+            (pk.split("#")[1], pk.split("#")[2], sk): item
+            for (_, pk, sk), item in self.database.items.items()
+            if pk.startswith("STOCK#")
+        }
+        for key in stock.keys() | chains.keys():
+            item, rows = stock.get(key), sorted(chains.get(key, []), key=lambda row: row.members["sequence"])
+            if item is None or not rows:
+                yield f"{key}: stock item or rows are missing"
+                continue
+            yield from self._chain(f"{key[1][:8]} at {key[2][:8]}", item, rows)
+
+    def _chain(self, name: str, item: Item, rows: list[_Row]) -> Iterator[str]:
+        quantity, previous, last_at = 0, "0" * 64, ""
+        for number, row in enumerate(rows, start=1):
+            members = row.members
+            where = f"{name}, row {members['sequence']} ({members['reason']})"
+            if members["sequence"] != number:
+                yield f"{where}: it should be {number}"
+            quantity += members["delta"]
+            if members["quantity_after"] != quantity:
+                yield f"{where}: quantity_after is {members['quantity_after']}, not {quantity}"
+            if quantity < 0 and members["delta"] < 0 and not self.negative_allowed[members["business_id"]]:
+                yield f"{where}: negative stock"
+            if members["expected_quantity"] not in (None, quantity - members["delta"]):
+                yield f"{where}: expected another quantity"
+            if members["created_at"] <= last_at:
+                yield f"{where}: created_at goes back"
+            if members["previous_hash"] != previous:
+                yield f"{where}: does not follow the row before"
+            canonical = json.dumps({**members, "form": 1}, sort_keys=True, separators=(",", ":"))
+            if row.hash != hashlib.sha256(canonical.encode()).hexdigest():
+                yield f"{where}: wrong hash"
+            previous, last_at = row.hash, members["created_at"]
+        if (
+            int(item["quantity"]["N"]) != quantity
+            or int(item["sequence"]["N"]) != len(rows)
+            or item["head_hash"]["S"] != previous
+            or item["updated_at"]["S"] != last_at
+        ):
+            yield f"{name}: the stock item is not as its last row left it"
+
+    def _rows_are_as_asked_for(self) -> Iterator[str]:
+        """Each row stands for a request, as it was asked for, and a key stands for one row at most."""
+        for row in self.rows:
+            request = self.record.requests.get(row.members["reason"])
+            if request is None:
+                yield f"{row.members['reason']}: a row that nobody asked for"
+            elif not _fits(row, request):
+                yield f"{row.members['reason']}: the row is not as it was asked for"
+        for family, rows in self.rows_of_family.items():
+            if len(rows) > 1:
+                yield f"{family}: applied {len(rows)} times"
+
+    def _reversals(self) -> Iterator[str]:
+        taken_back = Counter(row.members["reverses"] for row in self.rows if row.members["reverses"] is not None)
+        for row_id, times in taken_back.items():
+            if times > 1:
+                yield f"{row_id}: reversed {times} times"
+        links = {
+            pk.rpartition("#")[2]: item["reversal_id"]["S"]
+            for (_, pk, _), item in self.database.items.items()
+            if pk.startswith("REVERSAL#")
+        }
+        reversals = {row.members["reverses"]: row for row in self.rows if row.members["reverses"] is not None}
+        if {row_id: row.members["id"] for row_id, row in reversals.items()} != links:
+            yield "the links are not those of the reversals"
+        for row_id, row in reversals.items():
+            original = self.row_of_id.get(row_id)
+            if original is None or original.members["delta"] != -row.members["delta"]:
+                yield f"{row.members['reason']}: reverses what is not there, or not by its opposite"
+
+    # ---------------------------------------------------------------------------------------------------- the answers
+
+    def _answers(self) -> Iterator[str]:
+        for told in self.record.told:
+            match told.answer:
+                case Created(row, replayed):
+                    yield from self._created(told.request, told.sender, row, replayed=replayed)
+                case Refused(name, facts):
+                    yield from self._refused(told.request, told.sender, told.begun_s, told.told_s, name, facts)
+                case Failed(error):
+                    yield f"{told.request.reason}: failed by {error}"
+
+    def _created(self, request: Request, sender: str, told: Mapping[str, Any], *, replayed: bool) -> Iterator[str]:
+        row = self.row_of_id.get(told["id"])
+        if row is None:
+            yield f"{request.reason}: told as created, but not in the ledger"
+            return
+        if any(row.members[name] != value for name, value in told.items()):
+            yield f"{request.reason}: told otherwise than it stands in the ledger"
+        if row.members["reason"] != request.reason:
+            yield f"{request.reason}: answered with the row of {row.members['reason']}"
+        if replayed and row.sender == sender:
+            yield f"{request.reason}: told as a replay of its own"
+
+    def _refused(
+        self, request: Request, sender: str, begun_s: float, told_s: float, name: str, facts: Mapping[str, Any]
+    ) -> Iterator[str]:
+        """A refusal must have been right at some moment between the request and the answer."""
+        rows = self.rows_of_family.get(request.family, [])
+        where = f"{request.reason}, refused by {name} to {sender}"
+        if name == "IdempotencyKeyReused":
+            if all(row.members["reason"] == request.reason for row in rows):
+                yield f"{where}: the key stands for no other request"
+            return
+        is_twice_in_batch = self.record.batches.get(sender, (0.0, []))[1].count(request.reason) > 1
+        if not is_twice_in_batch and any(
+            row.sender == sender and row.members["reason"] == request.reason for row in rows
+        ):
+            yield f"{where}: but applied by the same invocation"
+        if request.key is not None and any(row.at_s < begun_s for row in rows):
+            yield f"{where}: but it stood in the ledger before"
+        if not self._is_justified(request, begun_s, told_s, name, facts):
+            yield f"{where} with {dict(facts) if name != 'InvalidRequest' else ''}: that was right at no moment"
+
+    def _is_justified(  # noqa: PLR0911  one for each refusal
+        self, request: Request, begun_s: float, told_s: float, name: str, facts: Mapping[str, Any]
+    ) -> bool:
+        """Whether what a refusal says was so at some moment between the request and the answer."""
+        match name:
+            case "InsufficientStock":
+                change, on_hand = request.quantity_change, facts["quantity_on_hand"]
+                is_too_little = on_hand + change < 0 and change < 0 and not self.negative_allowed[request.business_id]
+                return is_too_little and self._was_on_hand(on_hand, request, begun_s, told_s)
+            case "StaleQuantity":
+                on_hand = facts["quantity_on_hand"]
+                is_stale = request.expected_quantity not in (None, on_hand)
+                return is_stale and self._was_on_hand(on_hand, request, begun_s, told_s)
+            case "VariantNotFound":
+                return self._was_inactive(request.business_id, f"VARIANT#{request.variant_id}", begun_s, told_s)
+            case "LocationNotFound":
+                of = self._locations(request)
+                return any(self._was_inactive(request.business_id, sk, begun_s, told_s) for sk in of)
+            case "AlreadyReversed":
+                reversal = self.row_of_id.get(facts["reversed_by"])
+                return reversal is not None and reversal.members["reverses"] == request.reverses
+            case "AdjustmentNotFound":
+                row = self.row_of_id.get(request.reverses or "")
+                return row is None or row.at_s >= begun_s
+            case "InvalidRequest":
+                return not request.quantity_change
+        return False
+
+    def _was_on_hand(self, quantity: int, request: Request, from_s: float, to_s: float) -> bool:
+        """Whether there was a state of the stock item with that quantity, and without a row of the request's key."""
+        rows = self.rows_of_family.get(request.family, []) if request.key else []
+        return any(
+            on_hand == quantity and not _is_applied(rows, location_id, sequence)
+            for location_id, sequence, on_hand in self._states(request, from_s, to_s)
+        )
+
+    def _rejections(self) -> Iterator[str]:
+        """What the bus was told is an answer like any other."""
+        for event in self.events:
+            request = self.record.requests[event.detail["request"]["reason"]]
+            error = event.detail["error"]
+            name, facts = error["type"], error["detail"]
+            if name == "InvalidRequest" and any(each["type"] == "idempotency_key_reused" for each in facts):
+                name = "IdempotencyKeyReused"
+            begun_s, _ = self.record.batches[event.sender]
+            yield from self._refused(request, event.sender, begun_s, event.at_s, name, facts)
+
+    def _messages_are_settled(self) -> Iterator[str]:
+        rejected = {event.detail["request"]["reason"] for event in self.events}
+        applied = {row.members["reason"] for row in self.rows}
+        for reason in self.record.messages:
+            if reason not in rejected and reason not in applied:
+                yield f"{reason}: a message that is neither in the ledger nor told as refused"
+
+    # ------------------------------------------------------------------------------------------ what was known of old
+
+    def _catalog_was_heeded(self) -> Iterator[str]:
+        """No row for what had been inactive for longer than a change may take to be seen."""
+        for row in self.rows:
+            members, since_s = row.members, row.at_s - CATALOG_TRUST_S - SLACK_S
+            for sk in (f"VARIANT#{members['variant_id']}", f"LOCATION#{members['location_id']}"):
+                place = ("inventory", f"BUSINESS#{members['business_id']}", sk)
+                if not any(_is_active(item) for item in self._in_force(place, since_s, row.at_s)):
+                    yield f"{members['reason']}: {sk} had been inactive for long"
+
+    def _tokens_were_heeded(self) -> Iterator[str]:
+        for admitted in self.record.admitted:
+            place = ("access", f"TOKEN#{admitted.token_id}", "")
+            since_s = admitted.asked_s - TOKEN_TRUST_S - SLACK_S if admitted.granted else admitted.asked_s
+            wanted = not admitted.granted
+            if not any(("revoked_at" in item) is wanted for item in self._in_force(place, since_s, admitted.told_s)):
+                yield f"token {admitted.token_id}: granted is {admitted.granted} at {admitted.told_s:.3f}"
+
+    def _in_force(self, place: Place, from_s: float, to_s: float) -> list[Item]:
+        """What stood at a place at any moment of a span."""
+        versions = self.versions.get(place, [])
+        last = bisect_right(versions, to_s, key=lambda version: version[0])
+        first = max(bisect_right(versions, from_s, key=lambda version: version[0]) - 1, 0)
+        return [item for _, item in versions[first:last]]
+
+    def _was_inactive(self, business_id: str, sk: str, from_s: float, to_s: float) -> bool:
+        return any(
+            not _is_active(item) for item in self._in_force(("inventory", f"BUSINESS#{business_id}", sk), from_s, to_s)
+        )
+
+    def _locations(self, request: Request) -> list[str]:
+        """The location that was asked for, or any: which one was the default is not looked into."""
+        if request.location_id is not None:
+            return [f"LOCATION#{request.location_id}"]
+        pk = f"BUSINESS#{request.business_id}"
+        return [sk for _, of, sk in self.versions if of == pk and sk.startswith("LOCATION#")]
+
+    def _states(self, request: Request, from_s: float, to_s: float) -> Iterator[tuple[str, int, int]]:
+        """Location, sequence and quantity of its stock item at any moment of a span, between rows of a commit too."""
+        for sk in self._locations(request):
+            location_id = sk.removeprefix("LOCATION#")
+            place = ("inventory", f"STOCK#{request.business_id}#{request.variant_id}", location_id)
+            versions = self.versions.get(place, [])
+            if not versions or versions[0][0] >= from_s:
+                yield location_id, 0, 0
+            for item in self._in_force(place, from_s, to_s):
+                yield location_id, int(item["sequence"]["N"]), int(item["quantity"]["N"])
+            for row in self.rows:
+                members = row.members
+                if (
+                    from_s <= row.at_s <= to_s
+                    and members["variant_id"] == request.variant_id
+                    and members["location_id"] == location_id
+                ):
+                    yield location_id, members["sequence"], members["quantity_after"]
+
+
+def _is_applied(rows: Sequence[_Row], location_id: str, sequence: int) -> bool:
+    """Whether one of a key's rows is a part of that state of a stock item: what is committed together is one."""
+    return any(row.members["location_id"] == location_id and row.members["sequence"] <= sequence for row in rows)
+
+
+def _row(written: Written) -> _Row:
+    item = written.item
+    members = {name: _plain(item.get(name)) for name in _MEMBERS}
+    family = members["reason"].partition(".")[0]
+    return _Row(members, item["hash"]["S"], written.at_s, written.sender, family)
+
+
+def _plain(value: Mapping[str, Any] | None) -> Any:
+    if value is None:
+        return None
+    ((kind, content),) = value.items()
+    return int(content) if kind == "N" else content
+
+
+def _fits(row: _Row, request: Request) -> bool:
+    members = row.members
+    return (
+        members["business_id"] == request.business_id
+        and members["variant_id"] == request.variant_id
+        and members["delta"] == request.quantity_change
+        and members["expected_quantity"] == request.expected_quantity
+        and request.location_id in (None, members["location_id"])
+        and members["reverses"] == request.reverses
+    )
+
+
+def _is_active(item: Item) -> bool:
+    active: bool = item["active"]["BOOL"]
+    return active

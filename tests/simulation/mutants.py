@@ -1,0 +1,205 @@
+"""Broken variants of the service, each as somebody might write it: the checker must catch every one of them.
+
+A variant is made by putting a part in the place of one of the service's own, for as long as a history runs.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, override
+from unittest.mock import patch
+
+from inventory import access, adjust, dynamodb, ingest
+from inventory.adjust import Committed, unlimited
+from inventory.dynamodb import DynamoDBStore
+from inventory.errors import StaleQuantity, StoreUnavailable
+from tests.simulation.clients import SimulatedClient
+from tests.simulation.service import Parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from uuid import UUID
+
+    from inventory.adjust import CommitResult
+    from inventory.bus import EventBus
+    from inventory.ingest import Message
+    from inventory.model import Adjustment, Command, Snapshot
+    from inventory.retries import Patience
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One broken variant: other parts of environments, or another function in the place of one of the service's."""
+
+    says: str
+    parts: Parts = field(default_factory=Parts)
+    change: Callable[[], AbstractContextManager[object]] = nullcontext
+
+
+class _ConflictIsFinal(DynamoDBStore):
+    @override
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+        result = super().commit(rows, snapshot)
+        if not isinstance(result, Committed):
+            raise StaleQuantity(quantity_on_hand=snapshot.stock.quantity if snapshot.stock else 0)
+        return result
+
+
+class _NoAnswerIsSuccess(DynamoDBStore):
+    @override
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+        try:
+            return super().commit(rows, snapshot)
+        except StoreUnavailable:
+            return Committed()
+
+
+class _RowUnconditional(DynamoDBStore):
+    @override
+    def _append(self, row: Adjustment) -> Any:
+        return _without_condition(super()._append(row))
+
+
+class _StockUnconditional(DynamoDBStore):
+    @override
+    def _stock_update(self, *arguments: Any) -> Any:
+        return _without_condition(super()._stock_update(*arguments))
+
+
+class _LinkUnconditional(DynamoDBStore):
+    @override
+    def _link(self, *arguments: Any) -> Any:
+        return _without_condition(super()._link(*arguments))
+
+
+class _LooksPartByPart(DynamoDBStore):
+    """Looks for rows by a batch of reads instead of a transaction."""
+
+    @override
+    def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
+        wanted = dynamodb._ledger_keys(business_id, adjustment_ids)
+        return dynamodb._rows_by_id(self._batch_get([], wanted)[1])
+
+
+class _RemembersPastConflicts(DynamoDBStore):
+    """Answers a load from what it saw last of the item, and keeps that when it turned out to be stale."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._seen: dict[tuple[UUID, UUID, UUID | None, UUID | None], Snapshot] = {}
+
+    @override
+    def load(
+        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
+    ) -> Snapshot:
+        key = (command.business_id, command.variant_id, command.location_id, command.reverses)
+        if key in self._seen:
+            return replace(self._seen[key], recorded={})
+        self._seen[key] = super().load(command, recorded_ids, between_calls=between_calls)
+        return self._seen[key]
+
+
+class _OneTokenForEachRow(SimulatedClient):
+    """Derives the transaction's client token from the row's key: the same one for each try, whatever it writes."""
+
+    @override
+    def transact_write_items(self, **request: Any) -> Any:
+        row = next((part["Put"]["Item"] for part in request["TransactItems"] if "Put" in part), None)
+        if row is not None:
+            request["ClientRequestToken"] = row["pk"]["S"][-36:]
+        return super().transact_write_items(**request)
+
+
+def _without_condition(part: Any) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if name != "ConditionExpression"}
+
+
+def _refuse_at_once(group: Any, decided: Any, _: Snapshot) -> None:
+    for request, refusal in decided.refused.items():
+        group._results[request] = refusal
+
+
+@contextmanager
+def _fresh_ids() -> Iterator[None]:
+    """After each unknown outcome the request gets another id."""
+    load = adjust._Group._load
+
+    def load_under_new_ids(group: Any) -> Snapshot:
+        if group._unsettled:
+            group._unsettled.clear()
+            group._requests = [
+                replace(request, id=group._parts.new_id()) if request not in group._results else request
+                for request in group._requests
+            ]
+        return load(group)
+
+    with patch.object(adjust._Group, "_load", load_under_new_ids):
+        yield
+
+
+def _tell_nobody(messages: list[Message], _bus: EventBus, _patience: Patience) -> None:
+    for message in messages:
+        message.is_done = message.is_done or ingest._event_of(message) is not None
+
+
+@contextmanager
+def _any_reply_is_whole() -> Iterator[None]:
+    with ExitStack() as stack:
+        for module in (dynamodb, access):
+            stack.enter_context(patch.object(module, "require_whole", lambda _: None))
+        yield
+
+
+def _revocation_unread(item: Any, name: str) -> Any:
+    return None if name == "revoked_at" else _INSTANT_OF(item, name)
+
+
+_INSTANT_OF = access._instant_of
+
+MUTANTS = {
+    "any cancellation is a 409": Mutant(
+        "a conflict or a moved sequence is told as a refusal", parts=Parts(store=_ConflictIsFinal)
+    ),
+    "no look before a refusal": Mutant(
+        "the ledger is not looked at before a refusal is final",
+        change=lambda: patch.object(adjust._Group, "_refuse", _refuse_at_once),
+    ),
+    "one client token for each row": Mutant(
+        "the next try has another content under the same token", parts=Parts(client=_OneTokenForEachRow)
+    ),
+    "state remembered past a conflict": Mutant(
+        "a state that was found stale is decided from again", parts=Parts(store=_RemembersPastConflicts)
+    ),
+    "row unconditional": Mutant("a row may replace one of its id", parts=Parts(store=_RowUnconditional)),
+    "stock unconditional": Mutant("the stock item may have moved", parts=Parts(store=_StockUnconditional)),
+    "link unconditional": Mutant("what was reversed may be reversed again", parts=Parts(store=_LinkUnconditional)),
+    "fresh id after an unknown outcome": Mutant(
+        "the row of an earlier try is not known for one's own", change=_fresh_ids
+    ),
+    "no answer is success": Mutant("a time-out is told as created", parts=Parts(store=_NoAnswerIsSuccess)),
+    "look part by part": Mutant(
+        "the look before a refusal may see the parts of a transaction one after another",
+        parts=Parts(store=_LooksPartByPart),
+    ),
+    "late requests forgotten": Mutant(
+        "a refusal is final while an own earlier try may still land",
+        change=lambda: patch.object(adjust._Group, "_may_land", lambda *_, **__: False),
+    ),
+    "refusals untold": Mutant(
+        "messages are done without an event", change=lambda: patch.object(ingest, "_tell_refusals", _tell_nobody)
+    ),
+    "any reply is whole": Mutant("an empty reply is taken for an answer", change=_any_reply_is_whole),
+    "time stands still": Mutant(
+        "a row may bear the time of the one before it",
+        change=lambda: patch.object(adjust, "_TICK", timedelta(0)),
+    ),
+    "catalog remembered for an hour": Mutant(
+        "what was deactivated is adjusted on and on",
+        change=lambda: patch.object(dynamodb, "CATALOG_LIFETIME_S", 3600),
+    ),
+    "revocation unread": Mutant(
+        "a revoked token is good for ever", change=lambda: patch.object(access, "_instant_of", _revocation_unread)
+    ),
+}

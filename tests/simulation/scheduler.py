@@ -1,0 +1,176 @@
+"""Virtual time: what happens next is the earliest event of a heap, and nothing takes longer than that says.
+
+The code under test is synchronous. Each of its threads of work is a greenlet here: it runs until it waits, for a reply
+or for time to pass, and then hands over to the loop. So one seed is one history, to the last event, on any machine.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import greenlet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+type Act = Callable[[], object]
+
+
+class Scheduler:
+    """The loop. ``now_s`` is the virtual time in seconds from 0; ``events`` counts what has happened."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.events = 0
+        self._heap: list[tuple[float, int, Act]] = []
+        self._numbers = count()
+        self._hub = greenlet.getcurrent()
+        self._current: Task | None = None
+
+    def after(self, delay_s: float, act: Act) -> None:
+        """Let something happen later; of two events of one moment the one that was announced first comes first."""
+        heappush(self._heap, (self.now_s + delay_s, next(self._numbers), act))
+
+    def run(self, *, until_s: float = float("inf")) -> None:
+        """Let all happen that happens up to a time; call it from where the scheduler was made."""
+        heap = self._heap
+        while heap and heap[0][0] <= until_s:
+            self.now_s, _, act = heappop(heap)
+            self.events += 1
+            act()
+
+    def spawn(self, work: Act) -> Task:
+        """Begin work of its own, in this moment but after what is announced for it already."""
+        task = Task(self, work, self._hub)
+        self.after(0.0, task.begin)
+        return task
+
+    def sleep(self, seconds: float) -> None:
+        """Let the present task wait."""
+        reply = Reply(self)
+        self.after(seconds, lambda: reply.settle(None))
+        reply.wait()
+
+    def at_once[T, R](self, function: Callable[[T], R], values: Iterable[T], *, width: int) -> Iterator[R]:
+        """Call ``function`` with each of ``values``, at most ``width`` at a time, as an executor's ``map`` does."""
+        waiting = deque(enumerate(values))
+        results: dict[int, R] = {}
+        errors: dict[int, Exception] = {}
+        done = Reply(self)
+        together = min(width, len(waiting))
+        at_work = [together]
+
+        def work() -> None:
+            while waiting:
+                place, value = waiting.popleft()
+                try:
+                    results[place] = function(value)
+                except Exception as error:  # noqa: BLE001  an executor, too, hands it on to who asks for the result
+                    errors[place] = error
+            at_work[0] -= 1
+            if not at_work[0]:
+                done.settle(None)
+
+        if together:
+            parent = self.current
+            for _ in range(together):
+                parent.helpers.append(self.spawn(work))
+            done.wait()
+            parent.helpers.clear()
+        for place in range(len(results) + len(errors)):
+            if place in errors:
+                raise errors[place]
+            yield results[place]
+
+    @property
+    def current(self) -> Task:
+        """The task at work; an error where nothing but the loop is."""
+        if self._current is None:
+            raise RuntimeError("only a task can wait")
+        return self._current
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no task is at work in this moment, but the loop itself."""
+        return self._current is None
+
+    def hand_over(self) -> Any:
+        """Let the loop go on until somebody resumes the present task."""
+        task, self._current = self._current, None
+        value = self._hub.switch()
+        self._current = task
+        return value
+
+
+class Task:
+    """Work on its way. It can be killed wherever it waits: nothing of it runs any more, not even its clean-up."""
+
+    def __init__(self, scheduler: Scheduler, work: Act, hub: greenlet.greenlet) -> None:
+        self.helpers: list[Task] = []
+        self._scheduler = scheduler
+        # The loop is told: otherwise whoever began the work would be woken at its end.
+        self._greenlet: greenlet.greenlet = greenlet.greenlet(self._run, hub)
+        self._work = work
+        self._is_killed = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has come to its end, or was killed."""
+        return self._is_killed or self._greenlet.dead
+
+    def begin(self) -> None:
+        """Run up to the first wait."""
+        self.resume(None)
+
+    def resume(self, value: Any) -> None:
+        """Run up to the next wait, in the loop's name."""
+        if not self._is_killed:
+            self._greenlet.switch(value)
+
+    def kill(self) -> None:
+        """Never resume it, nor what works for it: a process that is ended does not clean up either."""
+        self._is_killed = True
+        for helper in self.helpers:
+            helper.kill()
+
+    def _run(self, _: None) -> None:
+        self._scheduler._current = self
+        self._work()
+        # Not in a `finally`: what is killed is torn down some time, and somebody else is at work then.
+        self._scheduler._current = None
+
+
+class Reply:
+    """What a task waits for. It comes once; whatever comes second, as after a time-out, finds nobody waiting."""
+
+    __slots__ = ("_is_settled", "_scheduler", "_task", "_value")
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._task: Task | None = None
+        self._is_settled = False
+        self._value: Any = None
+
+    def settle(self, value: Any) -> None:
+        """Give the value, and let the task go on that waits for it."""
+        if self._is_settled:
+            return
+        self._is_settled = True
+        self._value = value
+        if self._task is None:
+            return
+        task, self._task = self._task, None
+        if self._scheduler.is_idle:
+            task.resume(value)
+        else:
+            self._scheduler.after(0.0, lambda: task.resume(value))
+
+    def wait(self) -> Any:
+        """Let the present task wait for the value."""
+        if self._is_settled:
+            return self._value
+        self._task = self._scheduler.current
+        return self._scheduler.hand_over()

@@ -1,0 +1,60 @@
+"""Histories of the whole write path with faults: nothing is lost, doubled or bent, and broken variants are caught."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+
+from tests.simulation.faults import Fault
+from tests.simulation.history import History
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.soak import (
+    SEEDS_IN_TESTS,
+    digest_of,
+    replay_command,
+    run_on_all_cores,
+    run_seed,
+    steps_until_caught,
+)
+
+
+@pytest.mark.timeout(600)  # on a machine that others use too
+def test_hundreds_of_thousands_of_steps_leave_nothing_that_is_wrong() -> None:
+    summary = run_on_all_cores(range(1, SEEDS_IN_TESTS + 1))
+    told = [f"{replay_command(seed)}: {problems[0]}" for seed, problems in summary.problems.items()]
+    assert not told
+    assert summary.steps > 180_000
+    # Everything that can go wrong did, and everything that can be told was.
+    assert all(summary.faults[fault] > 100 for fault in Fault)
+    assert summary.faults["restored"] > 100
+    for answer in ("created", "replayed", "unknown", "event", "InsufficientStock", "StaleQuantity", "AlreadyReversed"):
+        assert summary.answers[answer] > 100, answer
+    for answer in ("IdempotencyKeyReused", "VariantNotFound", "LocationNotFound"):
+        assert summary.answers[answer] > 100, answer
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_broken_variant_of_the_service_is_caught(mutant: str) -> None:
+    assert steps_until_caught(mutant, range(1, SEEDS_IN_TESTS + 1)) is not None, MUTANTS[mutant].says
+
+
+def test_a_seed_is_one_history_to_the_last_event_in_this_process_and_in_any_other() -> None:
+    # A process of its own has another seed for the hashes of strings.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        elsewhere = pool.submit(digest_of, 7).result()
+    assert digest_of(7) == digest_of(7) == elsewhere
+    assert digest_of(7) != digest_of(8)
+
+
+def test_a_seed_that_fails_is_told_with_what_is_wrong() -> None:
+    caught = run_seed(2, mutant="time stands still")
+    assert any("created_at goes back" in problem for problem in caught.problems[2])
+    assert replay_command(2) == "make soak SEED=2"
+
+
+def test_a_history_goes_on_until_nothing_is_under_way() -> None:
+    history = History(4).run()
+    assert not history.scheduler._heap
+    assert not history.world.database._prepared
