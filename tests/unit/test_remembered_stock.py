@@ -120,11 +120,12 @@ def test_an_item_that_was_found_moved_is_read_for_a_minute(warm: StoreOnTables) 
 def test_a_row_that_was_there_before_says_nothing_of_others(warm: StoreOnTables) -> None:
     """The commit's condition on the stock item held: it is as it was remembered."""
     warm.tables.with_row(next_row())
+    before = warm.store.remembered(a_command())
 
     warm.store.commit([next_row()], a_snapshot(stock=a_stock_item(10), remembered=True))
-    warm.load()
 
-    assert warm.store.remembered(a_command()) is not None
+    assert warm.store.remembered(a_command()) == before
+    assert before is not None
 
 
 def test_a_write_of_unknown_outcome_is_forgotten_until_the_next_load(warm: StoreOnTables) -> None:

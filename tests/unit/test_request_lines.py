@@ -161,7 +161,7 @@ def test_every_member_that_is_written_is_documented_and_nothing_else(
     written: set[str] = set()
     service.post()
     service.post(b"{")
-    service.tables.meets("BatchGetItem", fault("AccessDeniedException"))
+    service.tables.meets("TransactWriteItems", fault("AccessDeniedException"))
     service.post()
     post(reversing)
     reading.get(LIST)

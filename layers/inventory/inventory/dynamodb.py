@@ -209,6 +209,8 @@ class DynamoDBStore:
             result = _cancelled(error, rows, snapshot, parts=len(parts))
             if isinstance(result, Contended) or result.stock != snapshot.stock:
                 self._stock.is_shared(stock_key)
+            elif result.stock is not None:
+                self._stock.saw(stock_key, result.stock)
             return result
         require_whole(reply)
         self._stock.saw(stock_key, stock_after(rows[-1]))
