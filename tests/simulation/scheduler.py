@@ -99,7 +99,7 @@ class Scheduler:
         return self._current is None
 
     def start(self, task: Task) -> None:
-        """Let a task begin on a greenlet that has nothing to do, or on a new one: to make one costs more than a task."""
+        """Let a task begin on a greenlet that has nothing to do, or on a new one: making one costs more than a task."""
         # The loop is a greenlet's parent: otherwise whoever made it would be woken at its end.
         task.worker = self._idle.pop() if self._idle else greenlet.greenlet(self._work, self._hub)
         task.worker.switch(task)
