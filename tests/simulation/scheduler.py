@@ -29,6 +29,7 @@ class Scheduler:
         self._numbers = count()
         self._hub = greenlet.getcurrent()
         self._current: Task | None = None
+        self._idle: list[greenlet.greenlet] = []
 
     def after(self, delay_s: float, act: Act) -> None:
         """Let something happen later; of two events of one moment the one that was announced first comes first."""
@@ -44,7 +45,7 @@ class Scheduler:
 
     def spawn(self, work: Act) -> Task:
         """Begin work of its own, in this moment but after what is announced for it already."""
-        task = Task(self, work, self._hub)
+        task = Task(self, work)
         self.after(0.0, task.begin)
         return task
 
@@ -97,6 +98,22 @@ class Scheduler:
         """Whether no task is at work in this moment, but the loop itself."""
         return self._current is None
 
+    def start(self, task: Task) -> None:
+        """Let a task begin on a greenlet that has nothing to do, or on a new one: making one costs more than a task."""
+        # The loop is a greenlet's parent: otherwise whoever made it would be woken at its end.
+        task.worker = self._idle.pop() if self._idle else greenlet.greenlet(self._work, self._hub)
+        task.worker.switch(task)
+
+    def _work(self, task: Task) -> None:
+        while True:
+            self._current = task
+            task.work()
+            # Not in a `finally`: what is killed is torn down some time, and somebody else is at work then.
+            self._current = None
+            task.is_over = True
+            self._idle.append(greenlet.getcurrent())
+            task = self._hub.switch()
+
     def hand_over(self) -> Any:
         """Let the loop go on until somebody resumes the present task."""
         task, self._current = self._current, None
@@ -108,39 +125,32 @@ class Scheduler:
 class Task:
     """Work on its way. It can be killed wherever it waits: nothing of it runs any more, not even its clean-up."""
 
-    def __init__(self, scheduler: Scheduler, work: Act, hub: greenlet.greenlet) -> None:
-        self.helpers: list[Task] = []
-        self._scheduler = scheduler
-        # The loop is told: otherwise whoever began the work would be woken at its end.
-        self._greenlet: greenlet.greenlet = greenlet.greenlet(self._run, hub)
-        self._work = work
-        self._is_killed = False
+    __slots__ = ("_is_killed", "_scheduler", "helpers", "is_over", "work", "worker")
 
-    @property
-    def is_over(self) -> bool:
-        """Whether it has come to its end, or was killed."""
-        return self._is_killed or self._greenlet.dead
+    def __init__(self, scheduler: Scheduler, work: Act) -> None:
+        self.helpers: list[Task] = []
+        self.work = work
+        self.is_over = False
+        self._scheduler = scheduler
+        self.worker: greenlet.greenlet | None = None
+        self._is_killed = False
 
     def begin(self) -> None:
         """Run up to the first wait."""
-        self.resume(None)
+        if not self._is_killed:
+            self._scheduler.start(self)
 
     def resume(self, value: Any) -> None:
         """Run up to the next wait, in the loop's name."""
         if not self._is_killed:
-            self._greenlet.switch(value)
+            assert self.worker is not None
+            self.worker.switch(value)
 
     def kill(self) -> None:
         """Never resume it, nor what works for it: a process that is ended does not clean up either."""
-        self._is_killed = True
+        self._is_killed = self.is_over = True
         for helper in self.helpers:
             helper.kill()
-
-    def _run(self, _: None) -> None:
-        self._scheduler._current = self
-        self._work()
-        # Not in a `finally`: what is killed is torn down some time, and somebody else is at work then.
-        self._scheduler._current = None
 
 
 class Reply:
