@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.performance import calls, end_to_end, growth, initialisation, merging, meters, pictures, warm
+from tests.performance import calls, end_to_end, growth, initialisation, longevity, merging, meters, pictures, warm
 from tests.performance.text import figure, say, say_checks, table
 
 if TYPE_CHECKING:
@@ -156,6 +156,24 @@ def _growth(asked: argparse.Namespace) -> Part:
     return [asdict(row) for row in rows], checks
 
 
+def _longevity(_asked: argparse.Namespace) -> Part:
+    rows, checks = longevity.measure()
+    head = ["requests", "memory MB", "items", "shared items", "catalog", "CPU µs"]
+    cells = [
+        [
+            f"{row.requests:,}",
+            figure(row.rss_mb, 1),
+            f"{row.stock_entries:,}",
+            f"{row.shared_entries:,}",
+            f"{row.catalog_entries:,}",
+            figure(row.cpu_us, 0),
+        ]
+        for row in rows
+    ]
+    say(f"\nAn environment that grows old\n{table(head, cells)}\n{longevity.LEGEND}")
+    return [asdict(row) for row in rows], checks
+
+
 def _merging(asked: argparse.Namespace) -> Part:
     rows, checks = merging.measure(rounds=asked.rounds, seed=asked.seed, count_instructions=_counting(asked))
     head = ["one hot item", "calls", "stock WU", "all WU", "CPU µs", "instr. k", "calls x", "WU x", "CPU x", "instr. x"]
@@ -206,6 +224,7 @@ PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Part]]] = {
     "calls": _calls,
     "merging": _merging,
     "growth": _growth,
+    "longevity": _longevity,
     "end-to-end": _end_to_end,
 }
 

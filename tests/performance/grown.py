@@ -107,7 +107,7 @@ class Meter:
     """What one client asks of DynamoDB: calls, units by DynamoDB's rules, bytes of the bodies either way."""
 
     def __init__(self, client: Any) -> None:
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, Any] = {}
         self._sent: Any = None
         self._counting = False
         client.meta.events.register("before-send.dynamodb", self._sends)
