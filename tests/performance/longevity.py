@@ -45,7 +45,7 @@ GROWTH_MAX_MB: Final = 2.0
 
 LEGEND: Final = (
     f"create_adjustment in one process, network stubbed: {MARKS[-1]:,} requests under keys of their own, for {ITEMS:,} "
-    "stock\nitems in turn, so that none is still known when it comes again: two calls each, the dearest stream of all.\n"
+    "stock\nitems in turn, so that none is still known when it comes again: two calls each, the dearest there is.\n"
     "CPU: for each request since the row before. items, catalog: what is remembered."
 )
 
