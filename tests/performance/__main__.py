@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.performance import calls, end_to_end, initialisation, merging, meters, pictures, warm
+from tests.performance import calls, end_to_end, growth, initialisation, longevity, merging, meters, pictures, warm
 from tests.performance.text import figure, say, say_checks, table
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="samples of each variant")
     parser.add_argument("--seed", type=int, default=SEED, help="of the order of the variants within a round")
     parser.add_argument("--no-instructions", action="store_true", help="don't use valgrind, though it is there")
+    parser.add_argument(
+        "--rows", type=int, choices=growth.LENGTHS[1:], default=growth.LENGTHS[-1], help="of the longest history"
+    )
     parser.add_argument("--picture", type=Path, help="draw starts and warm requests as an SVG file")
     asked = parser.parse_args(arguments)
     parts = [name for name in PARTS if not asked.only or name in asked.only]
@@ -124,6 +127,53 @@ def _calls(_asked: argparse.Namespace) -> Part:
     return [asdict(row) for row in rows], checks
 
 
+def _growth(asked: argparse.Namespace) -> Part:
+    rows, checks = growth.measure(
+        rounds=asked.rounds, seed=asked.seed, count_instructions=_counting(asked), longest=asked.rows
+    )
+    head = ["rows", "calls", "read units", "write units", "sent B", "received B"]
+    head += ["CPU µs", "x", "instr. k", "x", "emulator µs"]
+    for axis, kind in dict.fromkeys((row.axis, row.kind) for row in rows):
+        cells = [
+            [
+                row.label,
+                figure(row.calls),
+                figure(row.read_units),
+                figure(row.write_units),
+                figure(row.sent_bytes, 0),
+                figure(row.received_bytes, 0),
+                figure(row.cpu_us, 0),
+                figure(row.cpu_ratio),
+                figure(row.instructions_k, 0),
+                figure(row.instructions_ratio, 3),
+                figure(row.emulator_us, 0),
+            ]
+            for row in rows
+            if (row.axis, row.kind) == (axis, kind)
+        ]
+        say(f"\nMore {axis}: {kind}\n{table(head, cells)}")
+    say(growth.LEGEND)
+    return [asdict(row) for row in rows], checks
+
+
+def _longevity(_asked: argparse.Namespace) -> Part:
+    rows, checks = longevity.measure()
+    head = ["requests", "memory MB", "items", "shared items", "catalog", "CPU µs"]
+    cells = [
+        [
+            f"{row.requests:,}",
+            figure(row.rss_mb, 1),
+            f"{row.stock_entries:,}",
+            f"{row.shared_entries:,}",
+            f"{row.catalog_entries:,}",
+            figure(row.cpu_us, 0),
+        ]
+        for row in rows
+    ]
+    say(f"\nAn environment that grows old\n{table(head, cells)}\n{longevity.LEGEND}")
+    return [asdict(row) for row in rows], checks
+
+
 def _merging(asked: argparse.Namespace) -> Part:
     rows, checks = merging.measure(rounds=asked.rounds, seed=asked.seed, count_instructions=_counting(asked))
     head = ["one hot item", "calls", "stock WU", "all WU", "CPU µs", "instr. k", "calls x", "WU x", "CPU x", "instr. x"]
@@ -173,6 +223,8 @@ PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Part]]] = {
     "warm": _warm,
     "calls": _calls,
     "merging": _merging,
+    "growth": _growth,
+    "longevity": _longevity,
     "end-to-end": _end_to_end,
 }
 

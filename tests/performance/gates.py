@@ -20,8 +20,8 @@ WARM: Final = (
     Target(warm.OURS, "resolver", 0.65, accepted_max=0.69),
     Target(warm.OURS, "idempotency", 0.25, accepted_max=0.30),
 )
-"""The ratios that are wanted of CPU time, which are harder to reach here: what runs through much code once takes more time
-for each of its instructions, above all the frameworks. Resolver and idempotency are 1.34 and 3.14 bare calls in
+"""The ratios that are wanted of CPU time, which are harder to reach here: what runs through much code once takes more
+time for each of its instructions, above all the frameworks. Resolver and idempotency are 1.34 and 3.14 bare calls in
 instructions, and 1.8 and 4.4 in CPU time, so 0.65 and 0.25 of them are 0.87 and 0.79 bare calls here, and 1.2 and 1.1
 there."""
 

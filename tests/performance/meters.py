@@ -64,7 +64,7 @@ _TIMEOUT_S: Final = 300
 class Work:
     """What one sample asks of DynamoDB, where that is counted, and a digest of the ledger rows that it leaves.
 
-    ``stock_units`` and ``units`` are write units.
+    ``stock_units`` and ``units`` are write units. Bytes are those of the bodies; of them, ``*_digits`` are in numbers.
     """
 
     requests: int
@@ -73,6 +73,10 @@ class Work:
     stock_units: int = 0
     units: int = 0
     ledger: str = ""
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    sent_digits: int = 0
+    received_digits: int = 0
 
 
 def work_of(transport: Transport, requests: int) -> Work:
@@ -177,19 +181,22 @@ def cpu(
         return {label: each.work for label, each in workers.items()}, samples
 
 
-def instructions(variants: Mapping[str, str]) -> dict[str, list[float]]:
-    """Thousands of instructions for each request, of each variant; needs valgrind."""
+def instructions(
+    variants: Mapping[str, str], *, environments: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, list[float]]:
+    """Thousands of instructions for each request, of each variant; needs valgrind. ``environments`` as of ``cpu``."""
+    found_by = [(environments or {}).get(label) for label in variants]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(zip(variants, pool.map(_instructions, variants.values()), strict=True))
+        return dict(zip(variants, pool.map(_instructions, variants.values(), found_by), strict=True))
 
 
-def _instructions(variant: str) -> list[float]:
+def _instructions(variant: str, environment: Mapping[str, str] | None) -> list[float]:
     assert VALGRIND is not None
     with TemporaryDirectory() as folder:
         counts = Path(folder) / "counts"
         # Instrumented only while a sample runs: the start of the process would take minutes.
         under = [VALGRIND, "--quiet", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={counts}"]
-        with worker(variant, under=under) as running:
+        with worker(variant, under=under, environment=environment) as running:
             return [_count(running, counts, number) for number in range(1, VALGRIND_SAMPLES + 1)]
 
 

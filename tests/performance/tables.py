@@ -168,6 +168,13 @@ class Tables:
         return 200, {"ConsumedCapacity": _consumed(table, write_units(item))}
 
 
+def written_units(kind: str, part: Any, *, applied: bool, of_ledger: bool) -> int:
+    """Write units of a transaction's part that leaves an item no smaller; of one that is cancelled the same."""
+    after = _updated(part) if kind == "Update" else part["Item"]
+    indexes = _ledger_indexes() if applied and of_ledger else 0
+    return transaction_units(after) + indexes * write_units(after)
+
+
 def _updated(update: Any) -> Item:
     values = update["ExpressionAttributeValues"]
     after: Item = update["Key"] | {name: values[variable] for variable, name in _STOCK_ATTRIBUTES.items()}

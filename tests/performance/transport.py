@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
 
 
-class _Body(io.BytesIO):
+class Body(io.BytesIO):
+    """Of a response, as the client reads one."""
+
     def stream(self) -> Iterator[bytes]:
         yield self.read()
 
@@ -73,4 +75,4 @@ class Transport:
             # Keys, times and the token of a transaction are others each time, but as long.
             assert operation == exchange.operation, "a sample does not call what the first one called"
             assert len(request.body) == len(exchange.sent), "a sample does not ask what the first one asked"
-        return AWSResponse("https://dynamodb.test", exchange.status, HTTPHeaders(), _Body(exchange.answer))
+        return AWSResponse("https://dynamodb.test", exchange.status, HTTPHeaders(), Body(exchange.answer))

@@ -18,6 +18,8 @@ from inventory.client import dynamodb_client
 from inventory.dynamodb import DynamoDBStore
 from inventory.queue import Request
 from tests.performance.environments import Emulated, Skew, Skewed, Stubbed
+from tests.performance.grown import Grown, Kind
+from tests.performance.histories import Axis
 from tests.performance.meters import Work, work_of
 from tests.performance.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.performance.transport import Transport
@@ -55,7 +57,7 @@ def variant(name: str) -> Variant:
     """Make a variant by its name.
 
     Of merging: ``adjuster:alone``, ``adjuster:<size>`` or ``handler:<size>``. Of single requests:
-    ``stubbed:<subject>``, ``emulated:<subject>`` or ``skewed``.
+    ``stubbed:<subject>``, ``emulated:<subject>`` or ``skewed``; upon a history ``grown:<kind>:<axis>:<rows>``.
     """
     entry, _, size = name.partition(":")
     match entry:
@@ -65,6 +67,9 @@ def variant(name: str) -> Variant:
             return Emulated(size)
         case "skewed":
             return Skewed(Skew())
+        case "grown":
+            kind, axis, length = size.split(":")
+            return Grown(Kind[kind], Axis[axis], int(length))
     count = requests_of_sample(name)
     match entry:
         case "adjuster":
