@@ -142,6 +142,7 @@ class _Run:
                 self._scheduler.spawn(self._take_messages)
         # What is under way at the end is let go to its end, so that the ledger and the answers can be compared.
         self._scheduler.run(until_s=self._load.duration_s + 2 * QUEUE_TIMEOUT_S)
+        self._scheduler.close()
         measured = self._measured
         items = self._database.items
         measured.rows = sum(table == LEDGER for table, _, _ in items)

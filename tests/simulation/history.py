@@ -126,6 +126,7 @@ class History:
             self.scheduler.after(at_s, self._arrive)
         self.scheduler.after(at_s + 5, self._calm_down)
         self.scheduler.run()
+        self.scheduler.close()
         return self
 
     def digest(self) -> str:

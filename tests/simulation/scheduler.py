@@ -30,6 +30,7 @@ class Scheduler:
         self._hub = greenlet.getcurrent()
         self._current: Task | None = None
         self._idle: list[greenlet.greenlet] = []
+        self._workers: list[greenlet.greenlet] = []
 
     def after(self, delay_s: float, act: Act) -> None:
         """Let something happen later; of two events of one moment the one that was announced first comes first."""
@@ -42,6 +43,14 @@ class Scheduler:
             self.now_s, _, act = heappop(heap)
             self.events += 1
             act()
+
+    def close(self) -> None:
+        """End what waits still: work that was killed, or that nobody resumed. What is held so is never let go of."""
+        self._heap.clear()
+        for worker in self._workers:
+            worker.throw()
+        self._workers.clear()
+        self._idle.clear()
 
     def spawn(self, work: Act) -> Task:
         """Begin work of its own, in this moment but after what is announced for it already."""
@@ -101,7 +110,10 @@ class Scheduler:
     def start(self, task: Task) -> None:
         """Let a task begin on a greenlet that has nothing to do, or on a new one: making one costs more than a task."""
         # The loop is a greenlet's parent: otherwise whoever made it would be woken at its end.
-        task.worker = self._idle.pop() if self._idle else greenlet.greenlet(self._work, self._hub)
+        if not self._idle:
+            self._idle.append(greenlet.greenlet(self._work, self._hub))
+            self._workers.append(self._idle[-1])
+        task.worker = self._idle.pop()
         task.worker.switch(task)
 
     def _work(self, task: Task) -> None:

@@ -89,6 +89,22 @@ def test_a_reply_comes_once_and_what_comes_later_finds_nobody() -> None:
     assert got == ["first"]
 
 
+def test_what_waits_at_the_end_is_let_go_of() -> None:
+    scheduler, left = Scheduler(), []
+
+    def work() -> None:
+        try:
+            Reply(scheduler).wait()
+        finally:
+            left.append("work")
+
+    scheduler.spawn(work)
+    scheduler.run()
+    assert not left
+    scheduler.close()
+    assert left == ["work"]
+
+
 def test_only_a_task_can_wait() -> None:
     with pytest.raises(RuntimeError):
         Scheduler().sleep(1)
