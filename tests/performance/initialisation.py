@@ -140,7 +140,7 @@ def environment(label: str) -> dict[str, str]:
     """What a subject finds: the path as Lambda sets it up, and a function of ours what its template sets for each."""
     folder = f"functions/{label.removesuffix(AGAIN)}"
     if not (PROJECT_ROOT / folder).exists():
-        return meters.ENVIRONMENT
+        return {**meters.ENVIRONMENT}
     of_template: dict[str, object] = load_template()["Globals"]["Function"]["Environment"]["Variables"]
     settings = {name: value for name, value in of_template.items() if isinstance(value, str)}
     return {**settings, **meters.ENVIRONMENT, "PYTHONPATH": f"{folder}:layers/inventory"}

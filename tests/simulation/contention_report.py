@@ -34,8 +34,7 @@ WAITS: Final = {
 MEMORIES: Final = {
     "never remembered": Policy(remember=Remember.NEVER),
     "always remembered": Policy(remember=Remember.ALWAYS),
-    "until it was found moved": Policy(remember=Remember.UNTIL_MOVED),
-    "until a conflict or a move": Policy(remember=Remember.UNTIL_CONFLICT),
+    "until a conflict or a move (chosen)": Policy(),
 }
 _WAIT_LOADS: Final = [
     Load(64, THINKING_S),

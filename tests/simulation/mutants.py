@@ -91,13 +91,22 @@ class _RemembersPastConflicts(DynamoDBStore):
         self._seen: dict[tuple[UUID, UUID, UUID | None, UUID | None], Snapshot] = {}
 
     @override
+    def remembered(self, command: Command) -> Snapshot | None:
+        return None
+
+    @override
     def load(
-        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
+        self,
+        command: Command,
+        recorded_ids: Sequence[UUID],
+        *,
+        of_one_moment: bool = False,
+        between_calls: Callable[[], None] = unlimited,
     ) -> Snapshot:
         key = (command.business_id, command.variant_id, command.location_id, command.reverses)
         if key in self._seen:
             return replace(self._seen[key], recorded={})
-        self._seen[key] = super().load(command, recorded_ids, between_calls=between_calls)
+        self._seen[key] = super().load(command, recorded_ids, of_one_moment=of_one_moment, between_calls=between_calls)
         return self._seen[key]
 
 

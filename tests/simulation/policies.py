@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any, Final, override
 from unittest.mock import patch
 
 from inventory import tries
-from inventory.adjust import Committed, stock_after, unlimited
 from inventory.dynamodb import DynamoDBStore
 from inventory.errors import TryAgain
-from inventory.model import Snapshot
+from inventory.known_stock import KnownStock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from uuid import UUID
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from inventory.adjust import CommitResult
-    from inventory.model import Adjustment, Command
+    from inventory.model import Adjustment, Command, Snapshot
 
 
 class Remember(StrEnum):
-    """When an environment trusts the state in which its own last transaction left a stock item."""
+    """When an environment trusts the state in which it last saw a stock item, if not by the service's rule."""
 
     NEVER = "never"
     ALWAYS = "always"
-    UNTIL_MOVED = "until moved"
-    """Until the item was found moved by somebody else once: it is shared then, and always read first."""
-    UNTIL_CONFLICT = "until conflict"
-    """Until then, or until a transaction of somebody else was met on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,42 +94,35 @@ class CountingStore(DynamoDBStore):
         return super().commit(rows, snapshot)
 
 
-class RememberingStore(CountingStore):
-    """A store that may answer a load from memory. Refusals are not its business: here nothing is refused."""
+class _StoreThatReads(CountingStore):
+    """A store that reads before each decision."""
 
-    remember = Remember.NEVER
+    @override
+    def remembered(self, command: Command) -> Snapshot | None:
+        return None
+
+
+class _AlwaysKnown[Key: Hashable](KnownStock[Key]):
+    @override
+    def is_shared(self, key: Key) -> None:
+        self.forget(key)
+
+
+class _StoreThatAlwaysRemembers(CountingStore):
+    """A store that takes the state of an item that others move, too, for known as soon as it has seen it."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._last: dict[tuple[UUID, UUID], Snapshot] = {}
-        self._shared: set[tuple[UUID, UUID]] = set()
+        self._stock = _AlwaysKnown(self._time_s)
 
-    @override
-    def load(
-        self, command: Command, recorded_ids: Sequence[UUID], *, between_calls: Callable[[], None] = unlimited
-    ) -> Snapshot:
-        key = (command.business_id, command.variant_id)
-        last = self._last.pop(key, None)
-        if last is not None and key not in self._shared:
-            return last
-        return super().load(command, recorded_ids, between_calls=between_calls)
 
-    @override
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
-        result = super().commit(rows, snapshot)
-        key = (rows[-1].business_id, rows[-1].variant_id)
-        if isinstance(result, Committed):
-            if self.remember is not Remember.NEVER:
-                self._last[key] = replace(snapshot, stock=stock_after(rows[-1]))
-        elif self.remember is Remember.UNTIL_CONFLICT or (
-            self.remember is Remember.UNTIL_MOVED and isinstance(result, Snapshot)
-        ):
-            self._shared.add(key)
-        return result
+_STORES: Final[dict[Remember | None, type[CountingStore]]] = {
+    None: CountingStore,
+    Remember.NEVER: _StoreThatReads,
+    Remember.ALWAYS: _StoreThatAlwaysRemembers,
+}
 
 
 def store_kind(policy: Policy) -> type[CountingStore]:
     """The service's own store, or one that remembers as a policy says."""
-    if policy.remember is None:
-        return CountingStore
-    return type("_Store", (RememberingStore,), {"remember": policy.remember})
+    return _STORES[policy.remember]

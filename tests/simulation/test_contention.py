@@ -38,7 +38,7 @@ def test_the_queue_takes_what_64_senders_send_with_fewer_transactions_than_messa
 
 
 def test_an_item_that_only_this_environment_adjusts_is_not_read_where_its_state_is_remembered() -> None:
-    alone = measure(Load(1, 0.0, duration_s=DURATION_S), Policy(remember=Remember.UNTIL_CONFLICT))
+    alone = measure(Load(1, 0.0, duration_s=DURATION_S), Policy())
     assert alone.calls_each == pytest.approx(1, abs=0.01)
     assert alone.attempts_mean == 1
 
@@ -46,7 +46,8 @@ def test_an_item_that_only_this_environment_adjusts_is_not_read_where_its_state_
 def test_a_state_that_is_remembered_always_costs_others_writes_and_until_a_conflict_it_does_not() -> None:
     load = Load(4, 1.0, duration_s=60.0)
     never, always, until_conflict = (
-        measure(load, Policy(remember=each)) for each in (Remember.NEVER, Remember.ALWAYS, Remember.UNTIL_CONFLICT)
+        measure(load, policy)
+        for policy in (Policy(remember=Remember.NEVER), Policy(remember=Remember.ALWAYS), Policy())
     )
     assert always.attempts_mean > 1.5 * never.attempts_mean
     assert until_conflict.attempts_mean < 1.1 * never.attempts_mean
