@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import batched
@@ -72,9 +71,9 @@ def run_seeds(seeds: Iterable[int]) -> Summary:
 def run_on_all_cores(seeds: Iterable[int]) -> Summary:
     """Run histories side by side, each process some of them."""
     summary = Summary()
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(mp_context=spawn, max_tasks_per_child=_CHUNKS_OF_ONE_PROCESS) as pool:
-        for each in pool.map(run_seeds, batched(seeds, _CHUNK, strict=False)):
+    # Not `concurrent.futures`: there nobody takes the place of a process that has run its number, now and then.
+    with multiprocessing.get_context("spawn").Pool(maxtasksperchild=_CHUNKS_OF_ONE_PROCESS) as pool:
+        for each in pool.imap_unordered(run_seeds, batched(seeds, _CHUNK, strict=False)):
             summary.add(each)
     return summary
 
