@@ -20,8 +20,8 @@ class Request:
     """One change that somebody asked for. Its ``mark`` is its reason, which no other request has.
 
     Only one thread at a time writes to it. ``sent`` counts how often it was sent. ``answers`` are bodies of a 201,
-    ``refusals`` codes of a 409, ``odd`` what should never be answered. A message is ``accepted`` once the queue has said
-    so; whether it ``must_be_refused`` does not depend on the order in which messages come.
+    ``refusals`` codes of a 409, ``odd`` what should never be answered. A message is ``accepted`` once the queue has
+    said so; whether it ``must_be_refused`` does not depend on the order in which messages come.
     """
 
     mark: str

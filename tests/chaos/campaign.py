@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -15,7 +14,15 @@ from local.redrive import DEAD_ENDS, Redrive
 from tests.chaos.asked import Way
 from tests.chaos.callers import HttpCaller, QueueSender
 from tests.chaos.proxy import BreakingProxy
-from tests.chaos.stack import WRITERS, function_processes, kill, restart, soon_again, tables_behind
+from tests.chaos.stack import (
+    WRITERS,
+    function_processes,
+    kill,
+    remove_what_restarts_left,
+    restart,
+    soon_again,
+    tables_behind,
+)
 from tests.chaos.verdict import Books, differences
 from tests.e2e.inbox import dead_end, subscribed, wait_until
 
@@ -83,6 +90,7 @@ class Campaign:
         kept = self._hidden()
         with ExitStack() as all_of_it:
             enter = all_of_it.enter_context
+            all_of_it.callback(remove_what_restarts_left, self._stack.places)
             proxy = enter(
                 BreakingProxy(
                     f"http://127.0.0.1:{self._stack.port}",
@@ -105,7 +113,7 @@ class Campaign:
     # ----------------------------------------------------------------------------------------------------- trouble
 
     def _work(self, proxy: BreakingProxy) -> None:
-        callers = [*self._callers, *self._senders]
+        callers: list[HttpCaller | QueueSender] = [*self._callers, *self._senders]
         begun = time.monotonic()
 
         def goes_on(sent: Iterator[int]) -> Callable[[], bool]:
@@ -202,7 +210,8 @@ class Campaign:
         )
 
     def _requests(self) -> list[Request]:
-        return [request for each in (*self._callers, *self._senders) for request in each.requests.copy()]
+        callers: list[HttpCaller | QueueSender] = [*self._callers, *self._senders]
+        return [request for each in callers for request in each.requests.copy()]
 
     def _counts(self, books: Books, proxy: BreakingProxy) -> dict[str, int]:
         requests = self._requests()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.chaos.asked import Way
 
@@ -18,7 +18,9 @@ type Place = tuple[str, str]
 """A business and one of its locations; each has one variant."""
 
 type Row = dict[str, Any]
-"""A ledger row as the API tells it, which is the body of its 201."""
+"""A ledger row as the API lists it: the body of its 201, and ``reversed_by`` where a later one has reversed it."""
+
+_ADDED_LATER: Final = "reversed_by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def _of_requests(requests: Sequence[Request], books: Books) -> Iterator[str]:
         for answer in request.answers:
             if row is None:
                 yield f"{request.mark}: acknowledged, and missing"
-            elif answer != row:
+            elif answer != {name: value for name, value in row.items() if name != _ADDED_LATER}:
                 yield f"{request.mark}: acknowledged as {answer}, and in the ledger as {row}"
         if request.refusals and row is not None:
             yield f"{request.mark}: refused ({request.refusals[0]}), and yet in the ledger"
@@ -92,7 +94,10 @@ def _of_rows(requests: Sequence[Request], rows: Sequence[Row]) -> Iterator[str]:
     for reversed_id, count in Counter(row["reverses"] for row in rows if row["reverses"] is not None).items():
         if count > 1:
             yield f"row {reversed_id}: reversed {count} times"
+    reversals = {row["reverses"]: row["id"] for row in rows if row["reverses"] is not None}
     for row in rows:
+        if row.get(_ADDED_LATER) != reversals.get(row["id"]):
+            yield f"row {row['id']}: reversed by {reversals.get(row['id'])}, and says {row.get(_ADDED_LATER)}"
         request = asked.get(row["correction_reason"])
         if request is not None and (
             (row["business_id"], row["location_id"], row["delta"], row["reverses"])
