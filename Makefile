@@ -21,6 +21,8 @@ TO ?=
 QUEUE ?= requests
 DRY ?=
 BENCH_ARGS ?=
+MINUTES ?= 5
+SEED ?=
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
@@ -104,7 +106,7 @@ export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
-.PHONY: test test-fast test-deployed bench lint format openapi capacity
+.PHONY: test test-fast test-deployed bench chaos lint format openapi capacity
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -132,6 +134,10 @@ format: $(PROJECT) ## let ruff format and fix
 bench: ## what merging saves, and the queue against HTTP on a stack of its own (BENCH_ARGS=…; not part of make test)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.performance $(BENCH_ARGS)
+
+chaos: ## real faults on a stack of its own, 64 clients: is what was acknowledged there, once? (MINUTES=5, SEED=)
+	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.chaos --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)")
 
 openapi: $(PROJECT) ## write the API's description anew from the models that validate
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.openapi

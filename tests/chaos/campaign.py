@@ -65,6 +65,7 @@ class Plan:
 class Outcome:
     """What was counted, by name, and each thing that differs."""
 
+    business_ids: Sequence[str]
     counts: Mapping[str, int]
     injected: Mapping[str, int]
     differences: Sequence[str]
@@ -73,7 +74,7 @@ class Outcome:
 class Campaign:
     """A plan, carried out on a local stack."""
 
-    def __init__(self, plan: Plan, stack: LocalStack, service: Service, say: Callable[[str], None]) -> None:
+    def __init__(self, plan: Plan, stack: LocalStack, service: Service, say: Callable[[str], object] = len) -> None:
         self._plan = plan
         self._stack = stack
         self._service = service
@@ -108,7 +109,8 @@ class Campaign:
             self._repeat()
             books = self._books(told)
         found = differences(self._requests(), books)
-        return Outcome(self._counts(books, proxy), self._injected(proxy), found)
+        business_ids = [business.id for business in self._businesses]
+        return Outcome(business_ids, self._counts(books, proxy), self._injected(proxy), found)
 
     # ----------------------------------------------------------------------------------------------------- trouble
 
