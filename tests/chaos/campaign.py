@@ -80,6 +80,7 @@ class Campaign:
         self._service = service
         self._say = say
         self._chance = random.Random(f"trouble {plan.seed}")
+        self._over = False
         self._kills = self._restarts = self._redriven = 0
         businesses = [service.new_business() for _ in range(BUSINESSES)]
         self._businesses = businesses
@@ -121,8 +122,8 @@ class Campaign:
         def goes_on(sent: Iterator[int]) -> Callable[[], bool]:
             if self._plan.each is not None:
                 each = self._plan.each
-                return lambda: next(sent) < each
-            return lambda: time.monotonic() - begun < (self._plan.minutes or 0) * 60
+                return lambda: not self._over and next(sent) < each
+            return lambda: not self._over and time.monotonic() - begun < (self._plan.minutes or 0) * 60
 
         def done() -> float:
             if self._plan.each is not None:
@@ -131,17 +132,23 @@ class Campaign:
 
         with ThreadPoolExecutor(len(callers)) as pool:
             working = [pool.submit(caller.run, goes_on=goes_on(count())) for caller in callers]
-            for at, trouble in self._troubles():
-                while done() < at and not all(each.done() for each in working):
+
+            def wait_for(part: float) -> None:
+                while done() < part and not all(each.done() for each in working):
                     time.sleep(_TICK_S)
-                trouble()
-                self._say(
-                    f"{len(self._requests()):,} requests, {sum(proxy.injected.values()):,} faults in the wire, "
-                    f"{self._kills:,} processes killed, {self._restarts:,} restarts"
-                )
-            while done() < 1 and not all(each.done() for each in working):
-                time.sleep(_TICK_S)
-            proxy.calm()
+
+            try:
+                for part, trouble in self._troubles():
+                    wait_for(part)
+                    trouble()
+                    self._say(
+                        f"{len(self._requests()):,} requests, {proxy.broken():,} faults in the wire, "
+                        f"{self._kills:,} processes killed, {self._restarts:,} restarts"
+                    )
+                wait_for(1)
+            finally:
+                self._over = True
+                proxy.calm()
             for each in working:
                 each.result()
 

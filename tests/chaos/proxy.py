@@ -78,6 +78,11 @@ class BreakingProxy(FaultsProxy):
         self.applied_unseen = 0
         self.applied_late = 0
 
+    def broken(self) -> int:
+        """How many exchanges were broken so far."""
+        with self._turn:
+            return self.injected.total()
+
     def calm(self) -> None:
         """Break nothing any more, and wait until the last late request is delivered."""
         with self._turn:

@@ -28,6 +28,8 @@ ALIAS: Final = "live"
 HIDDEN_S: Final = 11
 """How long a message whose function was killed waits for its next delivery: longer than a function may run."""
 
+_BETWEEN_KILLS_S: Final = 0.3
+
 
 @contextmanager
 def tables_behind(endpoint_url: str, stack: LocalStack, service: Service) -> Iterator[None]:
@@ -97,7 +99,9 @@ def restart(stack: LocalStack) -> None:
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while find_running(places) is not None:
         assert time.monotonic() < deadline, "the emulator did not stop in time"
-        time.sleep(0.02)
+        time.sleep(_BETWEEN_KILLS_S)
+        # It waits for each request that it has taken, and its tables answer no more: functions would use all their time.
+        kill(function_processes(places))
     # A copy of its code for each process that a function has had: removing them now would take longer than the rest.
     places.temporary_dir.rename(places.local_dir / f"left-{running.pid}")
     # By a process that ends: as after `make run DETACH=1` the emulator is nobody's child and outlives its starter.

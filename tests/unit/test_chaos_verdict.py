@@ -41,9 +41,7 @@ def requests() -> list[Request]:
     the_reversal = a_row(2, -5, 0, "taken back", reverses="row 1")
     return [
         a_request("made", 5, key="1", answers=[a_row(1, 5, 5, "made"), a_row(1, 5, 5, "made")]),
-        a_request(
-            "taken back", -5, Way.REVERSAL, reverses="row 1", answers=[a_row(2, -5, 0, "taken back", reverses="row 1")]
-        ),
+        a_request("taken back", -5, Way.REVERSAL, reverses="row 1", answers=[the_reversal]),
         a_request("refused", MANY, key="3", refusals=["insufficient_stock"]),
         a_request("unanswered", 3),
         a_request("unanswered too", 3),
