@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 import time
 from http import HTTPStatus
 from itertools import count
@@ -35,11 +36,42 @@ _BEYOND_ANY_STOCK: Final = -1_000_000
 _ONCE: Final = Config(connect_timeout=2, read_timeout=20, retries={"total_max_attempts": 1}, proxies={})
 
 
+class Gate:
+    """Counts the requests over HTTP that are under way, and can hold back new ones."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._closed = False
+        self._under_way = 0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._closed)
+            self._under_way += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._under_way -= 1
+            self._changed.notify_all()
+
+    def close(self, *, until: int) -> None:
+        """Let no more through, and wait until so many are left under way, or as long as one may take."""
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: self._under_way <= until, timeout=PATIENCE_S)
+
+    def open(self) -> None:
+        with self._changed:
+            self._closed = False
+            self._changed.notify_all()
+
+
 class HttpCaller:
     """One client, which sends its next request when it knows what became of the last, or can't know it."""
 
-    def __init__(self, name: str, businesses: Sequence[Business], seed: int) -> None:
+    def __init__(self, name: str, businesses: Sequence[Business], seed: int, gate: Gate) -> None:
         self._name = name
+        self._gate = gate
         self._chance = random.Random(f"{name} {seed}")
         self._business = self._chance.choice(businesses)
         self._numbers = count(1)
@@ -91,22 +123,25 @@ class HttpCaller:
         return Request(mark, Way.ADJUSTMENT, business.id, location_id, change, key=key)
 
     def _send(self, request: Request) -> None:
-        request.sent += 1
-        try:
-            if request.reverses is not None:
-                response = self._business.reverse(request.reverses, key=request.key, reason=request.mark)
-            else:
-                response = self._business.adjust(
-                    request.quantity_change, key=request.key, reason=request.mark, location_id=request.location_id
-                )
-        except httpx.TransportError:
-            return
+        with self._gate:
+            request.sent += 1
+            try:
+                response = self._asked_for(request)
+            except httpx.TransportError:
+                return
         if response.status_code == HTTPStatus.CREATED:
             request.answers.append(response.json())
         elif response.status_code == HTTPStatus.CONFLICT:
             request.refusals.append(response.json()["detail"]["code"])
         elif response.status_code not in _UNANSWERED:
             request.odd.append(f"{response.status_code}: {response.text}")
+
+    def _asked_for(self, request: Request) -> httpx.Response:
+        if request.reverses is not None:
+            return self._business.reverse(request.reverses, key=request.key, reason=request.mark)
+        return self._business.adjust(
+            request.quantity_change, key=request.key, reason=request.mark, location_id=request.location_id
+        )
 
 
 class QueueSender:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from local.redrive import DEAD_ENDS, Redrive
 from tests.chaos.asked import Way
-from tests.chaos.callers import HttpCaller, QueueSender
+from tests.chaos.callers import Gate, HttpCaller, QueueSender
 from tests.chaos.proxy import BreakingProxy
 from tests.chaos.stack import (
     WRITERS,
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 BUSINESSES: Final = 2
 """Each with one variant at two locations: few stock items, so that writers meet."""
+
+UNDER_WAY_AT_RESTART: Final = 4
+"""As many as the emulator serves at a time on two processors."""
 
 _TICK_S: Final = 0.05
 _DRAIN_PATIENCE_S: Final = 600
@@ -84,7 +87,10 @@ class Campaign:
         self._kills = self._restarts = self._redriven = 0
         businesses = [service.new_business() for _ in range(BUSINESSES)]
         self._businesses = businesses
-        self._callers = [HttpCaller(f"Client {n}", businesses, plan.seed) for n in range(1, plan.clients + 1)]
+        self._gate = Gate()
+        self._callers = [
+            HttpCaller(f"Client {n}", businesses, plan.seed, self._gate) for n in range(1, plan.clients + 1)
+        ]
         self._senders = [QueueSender(f"Sender {n}", businesses, plan.seed) for n in range(1, plan.senders + 1)]
 
     def run(self) -> Outcome:
@@ -169,7 +175,10 @@ class Campaign:
         return killed
 
     def _restart(self) -> None:
-        restart(self._stack)
+        # It finishes what it has taken before it stops, while its tables are gone already: of a full house that takes
+        # minutes. So it is told when some are left, and all others find it gone.
+        self._gate.close(until=UNDER_WAY_AT_RESTART)
+        restart(self._stack, stopping=self._gate.open)
         self._restarts += 1
 
     # --------------------------------------------------------------------------------------------------------- end

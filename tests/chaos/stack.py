@@ -11,12 +11,12 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from local.emulator import STOP_TIMEOUT_S, find_running
+from local.emulator import find_running
 from tests.e2e.inbox import resource
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from local.places import Places
     from tests.e2e.conftest import LocalStack
@@ -28,7 +28,7 @@ ALIAS: Final = "live"
 HIDDEN_S: Final = 11
 """How long a message whose function was killed waits for its next delivery: longer than a function may run."""
 
-_BETWEEN_KILLS_S: Final = 0.3
+_STOP_TIMEOUT_S: Final = 240
 
 
 @contextmanager
@@ -90,18 +90,20 @@ def kill(pids: list[int]) -> int:
     return len(pids)
 
 
-def restart(stack: LocalStack) -> None:
-    """Stop the emulator with its state saved, whatever is under way, and start it again where it was."""
+def restart(stack: LocalStack, *, stopping: Callable[[], None]) -> None:
+    """Stop the emulator with its state saved, whatever is under way, and start it again where it was.
+
+    ``stopping`` is called when it was told to stop.
+    """
     places = stack.places
     running = find_running(places)
     assert running is not None, "it runs unless it was stopped here"
     os.kill(running.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_TIMEOUT_S
+    stopping()
+    deadline = time.monotonic() + _STOP_TIMEOUT_S
     while find_running(places) is not None:
         assert time.monotonic() < deadline, "the emulator did not stop in time"
-        time.sleep(_BETWEEN_KILLS_S)
-        # It waits for each request that it has taken, and its tables answer no more: functions would use all their time.
-        kill(function_processes(places))
+        time.sleep(0.02)
     # A copy of its code for each process that a function has had: removing them now would take longer than the rest.
     places.temporary_dir.rename(places.local_dir / f"left-{running.pid}")
     # By a process that ends: as after `make run DETACH=1` the emulator is nobody's child and outlives its starter.
