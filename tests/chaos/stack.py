@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -93,12 +94,14 @@ def kill(pids: list[int]) -> int:
 def restart(stack: LocalStack, *, stopping: Callable[[], None]) -> None:
     """Stop the emulator with its state saved, whatever is under way, and start it again where it was.
 
-    ``stopping`` is called when it was told to stop.
+    ``stopping`` is called when it takes no more requests.
     """
     places = stack.places
     running = find_running(places)
     assert running is not None, "it runs unless it was stopped here"
     os.kill(running.pid, signal.SIGTERM)
+    while _listens(stack.port):
+        time.sleep(0.02)
     stopping()
     deadline = time.monotonic() + _STOP_TIMEOUT_S
     while find_running(places) is not None:
@@ -112,6 +115,14 @@ def restart(stack: LocalStack, *, stopping: Callable[[], None]) -> None:
         cwd=PROJECT_ROOT,
         check=True,
     )
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def remove_what_restarts_left(places: Places) -> None:
