@@ -28,6 +28,7 @@ SECONDS ?= 30
 TARGET ?=
 SEED ?=
 SEEDS ?=
+MINUTES ?= 5
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
@@ -123,7 +124,7 @@ sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DI
 # In the order of the folders: those that take longest begin first, each in a process of its own.
 AT_ONCE := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
-.PHONY: test test-fast test-deployed verify-deployed fuzz bench bench-gates contention soak lint format openapi capacity sdk-models
+.PHONY: test test-fast test-deployed verify-deployed fuzz bench bench-gates chaos contention soak lint format openapi capacity sdk-models
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest $(AT_ONCE) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -172,6 +173,10 @@ contention: $(PROJECT) ## many writers on one stock item, in virtual time: write
 
 soak: $(PROJECT) ## millions of simulated steps with faults, judged (SEEDS=10000 histories, SEED=… replays one)
 	@SEED="$(SEED)" SEEDS="$(SEEDS)" PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation soak
+
+chaos: ## real faults on a stack of its own, 64 clients: is what was acknowledged there, once? (MINUTES=5, SEED=)
+	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.chaos --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)")
 
 openapi: $(PROJECT) ## write the API's description anew from the models that validate
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.openapi

@@ -146,6 +146,28 @@ class Business:
         )
         return [item for page in pages for item in page["Items"]]
 
+    def listed(self) -> list[dict[str, Any]]:
+        """The adjustments as the API tells them, newest first."""
+        found: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
+        while True:
+            url = f"{self.service.base_url}{ADJUSTMENTS}"
+            page = self.service.http.get(url, params={"limit": "100", **cursor}, headers=self.headers()).json()
+            found += page["data"]
+            if page["next_cursor"] is None:
+                return found
+            cursor = {"cursor": page["next_cursor"]}
+
+    def ledger_ids(self) -> list[str]:
+        """The ids of all rows of the business, by a scan: an index can't leave one out."""
+        pages = self.service.dynamodb.get_paginator("scan").paginate(
+            TableName=self.service.outputs["LedgerTableName"],
+            FilterExpression="begins_with(pk, :business)",
+            ExpressionAttributeValues={":business": {"S": f"{self.id}#"}},
+            ConsistentRead=True,
+        )
+        return [item["id"]["S"] for page in pages for item in page["Items"]]
+
     def stock(self) -> tuple[int, int]:
         """Quantity and sequence of the stock item of the variant at the default location."""
         item = self.service.dynamodb.get_item(

@@ -14,7 +14,7 @@ import pytest
 
 from inventory.adjust import keyed_id
 from tests.e2e.inbox import resource, subscribed, wait_until
-from tests.e2e.service import ADJUSTMENTS, assert_books_balance
+from tests.e2e.service import assert_books_balance
 from tests.support.loading import load_event
 
 if TYPE_CHECKING:
@@ -299,21 +299,6 @@ def row_ids(business: Business, keys: Iterable[str]) -> list[dict[str, str]]:
     return [{"id": str(keyed_id(UUID(business.id), key))} for key in keys]
 
 
-def listed(business: Business) -> list[dict[str, Any]]:
-    """The business's adjustments as the API tells them."""
-    found: list[dict[str, Any]] = []
-    cursor: dict[str, str] = {}
-    while True:
-        reply = business.service.http.get(
-            f"{business.service.base_url}{ADJUSTMENTS}", params={"limit": "100", **cursor}, headers=business.headers()
-        )
-        page = reply.json()
-        found += page["data"]
-        if page["next_cursor"] is None:
-            return found
-        cursor = {"cursor": page["next_cursor"]}
-
-
 @pytest.fixture
 def adjustments(service: Service, business: Business) -> Iterator[Inbox]:
     with subscribed(service, ["InventoryAdjusted"], {"business_id": [business.id]}) as inbox:
@@ -353,7 +338,7 @@ def test_three_hundred_messages_on_one_item_end_in_books_that_are_exact_to_the_u
 
     wait_until(lambda: len(adjustments.collect()) >= expected)
     told = {event["detail"]["sequence"]: event["detail"] for event in adjustments.collect()}
-    assert told == {each["sequence"]: each for each in listed(business)}
+    assert told == {each["sequence"]: each for each in business.listed()}
     for answer in by_http:
         assert told[answer.json()["sequence"]] == answer.json()
 

@@ -110,6 +110,15 @@ class _RemembersPastConflicts(DynamoDBStore):
         return self._seen[key]
 
 
+class _RefusesFromMemory(DynamoDBStore):
+    """Takes what it remembers for what it has read."""
+
+    @override
+    def remembered(self, command: Command) -> Snapshot | None:
+        snapshot = super().remembered(command)
+        return snapshot and replace(snapshot, remembered=False, of_one_moment=True)
+
+
 class _OneTokenForEachRow(SimulatedClient):
     """Derives the transaction's client token from the row's key: the same one for each try, whatever it writes."""
 
@@ -181,6 +190,7 @@ MUTANTS = {
     "state remembered past a conflict": Mutant(
         "a state that was found stale is decided from again", parts=Parts(store=_RemembersPastConflicts)
     ),
+    "refusals from memory": Mutant("a state that was not read is refused upon", parts=Parts(store=_RefusesFromMemory)),
     "row unconditional": Mutant("a row may replace one of its id", parts=Parts(store=_RowUnconditional)),
     "stock unconditional": Mutant("the stock item may have moved", parts=Parts(store=_StockUnconditional)),
     "link unconditional": Mutant("what was reversed may be reversed again", parts=Parts(store=_LinkUnconditional)),

@@ -9,6 +9,7 @@ import json
 import re
 import socket
 import struct
+import sys
 import threading
 from collections import Counter
 from contextlib import suppress
@@ -182,6 +183,12 @@ class _Server(ThreadingHTTPServer):
         with self._lock:
             self._open.add(request)
         super().process_request(request, client_address)
+
+    @override
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a caller that hung up or was killed before it had its answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @override
     def shutdown_request(self, request: Any) -> None:

@@ -1,0 +1,35 @@
+"""A small campaign of real faults on the running stack; `make chaos` is the long one. Its goals are counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.chaos.campaign import Campaign, Plan
+from tests.chaos.proxy import Kind
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import LocalStack
+    from tests.e2e.service import Service
+
+# Enough writes for each kind of fault to have its turn: it is one of nine, and each fourth write is broken.
+PLAN = Plan(seed=1, clients=12, senders=2, one_in=4, kills=2, restarts=1, repeats=10, each=5)
+OF_WRITES = {kind for kind in Kind if "read" not in kind}
+
+
+@pytest.mark.timeout(900)
+def test_what_was_acknowledged_under_every_kind_of_fault_stands_once_and_nothing_else_does(
+    local_stack: LocalStack, service: Service
+) -> None:
+    outcome = Campaign(PLAN, local_stack, service).run()
+
+    assert outcome.differences == []
+    assert outcome.counts["requests over HTTP"] == PLAN.clients * 5
+    assert {kind for kind in OF_WRITES if not outcome.injected.get(kind)} == set(), "each kind had its turn"
+    assert outcome.injected["restarts of the emulator"] == PLAN.restarts
+    assert outcome.injected["function processes killed"] > PLAN.kills
+    assert outcome.counts["writes applied, answer not seen"] >= 5
+    audited = local_stack.make("audit").stdout
+    assert "verything adds up" in audited, "whatever other tests left behind, all of it was audited"
+    assert [business for business in outcome.business_ids if business in audited] == []
