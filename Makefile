@@ -21,12 +21,14 @@ TO ?=
 QUEUE ?= requests
 DRY ?=
 BENCH_ARGS ?=
+MODULES ?=
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
 PROJECT := .venv/.installed
 SAM := .venv-sam/.installed
 EMULATOR := .venv-emulator/.installed
+MUTATION := .venv-mutation/.installed
 LOCK := local/locks
 
 .PHONY: help
@@ -41,7 +43,8 @@ help: ## this list
 $(PROJECT): $(LOCK)/project.txt
 $(SAM): $(LOCK)/sam.txt
 $(EMULATOR): $(LOCK)/emulator.txt
-$(PROJECT) $(SAM) $(EMULATOR):
+$(MUTATION): $(LOCK)/mutation.txt
+$(PROJECT) $(SAM) $(EMULATOR) $(MUTATION):
 	@if cmp -s $< $@; then touch $@; exit; fi; \
 	python=$$(local/find-python.sh) || exit 1; \
 	echo "$(@D): installing from $< ..."; \
@@ -49,7 +52,7 @@ $(PROJECT) $(SAM) $(EMULATOR):
 	$(@D)/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-input --require-hashes -r $< && \
 	cp $< $@ && echo "$(@D): ready after $$SECONDS s"
 
-# The three do not depend on each other: `$(call install,…)` installs what is missing at the same time.
+# They do not depend on each other: `$(call install,…)` installs what is missing at the same time.
 install = { ls $(1) >/dev/null 2>&1 || local/find-python.sh >/dev/null; } && $(MAKE) --no-print-directory --silent -j3 $(1)
 
 # --- the local stack ------------------------------------------------------------------------------------------------
@@ -104,7 +107,7 @@ export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
-.PHONY: test test-fast test-deployed bench lint format openapi sdk-models
+.PHONY: test test-fast test-deployed bench mutation lint format openapi sdk-models
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -132,6 +135,10 @@ format: $(PROJECT) ## let ruff format and fix
 bench: ## what merging saves, and the queue against HTTP on a stack of its own (BENCH_ARGS=…; not part of make test)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.performance $(BENCH_ARGS)
+
+mutation: ## whether the tests notice faults put into the domain and the store (MODULES="adjust dynamodb"; not part of make test)
+	@$(call install,$(MUTATION))
+	@.venv-mutation/bin/python -m tests.mutation $(MODULES)
 
 sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew from the SDK that is locked
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.sdk_models
@@ -164,9 +171,10 @@ lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest t
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/project.in --output-file $(LOCK)/project.txt
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/sam.in --output-file $(LOCK)/sam.txt
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/emulator.in --output-file $(LOCK)/emulator.txt
+	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/mutation.in --output-file $(LOCK)/mutation.txt
 	@rm -rf .venv-uv
 
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf $(LOCAL_DIR) .aws-sam .venv .venv-sam .venv-emulator .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(LOCAL_DIR) .aws-sam .venv .venv-sam .venv-emulator .venv-mutation .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
