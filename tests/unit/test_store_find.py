@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from inventory.adjust import GROUP_MAX, Adjuster, keyed_id
 from inventory.errors import InsufficientStock, StoreUnavailable, TryAgain
-from inventory.tries import ATTEMPTS_MAX
+from inventory.tries import ATTEMPTS_MAX, CALL_BUDGET_S
 from tests.support.builders import BUSINESS, LOCATION, NOW, a_command, a_stock_item, an_adjustment
 from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.stores import StoreOnTables
@@ -138,6 +138,18 @@ def adjuster_on(tables: StoreOnTables) -> Adjuster:
         fraction=lambda: 0.0,
         sleep=lambda _: None,
     )
+
+
+def test_a_load_begins_no_second_read_where_the_time_for_it_is_up() -> None:
+    """The business's default location was never seen, so the first read does not know yet what else there is."""
+    cold = StoreOnTables()
+    cold.tables.with_catalog()
+    left_s = iter([CALL_BUDGET_S, CALL_BUDGET_S - 1])
+
+    with pytest.raises(TryAgain):
+        adjuster_on(cold).adjust(a_command(), remaining_s=lambda: next(left_s))
+
+    assert len(cold.keys_read) == 1
 
 
 @pytest.mark.parametrize(
