@@ -38,13 +38,13 @@ def main(arguments: Sequence[str]) -> int:
         say(f"{module}: {len(TESTS[module])} test files ...")
         began_s = time.monotonic()
         tried = [*mutants.try_all(module), *by_hand.try_all(module)]
+        shutil.rmtree(WORK / module)
         rows.append(row(module, tried, known, took_s=time.monotonic() - began_s))
         tried_all += tried
         for each in tried:
             if not each.noticed and each.fault not in known:
                 unknown.append(each)
                 say(f"\nNo test notices `{each.fault.where}`: `{each.fault.stands}`\n{each.diff}")
-    shutil.rmtree(WORK, ignore_errors=True)
     if len(modules) > 1:
         rows.append(row("all", tried_all, known, took_s=sum(float(each[-1].replace(",", "")) for each in rows)))
     say(table(HEAD, rows))

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from tests.mutation.fault import Fault, Tried, one_line
-from tests.mutation.workspace import COPIED, prepare
+from tests.mutation.workspace import READ_BY_TESTS, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +23,9 @@ source_paths = ["src"]
 only_mutate = ["src/inventory/{module}.py"]
 also_copy = {copied}
 pytest_add_cli_args_test_selection = ["tests/unit"]
-# An endless loop of an attempt too many ends here, on a busy machine too.
-timeout_multiplier = 3.0
-timeout_constant = 4.0
+# Generous: what takes too long on a busy machine would pass for noticed.
+timeout_multiplier = 10.0
+timeout_constant = 5.0
 """
 
 _NOT_NOTICED: Final = {0, 5, 33}
@@ -40,7 +40,7 @@ def try_all(module: str) -> list[Tried]:
     """
     folder = prepare(module)
     with (folder / "pyproject.toml").open("a", encoding="utf-8") as settings:
-        settings.write(_SETTINGS.format(module=module, copied=json.dumps(COPIED)))
+        settings.write(_SETTINGS.format(module=module, copied=json.dumps(["conftest.py", *READ_BY_TESTS])))
     ended = _mutmut(folder, ["run", "--max-children", str(PROCESSES)])
     codes = _exit_codes(folder, module)
     if ended.returncode or None in codes.values():

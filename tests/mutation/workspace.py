@@ -8,7 +8,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 WORK = ROOT / ".local" / "mutation"
 
-_STORE = ("test_store_commit", "test_store_group", "test_store_load", "test_store_find", "test_remembered_stock")
+_STORE = (
+    "test_store_commit",
+    "test_store_group",
+    "test_store_load",
+    "test_store_find",
+    "test_store_one_moment",
+    "test_remembered_stock",
+)
 TESTS = {
     "adjust": ("test_decide", "test_adjust", "test_adjust_all", "test_reverse", "test_remembered_stock"),
     "dynamodb": _STORE,
@@ -23,7 +30,7 @@ TESTS = {
 }
 """Modules, the most important ones first, and the fast tests that concern each."""
 
-COPIED = ("template.yaml", "functions", "events", "local")
+READ_BY_TESTS = ("template.yaml", "functions", "events", "local")
 """What some of the tests read, or load from, besides the package."""
 
 
@@ -36,7 +43,8 @@ def prepare(module: str) -> Path:
         _copy(f"tests/{name}", folder)
     for name in ("conftest", *TESTS[module]):
         _copy(f"tests/unit/{name}.py", folder)
-    for name in COPIED:
+    shutil.copy(Path(__file__).with_name("sampling.py"), folder / "conftest.py")
+    for name in READ_BY_TESTS:
         _copy(name, folder)
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8").replace('"layers/inventory"', '"src"')
     (folder / "pyproject.toml").write_text(settings, encoding="utf-8")
