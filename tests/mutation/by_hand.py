@@ -71,7 +71,7 @@ CHANGES: Final = (
     Change("client._NO_REPLY", "NoConnectionError, HTTPClientError", "HTTPClientError"),
     Change("client._NO_REPLY", "HTTPClientError, IncompleteReadError", "IncompleteReadError"),
     Change("client._NO_REPLY", "IncompleteReadError, ResponseParserError)", "ResponseParserError)"),
-    Change("client._NO_REPLY", ", ResponseParserError)", ")"),
+    Change("client._NO_REPLY", "IncompleteReadError, ResponseParserError)\n", "IncompleteReadError)\n"),
     Change("client.faults_as_unavailable", "if not _is_passing(error):", "if _is_passing(error):"),
     Change("client.faults_as_unavailable", "if not _is_passing(error):", "if False:"),
     Change("client.faults_as_unavailable", "if not _is_passing(error):", "if True:"),

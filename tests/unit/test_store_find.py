@@ -80,6 +80,11 @@ def test_a_look_that_met_a_transaction_under_way_or_was_throttled_is_no_answer(
     assert isinstance(unknown.value.__cause__, ClientError)
 
 
+def test_a_look_that_met_all_of_them_at_once_is_no_answer(cold: StoreOnTables) -> None:
+    with pytest.raises(StoreUnavailable):
+        look(cold, cancelled(*PASSING))
+
+
 @pytest.mark.parametrize("position", range(3))
 @pytest.mark.parametrize("others", [FINE, *PASSING])
 @pytest.mark.parametrize("code", NOT_UNDERSTOOD)
