@@ -237,6 +237,27 @@ def test_a_refusal_is_of_the_present_and_one_read(command: object) -> None:
     assert desk.store.calls == ["load"]
 
 
+def test_a_refusal_from_what_a_refused_commit_told_needs_no_read_but_a_look_for_the_row() -> None:
+    desk = a_desk_that_remembers(10, in_truth=8)
+
+    with pytest.raises(InsufficientStock):
+        desk.adjust(KEYED)
+
+    assert desk.store.calls == ["commit", "find"]
+
+
+def test_what_a_refused_commit_told_is_of_another_moment_than_what_was_read_before_it() -> None:
+    desk = a_desk_that_remembers(9, in_truth=10)
+    stock = desk.store.stock[BUSINESS, VARIANT, LOCATION]
+    taken = replace(stock, quantity=6, sequence=stock.sequence + 1)
+    desk.store.on_commit.append(lambda: desk.store.stock.update({(BUSINESS, VARIANT, LOCATION): taken}))
+
+    with pytest.raises(InsufficientStock):
+        desk.adjust(KEYED)
+
+    assert desk.store.calls == ["load", "commit", "find"]
+
+
 def test_what_memory_would_refuse_is_granted_by_the_present() -> None:
     desk = a_desk_that_remembers(9, in_truth=10)
 
