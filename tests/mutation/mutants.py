@@ -53,8 +53,8 @@ def _tried(folder: Path, name: str, exit_code: int | None) -> Tried:
         return Tried(Fault(_where(name), ""), noticed=True, diff="")
     lines = _mutmut(folder, ["show", name]).stdout.splitlines()
     body = [line for line in lines if not line.startswith(("# ", "--- ", "+++ "))]
-    stands = one_line("\n".join(line[1:] for line in body if line.startswith("+")))
-    return Tried(Fault(_where(name), stands), noticed=False, diff="\n".join(body))
+    gone, come = (one_line("\n".join(line[1:] for line in body if line.startswith(sign))) for sign in "-+")
+    return Tried(Fault(_where(name), come or f"without {gone}"), noticed=False, diff="\n".join(body))
 
 
 def _where(name: str) -> str:
