@@ -17,7 +17,14 @@ _STORE = (
     "test_remembered_stock",
 )
 TESTS = {
-    "adjust": ("test_decide", "test_adjust", "test_adjust_all", "test_reverse", "test_remembered_stock"),
+    "adjust": (
+        "test_decide",
+        "test_adjust",
+        "test_adjust_all",
+        "test_reverse",
+        "test_remembered_stock",
+        "test_store_find",
+    ),
     "dynamodb": _STORE,
     "known_stock": ("test_remembered_stock",),
     "tries": ("test_adjust", "test_adjust_all", "test_reverse"),
