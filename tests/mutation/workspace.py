@@ -28,7 +28,7 @@ TESTS = {
     "dynamodb": _STORE,
     "known_stock": ("test_remembered_stock",),
     "tries": ("test_adjust", "test_adjust_all", "test_reverse"),
-    "client": ("test_client", "test_store_commit", "test_store_load", "test_ingest", "test_publish"),
+    "client": ("test_client", "test_store_commit", "test_store_load"),
     "memory": ("test_small_parts", "test_remembered_stock", "test_store_load"),
     "reverse": ("test_reverse",),
     "chain": ("test_small_parts", "test_decide"),

@@ -1,4 +1,4 @@
-"""The DynamoDB client: its patience fits into an invocation, and it tries once."""
+"""The clients of AWS: their patience fits into an invocation, and they try once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from zlib import crc32
 
 import pytest
 
-from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, dynamodb_client
+from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, dynamodb_client, events_client, queues_client
 from inventory.errors import StoreUnavailable
 from inventory.tries import CALL_BUDGET_S
 from tests.support.sam_template import load_template
@@ -15,6 +15,8 @@ from tests.support.stores import StoreOnTables
 from tests.support.wire import fault, reply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from botocore.awsrequest import AWSResponse
 
     from tests.support.wire import Reply
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
 GATEWAY_TIMEOUT_S = 29
 
 
-def test_the_client_waits_as_long_as_it_says_and_tries_once() -> None:
-    config: Any = dynamodb_client(None).meta.config
+@pytest.mark.parametrize(
+    "client", [lambda: dynamodb_client(None), events_client, queues_client], ids=["tables", "bus", "queues"]
+)
+def test_each_client_waits_as_long_as_it_says_and_tries_once(client: Callable[[], Any]) -> None:
+    config = client().meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S) == (1, 2)
     assert config.retries == {"mode": "standard", "total_max_attempts": 1}
