@@ -20,7 +20,7 @@ from inventory.errors import StoreUnavailable
 from inventory.tries import CALL_BUDGET_S
 from tests.support.sam_template import load_template
 from tests.support.stores import StoreOnTables
-from tests.support.wire import fault, reply
+from tests.support.wire import Wire, fault, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +43,12 @@ def test_each_client_waits_as_long_as_it_says_and_tries_once(client: Callable[[]
 
 
 def test_the_tables_themselves_look_at_what_is_sent_to_them_and_the_client_does_not() -> None:
-    config: Any = dynamodb_client(None).meta.config
+    client = dynamodb_client(None)
+    wire = Wire(client, "GetItem", reply({}))
 
-    assert config.parameter_validation is False
+    client.get_item(TableName="table", Key={"pk": {"N": 5}})  # type: ignore[dict-item]
+
+    assert wire.calls == 1
 
 
 def test_the_client_goes_to_the_given_address_or_to_aws() -> None:
