@@ -46,7 +46,7 @@ def test_the_tables_themselves_look_at_what_is_sent_to_them_and_the_client_does_
     client = dynamodb_client(None)
     wire = Wire(client, "GetItem", reply({}))
 
-    client.get_item(TableName="table", Key={"pk": {"N": 5}})  # type: ignore[dict-item]
+    client.get_item(TableName="table", Key={"pk": {"N": 5}})
 
     assert wire.calls == 1
 
