@@ -110,6 +110,24 @@ def test_a_refusal_that_was_bent_on_its_way_is_no_answer(answer: AWSResponse) ->
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    ],
+)
+def test_an_error_that_may_pass_is_no_answer_by_its_code_alone(code: str) -> None:
+    with pytest.raises(StoreUnavailable), faults_as_unavailable():
+        raise ClientError({"Error": {"Code": code}}, "TransactWriteItems")
+
+
+@pytest.mark.parametrize(
     "response",
     [{}, {"Error": {}, "ResponseMetadata": {}}, {"Error": {"Code": "ThrottlingOfAnotherKind"}}],
     ids=["nothing", "no code", "a code"],
