@@ -36,7 +36,8 @@ def try_all(module: str) -> list[Tried]:
     """Try every fault that mutmut knows of in a module.
 
     Raises:
-        RuntimeError: mutmut did not come to its end.
+        OSError: mutmut did not come to changing the module.
+        RuntimeError: it did not come to its end.
     """
     folder = prepare(module)
     with (folder / "pyproject.toml").open("a", encoding="utf-8") as settings:
@@ -66,9 +67,7 @@ def _where(name: str) -> str:
 
 def _exit_codes(folder: Path, module: str) -> dict[str, int | None]:
     written = folder / f"mutants/src/inventory/{module}.py.meta"
-    codes: dict[str, int | None] = (
-        json.loads(written.read_text(encoding="utf-8"))["exit_code_by_key"] if written.exists() else {}
-    )
+    codes: dict[str, int | None] = json.loads(written.read_text(encoding="utf-8"))["exit_code_by_key"]
     return codes
 
 
