@@ -29,6 +29,7 @@ TARGET ?=
 SEED ?=
 SEEDS ?=
 MINUTES ?= 5
+MODULES ?=
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
@@ -36,6 +37,7 @@ PROJECT := .venv/.installed
 SAM := .venv-sam/.installed
 EMULATOR := .venv-emulator/.installed
 FUZZER := .venv-fuzz/.installed
+MUTATION := .venv-mutation/.installed
 LOCK := local/locks
 
 .PHONY: help
@@ -51,7 +53,8 @@ $(PROJECT): $(LOCK)/project.txt
 $(SAM): $(LOCK)/sam.txt
 $(EMULATOR): $(LOCK)/emulator.txt
 $(FUZZER): $(LOCK)/fuzz.txt
-$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER):
+$(MUTATION): $(LOCK)/mutation.txt
+$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION):
 	@if cmp -s $< $@; then touch $@; exit; fi; \
 	python=$$(local/find-python.sh) || exit 1; \
 	echo "$(@D): installing from $< ..."; \
@@ -59,7 +62,7 @@ $(PROJECT) $(SAM) $(EMULATOR) $(FUZZER):
 	$(@D)/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-input --require-hashes -r $< && \
 	cp $< $@ && echo "$(@D): ready after $$SECONDS s"
 
-# The three do not depend on each other: `$(call install,…)` installs what is missing at the same time.
+# They do not depend on each other: `$(call install,…)` installs what is missing at the same time.
 install = { ls $(1) >/dev/null 2>&1 || local/find-python.sh >/dev/null; } && $(MAKE) --no-print-directory --silent -j3 $(1)
 
 # --- the local stack ------------------------------------------------------------------------------------------------
@@ -124,7 +127,7 @@ sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DI
 # In the order of the folders: those that take longest begin first, each in a process of its own.
 AT_ONCE := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
-.PHONY: test test-fast test-deployed verify-deployed fuzz bench bench-gates chaos contention soak lint format openapi capacity sdk-models
+.PHONY: test test-fast test-deployed verify-deployed fuzz bench bench-gates mutation chaos contention soak lint format openapi capacity sdk-models
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest $(AT_ONCE) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -164,6 +167,10 @@ bench: ## starts, requests and calls beside baselines, and what merging saves (B
 
 bench-gates: $(PROJECT) ## fail where a start or a request takes more instructions than its target; needs valgrind
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.performance.gates
+
+mutation: ## whether the tests notice faults put into the domain and the store (MODULES="adjust dynamodb"; not part of make test)
+	@$(call install,$(MUTATION))
+	@.venv-mutation/bin/python -m tests.mutation $(MODULES)
 
 sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew from the SDK that is locked
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.sdk_models
@@ -210,9 +217,10 @@ lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest t
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/sam.in --output-file $(LOCK)/sam.txt
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/emulator.in --output-file $(LOCK)/emulator.txt
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/fuzz.in --output-file $(LOCK)/fuzz.txt
+	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/mutation.in --output-file $(LOCK)/mutation.txt
 	@rm -rf .venv-uv
 
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf $(LOCAL_DIR) .aws-sam .venv .venv-sam .venv-emulator .venv-fuzz .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(LOCAL_DIR) .aws-sam .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -86,6 +86,8 @@ class FakeStore:
                     recorded={**snapshot.recorded, **recorded},
                     reversed_by=reversed_by[0] if reversed_by else snapshot.reversed_by,
                     stock=stock,
+                    remembered=False,
+                    of_one_moment=False,
                 )
             self.ledger |= {(business_id, row.id): row for row in rows}
             self.stock[stock_key] = stock_after(rows[-1])

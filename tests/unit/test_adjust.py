@@ -72,11 +72,15 @@ def test_a_keyed_adjustment_bears_the_id_of_its_key_and_an_unkeyed_one_a_fresh_i
     assert desk.adjust(UNKEYED).adjustment.id == UUID(int=2, version=4)
 
 
-def test_the_id_of_a_key_never_changes() -> None:
+@pytest.mark.parametrize(
+    ("key", "pinned"),
+    [("key", "f134b588-4346-8f7c-8ecb-1dcfb0033f0b"), ("key 1368", "cbb7726a-0c92-8052-800d-0c6eae9e4a89")],
+)
+def test_the_id_of_a_key_never_changes(key: str, pinned: str) -> None:
     """Pinned: every adjustment under a key is found by it for as long as the ledger."""
-    made = keyed_id(BUSINESS, "key")
+    made = keyed_id(BUSINESS, key)
 
-    assert str(made) == "f134b588-4346-8f7c-8ecb-1dcfb0033f0b"
+    assert str(made) == pinned
     assert (made.version, made.variant) == (8, "specified in RFC 4122")
 
 
@@ -235,6 +239,13 @@ def test_who_sends_a_request_again_does_not_count() -> None:
     assert (again.adjustment, again.replayed) == (first.adjustment, True)
 
 
+def test_leaving_the_location_out_names_none_where_the_business_is_gone() -> None:
+    at_its_default, elsewhere = an_adjustment(), an_adjustment(location_defaulted=False)
+
+    assert same_request(a_command(), a_snapshot(business=None), at_its_default)
+    assert not same_request(a_command(), a_snapshot(business=None), elsewhere)
+
+
 def test_a_reversal_is_never_the_replay_of_a_creation() -> None:
     assert same_request(a_command(), a_snapshot(), an_adjustment())
     assert not same_request(a_command(), a_snapshot(), an_adjustment(reverses=ADJUSTMENT))
@@ -335,6 +346,19 @@ def torn_load(desk: Desk, between: Callable[[], object]) -> None:
         return replace(load(command, []), recorded=before.recorded)
 
     desk.store.load = torn  # type: ignore[method-assign]
+
+
+def test_what_that_look_finds_at_what_has_become_the_default_location_is_a_replay() -> None:
+    desk = a_desk(10)
+    change_default(desk)
+    row = an_adjustment(
+        id=keyed_id(BUSINESS, "key"), location_id=OTHER_LOCATION, location_defaulted=False, delta=-10, reason="sold"
+    )
+    desk.store.on_find.append(lambda: desk.store.ledger.setdefault((BUSINESS, row.id), row))
+
+    outcome = desk.adjust(TAKE_ALL)
+
+    assert (outcome.replayed, outcome.adjustment) == (True, row)
 
 
 def test_the_ledger_is_looked_at_once_more_before_a_misuse_is_taken_for_a_refusal() -> None:
@@ -455,6 +479,19 @@ def test_a_refusal_is_final_once_the_stock_has_moved_past_the_try(command: Comma
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
+def test_a_refusal_is_final_once_another_has_appended_the_first_row(command: Command) -> None:
+    desk = a_desk()
+    desk.store.on_commit.append(Met.UNDER_WAY)
+    desk.store.on_load.extend([Met.OK, lambda: desk_of(desk).adjust(replace(BY_ANOTHER, quantity_change=4))])
+
+    with pytest.raises(StaleQuantity):
+        desk.adjust(replace(command, quantity_change=1, expected_quantity=0))
+
+    desk.store.deliver()
+    assert rows_of(desk, command) == 0
+
+
+@pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
 def test_a_try_that_was_answered_is_not_under_way_and_does_not_keep_a_refusal_from_being_final(
     command: Command,
 ) -> None:
@@ -515,7 +552,7 @@ def test_a_random_id_that_is_already_taken_is_a_fault_and_no_adjustment() -> Non
 
     desk.store.commit = another_bears_it  # type: ignore[method-assign]
 
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=r"^a row bears an id that this request drew at random$"):
         desk.adjust(UNKEYED)
 
 

@@ -174,7 +174,7 @@ def test_a_group_that_is_not_settled_in_time_does_not_keep_the_next_from_it() ->
 def test_requests_for_several_stock_items_are_a_fault_and_nothing_is_done(stranger: dict[str, Any]) -> None:
     desk = a_desk(10)
 
-    with pytest.raises(ValueError, match="one stock item"):
+    with pytest.raises(ValueError, match=r"^the commands are not for one stock item$"):
         desk.adjust_all([a_command(location_id=LOCATION), a_command(**stranger)])
 
     assert desk.store.calls == []
@@ -205,6 +205,15 @@ def test_a_key_that_comes_twice_for_two_requests_is_misused_by_the_second() -> N
 
     assert in_short(results) == [0, "IdempotencyKeyReused", "again"]
     assert len(rows_at(desk)) == 2
+
+
+def test_a_key_that_comes_twice_for_two_locations_is_misused_by_the_second() -> None:
+    desk = a_desk(10)
+    (unnamed,) = moves(1)
+
+    results = desk.adjust_all([replace(unnamed, location_id=OTHER_LOCATION), unnamed])
+
+    assert in_short(results) == [1, "IdempotencyKeyReused"]
 
 
 def test_the_key_of_a_refused_request_may_be_used_by_one_behind_it() -> None:
@@ -503,6 +512,7 @@ def test_what_is_for_a_default_location_that_has_changed_is_to_be_tried_again(de
     results = desk.adjust_all([unnamed, replace(named, location_id=LOCATION)])
 
     assert in_short(results) == ["TryAgain", 8]
+    assert desk.store.calls == ["load", "commit"]
     assert [row.delta for row in rows_at(desk)] == [10, -2]
     assert rows_at(desk, OTHER_LOCATION) == []
 

@@ -1,4 +1,4 @@
-"""The DynamoDB client: its patience fits into an invocation, and it tries once."""
+"""The clients of AWS: their patience fits into an invocation, and they try once."""
 
 from __future__ import annotations
 
@@ -6,15 +6,26 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import pytest
+from botocore.exceptions import ChecksumError, ClientError
 
-from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, dynamodb_client
+from inventory.client import (
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    dynamodb_client,
+    events_client,
+    faults_as_unavailable,
+    queues_client,
+)
 from inventory.errors import StoreUnavailable
+from inventory.sdk import USER_AGENT
 from inventory.tries import CALL_BUDGET_S
 from tests.support.sam_template import load_template
 from tests.support.stores import StoreOnTables
-from tests.support.wire import fault, reply
+from tests.support.wire import Wire, fault, reply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from botocore.awsrequest import AWSResponse
 
     from tests.support.wire import Reply
@@ -22,11 +33,24 @@ if TYPE_CHECKING:
 GATEWAY_TIMEOUT_S = 29
 
 
-def test_the_client_waits_as_long_as_it_says_and_tries_once() -> None:
-    config: Any = dynamodb_client(None).meta.config
+@pytest.mark.parametrize(
+    "client", [lambda: dynamodb_client(None), events_client, queues_client], ids=["tables", "bus", "queues"]
+)
+def test_each_client_waits_as_long_as_it_says_and_tries_once(client: Callable[[], Any]) -> None:
+    config = client().meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S) == (1, 2)
     assert config.retries == {"mode": "standard", "total_max_attempts": 1}
+    assert config.user_agent == USER_AGENT
+
+
+def test_the_tables_themselves_look_at_what_is_sent_to_them_and_the_client_does_not() -> None:
+    client = dynamodb_client(None)
+    wire = Wire(client, "GetItem", reply({}))
+
+    client.get_item(TableName="table", Key={"pk": {"N": 5}})
+
+    assert wire.calls == 1
 
 
 def test_the_client_goes_to_the_given_address_or_to_aws() -> None:
@@ -74,8 +98,45 @@ def body_of(answer: AWSResponse) -> bytes:
 def test_a_refusal_that_was_bent_on_its_way_is_no_answer(answer: AWSResponse) -> None:
     bent = with_checksum(answer, crc32(body_of(answer)) ^ 1)
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable) as unknown:
         met_on_load(bent).load()
+
+    cause = unknown.value.__cause__
+    assert isinstance(cause, ChecksumError)
+    checksum = crc32(body_of(answer))
+    assert cause.kwargs == {
+        "checksum_type": "crc32",
+        "expected_checksum": str(checksum ^ 1),
+        "actual_checksum": str(checksum),
+    }
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    ],
+)
+def test_an_error_that_may_pass_is_no_answer_by_its_code_alone(code: str) -> None:
+    with pytest.raises(StoreUnavailable), faults_as_unavailable():
+        raise ClientError({"Error": {"Code": code}}, "TransactWriteItems")
+
+
+@pytest.mark.parametrize(
+    "response",
+    [{}, {"Error": {}, "ResponseMetadata": {}}, {"Error": {"Code": "ThrottlingOfAnotherKind"}}],
+    ids=["nothing", "no code", "a code"],
+)
+def test_an_error_that_does_not_say_that_it_may_pass_is_a_fault(response: Any) -> None:
+    with pytest.raises(ClientError), faults_as_unavailable():
+        raise ClientError(response, "TransactWriteItems")
 
 
 def test_an_answer_with_the_right_checksum_is_one() -> None:

@@ -224,3 +224,8 @@ def test_a_stock_item_stands_as_its_last_row_leaves_it() -> None:
     row = decided(a_command(), a_snapshot())
 
     assert stock_after(row) == StockItem(quantity=15, sequence=42, updated_at=NOW, head_hash=row.hash)
+
+
+def test_the_limit_is_the_contracts_and_the_first_rows_link_never_changes() -> None:
+    assert QUANTITY_MAX == 9_007_199_254_740_991
+    assert GENESIS_HASH == "0000000000000000000000000000000000000000000000000000000000000000"

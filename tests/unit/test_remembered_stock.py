@@ -22,6 +22,7 @@ from tests.support.builders import (
     a_stock_item,
     an_adjustment,
 )
+from tests.support.memory_tables import INVENTORY_TABLE
 from tests.support.scripted import Desk, Met, a_desk
 from tests.support.stores import StoreOnTables
 from tests.support.wire import broken, cancelled
@@ -82,6 +83,20 @@ def test_nothing_is_remembered_of_a_stock_item_that_was_not_there() -> None:
     made.load()
 
     assert made.store.remembered(a_command()) is None
+
+
+@pytest.mark.parametrize(
+    "sort_key", ["SETTINGS", f"VARIANT#{VARIANT}", f"LOCATION#{LOCATION}"], ids=["business", "variant", "location"]
+)
+def test_nothing_is_remembered_where_a_part_of_the_catalog_has_turned_out_to_be_gone(
+    warm: StoreOnTables, sort_key: str
+) -> None:
+    """The stock item's state is known still."""
+    del warm.tables.items[INVENTORY_TABLE, f"BUSINESS#{BUSINESS}", sort_key]
+    warm.now_s += CATALOG_LIFETIME_S
+    warm.load(a_command(location_id=LOCATION))
+
+    assert warm.store.remembered(a_command(location_id=LOCATION)) is None
 
 
 def test_the_catalog_is_read_as_often_as_without_a_remembered_state(warm: StoreOnTables) -> None:
@@ -148,6 +163,17 @@ def test_a_state_with_the_number_of_another_history_is_refused(warm: StoreOnTabl
     assert warm.tables.rows == []
 
 
+def test_a_state_from_before_an_item_was_shared_is_not_known_again_afterwards() -> None:
+    now_s = 1_000.0
+    known: KnownStock[str] = KnownStock(lambda: now_s)
+    known.saw("item", a_stock_item(10))
+
+    known.is_shared("item")
+    now_s += SHARED_LIFETIME_S
+
+    assert known.state("item") is None
+
+
 def test_a_long_lived_environment_remembers_so_many_stock_items_and_no_more() -> None:
     known: KnownStock[int] = KnownStock(lambda: 0.0)
     for number in range(STOCK_ENTRIES_MAX + 1):
@@ -212,6 +238,27 @@ def test_a_refusal_is_of_the_present_and_one_read(command: object) -> None:
     assert desk.store.calls == ["load"]
 
 
+def test_a_refusal_from_what_a_refused_commit_told_needs_no_read_but_a_look_for_the_row() -> None:
+    desk = a_desk_that_remembers(10, in_truth=8)
+
+    with pytest.raises(InsufficientStock):
+        desk.adjust(KEYED)
+
+    assert desk.store.calls == ["commit", "find"]
+
+
+def test_what_a_refused_commit_told_is_of_another_moment_than_what_was_read_before_it() -> None:
+    desk = a_desk_that_remembers(9, in_truth=10)
+    stock = desk.store.stock[BUSINESS, VARIANT, LOCATION]
+    taken = replace(stock, quantity=6, sequence=stock.sequence + 1)
+    desk.store.on_commit.append(lambda: desk.store.stock.update({(BUSINESS, VARIANT, LOCATION): taken}))
+
+    with pytest.raises(InsufficientStock):
+        desk.adjust(KEYED)
+
+    assert desk.store.calls == ["load", "commit", "find"]
+
+
 def test_what_memory_would_refuse_is_granted_by_the_present() -> None:
     desk = a_desk_that_remembers(9, in_truth=10)
 
@@ -255,6 +302,16 @@ def test_a_key_of_another_request_is_found_out_at_the_commit() -> None:
 
     with pytest.raises(IdempotencyKeyReused):
         desk.adjust(replace(KEYED, quantity_change=-1))
+
+
+def test_memory_is_asked_for_the_requests_own_stock_item() -> None:
+    desk = a_desk_that_remembers(10, in_truth=10)
+    asked: list[object] = []
+    desk.store.remembered = asked.append  # type: ignore[method-assign, assignment]
+
+    desk.adjust(KEYED)
+
+    assert asked == [KEYED]
 
 
 def test_memory_is_asked_once_and_what_is_tried_again_is_read() -> None:

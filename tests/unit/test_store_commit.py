@@ -219,6 +219,15 @@ def test_stock_that_has_moved_comes_with_the_refusal(ledger: dict[str, Any]) -> 
     assert result == replace(SNAPSHOT, stock=MOVED)
 
 
+@pytest.mark.parametrize("seen", [{"remembered": True}, {"of_one_moment": True}], ids=str)
+def test_what_a_cancellation_tells_is_of_the_present_and_of_several_moments(seen: dict[str, Any]) -> None:
+    """Of a remembered state nothing would be refused, and of one moment without another look for the row."""
+    tables = StoreOnTables()
+    tables.tables.meets("TransactWriteItems", transaction_cancelled(FAILED | {"Item": STOCK_ITEM}, FINE))
+
+    assert tables.store.commit([ROW], replace(SNAPSHOT, **seen)) == replace(SNAPSHOT, stock=MOVED)
+
+
 PASSING_PAIRS = [
     pair for pair in product([FINE, *PASSING, FAILED], repeat=2) if any(reason is not FINE for reason in pair)
 ]

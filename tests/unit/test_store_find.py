@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from inventory.adjust import GROUP_MAX, Adjuster, keyed_id
 from inventory.errors import InsufficientStock, StoreUnavailable, TryAgain
-from inventory.tries import ATTEMPTS_MAX
+from inventory.tries import ATTEMPTS_MAX, CALL_BUDGET_S
 from tests.support.builders import BUSINESS, LOCATION, NOW, a_command, a_stock_item, an_adjustment
 from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.stores import StoreOnTables
@@ -80,6 +80,11 @@ def test_a_look_that_met_a_transaction_under_way_or_was_throttled_is_no_answer(
     assert isinstance(unknown.value.__cause__, ClientError)
 
 
+def test_a_look_that_met_all_of_them_at_once_is_no_answer(cold: StoreOnTables) -> None:
+    with pytest.raises(StoreUnavailable):
+        look(cold, cancelled(*PASSING))
+
+
 @pytest.mark.parametrize("position", range(3))
 @pytest.mark.parametrize("others", [FINE, *PASSING])
 @pytest.mark.parametrize("code", NOT_UNDERSTOOD)
@@ -138,6 +143,18 @@ def adjuster_on(tables: StoreOnTables) -> Adjuster:
         fraction=lambda: 0.0,
         sleep=lambda _: None,
     )
+
+
+def test_a_load_begins_no_second_read_where_the_time_for_it_is_up() -> None:
+    """The business's default location was never seen, so the first read does not know yet what else there is."""
+    cold = StoreOnTables()
+    cold.tables.with_catalog()
+    left_s = iter([CALL_BUDGET_S, CALL_BUDGET_S - 1])
+
+    with pytest.raises(TryAgain):
+        adjuster_on(cold).adjust(a_command(), remaining_s=lambda: next(left_s))
+
+    assert len(cold.keys_read) == 1
 
 
 @pytest.mark.parametrize(

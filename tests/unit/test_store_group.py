@@ -164,6 +164,10 @@ def test_contention_at_any_part_is_contention(reason: dict[str, Any], position: 
     assert committed_on(reasons_with(reason, position)) == Contended()
 
 
+def test_every_reason_of_contention_at_once_is_contention() -> None:
+    assert committed_on(cancelled(FINE, *PASSING, FAILED)) == Contended()
+
+
 @pytest.mark.parametrize("position", range(5))
 @pytest.mark.parametrize("reason", NOT_UNDERSTOOD, ids=lambda each: each.get("Code", "-"))
 @pytest.mark.parametrize("others", [FINE, PASSING[0]], ids=lambda each: each["Code"])
