@@ -240,8 +240,9 @@ class Campaign:
             "of these reversals": sum(request.way is Way.REVERSAL for request in by_http),
             "acknowledged (201)": sum(bool(request.answers) for request in by_http),
             "refused (409)": sum(bool(request.refusals) for request in by_http),
-            "never answered, without a key": sum(not request.final for request in by_http),
-            "of these in the ledger": len(
+            "never answered": sum(not request.final for request in by_http),
+            "of these with a key": sum(not request.final and request.key is not None for request in by_http),
+            "never answered, in the ledger": len(
                 {row["correction_reason"] for row in books.rows}
                 & {request.mark for request in by_http if not request.final}
             ),
