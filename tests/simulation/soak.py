@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import batched
@@ -72,10 +71,12 @@ def run_seeds(seeds: Iterable[int]) -> Summary:
 def run_on_all_cores(seeds: Iterable[int]) -> Summary:
     """Run histories side by side, each process some of them."""
     summary = Summary()
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(mp_context=spawn, max_tasks_per_child=_CHUNKS_OF_ONE_PROCESS) as pool:
-        for each in pool.map(run_seeds, batched(seeds, _CHUNK, strict=False)):
+    # Not an executor: that of Python 3.13 waits for ever where a process has run as many tasks as it may.
+    with multiprocessing.get_context("spawn").Pool(maxtasksperchild=_CHUNKS_OF_ONE_PROCESS) as pool:
+        for each in pool.imap(run_seeds, batched(seeds, _CHUNK, strict=False)):
             summary.add(each)
+        pool.close()
+        pool.join()
     return summary
 
 
