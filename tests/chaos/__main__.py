@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from tests.chaos.campaign import Outcome
 
 CLIENTS = 64
-SENDERS = 4
+SENDERS = 2
 ONE_IN = 20
 KILLS_A_MINUTE = 6
-MINUTES_BETWEEN_RESTARTS = 1.5
+MINUTES_BETWEEN_RESTARTS = 2.5
 REPEATS = 300
 PATIENCE_S = 29
 """As long as API Gateway lets a request take."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.service import Business
 
-PATIENCE_S: Final = 240
+PATIENCE_S: Final = 600
 """How long a request with a key is repeated; longer than any trouble lasts."""
 
 _UNANSWERED: Final = {

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import LocalStack
     from tests.e2e.service import Service
 
-# Enough writes for each kind of fault to have its turn: it is one of nine, and each fourth write is broken.
-PLAN = Plan(seed=1, clients=12, senders=2, one_in=4, kills=2, restarts=1, repeats=10, each=5)
+# Enough writes for each kind of fault to have its turn: it is one of nine, and each fourth write is broken. A restart is
+# the long campaign's: that it keeps what was acknowledged is also a test of the local service.
+PLAN = Plan(seed=1, clients=12, senders=2, one_in=4, kills=2, restarts=0, repeats=10, each=5)
 OF_WRITES = {kind for kind in Kind if "read" not in kind}
 
 
@@ -27,7 +28,6 @@ def test_what_was_acknowledged_under_every_kind_of_fault_stands_once_and_nothing
     assert outcome.differences == []
     assert outcome.counts["requests over HTTP"] == PLAN.clients * 5
     assert {kind for kind in OF_WRITES if not outcome.injected.get(kind)} == set(), "each kind had its turn"
-    assert outcome.injected["restarts of the emulator"] == PLAN.restarts
     assert outcome.injected["function processes killed"] > PLAN.kills
     assert outcome.counts["writes applied, answer not seen"] >= 5
     audited = local_stack.make("audit").stdout

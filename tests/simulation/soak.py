@@ -71,10 +71,12 @@ def run_seeds(seeds: Iterable[int]) -> Summary:
 def run_on_all_cores(seeds: Iterable[int]) -> Summary:
     """Run histories side by side, each process some of them."""
     summary = Summary()
-    # Not `concurrent.futures`: there nobody takes the place of a process that has run its number, now and then.
+    # Not an executor: that of Python 3.13 waits for ever where a process has run as many tasks as it may.
     with multiprocessing.get_context("spawn").Pool(maxtasksperchild=_CHUNKS_OF_ONE_PROCESS) as pool:
-        for each in pool.imap_unordered(run_seeds, batched(seeds, _CHUNK, strict=False)):
+        for each in pool.imap(run_seeds, batched(seeds, _CHUNK, strict=False)):
             summary.add(each)
+        pool.close()
+        pool.join()
     return summary
 
 
