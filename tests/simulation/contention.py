@@ -71,6 +71,7 @@ class Measured:
 
     load: Load
     requests: int = 0
+    in_time: int = 0
     latencies_s: list[float] = field(default_factory=list)
     attempts: list[int] = field(default_factory=list)
     rows: int = 0
@@ -88,8 +89,8 @@ class Measured:
 
     @property
     def per_second(self) -> float:
-        """Adjustments committed a second."""
-        return self.succeeded / self.load.duration_s
+        """Adjustments committed a second, while requests come."""
+        return self.in_time / self.load.duration_s
 
     @property
     def calls_each(self) -> float:
@@ -176,9 +177,13 @@ class _Run:
             self._measured.requests += 1
             with suppress(TryAgain):
                 adjuster.adjust(command, remaining_s=_remaining(scheduler, API_TIMEOUT_S))
-                self._measured.latencies_s.append(scheduler.now_s - begun_s)
+                self._succeeded(begun_s)
             self._measured.attempts.append(store.commits - commits)
             self._think()
+
+    def _succeeded(self, begun_s: float) -> None:
+        self._measured.latencies_s.append(self._scheduler.now_s - begun_s)
+        self._measured.in_time += self._is_open
 
     # ---------------------------------------------------------------------------------------------------------- queue
 
@@ -236,7 +241,7 @@ class _Run:
         for message, result in zip(batch, done, strict=True):
             if isinstance(result.result, Outcome):
                 message.is_done = True
-                self._measured.latencies_s.append(self._scheduler.now_s - message.sent_s)
+                self._succeeded(message.sent_s)
                 self._measured.attempts.append(result.result.attempts)
             else:
                 self._messages.append(message)
