@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -12,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory import adjust
+from inventory import groups
 from inventory.adjust import Adjuster, Outcome, Result
 from inventory.errors import Refusal
+from inventory.groups import Fault, adjust_many
 from inventory.model import Business
+from inventory.retries import Patience
 from tests.support.builders import (
     BUSINESS,
     LOCATION,
@@ -71,15 +72,11 @@ class Shop:
 
     def together(self, asked: list[Command], sizes: list[int]) -> list[Result]:
         """As the queue does it: batches, and in each batch the requests for one stock item together."""
-        answers: dict[str, Result] = {}
+        patience = Patience(lambda: 1_000.0, lambda _: None, lambda: 0.0)
+        answers: list[Result | Fault] = []
         for batch in batches_of(asked, sizes):
-            groups: defaultdict[Place, list[Command]] = defaultdict(list)
-            for command in batch:
-                groups[place_of(command)].append(command)
-            for group in groups.values():
-                results = self.adjuster.adjust_all(group, remaining_s=lambda: 1_000.0)
-                answers |= {command.actor: result for command, result in zip(group, results, strict=True)}
-        return [answers[command.actor] for command in asked]
+            answers += adjust_many(self.adjuster, batch, patience=patience, at_once=map)
+        return [each for each in answers if not isinstance(each, Fault)]
 
     def rows(self) -> list[Adjustment]:
         """The ledger, item by item, each of which must add up; without what a random id tells."""
@@ -173,7 +170,7 @@ def test_where_a_group_is_cut_by_the_limit_of_a_transaction_makes_no_difference(
 
     expected = alone.one_by_one(asked)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adjust, "GROUP_MAX", group_max)
+        patch.setattr(groups, "GROUP_MAX", group_max)
         answers = together.together(asked, [])
 
     assert [in_short(each) for each in answers] == [in_short(each) for each in expected]

@@ -50,6 +50,10 @@ def rows_of(desk: Desk, command: Command) -> int:
     return [row.reason for row in desk.rows].count(command.reason)
 
 
+def bug() -> None:
+    raise RuntimeError("a bug")
+
+
 # --- the plain way ---------------------------------------------------------------------------------------------------
 
 
@@ -463,6 +467,35 @@ def test_a_try_under_way_at_the_old_default_location_is_not_settled_by_the_stock
 
     desk.store.deliver()
     assert rows_of(desk, TAKE_ALL) == 1
+
+
+@pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
+@pytest.mark.parametrize("met", [Met.UNHEARD, Met.UNDER_WAY])
+def test_a_fault_behind_a_try_whose_outcome_is_unknown_does_not_say_that_nothing_was_done(
+    met: Met, command: Command
+) -> None:
+    desk = a_desk(10)
+    desk.store.on_commit.append(met)
+    desk.store.on_load.extend([Met.OK, bug])
+
+    with pytest.raises(TryAgain) as raised:
+        desk.adjust(command)
+
+    assert isinstance(raised.value.__cause__, RuntimeError), "whoever looks for it finds what it was"
+    desk.store.deliver()
+    assert rows_of(desk, command) == 1
+
+
+@pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
+def test_a_fault_behind_a_try_that_was_refused_by_the_store_is_a_fault(command: Command) -> None:
+    desk = a_desk(10)
+    desk.store.on_commit.append(Met.CONTENDED)
+    desk.store.on_load.extend([Met.OK, bug])
+
+    with pytest.raises(RuntimeError):
+        desk.adjust(command)
+
+    assert rows_of(desk, command) == 0
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])

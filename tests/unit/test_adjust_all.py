@@ -132,33 +132,24 @@ def test_where_all_are_refused_nothing_is_written() -> None:
     assert len(rows_at(desk)) == 1
 
 
-def test_no_request_is_no_call() -> None:
+def test_as_much_as_a_transaction_holds_takes_one() -> None:
     desk = a_desk(10)
 
-    assert desk.adjust_all([]) == []
-    assert desk.store.calls == []
-
-
-def test_more_than_a_transaction_holds_take_one_after_the_other() -> None:
-    desk = a_desk(10)
-
-    results = desk.adjust_all(moves(*[1] * (2 * GROUP_MAX + 1)))
+    results = desk.adjust_all(moves(*[1] * GROUP_MAX))
 
     assert GROUP_MAX == 99
-    assert in_short(results) == list(range(11, 11 + 2 * GROUP_MAX + 1))
-    assert desk.store.calls == ["load", "commit"] * 3
-    assert len(rows_at(desk)) == 200
+    assert in_short(results) == list(range(11, 11 + GROUP_MAX))
+    assert desk.store.calls == ["load", "commit"]
 
 
-def test_a_group_that_is_not_settled_in_time_does_not_keep_the_next_from_it() -> None:
+@pytest.mark.parametrize("count", [0, GROUP_MAX + 1])
+def test_what_does_not_make_one_transaction_is_a_fault_and_nothing_is_done(count: int) -> None:
     desk = a_desk(10)
-    desk.fraction = 0.0
-    desk.store.on_commit.extend([Met.CONTENDED] * ATTEMPTS_MAX)
 
-    results = desk.adjust_all(moves(*[1] * (GROUP_MAX + 2)))
+    with pytest.raises(ValueError, match=r"^the commands do not make one transaction$"):
+        desk.adjust_all(moves(*[1] * count))
 
-    assert in_short(results) == ["TryAgain"] * GROUP_MAX + [11, 12]
-    assert len(rows_at(desk)) == 3
+    assert desk.store.calls == []
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,15 @@ def test_the_tables_themselves_look_at_what_is_sent_to_them_and_the_client_does_
     assert wire.calls == 1
 
 
+def test_the_tables_connections_are_closed_after_a_restore(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Callable[[], None]] = []
+    monkeypatch.setattr("inventory.restore.register_after_restore", closed.append)
+
+    client = dynamodb_client(None)
+
+    assert closed == [client.close]
+
+
 def test_the_client_goes_to_the_given_address_or_to_aws() -> None:
     assert dynamodb_client("http://127.0.0.1:4566").meta.endpoint_url == "http://127.0.0.1:4566"
     assert dynamodb_client(None).meta.endpoint_url == "https://dynamodb.eu-central-1.amazonaws.com"

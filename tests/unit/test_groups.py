@@ -15,6 +15,7 @@ from inventory.adjust import GROUP_MAX, CommitResult, Outcome, keyed_id, unlimit
 from inventory.errors import InsufficientStock, NoDefaultLocation, TryAgain, VariantNotFound
 from inventory.groups import GROUP_TIME_MAX_S, Fault, adjust_many
 from inventory.retries import ATTEMPTS_MAX
+from inventory.tries import ATTEMPTS_MAX as TRIES_MAX
 from inventory.tries import CALL_BUDGET_S
 from tests.support.batches import BatchStore, a_batch_store, an_adjuster, patience_of
 from tests.support.builders import (
@@ -109,6 +110,16 @@ def test_many_requests_for_one_stock_item_take_as_few_commits_as_there_can_be() 
 
     assert kinds(results) == [Outcome] * (2 * GROUP_MAX + 2)
     assert store.calls == ["load", "commit"] * 3
+
+
+def test_a_transaction_that_is_not_settled_in_time_does_not_keep_the_next_from_it() -> None:
+    store = a_batch_store()
+    store.on_commit.extend([Met.CONTENDED] * TRIES_MAX)
+
+    results = carried_out(store, *(asked(location_id=LOCATION) for _ in range(GROUP_MAX + 2)))
+
+    assert kinds(results) == [TryAgain] * GROUP_MAX + [Outcome] * 2
+    assert deltas(store) == [1, 1]
 
 
 def test_groups_are_carried_out_side_by_side() -> None:
@@ -247,6 +258,31 @@ def test_one_request_that_can_not_be_carried_out_fails_alone_and_the_others_keep
 
     assert [number for number, each in enumerate(results) if isinstance(each, Fault)] == [place]
     assert deltas(store) == [number + 1 for number in range(121) if number != place]
+
+
+@pytest.mark.parametrize("faults", [1, 2, 3])
+def test_nobody_is_told_a_refusal_while_a_transaction_with_its_row_is_under_way(faults: int) -> None:
+    store = a_batch_store()
+    store.on_commit.append(Met.UNDER_WAY)
+    store.on_load = deque([Met.OK, *[bug] * faults])
+
+    results = carried_out(store, asked(10), asked(-10))
+
+    assert kinds(results) == [TryAgain, TryAgain], "alone and from nothing the second one would be refused"
+    store.deliver()
+    assert deltas(store) == [10, -10]
+
+
+def test_a_transaction_under_way_does_not_keep_the_next_of_its_stock_item_from_being_tried_apart() -> None:
+    store = a_batch_store()
+    store.on_commit.append(Met.UNDER_WAY)
+    store.on_load = deque([Met.OK, bug, bug])
+
+    results = carried_out(store, *(asked(location_id=LOCATION) for _ in range(GROUP_MAX + 2)))
+
+    assert kinds(results) == [TryAgain] * GROUP_MAX + [Outcome] * 2
+    store.deliver()
+    assert deltas(store) == [1, 1]
 
 
 def test_a_request_that_is_tried_apart_after_it_was_carried_out_is_not_carried_out_again() -> None:

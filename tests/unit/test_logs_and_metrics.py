@@ -157,6 +157,21 @@ def test_a_fault_is_logged_with_what_it_was_for_us_alone(service: Service) -> No
     assert "AccessDeniedException" in line["exception"]
 
 
+def test_a_fault_behind_a_write_whose_outcome_is_unknown_is_answered_with_503_and_logged_as_the_fault_that_it_is(
+    service: Service,
+) -> None:
+    service.tables.meets("TransactWriteItems", broken())
+    service.tables.meets("BatchGetItem", None, None, fault("AccessDeniedException"))
+
+    answer = service.post(a_telling_body(), headers=HEADERS)
+
+    (line,), metrics = lines(service)
+    assert answer.status == 503
+    assert (line["message"], line["level"], line["code"]) == ("unexpected fault", "ERROR", "try_again")
+    assert "AccessDeniedException" in line["exception"]
+    assert [outcome(metric) for metric in metrics] == [["TryAgain"]]
+
+
 def test_what_is_no_fault_is_logged_without_an_exception(service: Service) -> None:
     logged = []
     for name in ("TryAgain", "InvalidRequest"):

@@ -104,7 +104,11 @@ def test_a_cancellation_without_reasons_is_raised(cold: StoreOnTables) -> None:
         look(cold, fault("TransactionCanceledException"))
 
 
-@pytest.mark.parametrize("torn", [{}, {"Responses": [{}, {}, {}]}], ids=["nothing", "no capacity"])
+@pytest.mark.parametrize(
+    "torn",
+    [{}, {"Responses": [{}, {}, {}]}, {"Responses": [{}, {}], "ConsumedCapacity": []}],
+    ids=["nothing", "no capacity", "too few"],
+)
 def test_a_torn_reply_does_not_say_that_there_is_no_row(cold: StoreOnTables, torn: dict[str, Any]) -> None:
     with pytest.raises(StoreUnavailable):
         look(cold, reply(torn))

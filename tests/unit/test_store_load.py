@@ -298,6 +298,16 @@ def test_what_became_inactive_is_forgotten_and_looked_for_each_time(warm: StoreO
     assert warm.load().variant_active
 
 
+def test_a_clock_that_is_set_back_brings_nothing_back_that_became_inactive(warm: StoreOnTables) -> None:
+    warm.tables.with_variant(active=False)
+    warm.now_s += CATALOG_LIFETIME_S
+    warm.load()
+
+    warm.now_s -= CATALOG_LIFETIME_S
+
+    assert not warm.load().variant_active
+
+
 def test_neither_stock_nor_ledger_is_ever_remembered(warm: StoreOnTables) -> None:
     assert warm.load(recorded_ids=[ADJUSTMENT]).recorded == {}
     warm.tables.with_stock(a_stock_item(7))

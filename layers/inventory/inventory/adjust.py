@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
-from itertools import batched
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
@@ -245,12 +244,12 @@ class Adjuster:
     def adjust_all(self, commands: Sequence[Command], *, remaining_s: Callable[[], float]) -> list[Result]:
         """Apply commands for one stock item as if they had come one after the other, in their order.
 
-        As few transactions as the limits allow carry them: each up to ``GROUP_MAX`` ledger rows and one update of the
+        One transaction carries them, unless somebody is faster: up to ``GROUP_MAX`` ledger rows and one update of the
         stock item. A command that is refused is refused alone.
 
         Args:
-            commands: for one variant of one business at one location; a command that names none is for the business's
-                default location, which should be that one. None of them a reversal.
+            commands: 1 to ``GROUP_MAX``, for one variant of one business at one location; a command that names none is
+                for the business's default location, which should be that one. None of them a reversal.
             remaining_s: the time left in seconds.
 
         Returns:
@@ -258,14 +257,15 @@ class Adjuster:
             others' location any more, is to be tried again.
 
         Raises:
-            ValueError: the commands are not for one stock item.
+            ValueError: the commands are too many or none, or not for one stock item.
+            Exception: what should not be, as a bug or a permission that is missing. Nothing of theirs is under way
+                then: what was not applied by now never will be.
         """
+        if not 1 <= len(commands) <= GROUP_MAX:
+            raise ValueError("the commands do not make one transaction")
         if not _for_one_stock_item(commands):
             raise ValueError("the commands are not for one stock item")
-        results: list[Result] = []
-        for group in batched(commands, GROUP_MAX, strict=False):
-            results += _Group(self, group, Tries(remaining_s, self.sleep, self.fraction)).run()
-        return results
+        return _Group(self, commands, Tries(remaining_s, self.sleep, self.fraction)).run()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -287,7 +287,7 @@ class _Decided:
 
 @dataclass(frozen=True, slots=True)
 class _Unsettled:
-    """A transaction that was tried without learning what became of it; ``seen_sequence`` is its condition."""
+    """A transaction of which nobody knows what became, or will; ``seen_sequence`` is its condition."""
 
     rows: dict[_Request, Adjustment]
     location_id: UUID | None
@@ -308,8 +308,18 @@ class _Group:
         try:
             self._settle_all()
         except TryAgain as error:
-            return [self._results.get(request, error) for request in self._requests]
+            return self._results_or(error)
+        except Exception as error:
+            if not self._unsettled:
+                raise
+            # Whatever this is, a transaction may be applied yet: nobody may be told that there is nothing of it.
+            unknown = TryAgain()
+            unknown.__cause__ = error
+            return self._results_or(unknown)
         return [self._results[request] for request in self._requests]
+
+    def _results_or(self, error: TryAgain) -> list[Result]:
+        return [self._results.get(request, error) for request in self._requests]
 
     def _settle_all(self) -> None:
         snapshot = self._parts.store.remembered(self._located.command)
@@ -397,10 +407,11 @@ class _Group:
 
     def _commit(self, rows: dict[_Request, Adjustment], snapshot: Snapshot) -> CommitResult:
         self._tries.require_time()
-        self._unsettled.append(_Unsettled(rows, snapshot.location_id, _sequence(snapshot)))
-        result = self._parts.store.commit(list(rows.values()), snapshot)
-        self._unsettled.pop()
-        return result
+        try:
+            return self._parts.store.commit(list(rows.values()), snapshot)
+        except StoreUnavailable:
+            self._unsettled.append(_Unsettled(rows, snapshot.location_id, _sequence(snapshot)))
+            raise
 
     def _refuse(self, decided: _Decided, snapshot: Snapshot) -> None:
         """Make refusals final, after one more look for the requests' rows, unless those were read with the stock.

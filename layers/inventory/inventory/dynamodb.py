@@ -324,6 +324,8 @@ class DynamoDBStore:
                 raise StoreUnavailable from error
             raise
         require_whole(reply)
+        if len(reply["Responses"]) != len(parts):
+            raise StoreUnavailable
         found = [each.get("Item") for each in reply["Responses"]]
         of_inventory, of_ledger = found[: len(inventory_keys)], found[len(inventory_keys) :]
         return (

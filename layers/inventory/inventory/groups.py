@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import batched
 from typing import TYPE_CHECKING, Final
 
+from inventory.adjust import GROUP_MAX
 from inventory.errors import StoreUnavailable, TryAgain
 
 if TYPE_CHECKING:
@@ -72,10 +74,19 @@ def adjust_many(
 
 
 def _settled(adjuster: Adjuster, commands: Sequence[Command], remaining_s: Callable[[], float]) -> list[Result | Fault]:
-    """Apply commands for one stock item together.
+    """Apply commands for one stock item in as few transactions as the limits allow, one after the other."""
+    parts = batched(commands, GROUP_MAX, strict=False)
+    return [each for part in parts for each in _settled_together(adjuster, part, remaining_s)]
+
+
+def _settled_together(
+    adjuster: Adjuster, commands: Sequence[Command], remaining_s: Callable[[], float]
+) -> list[Result | Fault]:
+    """Apply commands in one transaction.
 
     Where that fails as nothing should, each half is tried by itself, and so on: a command that can't be carried out, as
     the row under its key can't be read say, would otherwise take all others of its stock item with it to the dead end.
+    Nothing of the whole is under way then, so no half can be told what the whole's late transaction contradicts.
     """
     try:
         return [*adjuster.adjust_all(commands, remaining_s=remaining_s)]
@@ -83,7 +94,8 @@ def _settled(adjuster: Adjuster, commands: Sequence[Command], remaining_s: Calla
         if len(commands) == 1:
             return [Fault(error)]
     half = len(commands) // 2
-    return [each for part in (commands[:half], commands[half:]) for each in _settled(adjuster, part, remaining_s)]
+    halves = (commands[:half], commands[half:])
+    return [each for part in halves for each in _settled_together(adjuster, part, remaining_s)]
 
 
 def _default_locations(

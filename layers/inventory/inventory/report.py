@@ -150,8 +150,8 @@ def report_error(error: Exception, logger: Logger, metrics: Counts, line: Reques
     told, message, write, facts = _told(error, logger)
     metrics.add_metric(type(told).__name__, MetricUnit.Count, 1)
     # What was raised is for us alone; of what the service itself decided there is nothing to trace back.
-    unforeseen = None if isinstance(error, ServiceError | BooksBent) else error
-    write(message, exc_info=unforeseen, extra=line.members(ANSWERS[type(told)].code) | facts)
+    decided = isinstance(error, ServiceError | BooksBent) and not _is_fault_of_unknown_outcome(error)
+    write(message, exc_info=None if decided else error, extra=line.members(ANSWERS[type(told)].code) | facts)
     return told
 
 
@@ -160,6 +160,8 @@ def _told(error: Exception, logger: Logger) -> tuple[ServiceError, str, Callable
     match error:
         case StoreUnavailable():
             return TryAgain(), "not settled in time", logger.warning, {}
+        case TryAgain() if _is_fault_of_unknown_outcome(error):
+            return error, "unexpected fault", logger.error, {}
         case ExportStopped():
             return error, "books bent", logger.error, dict(error.facts())
         case BooksBent():
@@ -168,6 +170,11 @@ def _told(error: Exception, logger: Logger) -> tuple[ServiceError, str, Callable
             return error, "request refused", logger.info, {}
         case _:
             return InternalError(), "unexpected fault", logger.error, {}
+
+
+def _is_fault_of_unknown_outcome(error: Exception) -> bool:
+    """Whether something went wrong that should not have, and the caller can't be told that nothing was done."""
+    return isinstance(error, TryAgain) and error.__cause__ is not None
 
 
 def report_unreadable(problem: str, logger: Logger, metrics: Counts, line: RequestLine) -> None:
