@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID, uuid4
 
 import pytest
@@ -540,6 +540,20 @@ def test_a_commit_from_a_stock_item_that_has_moved_is_told_the_fresh_one(open_wo
     before = open_world.contents()
 
     assert store.commit([row_after(first)], seeing(stock_after(first))) == seeing(stock_after(second))
+    assert open_world.contents() == before
+
+
+@pytest.mark.parametrize("differing", [{"quantity": 99}, {"head_hash": "f" * 64}], ids=lambda each: next(iter(each)))
+def test_a_commit_from_a_stock_item_that_is_another_under_the_same_number_is_told_what_it_is(
+    open_world: World, store: Store, differing: dict[str, Any]
+) -> None:
+    row = first_row()
+    store.commit([row], seeing(None))
+    before = open_world.contents()
+
+    told = store.commit([row_after(row)], seeing(replace(stock_after(row), **differing)))
+
+    assert told == seeing(stock_after(row))
     assert open_world.contents() == before
 
 

@@ -146,10 +146,10 @@ class Tables:
         match part["ConditionExpression"]:
             case "attribute_not_exists(pk)":
                 holds = before is None
-            case "#sequence = :seen AND head_hash = :seen_hash":
+            case "#sequence = :seen AND quantity = :seen_quantity AND head_hash = :seen_hash":
                 values = part["ExpressionAttributeValues"]
-                seen = (values[":seen"], values[":seen_hash"])
-                holds = before is not None and (before["sequence"], before["head_hash"]) == seen
+                seen = (values[":seen"], values[":seen_quantity"], values[":seen_hash"])
+                holds = before is not None and (before["sequence"], before["quantity"], before["head_hash"]) == seen
             case unknown:
                 raise AssertionError(f"not a condition of the service: {unknown}")
         if holds:

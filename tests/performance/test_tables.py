@@ -28,7 +28,9 @@ def transaction(monkeypatch: pytest.MonkeyPatch, *, key: str = "key", sequence: 
     business, location = str(BUSINESS), str(LOCATION)
     work.known.default_location[business] = location
     work.known.active |= {(business, str(VARIANT)), (business, location)}
-    work.known.stock[business, str(VARIANT), location] = Stock(9, sequence, SEEDED.updated_at, SEEDED.head_hash)
+    work.known.stock[business, str(VARIANT), location] = Stock(
+        SEEDED.quantity, sequence, SEEDED.updated_at, SEEDED.head_hash
+    )
     row, stock = work.new_row(work.Request(business, SUBJECT, key, str(VARIANT), 1, "restock", None, None, None, None))
     return {"TransactItems": work.typed_parts(row, stock)}
 

@@ -80,7 +80,7 @@ class FakeStore:
             recorded = self._rows(business_id, [row.id for row in rows])
             reversed_by = [each for id_ in reversed_ids if (each := self.reversals.get((business_id, id_)))]
             stock = self.stock.get(stock_key)
-            if recorded or reversed_by or _sequence(stock) != _sequence(snapshot.stock):
+            if recorded or reversed_by or stock != snapshot.stock:
                 return replace(
                     snapshot,
                     recorded={**snapshot.recorded, **recorded},
@@ -96,7 +96,3 @@ class FakeStore:
 
     def _rows(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         return {each: self.ledger[business_id, each] for each in adjustment_ids if (business_id, each) in self.ledger}
-
-
-def _sequence(stock: StockItem | None) -> int:
-    return stock.sequence if stock else 0

@@ -143,10 +143,10 @@ class Tables:
         match part["ConditionExpression"]:
             case "attribute_not_exists(pk)":
                 holds = there is None
-            case "#sequence = :seen AND head_hash = :seen_hash":
+            case "#sequence = :seen AND quantity = :seen_quantity AND head_hash = :seen_hash":
                 values = part["ExpressionAttributeValues"]
-                seen = (values[":seen"], values[":seen_hash"])
-                holds = there is not None and (there["sequence"], there["head_hash"]) == seen
+                seen = (values[":seen"], values[":seen_quantity"], values[":seen_hash"])
+                holds = there is not None and (there["sequence"], there["quantity"], there["head_hash"]) == seen
             case other:
                 raise AssertionError(other)
         if holds:

@@ -30,7 +30,6 @@ from tests.support.builders import (
     OTHER_VARIANT,
     a_business,
     a_command,
-    a_snapshot,
     an_adjustment,
 )
 from tests.support.scripted import Desk, Met, a_desk
@@ -171,41 +170,29 @@ def test_a_replay_is_the_first_answer_whatever_happened_since(
     assert rows_of(desk, command) == 1
 
 
+@pytest.mark.parametrize("happening", [use_up_the_stock, change_default, drop_default])
+@pytest.mark.parametrize("location_id", [None, LOCATION])
+def test_a_location_that_is_named_twice_or_left_out_twice_is_one_request_whatever_the_default_is_by_now(
+    happening: Callable[[Desk], None], location_id: UUID | None
+) -> None:
+    desk = a_desk(10)
+    desk.adjust(replace(TAKE_ALL, location_id=location_id))
+    happening(desk)
+
+    assert desk.adjust(replace(TAKE_ALL, location_id=location_id)).replayed
+
+
 @pytest.mark.parametrize("happening", [use_up_the_stock, change_default])
-@pytest.mark.parametrize(("first", "second"), [(None, LOCATION), (LOCATION, None)])
-def test_naming_the_default_location_or_leaving_it_out_is_one_request(
+@pytest.mark.parametrize(("first", "second"), [(None, LOCATION), (LOCATION, None), (None, OTHER_LOCATION)])
+def test_naming_the_default_location_is_another_request_than_leaving_it_out(
     happening: Callable[[Desk], None], first: UUID | None, second: UUID | None
 ) -> None:
     desk = a_desk(10)
     desk.adjust(replace(TAKE_ALL, location_id=first))
     happening(desk)
 
-    assert desk.adjust(replace(TAKE_ALL, location_id=second)).replayed
-
-
-def test_leaving_the_location_out_is_one_request_with_naming_what_has_become_the_default() -> None:
-    desk = a_desk()
-    desk.adjust(a_command(location_id=OTHER_LOCATION, idempotency_key="key"))
-    change_default(desk)
-
-    assert desk.adjust(a_command(idempotency_key="key")).replayed
-
-
-def test_leaving_the_location_out_is_another_request_than_naming_one_that_is_not_the_default() -> None:
-    desk = a_desk()
-    desk.adjust(a_command(location_id=OTHER_LOCATION, idempotency_key="key"))
-
     with pytest.raises(IdempotencyKeyReused):
-        desk.adjust(a_command(idempotency_key="key"))
-
-
-def test_naming_what_has_become_the_default_is_another_request_than_the_one_at_the_old_default() -> None:
-    desk = a_desk()
-    desk.adjust(a_command(idempotency_key="key"))
-    change_default(desk)
-
-    with pytest.raises(IdempotencyKeyReused):
-        desk.adjust(a_command(location_id=OTHER_LOCATION, idempotency_key="key"))
+        desk.adjust(replace(TAKE_ALL, location_id=second))
 
 
 @pytest.mark.parametrize(
@@ -243,16 +230,9 @@ def test_who_sends_a_request_again_does_not_count() -> None:
     assert (again.adjustment, again.replayed) == (first.adjustment, True)
 
 
-def test_leaving_the_location_out_names_none_where_the_business_is_gone() -> None:
-    at_its_default, elsewhere = an_adjustment(), an_adjustment(location_defaulted=False)
-
-    assert same_request(a_command(), a_snapshot(business=None), at_its_default)
-    assert not same_request(a_command(), a_snapshot(business=None), elsewhere)
-
-
 def test_a_reversal_is_never_the_replay_of_a_creation() -> None:
-    assert same_request(a_command(), a_snapshot(), an_adjustment())
-    assert not same_request(a_command(), a_snapshot(), an_adjustment(reverses=ADJUSTMENT))
+    assert same_request(a_command(), an_adjustment())
+    assert not same_request(a_command(), an_adjustment(reverses=ADJUSTMENT))
 
 
 def test_a_key_is_free_again_after_a_refusal() -> None:
@@ -356,7 +336,7 @@ def test_what_that_look_finds_at_what_has_become_the_default_location_is_a_repla
     desk = a_desk(10)
     change_default(desk)
     row = an_adjustment(
-        id=keyed_id(BUSINESS, "key"), location_id=OTHER_LOCATION, location_defaulted=False, delta=-10, reason="sold"
+        id=keyed_id(BUSINESS, "key"), location_id=OTHER_LOCATION, location_defaulted=True, delta=-10, reason="sold"
     )
     desk.store.on_find.append(lambda: desk.store.ledger.setdefault((BUSINESS, row.id), row))
 

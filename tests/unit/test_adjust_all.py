@@ -490,7 +490,7 @@ def test_naming_the_default_location_and_leaving_it_out_go_together() -> None:
         [first, replace(second, location_id=LOCATION), third, replace(third, location_id=LOCATION)]
     )
 
-    assert in_short(results) == [9, 7, 4, "again"]
+    assert in_short(results) == [9, 7, 4, "IdempotencyKeyReused"]
     assert desk.store.calls == ["load", "commit"]
 
 
@@ -520,12 +520,12 @@ def test_a_group_for_the_default_location_follows_it_where_it_changes() -> None:
 def test_a_replay_is_one_whatever_location_the_others_of_the_group_name() -> None:
     desk = a_desk(10)
     unnamed, named = moves(1, 2)
-    desk.adjust(replace(unnamed, location_id=OTHER_LOCATION))
+    desk.adjust(unnamed)
     change_default(desk)
 
-    results = desk.adjust_all([replace(named, location_id=LOCATION), unnamed])
+    results = desk.adjust_all([replace(named, location_id=OTHER_LOCATION), unnamed])
 
-    assert in_short(results) == [12, "again"]
+    assert in_short(results) == [2, "again"]
 
 
 def test_a_misuse_is_one_whatever_location_the_others_of_the_group_name() -> None:

@@ -81,15 +81,11 @@ def test_whose_and_where_it_is_comes_from_the_command_and_the_snapshot() -> None
     )
 
 
-@pytest.mark.parametrize("named", [None, LOCATION])
-def test_a_row_remembers_that_its_location_was_the_default_one_named_or_not(named: object) -> None:
-    assert decided(a_command(location_id=named), a_snapshot()).location_defaulted
+@pytest.mark.parametrize("location_id", [None, LOCATION, OTHER_LOCATION])
+def test_a_row_remembers_whether_its_location_was_left_out(location_id: UUID | None) -> None:
+    snapshot = a_snapshot(location_id=location_id or LOCATION)
 
-
-def test_a_row_remembers_that_its_location_was_not_the_default_one() -> None:
-    command = a_command(location_id=OTHER_LOCATION)
-
-    assert not decided(command, a_snapshot(location_id=OTHER_LOCATION)).location_defaulted
+    assert decided(a_command(location_id=location_id), snapshot).location_defaulted is (location_id is None)
 
 
 @pytest.mark.parametrize(
@@ -154,19 +150,26 @@ def test_what_was_reversed_is_not_reversed_again_and_the_refusal_says_by_what_it
     assert refusal.value.facts() == {"reversed_by": str(REVERSAL)}
 
 
-def test_whether_it_was_reversed_is_looked_at_before_all_else() -> None:
-    refused_by_all = a_command(quantity_change=-11, expected_quantity=9, reverses=ADJUSTMENT)
-    changes: list[dict[str, object]] = [
-        {"business": None},
-        {"variant_active": False},
-        {"location_id": None},
-        {"location_active": False},
-        {},
-    ]
+def test_whether_it_was_reversed_is_looked_at_before_the_stock() -> None:
+    refused_by_the_stock_too = a_command(quantity_change=-11, expected_quantity=9, reverses=ADJUSTMENT)
 
-    for change in changes:
-        with pytest.raises(AlreadyReversed):
-            decided(refused_by_all, a_snapshot(reversed_by=REVERSAL, **change))
+    with pytest.raises(AlreadyReversed):
+        decided(refused_by_the_stock_too, a_snapshot(reversed_by=REVERSAL))
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"business": None}, VariantNotFound),
+        ({"variant_active": False}, VariantNotFound),
+        ({"location_active": False}, LocationNotFound),
+    ],
+)
+def test_variant_and_location_are_looked_for_before_whether_it_was_reversed(
+    change: dict[str, object], refusal: type[Exception]
+) -> None:
+    with pytest.raises(refusal):
+        decided(a_command(reverses=ADJUSTMENT), a_snapshot(reversed_by=REVERSAL, **change))
 
 
 def test_the_last_unit_can_be_taken() -> None:

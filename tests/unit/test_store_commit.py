@@ -103,7 +103,7 @@ def sent(*rows: Adjustment, seen: StockItem | None = SEEN) -> dict[str, Any]:
     return dict(request)
 
 
-def test_the_transaction_guards_the_stock_item_by_its_sequence_and_hash_and_the_row_by_its_absence() -> None:
+def test_the_transaction_guards_the_stock_item_by_its_sequence_quantity_and_hash_and_the_row_by_its_absence() -> None:
     assert sent(ROW) == {
         "TransactItems": [
             {
@@ -113,7 +113,7 @@ def test_the_transaction_guards_the_stock_item_by_its_sequence_and_hash_and_the_
                         "pk": {"S": "STOCK#6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01#3fa85f64-5717-4562-b3fc-2c963f66afa6"},
                         "sk": {"S": "7c9e6679-7425-40de-944b-e07fc1f90ae7"},
                     },
-                    "ConditionExpression": "#sequence = :seen AND head_hash = :seen_hash",
+                    "ConditionExpression": "#sequence = :seen AND quantity = :seen_quantity AND head_hash = :seen_hash",
                     "UpdateExpression": (
                         "SET quantity = :quantity, #sequence = :sequence, updated_at = :at, head_hash = :hash"
                     ),
@@ -124,6 +124,7 @@ def test_the_transaction_guards_the_stock_item_by_its_sequence_and_hash_and_the_
                         ":at": {"S": "2026-11-23T14:05:09.123456Z"},
                         ":hash": {"S": ROW.hash},
                         ":seen": {"N": "41"},
+                        ":seen_quantity": {"N": str(SEEN.quantity)},
                         ":seen_hash": {"S": SEEN.head_hash},
                     },
                     "ReturnValuesOnConditionCheckFailure": "ALL_OLD",

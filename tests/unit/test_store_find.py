@@ -123,7 +123,9 @@ def look(on: StoreOnTables, met: Reply) -> None:
 # --- half of a transaction shows -------------------------------------------------------------------------------------
 
 KEYED = a_command(quantity_change=-5, idempotency_key="key", location_id=LOCATION)
-FIRST_TRY = an_adjustment(id=keyed_id(BUSINESS, "key"), delta=-5, sequence=42, quantity_after=0)
+FIRST_TRY = an_adjustment(
+    id=keyed_id(BUSINESS, "key"), location_defaulted=False, delta=-5, sequence=42, quantity_after=0
+)
 
 
 @pytest.fixture

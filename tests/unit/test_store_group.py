@@ -107,9 +107,12 @@ def test_the_update_goes_from_what_was_seen_to_what_the_last_row_leaves() -> Non
 
     ((update, *_),) = [each["TransactItems"] for each in tables.tables.requests["TransactWriteItems"]]
     assert update["Update"]["TableName"] == INVENTORY_TABLE
-    assert update["Update"]["ConditionExpression"] == "#sequence = :seen AND head_hash = :seen_hash"
+    assert update["Update"]["ConditionExpression"] == (
+        "#sequence = :seen AND quantity = :seen_quantity AND head_hash = :seen_hash"
+    )
     assert update["Update"]["ExpressionAttributeValues"] == {
         ":seen": {"N": "41"},
+        ":seen_quantity": {"N": str(SEEN.quantity)},
         ":seen_hash": {"S": HEAD_HASH},
         ":quantity": {"N": "14"},
         ":sequence": {"N": "45"},

@@ -52,17 +52,16 @@ def decide(command: Command, snapshot: Snapshot, *, adjustment_id: UUID, now: da
         now: the present, UTC; the row's ``created_at`` unless the stock item's last row is as young.
 
     Raises:
-        Refusal: the first rule that stands against it: reversed before, existence of variant and location, the stock.
-            Reversed before comes first, for nothing will ever change that.
+        Refusal: the first rule that stands against it: existence of variant and location, reversed before, the stock.
     """
-    if snapshot.reversed_by is not None:
-        raise AlreadyReversed(reversed_by=snapshot.reversed_by)
     if snapshot.business is None or not snapshot.variant_active:
         raise VariantNotFound
     if snapshot.location_id is None:
         raise NoDefaultLocation
     if not snapshot.location_active:
         raise LocationNotFound
+    if snapshot.reversed_by is not None:
+        raise AlreadyReversed(reversed_by=snapshot.reversed_by)
 
     stock = snapshot.stock
     on_hand = stock.quantity if stock else 0
@@ -85,7 +84,7 @@ def decide(command: Command, snapshot: Snapshot, *, adjustment_id: UUID, now: da
         reason_code=command.reason_code,
         reference=command.reference,
         expected_quantity=command.expected_quantity,
-        location_defaulted=snapshot.location_id == snapshot.business.default_location_id,
+        location_defaulted=command.location_id is None,
         sequence=stock.sequence + 1 if stock else 1,
         quantity_after=quantity_after,
         # The order of time and of sequence is one, even across machines whose clocks differ.
@@ -111,18 +110,14 @@ def keyed_id(business_id: UUID, idempotency_key: str) -> UUID:
     return UUID(bytes=bytes(digest))
 
 
-def same_request(command: Command, snapshot: Snapshot, row: Adjustment) -> bool:
+def same_request(command: Command, row: Adjustment) -> bool:
     """Whether ``row`` was made by a request equal to ``command``, whoever sent it and whatever its spelling.
 
-    Naming the default location or leaving it out is one request, be it the default of now or of then.
+    Naming the default location and leaving it out are two requests; left out twice they are one, whatever the default
+    has become meanwhile.
     """
-    if command.location_id is not None:
-        same_location = command.location_id == row.location_id
-    else:
-        # Not the snapshot's location: that is the one which another request of the group has named, perhaps.
-        same_location = row.location_defaulted or _default_location_id(snapshot) == row.location_id
     return (
-        same_location
+        command.location_id == (None if row.location_defaulted else row.location_id)
         and command.variant_id == row.variant_id
         and command.quantity_change == row.delta
         and command.reason == row.reason
@@ -379,7 +374,7 @@ class _Group:
             for request, row in decided.rows.items():
                 self._results[request] = Outcome(row, replayed=False, attempts=self._tries.number)
             for request, row in decided.repeated.items():
-                self._results[request] = self._recorded(request, snapshot, row)
+                self._results[request] = self._recorded(request, row)
         self._refuse(decided, snapshot)
         return None
 
@@ -434,7 +429,7 @@ class _Group:
             recorded = self._parts.store.find(open_to_doubt[0].command.business_id, [each.id for each in open_to_doubt])
         for request, refusal in decided.refused.items():
             if request.id in recorded:
-                self._results[request] = self._recorded(request, snapshot, recorded[request.id])
+                self._results[request] = self._recorded(request, recorded[request.id])
             elif request in open_to_doubt and self._may_land(request, snapshot, commits=len(committed)):
                 self._results[request] = TryAgain()
             else:
@@ -456,9 +451,9 @@ class _Group:
         for request in self._waiting:
             row = snapshot.recorded.get(request.id)
             if row is not None:
-                self._results[request] = self._recorded(request, snapshot, row)
+                self._results[request] = self._recorded(request, row)
 
-    def _recorded(self, request: _Request, snapshot: Snapshot, row: Adjustment) -> Result:
+    def _recorded(self, request: _Request, row: Adjustment) -> Result:
         """Answer from the ledger: this request's own row, an earlier one of the same request, or another's.
 
         A row counts as this request's own where it is equal to what was tried, to the microsecond. Two requests that
@@ -469,7 +464,7 @@ class _Group:
         key = request.command.idempotency_key
         if key is None:
             raise AssertionError("a row bears an id that this request drew at random")
-        if not same_request(request.command, snapshot, row):
+        if not same_request(request.command, row):
             return IdempotencyKeyReused(key=key)
         return Outcome(row, replayed=True, attempts=self._tries.number)
 
@@ -488,10 +483,6 @@ def _belongs(command: Command, snapshot: Snapshot) -> bool:
     if command.location_id is not None or snapshot.business is None:
         return True
     return snapshot.business.default_location_id == snapshot.location_id
-
-
-def _default_location_id(snapshot: Snapshot) -> UUID | None:
-    return None if snapshot.business is None else snapshot.business.default_location_id
 
 
 def _for_one_stock_item(commands: Sequence[Command]) -> bool:

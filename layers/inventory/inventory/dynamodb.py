@@ -218,9 +218,14 @@ class DynamoDBStore:
 
     def _stock_update(self, last_row: Adjustment, seen: StockItem | None) -> UpdateTypeDef:
         """The stock item as the last row leaves it, if it still is what was seen."""
-        # The hash too: a remembered state may be older than a table that was restored from a backup, and the numbers
-        # that were given out since then are given out again.
-        stock_unmoved = "#sequence = :seen AND head_hash = :seen_hash" if seen else "attribute_not_exists(pk)"
+        # Against other writers the sequence alone would do. The hash, as a remembered state may be older than a table
+        # that was restored from a backup: the numbers that were given out since then are given out again. The quantity,
+        # as what somebody has set by hand must not be overwritten as if it had never been.
+        stock_unmoved = (
+            "#sequence = :seen AND quantity = :seen_quantity AND head_hash = :seen_hash"
+            if seen
+            else "attribute_not_exists(pk)"
+        )
         after = stock_after(last_row)
         return {
             "TableName": self._inventory_table,
@@ -236,7 +241,7 @@ class DynamoDBStore:
                 ":sequence": {"N": str(after.sequence)},
                 ":at": {"S": instant_text(after.updated_at)},
                 ":hash": {"S": after.head_hash},
-                **({":seen": {"N": str(seen.sequence)}, ":seen_hash": {"S": seen.head_hash}} if seen else {}),
+                **(_seen_values(seen) if seen else {}),
             },
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -477,6 +482,14 @@ def stock_item_of(item: Item) -> StockItem:
         updated_at=parse_instant(item["updated_at"]["S"]),
         head_hash=item["head_hash"]["S"],
     )
+
+
+def _seen_values(seen: StockItem) -> dict[str, AttributeValueTypeDef]:
+    return {
+        ":seen": {"N": str(seen.sequence)},
+        ":seen_quantity": {"N": str(seen.quantity)},
+        ":seen_hash": {"S": seen.head_hash},
+    }
 
 
 def _reversed_by(link: Item) -> UUID:

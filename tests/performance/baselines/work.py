@@ -129,7 +129,7 @@ def new_row(request: Request) -> tuple[Row, Stock]:
         "reason_code": request.reason_code,
         "reference": request.reference,
         "expected_quantity": request.expected_quantity,
-        "location_defaulted": location_id == default_location_id,
+        "location_defaulted": request.location_id is None,
         "sequence": stock.sequence + 1,
         "quantity_after": quantity_after,
         "created_at": created_at,
@@ -159,6 +159,7 @@ def parts(row: Row, stock: Stock) -> list[dict[str, Any]]:
     }
     if stock.sequence:
         values[":seen"] = stock.sequence
+        values[":seen_quantity"] = stock.quantity
         values[":seen_hash"] = stock.head_hash
     return [
         {
@@ -167,7 +168,7 @@ def parts(row: Row, stock: Stock) -> list[dict[str, Any]]:
                 "Key": {"pk": f"STOCK#{row['business_id']}#{row['variant_id']}", "sk": row["location_id"]},
                 "UpdateExpression": "SET quantity = :quantity, #sequence = :sequence, updated_at = :at, "
                 "head_hash = :hash",
-                "ConditionExpression": "#sequence = :seen AND head_hash = :seen_hash"
+                "ConditionExpression": "#sequence = :seen AND quantity = :seen_quantity AND head_hash = :seen_hash"
                 if stock.sequence
                 else "attribute_not_exists(pk)",
                 "ExpressionAttributeNames": {"#sequence": "sequence"},
