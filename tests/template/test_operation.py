@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from graphlib import TopologicalSorter
@@ -31,6 +32,7 @@ OPTIONAL = {
 }
 SWITCHED_ON = {"DeploymentPreference": "Canary10Percent5Minutes", "RequireBusinessKeys": "true"}
 """What SAM itself goes by."""
+THE_STAGE = {"Ref": {"Fn::Sub": "Api${Stage}Stage"}}
 
 
 def stage(name: str) -> dict[str, str]:
@@ -107,6 +109,24 @@ def test_nothing_that_is_there_refers_to_what_is_not() -> None:
         there = made(values)
         for name in there:
             assert not (set(_named_by(load_template()["Resources"][name], values)) & resource_ids()) - there, name
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_nothing_refers_to_what_the_transforms_have_named_otherwise(name: str) -> None:
+    """SAM names the API's stage by its value, which is what LanguageExtensions puts into the place of the parameter."""
+    template = expanded(**stage(name))
+    there = template["Resources"]
+    assert f"Api{name}Stage" in there
+    for place, each in (there | template["Outputs"]).items():
+        named = {*_named_by(each), *_listed(each.get("DependsOn", []))}
+        assert {one for one in named if not one.startswith("AWS::")} <= there.keys(), place
+    left = re.findall(r'"Ref": "\w+\.\w+"|\$\{\w+\.(?:Alias|Stage|Version)\}', json.dumps(template))
+    assert left == [], "SAM would have put a name in its place"
+
+
+def test_the_stage_is_not_called_as_sam_alone_lets_one_call_it() -> None:
+    """AWS's page on its transform: never ``Api.Stage`` where LanguageExtensions comes first, and a ``Sub`` instead."""
+    assert not re.findall(r"\bApi\.Stage\b", json.dumps(load_template()))
 
 
 def resource_ids() -> set[str]:
@@ -217,7 +237,7 @@ def test_the_key_is_what_the_authorizer_answers_never_a_header() -> None:
 
 def test_a_plan_limits_each_business_on_the_one_stage() -> None:
     (plan,) = (each["Properties"] for each in resources("AWS::ApiGateway::UsagePlan").values())
-    assert plan["ApiStages"] == [{"ApiId": {"Ref": "Api"}, "Stage": {"Ref": "Api.Stage"}}]
+    assert plan["ApiStages"] == [{"ApiId": {"Ref": "Api"}, "Stage": THE_STAGE}]
     assert plan["Throttle"] == {
         "RateLimit": {"Ref": "BusinessRequestsPerSecond"},
         "BurstLimit": {"Ref": "BusinessBurst"},
@@ -256,7 +276,10 @@ def waf_rules() -> dict[str, dict[str, Any]]:
 def test_waf_stands_before_the_stage_and_keeps_no_sample_of_headers() -> None:
     (association,) = (each["Properties"] for each in resources("AWS::WAFv2::WebACLAssociation").values())
     assert association["ResourceArn"] == {
-        "Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/${Api.Stage}"
+        "Fn::Sub": [
+            "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/${TheStage}",
+            {"TheStage": THE_STAGE},
+        ]
     }
     views = [each["VisibilityConfig"] for each in waf_rules().values()]
     assert all(each["CloudWatchMetricsEnabled"] and not each["SampledRequestsEnabled"] for each in views)
