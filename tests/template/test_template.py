@@ -152,12 +152,12 @@ def test_the_access_log_is_json_and_holds_no_header_body_or_token() -> None:
 GATEWAY_ANSWERS = {
     "UNAUTHORIZED": (401, "unauthorized"),
     "ACCESS_DENIED": (403, "forbidden"),
-    "EXPIRED_TOKEN": (403, "forbidden"),
     "INVALID_API_KEY": (403, "forbidden"),
-    "INVALID_SIGNATURE": (403, "forbidden"),
     "WAF_FILTERED": (403, "forbidden"),
     "MISSING_AUTHENTICATION_TOKEN": (404, "not_found"),
     "RESOURCE_NOT_FOUND": (404, "not_found"),
+    "INVALID_SIGNATURE": (404, "not_found"),
+    "EXPIRED_TOKEN": (404, "not_found"),
     "THROTTLED": (429, "too_many_requests"),
     "QUOTA_EXCEEDED": (429, "too_many_requests"),
     "INTEGRATION_FAILURE": (503, "try_again"),
@@ -178,6 +178,11 @@ def test_the_gateways_own_answers_have_the_contracts_statuses_and_form() -> None
         assert set(detail) == {"code", "message"}
         shaped[kind] = (answer.get("StatusCode"), detail["code"])
     assert shaped == GATEWAY_ANSWERS
+
+
+def test_no_route_asks_for_a_signature_of_aws_so_that_a_bad_one_means_no_route() -> None:
+    assert {each["FunctionPayloadType"] for each in API["Auth"]["Authorizers"].values()} == {"REQUEST"}
+    assert "AWS_IAM" not in json.dumps(load_template())
 
 
 @pytest.mark.parametrize("kind", GATEWAY_ANSWERS)
