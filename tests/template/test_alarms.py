@@ -99,6 +99,43 @@ def test_silence_alarms_only_where_it_says_something(alarm: str) -> None:
     assert ALARMS[alarm]["Properties"]["TreatMissingData"] == silence
 
 
+@each_alarm
+def test_no_alarm_stays_as_it_is_for_want_of_data(alarm: str) -> None:
+    """CloudWatch leaves one alone on a metric of DynamoDB's that is not written, and on a percentile of few samples."""
+    properties = ALARMS[alarm]["Properties"]
+    assert properties.get("Namespace") != "AWS/DynamoDB"
+    assert properties.get("EvaluateLowSampleCountPercentile", "evaluate") == "evaluate"
+    of_dynamodb = {
+        each["Id"]
+        for each in properties.get("Metrics", [])
+        if each.get("MetricStat", {}).get("Metric", {}).get("Namespace") == "AWS/DynamoDB"
+    }
+    filled = " ".join(re.findall(r"FILL\((\w+(?:\(\))?), 0\)", " ".join(expressions(alarm))))
+    assert filled == "METRICS()" or of_dynamodb <= set(filled.split())
+
+
+@each_alarm
+def test_what_is_filled_in_is_looked_at_again(alarm: str) -> None:
+    """The newest period is filled in where its metric is late: without another one it would only be seen empty."""
+    properties = ALARMS[alarm]["Properties"]
+    if any("FILL(" in each for each in expressions(alarm)):
+        assert properties["DatapointsToAlarm"] < properties["EvaluationPeriods"]
+
+
+@each_alarm
+def test_an_alarm_looks_back_no_further_than_cloudwatch_does(alarm: str) -> None:
+    properties = ALARMS[alarm]["Properties"]
+    stats = [each["MetricStat"] for each in properties.get("Metrics", []) if "MetricStat" in each] or [properties]
+    (period,) = {each["Period"] for each in stats}
+    day = 24 * 60 * 60
+    assert period % 60 == 0
+    assert period * properties["EvaluationPeriods"] <= (day if period < 60 * 60 else 7 * day)
+
+
+def expressions(alarm: str) -> list[str]:
+    return [each["Expression"] for each in ALARMS[alarm]["Properties"].get("Metrics", []) if "Expression" in each]
+
+
 def test_what_an_operator_wants_to_be_woken_for_is_watched() -> None:
     watched = {(namespace, name) for each in ALARMS.values() for namespace, name, _ in _texts(each)}
     assert watched >= {
