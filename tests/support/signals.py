@@ -85,14 +85,14 @@ def written_in(name: str) -> set[str]:
     return constants | ({each.__name__ for each in ANSWERS} if "type(told).__name__" in source else set())
 
 
-def counted_in_logs() -> dict[str, dict[str, Any]]:
-    """Each metric that a log's lines are counted in, with its filter."""
-    return {
-        transformation["MetricName"]: each["Properties"]
-        for each in resources("AWS::Logs::MetricFilter").values()
-        for transformation in each["Properties"]["MetricTransformations"]
-        if transformation["MetricNamespace"] == NAMESPACE
-    }
+def counted_in_logs() -> dict[str, list[dict[str, Any]]]:
+    """Each metric that lines of logs are counted in, with its filters."""
+    counted: dict[str, list[dict[str, Any]]] = {}
+    for each in resources("AWS::Logs::MetricFilter").values():
+        for transformation in each["Properties"]["MetricTransformations"]:
+            if transformation["MetricNamespace"] == NAMESPACE:
+                counted.setdefault(transformation["MetricName"], []).append(each["Properties"])
+    return counted
 
 
 def why_not(namespace: object, name: str, dimensions: dict[str, object]) -> str | None:
@@ -147,9 +147,12 @@ def _named(dimensions: list[dict[str, Any]]) -> dict[str, object]:
 def dashboard() -> dict[str, Any]:
     """The dashboard's body as CloudWatch gets it, except that what names a resource still stands in ``${…}``."""
     text, values = resources("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    _, more, nothing = values["MoreAlarms"]["Fn::If"]
-    assert nothing == ""
-    body: dict[str, Any] = json.loads(text.replace("${MoreAlarms}", more["Fn::Sub"]))
+    for name, value in values.items():
+        if "Fn::If" in value:
+            _, more, nothing = value["Fn::If"]
+            assert nothing == ""
+            text = text.replace(f"${{{name}}}", more["Fn::Sub"])
+    body: dict[str, Any] = json.loads(text)
     return body
 
 
@@ -173,7 +176,8 @@ def shown_in(widget: dict[str, Any]) -> list[Reference]:
 
 
 def _searched(expression: str) -> list[Reference]:
-    found = re.fullmatch(r"SEARCH\('\{\$\{Metrics\},service\} MetricName=\(?([^)]*)\)?', 'Sum', 300\)", expression)
+    # In quotation marks, as more than letters and digits are in the namespace: a search without finds nothing.
+    found = re.fullmatch(r"SEARCH\('\{\"\$\{Metrics\}\",service\} MetricName=\(?([^)]*)\)?', 'Sum', 300\)", expression)
     assert found, f"another form of search: {expression}"
     names = re.findall(r'"(\w+)"', found[1])
     return [

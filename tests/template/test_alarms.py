@@ -201,9 +201,12 @@ def access_log_line(**values: str) -> dict[str, str]:
 
 
 def matches(pattern: str, line: dict[str, str]) -> bool:
-    found = re.fullmatch(r'\{ \$\.(\w+) = "([^"]+)" \}', pattern)
-    assert found, "another form of filter"
-    return fnmatchcase(line[found[1]], found[2])
+    """Whether a filter counts a line of JSON: all of its terms hold, one or several in parentheses."""
+    terms = re.findall(r'\$\.(\w+) (!?=) "([^"]+)"', pattern)
+    written = [f'$.{member} {sign} "{text}"' for member, sign, text in terms]
+    forms = [written[0], " && ".join(f"({each})" for each in written)]
+    assert pattern in [f"{{ {each} }}" for each in forms], "another form of filter"
+    return all(fnmatchcase(line[member], text) == (sign == "=") for member, sign, text in terms)
 
 
 @pytest.mark.parametrize(
@@ -215,26 +218,73 @@ def matches(pattern: str, line: dict[str, str]) -> bool:
     ],
 )
 def test_a_line_of_the_access_log_is_counted_for_what_it_says(metric: str, member: str, counted: set[str]) -> None:
-    each = counted_in_logs()[metric]
+    (each,) = counted_in_logs()[metric]
     assert each["LogGroupName"] == {"Ref": "ApiAccessLogGroup"}
     statuses = {str(answer.get("StatusCode", 400)) for answer in GATEWAY_ANSWERS.values()} | {"200", "201", "-"}
     values = statuses if member == "status" else {*GATEWAY_ANSWERS, "-"}
-    assert {value for value in values if matches(each["FilterPattern"], access_log_line(**{member: value}))} == counted
+    lines = {value: access_log_line(**{member: value, "business_id": "b"}) for value in values}
+    assert {value for value, line in lines.items() if matches(each["FilterPattern"], line)} == counted
     assert not matches(each["FilterPattern"], access_log_line())
 
 
+def test_who_names_no_business_can_not_make_one_look_as_if_it_had_no_key() -> None:
+    (each,) = counted_in_logs()["BusinessKeyMissing"]
+    assert not matches(each["FilterPattern"], access_log_line(error_type="INVALID_API_KEY"))
+
+
+def test_crashes_are_counted_of_those_functions_whose_errors_are_refusals_too() -> None:
+    watched = watched_by(ALARMS["FunctionErrorsAlarm"]["Properties"])
+    by_lambda = {str(dimensions["FunctionName"]) for _, name, dimensions in watched if name == "Errors"}
+    groups = {each["LogGroupName"]["Ref"] for each in counted_in_logs()["FunctionCrashed"]}
+    by_their_logs = {
+        str({"Ref": name})
+        for name, each in resources("AWS::Serverless::Function").items()
+        if each["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] in groups
+    }
+    # Who calls one of these sees its error; the audit's have an alarm of their own.
+    not_here = {str({"Ref": name}) for name in ("ProvisionFunction", "AuditLedgerFunction")}
+    everyone = {str({"Ref": name}) for name in resources("AWS::Serverless::Function")}
+    assert not by_lambda & by_their_logs
+    assert by_lambda | by_their_logs | not_here == everyone
+    assert ("own", "FunctionCrashed", {}) in _texts(ALARMS["FunctionErrorsAlarm"])
+
+
+@pytest.mark.parametrize(
+    ("line", "is_counted"),
+    [
+        ("[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'pydantic'", True),
+        (
+            "[ERROR] Runtime.UserCodeSyntaxError: Syntax error in module 'handler': invalid syntax",
+            True,
+        ),
+        ("RequestId: 8f Error: Runtime exited with error: signal: killed\nRuntime.ExitError", True),
+        ("2026-01-01T00:00:00.000Z 8f Task timed out after 10.01 seconds", True),
+        (
+            '[ERROR] Exception: Unauthorized\nTraceback (most recent call last):\n  File "/var/runtime/bootstrap.py"',
+            False,
+        ),
+        ('[ERROR] InsufficientStock: {"code": "insufficient_stock"}', False),
+        ('{"level":"ERROR","message":"unexpected fault","exception_name":"RuntimeError"}', False),
+        ("REPORT RequestId: 8f\tDuration: 23.10 ms\tBilled Duration: 24 ms\tMemory Size: 1024 MB", False),
+    ],
+)
+def test_a_crash_is_told_from_an_exception_by_what_lambda_writes(line: str, is_counted: bool) -> None:  # noqa: FBT001
+    (pattern,) = {each["FilterPattern"] for each in counted_in_logs()["FunctionCrashed"]}
+    terms = re.findall(r'\?"([^"]+)"', pattern)
+    assert pattern == " ".join(f'?"{each}"' for each in terms), "another form of filter"
+    assert any(each in line for each in terms) == is_counted
+
+
 def test_every_metric_that_is_counted_in_a_log_has_its_alarm_under_the_same_condition() -> None:
-    conditions = {
-        metric: each["Condition"]
-        for each in FILTERS.values()
-        for metric in [each["Properties"]["MetricTransformations"][0]["MetricName"]]
-    }
-    watched = {
-        alarm["Properties"]["MetricName"]: alarm["Condition"]
-        for alarm in ALARMS.values()
-        if alarm["Properties"].get("MetricName") in conditions
-    }
-    assert watched == conditions
+    for metric in counted_in_logs():
+        conditions = {
+            each["Condition"]
+            for each in FILTERS.values()
+            if each["Properties"]["MetricTransformations"][0]["MetricName"] == metric
+        }
+        watched = {each["Condition"] for each in ALARMS.values() if ("own", metric, {}) in _texts(each)}
+        assert len(conditions) == 1
+        assert watched == conditions
 
 
 # ------------------------------------------------------------------------------------------------- whom alarms call
@@ -287,7 +337,7 @@ def test_the_dashboard_begins_with_the_alarms_and_then_the_business() -> None:
     first, second, third, *_ = WIDGETS
     assert first["type"] == "alarm"
     shown = {each.removeprefix("${").removesuffix(".Arn}") for each in first["properties"]["alarms"]}
-    assert shown == set(ALARMS) - {"BusinessesWithoutKeyAlarm"}
+    assert shown == set(ALARMS)
     assert {name for _, name, _ in shown_in(second)} == {report.CREATED, report.REVERSED, report.REPLAYED}
     assert {name for _, name, _ in shown_in(third)} == {each.__name__ for each in ANSWERS} - {"TokenNotFound"}
 
