@@ -44,6 +44,8 @@ OF_AWS: Final[dict[tuple[str, str], tuple[frozenset[str], ...]]] = {
         )
     },
     ("AWS/DynamoDB", "TransactionConflict"): (frozenset({"TableName"}),),
+    # With the bus where it is one of one's own; the rule alone means the account's.
+    ("AWS/Events", "InvocationsFailedToBeSentToDlq"): (frozenset({"EventBusName", "RuleName"}),),
     **{
         ("AWS/SQS", name): (frozenset({"QueueName"}),)
         for name in ("ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible")
@@ -120,6 +122,11 @@ def _exists(dimension: str, value: Any, dimensions: dict[str, Any]) -> bool:
             found = value == api["Name" if dimension == "ApiName" else "StageName"]
         case "FunctionName", {"Ref": function}:
             found = function in resources("AWS::Serverless::Function")
+        case "EventBusName", {"Ref": bus}:
+            found = bus in resources("AWS::Events::EventBus")
+        case "RuleName", str():
+            rules = [each["Properties"] for each in resources("AWS::Events::Rule").values()]
+            found = (dimensions["EventBusName"], value) in [(each["EventBusName"], each["Name"]) for each in rules]
         case "QueueName", {"Fn::GetAtt": [queue, "QueueName"]}:
             found = queue in resources("AWS::SQS::Queue")
         case "TableName", {"Ref": table}:

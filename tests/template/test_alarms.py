@@ -28,6 +28,8 @@ WIDGETS = dashboard()["widgets"]
 FILTERS = resources("AWS::Logs::MetricFilter")
 GATEWAY_ANSWERS = load_template()["Resources"]["Api"]["Properties"]["GatewayResponses"]
 
+UNTOLD = ALARMS["UntoldAdjustmentsAlarm"]["Properties"]
+
 each_alarm = pytest.mark.parametrize("alarm", ALARMS)
 
 
@@ -67,6 +69,8 @@ def test_an_alarm_watches_metrics_that_are_written(alarm: str) -> None:
         ("AWS/Lambda", "Throttles", {"FunctionName": {"Ref": "LedgerTable"}}),
         ("AWS/DynamoDB", "TransactionConflict", {"TableName": {"Ref": "InventoryTable"}, "Operation": "PutItem"}),
         ("AWS/DynamoDB", "WriteThrottleEvents", {"TableName": {"Ref": "AccessTable"}, "GlobalSecondaryIndexName": "x"}),
+        ("AWS/Events", "InvocationsFailedToBeSentToDlq", {"RuleName": "adjustment-requests"}),
+        ("AWS/Events", "InvocationsFailedToBeSentToDlq", {"EventBusName": {"Ref": "EventBus"}, "RuleName": "other"}),
     ],
 )
 def test_a_metric_that_nobody_writes_would_be_found(metric: tuple[object, str, dict[str, object]]) -> None:
@@ -167,6 +171,26 @@ def test_a_fault_of_our_own_is_watched_in_every_service_that_counts_it() -> None
         if name == "InternalError"
     }
     assert watched == {service for service in services() if "InternalError" in written_by(service)}
+
+
+def test_rows_that_nobody_tells_are_noticed_by_who_writes_and_who_tells() -> None:
+    watched = {(name, dimensions["service"]) for _, name, dimensions in watched_by(UNTOLD) if dimensions}
+    assert watched == {
+        (report.CREATED, "create_adjustment"),
+        (report.CREATED, "ingest_adjustments"),
+        (report.REVERSED, "reverse_adjustment"),
+        (report.PUBLISHED, "publish_adjustments"),
+    }
+    # More than one, as a row may be written at the end of a period and told in the next.
+    assert UNTOLD["DatapointsToAlarm"] == 2
+    ((_, source),) = [
+        (name, event["Properties"])
+        for name, each in resources("AWS::Serverless::Function").items()
+        for event in each["Properties"].get("Events", {}).values()
+        if event["Type"] == "DynamoDB"
+    ]
+    (period,) = {each["MetricStat"]["Period"] for each in UNTOLD["Metrics"] if "MetricStat" in each}
+    assert period * UNTOLD["EvaluationPeriods"] < source["MaximumRecordAgeInSeconds"] / 2
 
 
 def test_throttles_are_watched_in_every_function_table_and_index() -> None:
@@ -295,6 +319,8 @@ NEVER_OVER = {
     "AuditDifferencesAlarm",
     "AuditFailedAlarm",
     "AuditUnfinishedAlarm",
+    "LostBatchesAlarm",
+    "LostEventsAlarm",
     "LostInvocationsAlarm",
     "ServiceFaultsAlarm",
     "UnusualVolumeAlarm",

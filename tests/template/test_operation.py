@@ -178,12 +178,26 @@ def test_every_alias_moves_gradually_and_back_where_an_alarm_goes_off() -> None:
         assert set(named) <= set(resources("AWS::CloudWatch::Alarm"))
 
 
-def test_an_alarm_that_rolls_back_notices_within_the_five_minutes_of_a_canary() -> None:
+def rolling_back() -> list[str]:
+    """The alarms that CodeDeploy goes by."""
+    condition, alarms, none = load_template()["Globals"]["Function"]["DeploymentPreference"]["Alarms"]["Fn::If"]
+    assert (condition, none) == ("Monitoring", [{"Ref": "AWS::NoValue"}])
+    return [each["Ref"] for each in alarms]
+
+
+def test_an_alarm_that_rolls_back_notices_within_the_five_minutes_of_a_canary_and_is_soon_over() -> None:
+    """CodeDeploy stops at one that is on: one that looks back for long would hold up what mends it for as long."""
     alarms = resources("AWS::CloudWatch::Alarm")
-    for name in ("ApiFaultsAlarm", "ApiLatencyAlarm", "AuthorizerFaultsAlarm", "ServiceFaultsAlarm"):
+    for name in rolling_back():
         properties = alarms[name]["Properties"]
-        period = properties.get("Period", 60)
+        stats = [each["MetricStat"] for each in properties.get("Metrics", []) if "MetricStat" in each] or [properties]
+        (period,) = {each["Period"] for each in stats}
         assert period * properties.get("DatapointsToAlarm", properties["EvaluationPeriods"]) < 5 * 60
+        assert period * properties["EvaluationPeriods"] <= 5 * 60
+
+
+def test_rows_that_wait_do_not_hold_up_the_version_that_tells_them() -> None:
+    assert not {"LatePublishingAlarm", "UntoldAdjustmentsAlarm", "UnpublishedAdjustmentsAlarm"} & set(rolling_back())
 
 
 def test_nothing_waits_for_itself() -> None:

@@ -589,6 +589,25 @@ def test_every_dead_end_is_watched() -> None:
     assert watched == dead_ends()
 
 
+def test_what_could_not_even_be_put_into_a_dead_end_is_counted_for_everybody_who_puts_something_there() -> None:
+    watched: dict[str, list[Any]] = {"DestinationDeliveryFailures": [], "InvocationsFailedToBeSentToDlq": []}
+    for alarm in ALARMS.values():
+        metric = alarm["Properties"].get("MetricName")
+        if metric in watched:
+            watched[metric].append(alarm["Properties"]["Dimensions"][-1]["Value"])
+    asynchronous = [{"Ref": name} for name, each in FUNCTIONS.items() if "EventInvokeConfig" in each["Properties"]]
+    assert watched == {
+        "DestinationDeliveryFailures": asynchronous + [{"Ref": function} for function, _ in sources("DynamoDB")],
+        "InvocationsFailedToBeSentToDlq": [
+            each["Properties"]["Name"] for each in resources("AWS::Events::Rule").values()
+        ],
+    }
+
+
+def test_what_every_stack_watches_is_watched_on_the_emulator_which_calculates_nothing() -> None:
+    assert not [name for name, each in ALARMS.items() if "Condition" not in each and "Metrics" in each["Properties"]]
+
+
 def test_the_bus_sends_requests_to_the_queue_and_what_it_can_not_deliver_to_the_dead_end() -> None:
     (rule,) = resources("AWS::Events::Rule").values()
     assert rule["Properties"]["EventBusName"] == {"Ref": "EventBus"}
