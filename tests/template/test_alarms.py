@@ -210,6 +210,10 @@ def test_unusual_volume_is_measured_against_what_is_usual() -> None:
     properties = ALARMS["UnusualVolumeAlarm"]["Properties"]
     (band,) = [each for each in properties["Metrics"] if each["Id"] == properties["ThresholdMetricId"]]
     assert re.fullmatch(r"ANOMALY_DETECTION_BAND\(volume, \d\)", band["Expression"])
+    (volume,) = [each for each in properties["Metrics"] if each["Id"] == "volume"]
+    floor = re.fullmatch(r"IF\(created > (\d+), created, (\d+)\)", volume["Expression"])
+    assert floor, "by night a few would be far more than usual"
+    assert floor[1] == floor[2]
     assert properties["ComparisonOperator"] == "GreaterThanUpperThreshold"
 
 

@@ -54,6 +54,8 @@ def holds(condition: Any, values: dict[str, str]) -> bool:
             return not holds(other, values)
         case {"Fn::And": others}:
             return all(holds(each, values) for each in others)
+        case {"Fn::Or": others}:
+            return any(holds(each, values) for each in others)
     raise AssertionError(f"another form of condition: {condition}")
 
 
@@ -82,7 +84,7 @@ def test_every_stage_names_every_parameter_with_a_value_that_it_may_have(name: s
 @pytest.mark.parametrize(
     ("parameter", "good", "bad"),
     [
-        ("AlarmAddress", ["", "night.shift+stock@example.com"], ["nobody", "two words@example.com", "@example.com"]),
+        ("AlarmAddress", ["", "none", "night+stock@example.com"], ["nobody", "two words@example.com", "@example.com"]),
         ("BusinessRequestsPerSecond", ["", "1", "99999"], ["0", "1.5", "-1", "many", "100000"]),
         ("BusinessRequestsPerDay", ["", "1", "999999999"], ["0", "-1", "1e6"]),
     ],
@@ -261,6 +263,16 @@ def test_a_plan_limits_each_business_on_the_one_stage() -> None:
     assert none == {"Ref": "AWS::NoValue"}
 
 
+def refused(values: dict[str, str]) -> set[str]:
+    """The rules that these values break."""
+    return {
+        name
+        for name, rule in load_template()["Rules"].items()
+        if holds(rule["RuleCondition"], values)
+        and not all(holds(each["Assert"], values) for each in rule["Assertions"])
+    }
+
+
 def test_keys_can_not_be_required_without_a_plan_nor_a_roll_back_without_alarms() -> None:
     rules = load_template()["Rules"]
     for values, rule, kept in [
@@ -271,10 +283,20 @@ def test_keys_can_not_be_required_without_a_plan_nor_a_roll_back_without_alarms(
     ]:
         assert holds(rules[rule]["RuleCondition"], values)
         assert all(holds(each["Assert"], values) for each in rules[rule]["Assertions"]) == kept
-    for values in ({}, stage("dev"), stage("prod"), local_parameters("x")):
-        for rule in rules.values():
-            if holds(rule["RuleCondition"], values):
-                assert all(holds(each["Assert"], values) for each in rule["Assertions"])
+    for values in (stage("dev"), local_parameters("x")):
+        assert refused(values) == set()
+
+
+def test_production_asks_once_whom_its_alarms_tell_and_takes_nobody_for_an_answer() -> None:
+    """It is the operators' to say, so what lies here is refused, in a sentence, before anything is made."""
+    assert refused(stage("prod")) == {"SomebodyIsTold"}
+    assert refused({}) == {"SomebodyIsTold"}
+    for address in ("none", "night@example.com"):
+        assert refused(stage("prod") | {"AlarmAddress": address}) == set()
+        there = made(stage("prod") | {"AlarmAddress": address})
+        assert ("AlarmTopic" in there) == (address != "none")
+    (asked,) = load_template()["Rules"]["SomebodyIsTold"]["Assertions"]
+    assert '"none"' in asked["AssertDescription"]
 
 
 # -------------------------------------------------------------------------------------------------------------- WAF
