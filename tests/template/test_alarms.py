@@ -173,6 +173,20 @@ def test_a_fault_of_our_own_is_watched_in_every_service_that_counts_it() -> None
     assert watched == {service for service in services() if "InternalError" in written_by(service)}
 
 
+@pytest.mark.parametrize(
+    ("requests_a_minute", "alarm"),
+    [(1000, "ApiFaultsAlarm"), (5, "ApiFaultsAlarm"), (4, "ApiOutageAlarm"), (0.2, "ApiOutageAlarm")],
+)
+def test_an_outage_is_noticed_however_few_ask(requests_a_minute: float, alarm: str) -> None:
+    properties = ALARMS[alarm]["Properties"]
+    percent, *watched = properties["Metrics"]
+    floor = re.fullmatch(r"IF\(faults >= (\d+), 100 \* faults / requests, 0\)", percent["Expression"])
+    assert floor
+    (period,) = {each["MetricStat"]["Period"] for each in watched}
+    assert requests_a_minute * period / 60 >= int(floor[1])
+    assert properties["Threshold"] < 100
+
+
 def test_rows_that_nobody_tells_are_noticed_by_who_writes_and_who_tells() -> None:
     watched = {(name, dimensions["service"]) for _, name, dimensions in watched_by(UNTOLD) if dimensions}
     assert watched == {
