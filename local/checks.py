@@ -113,6 +113,8 @@ def _same(what: str, found: object, expected: object) -> None:
 def document_is_served(visit: Visit) -> None:
     """Anybody may read the API's description, and it is this version's."""
     answer = visit.api.having(authorization=None, x_business_id=None).get("/api/v1/openapi.json")
+    if (answer.status, answer.code) == (403, "forbidden"):
+        raise NotRun("the stack requires keys, which closes the description")
     _require(answer, 200)
     if answer.content != _KEPT_DOCUMENT.read_bytes():
         raise Failed("another version's description is served")
@@ -120,7 +122,8 @@ def document_is_served(visit: Visit) -> None:
 
 def unknown_path_is_not_found(visit: Visit) -> None:
     """A path that the API does not have is not found."""
-    _require(visit.api.get("/api/v1/inventory/nothing"), 404, "not_found")
+    # Without a token: where there is no route API Gateway takes the header for a signature of AWS's own, and says so.
+    _require(visit.api.having(authorization=None).get("/api/v1/inventory/nothing"), 404, "not_found")
 
 
 def headers_are_required(visit: Visit) -> None:

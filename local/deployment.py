@@ -23,6 +23,7 @@ from local.template import (
     read_template,
     with_defaults,
     with_fewer_batches_at_once,
+    with_names_filled_in,
     with_plain_media_types,
     write_template,
 )
@@ -73,7 +74,7 @@ def deploy(places: Places, endpoint_url: str) -> Deployment:
             build(places, endpoint_url)
         template = read_template(places.built_template)
         values = {name: value for name, value in local_parameters(version).items() if name in template["Parameters"]}
-        template = with_plain_media_types(with_defaults(template, values))
+        template = with_plain_media_types(with_names_filled_in(with_defaults(template, values), values))
         template = with_fewer_batches_at_once(template, calls_in_flight())
         write_template(template, places.deployed_template)
         with step("Deploying the template"):

@@ -1,5 +1,6 @@
 """Reading and preparing the template that `sam build` writes."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,27 @@ def with_defaults(template: Template, values: Mapping[str, str]) -> Template:
         for name, parameter in template.get("Parameters", {}).items()
     }
     return template | {"Parameters": parameters}
+
+
+def with_names_filled_in(template: Template, values: Mapping[str, str]) -> Template:
+    """Return the template with the name of a resource where a parameter is part of it: `!Ref` of a `!Sub`.
+
+    CloudFormation does that when it carries out LanguageExtensions; the emulator refuses it.
+    """
+    filled: Template = _filled_in(template, values)
+    return filled
+
+
+def _filled_in(value: Any, values: Mapping[str, str]) -> Any:
+    match value:
+        case {"Ref": {"Fn::Sub": str(name)}}:
+            return {"Ref": re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], name)}
+        case dict():
+            return {name: _filled_in(each, values) for name, each in value.items()}
+        case list():
+            return [_filled_in(each, values) for each in value]
+        case _:
+            return value
 
 
 def with_fewer_batches_at_once(template: Template, most: int) -> Template:

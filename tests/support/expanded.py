@@ -1,35 +1,37 @@
-"""The template as CloudFormation gets it: what SAM makes of it, with these parameters."""
+"""The template as CloudFormation gets it: what its two transforms make of it in their order, with these parameters."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from functools import cache
 from typing import Any
 
 from local.places import SAM_PYTHON
-from tests.support.sam_template import TEMPLATE
+from tests.support.sam_template import load_template
 
 # The code is not built here; SAM only wants to see that it lies in a bucket.
 _EXPAND = """
 import json, sys
 from types import SimpleNamespace
-from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.transform import transform
-template = yaml_parse(open(sys.argv[1], encoding="utf-8").read())
+template, parameters = json.load(sys.stdin)
 for name, resource in template["Resources"].items():
     for place in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
         resource["Properties"][place] = "s3://bucket/" + name
-print(json.dumps(transform(template, json.loads(sys.argv[2]), SimpleNamespace(load=dict))))
+print(json.dumps(transform(template, parameters, SimpleNamespace(load=dict))))
 """
 
 
 @cache
 def expanded(**parameters: str) -> dict[str, Any]:
     """The template's sections, its serverless resources replaced by what they stand for."""
+    given = {"CodeVersion": "x"} | parameters
     done = subprocess.run(  # noqa: S603  our own interpreter and arguments
-        [str(SAM_PYTHON), "-c", _EXPAND, str(TEMPLATE), json.dumps({"CodeVersion": "x"} | parameters)],
+        [str(SAM_PYTHON), "-c", _EXPAND],
+        input=json.dumps([with_language_extensions(given), given]),
         env=os.environ | {"AWS_DEFAULT_REGION": "eu-central-1"},
         capture_output=True,
         text=True,
@@ -38,3 +40,33 @@ def expanded(**parameters: str) -> dict[str, Any]:
     )
     template: dict[str, Any] = json.loads(done.stdout)
     return template
+
+
+def with_language_extensions(parameters: dict[str, str]) -> dict[str, Any]:
+    """The template as LanguageExtensions hands it on to SAM: every parameter is a value, what is made of those too."""
+    template = load_template()
+    assert template["Transform"] == ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"]
+    values = {name: str(each.get("Default", "")) for name, each in template["Parameters"].items()} | parameters
+    return template | {name: _resolved(template[name], values) for name in ("Globals", "Resources", "Outputs")}
+
+
+def _resolved(value: Any, values: dict[str, str]) -> Any:
+    match value:
+        case {"Ref": str(name)}:
+            return values.get(name, value)
+        case {"Fn::FindInMap": [str(name), first, str(second)]}:
+            return load_template()["Mappings"][name][_resolved(first, values)][second]
+        case {"Fn::Sub": str(text)}:
+            filled = _filled_in(text, values)
+            return {"Fn::Sub": filled} if "${" in filled else filled
+        case {"Fn::Sub": [str(text), more]}:
+            return {"Fn::Sub": [_filled_in(text, values), _resolved(more, values)]}
+        case dict() | list():
+            pairs = value.items() if isinstance(value, dict) else enumerate(value)
+            made = {name: _resolved(each, values) for name, each in pairs}
+            return made if isinstance(value, dict) else list(made.values())
+    return value
+
+
+def _filled_in(text: str, values: dict[str, str]) -> str:
+    return re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)

@@ -44,6 +44,8 @@ OF_AWS: Final[dict[tuple[str, str], tuple[frozenset[str], ...]]] = {
         )
     },
     ("AWS/DynamoDB", "TransactionConflict"): (frozenset({"TableName"}),),
+    # With the bus where it is one of one's own; the rule alone means the account's.
+    ("AWS/Events", "InvocationsFailedToBeSentToDlq"): (frozenset({"EventBusName", "RuleName"}),),
     **{
         ("AWS/SQS", name): (frozenset({"QueueName"}),)
         for name in ("ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible")
@@ -85,14 +87,14 @@ def written_in(name: str) -> set[str]:
     return constants | ({each.__name__ for each in ANSWERS} if "type(told).__name__" in source else set())
 
 
-def counted_in_logs() -> dict[str, dict[str, Any]]:
-    """Each metric that a log's lines are counted in, with its filter."""
-    return {
-        transformation["MetricName"]: each["Properties"]
-        for each in resources("AWS::Logs::MetricFilter").values()
-        for transformation in each["Properties"]["MetricTransformations"]
-        if transformation["MetricNamespace"] == NAMESPACE
-    }
+def counted_in_logs() -> dict[str, list[dict[str, Any]]]:
+    """Each metric that lines of logs are counted in, with its filters."""
+    counted: dict[str, list[dict[str, Any]]] = {}
+    for each in resources("AWS::Logs::MetricFilter").values():
+        for transformation in each["Properties"]["MetricTransformations"]:
+            if transformation["MetricNamespace"] == NAMESPACE:
+                counted.setdefault(transformation["MetricName"], []).append(each["Properties"])
+    return counted
 
 
 def why_not(namespace: object, name: str, dimensions: dict[str, object]) -> str | None:
@@ -120,6 +122,11 @@ def _exists(dimension: str, value: Any, dimensions: dict[str, Any]) -> bool:
             found = value == api["Name" if dimension == "ApiName" else "StageName"]
         case "FunctionName", {"Ref": function}:
             found = function in resources("AWS::Serverless::Function")
+        case "EventBusName", {"Ref": bus}:
+            found = bus in resources("AWS::Events::EventBus")
+        case "RuleName", str():
+            rules = [each["Properties"] for each in resources("AWS::Events::Rule").values()]
+            found = (dimensions["EventBusName"], value) in [(each["EventBusName"], each["Name"]) for each in rules]
         case "QueueName", {"Fn::GetAtt": [queue, "QueueName"]}:
             found = queue in resources("AWS::SQS::Queue")
         case "TableName", {"Ref": table}:
@@ -147,9 +154,12 @@ def _named(dimensions: list[dict[str, Any]]) -> dict[str, object]:
 def dashboard() -> dict[str, Any]:
     """The dashboard's body as CloudWatch gets it, except that what names a resource still stands in ``${…}``."""
     text, values = resources("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    _, more, nothing = values["MoreAlarms"]["Fn::If"]
-    assert nothing == ""
-    body: dict[str, Any] = json.loads(text.replace("${MoreAlarms}", more["Fn::Sub"]))
+    for name, value in values.items():
+        if "Fn::If" in value:
+            _, more, nothing = value["Fn::If"]
+            assert nothing == ""
+            text = text.replace(f"${{{name}}}", more["Fn::Sub"])
+    body: dict[str, Any] = json.loads(text)
     return body
 
 
@@ -173,7 +183,8 @@ def shown_in(widget: dict[str, Any]) -> list[Reference]:
 
 
 def _searched(expression: str) -> list[Reference]:
-    found = re.fullmatch(r"SEARCH\('\{\$\{Metrics\},service\} MetricName=\(?([^)]*)\)?', 'Sum', 300\)", expression)
+    # In quotation marks, as more than letters and digits are in the namespace: a search without finds nothing.
+    found = re.fullmatch(r"SEARCH\('\{\"\$\{Metrics\}\",service\} MetricName=\(?([^)]*)\)?', 'Sum', 300\)", expression)
     assert found, f"another form of search: {expression}"
     names = re.findall(r'"(\w+)"', found[1])
     return [

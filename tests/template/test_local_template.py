@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from local.deployment import local_parameters
 from local.emulator import calls_in_flight
-from local.template import read_template, with_fewer_batches_at_once
+from local.template import read_template, with_fewer_batches_at_once, with_names_filled_in
 from tests.support.sam_template import TEMPLATE
 
 
@@ -23,3 +24,16 @@ def test_a_machine_that_serves_more_calls_than_the_template_asks_for_has_the_tem
 
     assert with_fewer_batches_at_once(template, 64) == template
     assert calls_in_flight() >= 4
+
+
+def test_a_name_that_a_parameter_is_part_of_is_filled_in_and_nothing_else_is_changed() -> None:
+    template = read_template(TEMPLATE)
+
+    changed = with_names_filled_in(template, local_parameters("x"))
+
+    (of_the_api,) = changed["Resources"]["UsagePlan"]["Properties"]["ApiStages"]
+    assert of_the_api == {"ApiId": {"Ref": "Api"}, "Stage": {"Ref": "ApilocalStage"}}
+    of_the_api["Stage"] = {"Ref": {"Fn::Sub": "Api${Stage}Stage"}}
+    association = changed["Resources"]["WebAccessControlOfTheStage"]["Properties"]["ResourceArn"]["Fn::Sub"]
+    association[1]["TheStage"] = of_the_api["Stage"]
+    assert changed == template

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from graphlib import TopologicalSorter
@@ -31,6 +32,7 @@ OPTIONAL = {
 }
 SWITCHED_ON = {"DeploymentPreference": "Canary10Percent5Minutes", "RequireBusinessKeys": "true"}
 """What SAM itself goes by."""
+THE_STAGE = {"Ref": {"Fn::Sub": "Api${Stage}Stage"}}
 
 
 def stage(name: str) -> dict[str, str]:
@@ -52,6 +54,8 @@ def holds(condition: Any, values: dict[str, str]) -> bool:
             return not holds(other, values)
         case {"Fn::And": others}:
             return all(holds(each, values) for each in others)
+        case {"Fn::Or": others}:
+            return any(holds(each, values) for each in others)
     raise AssertionError(f"another form of condition: {condition}")
 
 
@@ -80,7 +84,7 @@ def test_every_stage_names_every_parameter_with_a_value_that_it_may_have(name: s
 @pytest.mark.parametrize(
     ("parameter", "good", "bad"),
     [
-        ("AlarmAddress", ["", "night.shift+stock@example.com"], ["nobody", "two words@example.com", "@example.com"]),
+        ("AlarmAddress", ["", "none", "night+stock@example.com"], ["nobody", "two words@example.com", "@example.com"]),
         ("BusinessRequestsPerSecond", ["", "1", "99999"], ["0", "1.5", "-1", "many", "100000"]),
         ("BusinessRequestsPerDay", ["", "1", "999999999"], ["0", "-1", "1e6"]),
     ],
@@ -107,6 +111,24 @@ def test_nothing_that_is_there_refers_to_what_is_not() -> None:
         there = made(values)
         for name in there:
             assert not (set(_named_by(load_template()["Resources"][name], values)) & resource_ids()) - there, name
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_nothing_refers_to_what_the_transforms_have_named_otherwise(name: str) -> None:
+    """SAM names the API's stage by its value, which is what LanguageExtensions puts into the place of the parameter."""
+    template = expanded(**stage(name))
+    there = template["Resources"]
+    assert f"Api{name}Stage" in there
+    for place, each in (there | template["Outputs"]).items():
+        named = {*_named_by(each), *_listed(each.get("DependsOn", []))}
+        assert {one for one in named if not one.startswith("AWS::")} <= there.keys(), place
+    left = re.findall(r'"Ref": "\w+\.\w+"|\$\{\w+\.(?:Alias|Stage|Version)\}', json.dumps(template))
+    assert left == [], "SAM would have put a name in its place"
+
+
+def test_the_stage_is_not_called_as_sam_alone_lets_one_call_it() -> None:
+    """AWS's page on its transform: never ``Api.Stage`` where LanguageExtensions comes first, and a ``Sub`` instead."""
+    assert not re.findall(r"\bApi\.Stage\b", json.dumps(load_template()))
 
 
 def resource_ids() -> set[str]:
@@ -158,12 +180,26 @@ def test_every_alias_moves_gradually_and_back_where_an_alarm_goes_off() -> None:
         assert set(named) <= set(resources("AWS::CloudWatch::Alarm"))
 
 
-def test_an_alarm_that_rolls_back_notices_within_the_five_minutes_of_a_canary() -> None:
+def rolling_back() -> list[str]:
+    """The alarms that CodeDeploy goes by."""
+    condition, alarms, none = load_template()["Globals"]["Function"]["DeploymentPreference"]["Alarms"]["Fn::If"]
+    assert (condition, none) == ("Monitoring", [{"Ref": "AWS::NoValue"}])
+    return [each["Ref"] for each in alarms]
+
+
+def test_an_alarm_that_rolls_back_notices_within_the_five_minutes_of_a_canary_and_is_soon_over() -> None:
+    """CodeDeploy stops at one that is on: one that looks back for long would hold up what mends it for as long."""
     alarms = resources("AWS::CloudWatch::Alarm")
-    for name in ("ApiFaultsAlarm", "ApiLatencyAlarm", "AuthorizerFaultsAlarm", "ServiceFaultsAlarm"):
+    for name in rolling_back():
         properties = alarms[name]["Properties"]
-        period = properties.get("Period", 60)
+        stats = [each["MetricStat"] for each in properties.get("Metrics", []) if "MetricStat" in each] or [properties]
+        (period,) = {each["Period"] for each in stats}
         assert period * properties.get("DatapointsToAlarm", properties["EvaluationPeriods"]) < 5 * 60
+        assert period * properties["EvaluationPeriods"] <= 5 * 60
+
+
+def test_rows_that_wait_do_not_hold_up_the_version_that_tells_them() -> None:
+    assert not {"LatePublishingAlarm", "UntoldAdjustmentsAlarm", "UnpublishedAdjustmentsAlarm"} & set(rolling_back())
 
 
 def test_nothing_waits_for_itself() -> None:
@@ -217,7 +253,7 @@ def test_the_key_is_what_the_authorizer_answers_never_a_header() -> None:
 
 def test_a_plan_limits_each_business_on_the_one_stage() -> None:
     (plan,) = (each["Properties"] for each in resources("AWS::ApiGateway::UsagePlan").values())
-    assert plan["ApiStages"] == [{"ApiId": {"Ref": "Api"}, "Stage": {"Ref": "Api.Stage"}}]
+    assert plan["ApiStages"] == [{"ApiId": {"Ref": "Api"}, "Stage": THE_STAGE}]
     assert plan["Throttle"] == {
         "RateLimit": {"Ref": "BusinessRequestsPerSecond"},
         "BurstLimit": {"Ref": "BusinessBurst"},
@@ -225,6 +261,16 @@ def test_a_plan_limits_each_business_on_the_one_stage() -> None:
     _, quota, none = plan["Quota"]["Fn::If"]
     assert quota == {"Limit": {"Ref": "BusinessRequestsPerDay"}, "Period": "DAY"}
     assert none == {"Ref": "AWS::NoValue"}
+
+
+def refused(values: dict[str, str]) -> set[str]:
+    """The rules that these values break."""
+    return {
+        name
+        for name, rule in load_template()["Rules"].items()
+        if holds(rule["RuleCondition"], values)
+        and not all(holds(each["Assert"], values) for each in rule["Assertions"])
+    }
 
 
 def test_keys_can_not_be_required_without_a_plan_nor_a_roll_back_without_alarms() -> None:
@@ -237,10 +283,20 @@ def test_keys_can_not_be_required_without_a_plan_nor_a_roll_back_without_alarms(
     ]:
         assert holds(rules[rule]["RuleCondition"], values)
         assert all(holds(each["Assert"], values) for each in rules[rule]["Assertions"]) == kept
-    for values in ({}, stage("dev"), stage("prod"), local_parameters("x")):
-        for rule in rules.values():
-            if holds(rule["RuleCondition"], values):
-                assert all(holds(each["Assert"], values) for each in rule["Assertions"])
+    for values in (stage("dev"), local_parameters("x")):
+        assert refused(values) == set()
+
+
+def test_production_asks_once_whom_its_alarms_tell_and_takes_nobody_for_an_answer() -> None:
+    """It is the operators' to say, so what lies here is refused, in a sentence, before anything is made."""
+    assert refused(stage("prod")) == {"SomebodyIsTold"}
+    assert refused({}) == {"SomebodyIsTold"}
+    for address in ("none", "night@example.com"):
+        assert refused(stage("prod") | {"AlarmAddress": address}) == set()
+        there = made(stage("prod") | {"AlarmAddress": address})
+        assert ("AlarmTopic" in there) == (address != "none")
+    (asked,) = load_template()["Rules"]["SomebodyIsTold"]["Assertions"]
+    assert '"none"' in asked["AssertDescription"]
 
 
 # -------------------------------------------------------------------------------------------------------------- WAF
@@ -256,7 +312,10 @@ def waf_rules() -> dict[str, dict[str, Any]]:
 def test_waf_stands_before_the_stage_and_keeps_no_sample_of_headers() -> None:
     (association,) = (each["Properties"] for each in resources("AWS::WAFv2::WebACLAssociation").values())
     assert association["ResourceArn"] == {
-        "Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/${Api.Stage}"
+        "Fn::Sub": [
+            "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/${TheStage}",
+            {"TheStage": THE_STAGE},
+        ]
     }
     views = [each["VisibilityConfig"] for each in waf_rules().values()]
     assert all(each["CloudWatchMetricsEnabled"] and not each["SampledRequestsEnabled"] for each in views)

@@ -152,12 +152,12 @@ def test_the_access_log_is_json_and_holds_no_header_body_or_token() -> None:
 GATEWAY_ANSWERS = {
     "UNAUTHORIZED": (401, "unauthorized"),
     "ACCESS_DENIED": (403, "forbidden"),
-    "EXPIRED_TOKEN": (403, "forbidden"),
     "INVALID_API_KEY": (403, "forbidden"),
-    "INVALID_SIGNATURE": (403, "forbidden"),
     "WAF_FILTERED": (403, "forbidden"),
     "MISSING_AUTHENTICATION_TOKEN": (404, "not_found"),
     "RESOURCE_NOT_FOUND": (404, "not_found"),
+    "INVALID_SIGNATURE": (404, "not_found"),
+    "EXPIRED_TOKEN": (404, "not_found"),
     "THROTTLED": (429, "too_many_requests"),
     "QUOTA_EXCEEDED": (429, "too_many_requests"),
     "INTEGRATION_FAILURE": (503, "try_again"),
@@ -178,6 +178,11 @@ def test_the_gateways_own_answers_have_the_contracts_statuses_and_form() -> None
         assert set(detail) == {"code", "message"}
         shaped[kind] = (answer.get("StatusCode"), detail["code"])
     assert shaped == GATEWAY_ANSWERS
+
+
+def test_no_route_asks_for_a_signature_of_aws_so_that_a_bad_one_means_no_route() -> None:
+    assert {each["FunctionPayloadType"] for each in API["Auth"]["Authorizers"].values()} == {"REQUEST"}
+    assert "AWS_IAM" not in json.dumps(load_template())
 
 
 @pytest.mark.parametrize("kind", GATEWAY_ANSWERS)
@@ -582,6 +587,25 @@ def test_every_dead_end_is_watched() -> None:
             assert properties["Statistic"] == "Maximum"
             watched.add(name)
     assert watched == dead_ends()
+
+
+def test_what_could_not_even_be_put_into_a_dead_end_is_counted_for_everybody_who_puts_something_there() -> None:
+    watched: dict[str, list[Any]] = {"DestinationDeliveryFailures": [], "InvocationsFailedToBeSentToDlq": []}
+    for alarm in ALARMS.values():
+        metric = alarm["Properties"].get("MetricName")
+        if metric in watched:
+            watched[metric].append(alarm["Properties"]["Dimensions"][-1]["Value"])
+    asynchronous = [{"Ref": name} for name, each in FUNCTIONS.items() if "EventInvokeConfig" in each["Properties"]]
+    assert watched == {
+        "DestinationDeliveryFailures": asynchronous + [{"Ref": function} for function, _ in sources("DynamoDB")],
+        "InvocationsFailedToBeSentToDlq": [
+            each["Properties"]["Name"] for each in resources("AWS::Events::Rule").values()
+        ],
+    }
+
+
+def test_what_every_stack_watches_is_watched_on_the_emulator_which_calculates_nothing() -> None:
+    assert not [name for name, each in ALARMS.items() if "Condition" not in each and "Metrics" in each["Properties"]]
 
 
 def test_the_bus_sends_requests_to_the_queue_and_what_it_can_not_deliver_to_the_dead_end() -> None:

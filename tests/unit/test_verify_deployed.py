@@ -137,6 +137,27 @@ def test_what_is_asked_for_again_is_asked_for_again(service: Service) -> None:
     assert service.calls["GET"] == ATTEMPTS_MAX
 
 
+def test_a_description_that_is_closed_as_keys_are_required_is_no_failure(service: Service) -> None:
+    service.meets = lambda _: httpx.Response(403, json={"detail": {"code": "forbidden"}})
+
+    with pytest.raises(checks.NotRun, match="requires keys"):
+        checks.document_is_served(service.visit())
+
+
+def test_a_path_that_is_not_there_is_called_without_a_token(service: Service) -> None:
+    """API Gateway would take the token for a signature of its own there."""
+    met: list[httpx.Request] = []
+
+    def answers(request: httpx.Request) -> httpx.Response:
+        met.append(request)
+        return httpx.Response(404, json={"detail": {"code": "not_found"}})
+
+    service.meets = answers
+    checks.unknown_path_is_not_found(service.visit())
+
+    assert [request.headers.get("authorization") for request in met] == [None]
+
+
 @pytest.mark.parametrize(
     ("status", "code", "words"),
     [
