@@ -31,8 +31,8 @@ def transaction(monkeypatch: pytest.MonkeyPatch, *, key: str = "key", sequence: 
     work.known.stock[business, str(VARIANT), location] = Stock(
         SEEDED.quantity, sequence, SEEDED.updated_at, SEEDED.head_hash
     )
-    row, stock = work.new_row(work.Request(business, SUBJECT, key, str(VARIANT), 1, "restock", None, None, None, None))
-    return {"TransactItems": work.typed_parts(row, stock)}
+    row, seen = work.new_row(work.Request(business, SUBJECT, key, str(VARIANT), 1, "restock", None, None, None, None))
+    return {"TransactItems": work.typed_parts(row, seen)}
 
 
 def send(tables: Tables, operation: str, request: Any) -> tuple[int, Any]:
