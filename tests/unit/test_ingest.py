@@ -334,10 +334,13 @@ def test_numbers_of_a_refused_request_are_told_digit_by_digit(ingest: Ingest, li
         ("-9223372036854775809", "-9223372036854775809"),
         ("1e30", "1E+30"),
         ("1e4299", "1E+4299"),
+        ("1e-10001", "1E-10001"),
+        ("0e10001", "0E+10001"),
+        ("1e-99999999999999999999999", "1e-99999999999999999999999"),
     ],
-    ids=["just beyond", "just below", "1e30", "1e4299"],
+    ids=["just beyond", "just below", "1e30", "1e4299", "1e-10001", "0e10001", "far below"],
 )
-def test_an_integer_that_the_bus_would_refuse_is_told_as_text(ingest: Ingest, literal: str, text: str) -> None:
+def test_a_number_that_the_bus_could_refuse_is_told_as_text(ingest: Ingest, literal: str, text: str) -> None:
     assert ingest.receive(json.dumps(a_payload()).replace(": 5,", f": {literal},")) == []
 
     assert ingest.bus.details[0]["request"]["quantity_change"] == text
@@ -735,6 +738,19 @@ def test_each_message_has_one_line_and_one_metric_under_its_id_and_nothing_of_it
     assert counted == {"AdjustmentCreated": 1, "AdjustmentReplayed": 1, "InvalidRequest": 1, "MessageUnreadable": 1}
     text = json.dumps(lines)
     assert [value for value in secret.values() if value in text] == []
+
+
+def test_of_a_thousand_messages_of_unknown_fields_each_is_told_in_part(ingest: Ingest) -> None:
+    """All of what is wrong with them would be told neither in time nor in the function's memory."""
+    unknown = {f"{number:03}": 0 for number in range(1000)}
+
+    assert ingest.receive(a_payload(**unknown)) == []
+
+    (told,) = ingest.bus.details
+    listed = told["error"]["detail"]
+    assert told["request"] == a_payload(**unknown)
+    assert [each["loc"][1] for each in listed] == list(unknown)[: len(listed)]
+    assert 200 < len(listed) < 1000
 
 
 def test_nothing_of_one_message_is_in_the_line_of_the_next(ingest: Ingest) -> None:

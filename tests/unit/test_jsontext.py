@@ -34,11 +34,32 @@ def test_a_point_or_an_exponent_makes_an_exact_decimal(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["9" * (DIGITS_MAX + 1), "1e4300", "-1e4300", "1e99999999999999999999", "-1e-99999999999999999999"], ids=len
+    "text",
+    ["9" * (DIGITS_MAX + 1), "1e4300", "-1e4300", "1e99999999999999999999", "-0.1E+99999999999999999999"],
+    ids=len,
 )
 def test_a_number_too_long_to_convert_is_refused(text: str) -> None:
     with pytest.raises(InvalidJSON, match="Number too long"):
         parse_json(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0e99999999999999999999", "-0E99999999999999999999", "0.000e-99999999999999999999", "0e+1000000000000000000"],
+)
+def test_zero_is_zero_whatever_its_exponent(text: str) -> None:
+    assert parse_json(text.encode()) == 0
+
+
+@pytest.mark.parametrize("text", ["1e-99999999999999999999", "-1.5E-99999999999999999999", "9.99e-2000000000000000000"])
+def test_a_number_nearer_to_zero_than_a_decimal_can_be_is_none_yet_and_stays_as_it_is_written(text: str) -> None:
+    parsed = parse_json(text.encode())
+
+    assert isinstance(parsed, Decimal)
+    assert parsed != parsed.to_integral_value()
+    assert parsed.is_signed() == text.startswith("-")
+    assert abs(parsed) < Decimal("1e-999999999")
+    assert str(parsed) == text
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "[NaN]"])
@@ -107,6 +128,8 @@ HEAVY = {
     "exponents": b"1e4299,",
     "digits": b"9" * 4300 + b",",
     "small exponents": b"1e9,",
+    "exponents far below": b"1e-99999999999999999999,",
+    "zeros with exponents": b"0e99999999999999999999,",
     "arrays": b"[],",
     "strings": b'"a",',
 }

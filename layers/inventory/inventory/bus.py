@@ -30,6 +30,7 @@ CALL_SIZE_MAX_BYTES: Final = 256 * 1024
 """Of the events of one PutEvents together, as EventBridge counts: source, detail-type and detail."""
 
 _INTEGER_MAX: Final = 2**63 - 1
+_EXPONENT_MAX: Final = 10_000
 _PASSING_CODES: Final = frozenset({"InternalFailure", "ThrottlingException"})
 
 
@@ -141,11 +142,11 @@ def detail_text(value: object) -> str:
     """Write a detail, in ASCII so that characters are bytes and half a surrogate pair is no obstacle.
 
     ``Decimal`` is written digit by digit, where JSON libraries would round. Numbers beyond 64 bits, which EventBridge
-    refuses with the whole event, are written as strings.
+    refuses with the whole event, are written as strings; and so are those whose exponent many a library would refuse.
     """
     match value:
-        case Decimal() if abs(value) > _INTEGER_MAX:
-            return f'"{value}"'
+        case Decimal() if abs(value) > _INTEGER_MAX or abs(value.adjusted()) > _EXPONENT_MAX:
+            return f'"{value!s}"'
         case Decimal():
             return str(value)
         case int() if abs(value) > _INTEGER_MAX:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import MIN_EMIN, Decimal, InvalidOperation
 from typing import Final
 
 type JSONValue = dict[str, JSONValue] | list[JSONValue] | str | int | float | Decimal | bool | None
@@ -24,6 +24,30 @@ DIGITS_MAX: Final = 4300
 _STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _STRINGS: Final = re.compile(_STRING, re.DOTALL)
 _STRINGS_AND_BRACKETS: Final = re.compile(rf"{_STRING}|[\[{{\]}}]", re.DOTALL)
+
+
+class Minute(Decimal):
+    """A number nearer to zero than a ``Decimal`` can be: it counts as one almost as near, and is told as it was sent.
+
+    Only so that it is told from zero and from integers; nothing computes with it.
+    """
+
+    __slots__ = ("_literal",)
+    _literal: str
+
+    @classmethod
+    def written(cls, literal: str) -> Minute:
+        """Take a literal that is not zero and has too low an exponent for a ``Decimal``."""
+        made = cls(_MINUTE.copy_negate() if literal.startswith("-") else _MINUTE)
+        made._literal = literal
+        return made
+
+    def __str__(self) -> str:
+        """Give the literal."""
+        return self._literal
+
+
+_MINUTE: Final = Decimal(f"1e{MIN_EMIN}")
 
 
 class InvalidJSON(ValueError):
@@ -105,6 +129,12 @@ def _number(literal: str) -> Decimal:
     try:
         number = Decimal(literal)
     except InvalidOperation:
+        # The exponent has 18 digits or more: no mantissa that a body can hold makes up for that.
+        mantissa, _, exponent = literal.lower().partition("e")
+        if not (digits := Decimal(mantissa)):
+            return digits
+        if exponent.startswith("-"):
+            return Minute.written(literal)
         raise _InvalidLiteral("Number too long", literal) from None
     if number and number.adjusted() >= DIGITS_MAX:
         raise _InvalidLiteral("Number too long", literal)
