@@ -86,6 +86,6 @@ class InventoryLevelProof(TypedDict):
 
 
 class HTTPValidationError(TypedDict):
-    """Every way in which the request is not valid, at most 100 of them."""
+    """Every way in which the request is not valid, as far as 2 MB hold them."""
 
     detail: list[ValidationEntry]

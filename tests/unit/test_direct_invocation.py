@@ -219,6 +219,15 @@ def test_a_key_of_another_request_is_raised_as_an_invalid_request(service: Servi
     assert len(service.tables.rows) == 1
 
 
+def test_of_unknown_fields_as_many_are_told_as_a_dead_end_can_hold_beside_the_request(service: Service) -> None:
+    few, many = ({f"field {number}": number for number in range(count)} for count in (150, 10_000))
+
+    assert problems(service, a_payload(**few)) == [(("body", name), "extra_forbidden") for name in few]
+    told = problems(service, a_payload(**many))
+    assert 200 < len(told) < 1000
+    assert told == [(("body", name), "extra_forbidden") for name in many][: len(told)]
+
+
 def test_what_could_not_be_settled_is_raised_as_try_again(service: Service) -> None:
     service.tables.meets("BatchGetItem", broken())
 

@@ -47,6 +47,14 @@ def test_a_missing_field_gives_the_body_as_its_input(service: Service) -> None:
     ]
 
 
+def test_a_decimal_in_place_of_an_integer_is_sent_back(service: Service) -> None:
+    body = a_body(quantity_change=5.1, reason=...)
+
+    answer = service.post(body)
+
+    assert [(each["type"], each["input"]) for each in answer.body["detail"]] == [("int_type", 5.1), ("missing", body)]
+
+
 def test_what_is_no_json_tells_where_and_why(service: Service) -> None:
     answer = service.post(b'{"a": nope}')
 
@@ -107,14 +115,28 @@ def test_an_input_is_given_up_to_one_kilobyte_as_sent_and_left_out_beyond(servic
     assert too_long | {"input": fits["input"]} == fits
 
 
-@pytest.mark.parametrize(("literal", "told"), [("5.5", 5.5), ("[5.5, 1e3]", [5.5, 1000.0]), ("1e22", 1e22)], ids=str)
-def test_a_number_that_a_double_holds_exactly_is_sent_back_as_one(service: Service, literal: str, told: object) -> None:
+@pytest.mark.parametrize(
+    ("literal", "told"),
+    [
+        *(("5.5", 5.5), ("[5.5, 1e3]", [5.5, 1000.0]), ("1e22", 1e22), ("0.1", 0.1), ('{"a":[5.10]}', {"a": [5.1]})),
+        *(("-1.5e-7", -1.5e-7), ("123456789.123456", 123456789.123456), ("1e300", 1e300), ("0e999999", 0.0)),
+    ],
+    ids=str,
+)
+def test_a_number_is_sent_back_where_a_double_is_written_alike(service: Service, literal: str, told: object) -> None:
     body = json.dumps(a_body()).encode()[:-1] + f',"extra":{literal}}}'.encode()
 
     assert service.post(body).body["detail"][0]["input"] == told
 
 
-@pytest.mark.parametrize("literal", ["0.1", "[0.1]", "1e4299", '"\\udc00"', '{"\\udc00":1}'], ids=str)
+@pytest.mark.parametrize(
+    "literal",
+    [
+        *("5.0000000000000001", "[0.10000000000000001]", "1e4299", "1e-400", "1e-99999999999999999999999"),
+        *('"\\udc00"', '{"\\udc00":1}'),
+    ],
+    ids=str,
+)
 def test_an_input_that_cannot_be_sent_back_exactly_is_left_out(service: Service, literal: str) -> None:
     body = json.dumps(a_body()).encode()[:-1] + f',"extra":{literal}}}'.encode()
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 DEFAULT_ACTOR: Final = "direct-invocation"
 """``created_by`` of an adjustment whose invoker named no actor: IAM decided that it may invoke, and says no more."""
 
+ENTRIES_SIZE_MAX_BYTES: Final = 32 * 1024
+"""Of what is told of one invalid payload, some 300 unknown fields: it may have to go into a dead end or an event beside
+the request, and a batch of the queue may hold a thousand of them."""
+
 
 def adjustment_command(payload: object, *, default_key: str, default_actor: str = DEFAULT_ACTOR) -> Command:
     """Translate a payload; ``default_key`` and ``default_actor`` serve where it names none.
@@ -25,7 +29,7 @@ def adjustment_command(payload: object, *, default_key: str, default_actor: str 
     Raises:
         InvalidRequest: where the payload breaks ``DirectAdjustmentRequest``.
     """
-    request = validated(DirectAdjustmentRequest, payload)
+    request = validated(DirectAdjustmentRequest, payload, told_max_bytes=ENTRIES_SIZE_MAX_BYTES)
     return request.command(
         business_id=request.business_id,
         actor=request.actor or default_actor,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from decimal import Decimal
-from itertools import islice
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Final, NotRequired, TypedDict
 from uuid import UUID
 
@@ -27,15 +27,18 @@ from inventory.model import QUANTITY_CHANGE_MAX, QUANTITY_MAX, Command, ReasonCo
 from inventory.textschema import CONTROL_BUT_TAB_AND_LINE_ENDS, printable_text, trimmed_text, visible_ascii
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 IDEMPOTENCY_KEY_LENGTH_MAX: Final = 255
 REASON_LENGTH_MAX: Final = 500
 LABEL_LENGTH_MAX: Final = 255
-ENTRIES_MAX: Final = 100
-"""Entries of one 422 answer: a body of a million unknown fields must still get an answer that can be sent."""
-_INPUT_SIZE_MAX_BYTES: Final = 1024
-_NAME_LENGTH_MAX: Final = 255
+ENTRIES_SIZE_MAX_BYTES: Final = 2 * 1024 * 1024
+"""Of the entries of one answer: a body of a million unknown fields must get one that can be sent, too. Lambda's limit
+is 6 MB, of a text in JSON, where quotes and backslashes count twice."""
+_ECHO_SIZE_MAX_BYTES: Final = 1024
+"""Of what is sent back as it came, in JSON."""
+_ESCAPED_LENGTH_MAX: Final = 12
+"""Of one character in JSON: an escaped pair of surrogates."""
 
 
 class ValidationEntry(TypedDict):
@@ -185,19 +188,29 @@ class DirectAdjustmentRequest(AdjustmentRequest, _OfBusiness):
     actor: Label | None = None
 
 
-def validated[R: Request](model: type[R], value: object, *, place: str = "body") -> R:
+def validated[R: Request](
+    model: type[R], value: object, *, place: str = "body", told_max_bytes: int = ENTRIES_SIZE_MAX_BYTES
+) -> R:
     """Validate a parsed JSON value, or the members of another ``place``: ``path`` or ``query``.
 
+    Of what is wrong with it as much is told as ``told_max_bytes`` hold, in JSON.
+
     Raises:
-        InvalidRequest: with every field's error, in field order.
+        InvalidRequest: with every field's error, in field order, and then every unknown field.
     """
     if not isinstance(value, dict):
         message = "Input should be a valid dictionary or object to extract fields from"
         raise InvalidRequest([entry([place], "model_attributes_type", message, given=value)])
+    known = _known_fields(model, value)
+    unknown = _unknown_fields(value, known, place) if model.model_config["extra"] == "forbid" else iter(())
     try:
-        return parse(_listable(model, value), model)
+        request = parse(known, model)
     except ValidationError as error:
-        raise InvalidRequest(_entries(error, [place])) from None
+        wrong = chain(_entries(error, [place], whole=value), unknown)
+        raise InvalidRequest(_listed(wrong, told_max_bytes)) from None
+    if refused := _listed(unknown, told_max_bytes):
+        raise InvalidRequest(refused)
+    return request
 
 
 def not_handed_out(loc: list[str | int], given: str) -> InvalidRequest:
@@ -232,35 +245,52 @@ def _entries_of(
     try:
         adapter.validate_python(text)
     except ValidationError as error:
-        return _entries(error, place)
+        return list(_entries(error, place, whole=text))
     return []
 
 
-def _listable(model: type[Request], value: dict[str, object]) -> dict[str, object]:
-    """Give unknown fields names that can be answered, and drop those that could not be listed anyway.
+def _known_fields(model: type[Request], value: dict[str, object]) -> dict[str, object]:
+    """The fields that a model has: it is not shown others.
 
-    A million of them would fill the memory with errors; half a surrogate pair in one would hide all other errors.
+    A million of them would fill the memory with errors, of which few can be told, and half a surrogate pair in the name
+    of one would hide all other errors.
     """
     if value.keys() <= model.model_fields.keys():
         return value
-    known = {name: member for name, member in value.items() if name in model.model_fields}
-    unknown = ((_answerable(name), member) for name, member in value.items() if name not in model.model_fields)
-    return known | dict(islice(unknown, ENTRIES_MAX))
+    return {name: member for name, member in value.items() if name in model.model_fields}
 
 
-def _entries(error: ValidationError, place: list[str | int]) -> list[ValidationEntry]:
-    """Render what pydantic found as FastAPI does; at most ``ENTRIES_MAX`` entries."""
-    found = error.errors(include_url=False)[:ENTRIES_MAX]
-    return [
-        entry(
+def _unknown_fields(value: dict[str, object], known: dict[str, object], place: str) -> Iterator[ValidationEntry]:
+    """Render the others as pydantic does."""
+    if len(known) == len(value):
+        return
+    for name, member in value.items():
+        if name not in known:
+            yield entry([place, _answerable(name)], "extra_forbidden", "Extra inputs are not permitted", given=member)
+
+
+def _entries(error: ValidationError, place: list[str | int], *, whole: object) -> Iterator[ValidationEntry]:
+    """Render what pydantic found as FastAPI does. Of what is missing, ``whole`` is the input."""
+    for each in error.errors(include_url=False):
+        yield entry(
             [*place, *each["loc"]],
             each["type"],
             each["msg"],
-            given=each["input"],
+            given=whole if each["type"] == "missing" else each["input"],
             ctx={name: _answerable_fact(fact) for name, fact in each["ctx"].items()} if "ctx" in each else None,
         )
-        for each in found
-    ]
+
+
+def _listed(entries: Iterable[ValidationEntry], size_max_bytes: int) -> list[ValidationEntry]:
+    """As many entries as fit, one at the least; no more are made."""
+    listed: list[ValidationEntry] = []
+    size_bytes = 0
+    for each in entries:
+        size_bytes += len(json.dumps(each))
+        if listed and size_bytes > size_max_bytes:
+            break
+        listed.append(each)
+    return listed
 
 
 def entry(
@@ -281,22 +311,25 @@ def _answerable_fact(fact: object) -> object:
 
 
 def _answerable(name: str) -> str:
-    """A field's name as it was sent, but short, and encodable where it holds half a surrogate pair."""
-    return name[:_NAME_LENGTH_MAX].encode("utf-8", "replace").decode()
+    """A field's name as it was sent, but cut at 1 KB, and encodable where it holds half a surrogate pair."""
+    short = name[:_ECHO_SIZE_MAX_BYTES].encode("utf-8", "replace").decode()
+    while (excess := len(json.dumps(short)) - _ECHO_SIZE_MAX_BYTES) > 0:
+        short = short[: -max(excess // _ESCAPED_LENGTH_MAX, 1)]
+    return short
 
 
 def _echo(given: object) -> str | None:
-    """Write ``given`` as JSON to send it back, where that is exact, encodable and at most 1 KB.
+    """Write ``given`` as JSON to send it back, where that says the same, can be encoded and is at most 1 KB.
 
     No more of it is looked at than that: a body of megabytes would be written once for each of its errors.
     """
-    if isinstance(given, str) and len(given) > _INPUT_SIZE_MAX_BYTES:
+    if isinstance(given, str) and len(given) > _ECHO_SIZE_MAX_BYTES:
         return None
     written = ""
     try:
         for chunk in _JSON.iterencode(given):
             written += chunk
-            if len(written) > _INPUT_SIZE_MAX_BYTES:
+            if len(written) > _ECHO_SIZE_MAX_BYTES:
                 return None
         json.dumps(given, ensure_ascii=False, default=_double).encode()  # half a surrogate pair can't be encoded
     except (TypeError, ValueError):
@@ -305,9 +338,9 @@ def _echo(given: object) -> str | None:
 
 
 def _double(value: object) -> float:
-    """The double that a ``Decimal`` is, where it is one exactly."""
-    if isinstance(value, Decimal) and Decimal(float(value)) == value:
-        return float(value)
+    """A double that is written as the number that a ``Decimal`` is, where there is one: 5.1, which no double is."""
+    if isinstance(value, Decimal) and Decimal(repr(double := float(value))) == value:
+        return double
     raise TypeError(value)
 
 
