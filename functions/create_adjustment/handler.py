@@ -48,7 +48,7 @@ def handler(event: object, context: LambdaContext) -> http.Response | dict[str, 
 
 def _over_http(event: http.ApiEvent, context: LambdaContext, line: RequestLine) -> http.Response:
     try:
-        caller = http.authenticated_caller(event, scope=http.WRITE_SCOPE)
+        caller = http.authenticated_caller(event, scope=http.WRITE_SCOPE, clock=adjuster.clock)
         line.business_id = caller.business_id
         outcome = _adjust(http.adjustment_command(event, caller), context, line)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client

@@ -27,13 +27,14 @@ CALLS_AT_ONCE = 8
 logger = Logger()
 metrics = Metrics()
 clock_s = perf_counter
+clock = partial(datetime.now, UTC)
 reader = reader_on_dynamodb(
     os.environ.get("DYNAMODB_ENDPOINT") or None,
     inventory_table=os.environ["INVENTORY_TABLE"],
     ledger_table=os.environ["LEDGER_TABLE"],
     at_once=ThreadPoolExecutor(CALLS_AT_ONCE).map,
 )
-exporter = Exporter(reader.books, reader.index, partial(datetime.now, UTC))
+exporter = Exporter(reader.books, reader.index, clock)
 
 
 # An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
@@ -57,7 +58,7 @@ def handler(event: object, context: LambdaContext) -> http.Response | ExportAnsw
 
 def _over_http(event: http.ApiEvent, patience: Patience, context: LambdaContext, line: RequestLine) -> http.Response:
     try:
-        caller = http.authenticated_caller(event, scope=http.READ_SCOPE)
+        caller = http.authenticated_caller(event, scope=http.READ_SCOPE, clock=clock)
         line.business_id = caller.business_id
         members = http_reads.answer(event, caller.business_id, reader, patience)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client

@@ -35,7 +35,7 @@ def handler(event: object, context: LambdaContext) -> http.Response:
     line = RequestLine.of(event, clock_s)
     try:
         request = http.api_event(event)
-        caller = http.authenticated_caller(request, scope=http.REVERSE_SCOPE)
+        caller = http.authenticated_caller(request, scope=http.REVERSE_SCOPE, clock=adjuster.clock)
         line.business_id = caller.business_id
         reversal = http.reversal(request, caller)
         line.tries = Tries(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,22 @@ def test_an_expired_token_is_unauthorized(service: Service, business: Business) 
     past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
     token = service.issue_token([business.id], expires_at=past)["token"]
     assert_unauthorized(service.post(business.body(1), business.headers() | {"Authorization": f"Bearer {token}"}))
+
+
+def test_a_token_that_was_good_a_moment_ago_is_unauthorized_once_it_has_expired(
+    service: Service, business: Business
+) -> None:
+    """The gateway still remembers that it was good, for all routes."""
+    expiry = datetime.now(UTC) + timedelta(seconds=4)
+    token = service.issue_token([business.id], expires_at=expiry.isoformat())["token"]
+    headers = business.headers() | {"Authorization": f"Bearer {token}"}
+    row = service.post(business.body(1), headers)
+    assert row.status_code == 201
+    time.sleep(max(0.0, (expiry - datetime.now(UTC)).total_seconds()) + 0.1)
+    assert_unauthorized(service.post(business.body(1), headers))
+    assert_unauthorized(service.post({"reason": "x"}, headers, path=f"{ADJUSTMENTS}/{row.json()['id']}/reversal"))
+    assert_unauthorized(service.http.get(f"{service.base_url}{ADJUSTMENTS}", headers=headers))
+    assert len(business.ledger()) == 1
 
 
 def test_a_revoked_token_is_unauthorized(service: Service, business: Business) -> None:

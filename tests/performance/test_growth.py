@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,7 +49,7 @@ def test_ten_places_of_every_history_are_asked_for_from_its_first_to_its_last_te
 def test_what_is_sent_is_understood_as_what_the_history_was_made_of() -> None:
     at = place(Axis.BUSINESSES, 7)
     event: Any = request(at, "key")
-    caller = http.authenticated_caller(event, scope=http.WRITE_SCOPE)
+    caller = http.authenticated_caller(event, scope=http.WRITE_SCOPE, clock=partial(datetime.now, UTC))
     assert http.adjustment_command(event, caller) == command(at, "key")
 
 

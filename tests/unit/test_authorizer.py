@@ -301,9 +301,12 @@ def test_unknown_expired_and_revoked_tokens_are_refused_alike(load: Load, found:
     assert refusal(module, request(business="malformed")) == "Unauthorized"
 
 
-def test_a_token_passes_until_it_expires(load: Load) -> None:
-    module, _ = load(stored(expires_at={"S": instant_text(datetime.now(UTC) + timedelta(minutes=1))}))
-    assert statements(answer(module, request())) == [("Allow", OPEN)]
+def test_a_token_passes_until_it_expires_and_the_functions_are_told_when_that_is(load: Load) -> None:
+    soon = instant_text(datetime.now(UTC) + timedelta(minutes=1))
+    module, _ = load(stored(), stored(expires_at={"S": soon}))
+    lasting, passing = answer(module, request()), answer(module, request())
+    assert statements(passing) == [("Allow", OPEN)]
+    assert passing["context"] == lasting["context"] | {"expires_at": soon}
 
 
 def test_two_authorization_headers_are_none(load: Load) -> None:

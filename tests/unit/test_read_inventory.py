@@ -21,6 +21,7 @@ from tests.support.builders import (
     OTHER_BUSINESS,
     OTHER_LOCATION,
     OTHER_VARIANT,
+    TICK,
     VARIANT,
     an_adjustment,
     an_authorizer_context,
@@ -507,6 +508,19 @@ def test_a_request_that_passed_no_authorizer_is_unauthorized(
     assert refused(answer) == (401, "unauthorized")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert reading.tables.requests == {}
+
+
+@each_route
+@pytest.mark.parametrize("left", [TICK, timedelta(0)], ids=str)
+def test_a_token_that_has_expired_since_the_gateway_asked_is_unauthorized(
+    reading: ReadService, resource: str, left: timedelta
+) -> None:
+    reading.module.clock = lambda: NOW
+    context = an_authorizer_context(expires_at=instant_text(NOW + left))
+
+    answer = reading.get(resource, **ROUTES[resource], authorizer=context)
+
+    assert (answer.status == 401) == (left == timedelta(0))
 
 
 @each_route

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 
+from inventory.instants import instant_text
 from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,
     LOCATION,
+    NOW,
     OTHER_BUSINESS,
+    TICK,
     VARIANT,
     a_stock_item,
     an_adjustment,
@@ -303,6 +308,15 @@ def test_a_request_that_passed_no_authorizer_is_unauthorized(service: Service, c
 
     assert (answer.status, answer.code, answer.headers["WWW-Authenticate"]) == (401, "unauthorized", "Bearer")
     assert service.tables.requests == {}
+
+
+@pytest.mark.parametrize(("left", "status"), [(TICK, 201), (timedelta(0), 401)], ids=str)
+def test_a_token_that_has_expired_since_the_gateway_asked_is_unauthorized(
+    service: Service, left: timedelta, status: int
+) -> None:
+    service.module.adjuster = replace(service.module.adjuster, clock=lambda: NOW)
+
+    assert post(service, authorizer=an_authorizer_context(expires_at=instant_text(NOW + left))).status == status
 
 
 def test_a_header_that_names_another_business_is_forbidden_before_all_else(service: Service) -> None:

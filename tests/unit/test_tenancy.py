@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.builders import BUSINESS, OTHER_BUSINESS, a_body, an_authorizer_context
+from inventory.instants import instant_text
+from tests.support.builders import BUSINESS, NOW, OTHER_BUSINESS, TICK, a_body, an_authorizer_context
 
 if TYPE_CHECKING:
     from tests.support.service import Answer, Service
@@ -30,6 +33,36 @@ def test_a_request_that_passed_no_authorizer_is_unauthorized(
 
     assert unauthorized(answer)
     assert service.tables.requests == {}
+
+
+@pytest.mark.parametrize(
+    ("left", "status"), [(TICK, 201), (timedelta(0), 401), (-TICK, 401), (-timedelta(days=3650), 401)], ids=str
+)
+def test_a_token_that_the_gateway_remembers_as_good_is_good_until_the_instant_of_its_expiry(
+    service: Service, left: timedelta, status: int
+) -> None:
+    service.module.adjuster = replace(service.module.adjuster, clock=lambda: NOW)
+
+    answer = service.post(authorizer=an_authorizer_context(expires_at=instant_text(NOW + left)))
+
+    assert answer.status == status
+    assert status == 201 or unauthorized(answer)
+    assert status == 201 or service.tables.requests == {}
+
+
+@pytest.mark.parametrize("told", ["", None, 5, ["2999-01-01T00:00:00.000000Z"]], ids=str)
+def test_an_expiry_that_our_authorizer_can_not_have_told_is_over(service: Service, told: Any) -> None:
+    assert unauthorized(service.post(authorizer=an_authorizer_context(expires_at=told)))
+
+
+def test_an_expired_token_is_unauthorized_whatever_else_is_wrong(service: Service) -> None:
+    past = instant_text(datetime.now(UTC))
+
+    answer = service.post(
+        b"{", authorizer=an_authorizer_context(expires_at=past, business_id=str(OTHER_BUSINESS), scopes="")
+    )
+
+    assert unauthorized(answer)
 
 
 @pytest.mark.parametrize("headers", [{}, None, {"Authorization": "Bearer dz_secret"}], ids=["none", "null", "another"])

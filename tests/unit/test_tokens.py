@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 BUSINESS = UUID("6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01")
 OTHER_BUSINESS = UUID("6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e02")
 NOW = datetime(2026, 11, 23, 14, 5, 9, 123456, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
 DIGEST = sha256(b"a token").digest()
 TOKEN = Token(
     id=token_id_of(DIGEST),
@@ -99,7 +100,7 @@ def test_the_digest_is_not_shown_with_a_token() -> None:
 
 
 def test_a_good_token_is_granted_its_business_within_its_scopes() -> None:
-    assert authorize(TOKEN, DIGEST, BUSINESS, NOW) == Grant(TOKEN.id, BUSINESS, "till 4", TOKEN.scopes)
+    assert authorize(TOKEN, DIGEST, BUSINESS, NOW) == Grant(TOKEN.id, BUSINESS, "till 4", TOKEN.scopes, None)
 
 
 def test_a_token_that_is_not_remembered_is_unknown() -> None:
@@ -122,7 +123,7 @@ def test_digests_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("left", "expected"),
     [
-        (timedelta(microseconds=1), Grant(TOKEN.id, BUSINESS, "till 4", TOKEN.scopes)),
+        (TICK, Grant(TOKEN.id, BUSINESS, "till 4", TOKEN.scopes, NOW + TICK)),
         (timedelta(0), Unauthenticated("expired")),
         (timedelta(microseconds=-1), Unauthenticated("expired")),
     ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, NotRequired, TypedDict, TypeIs
 
 from inventory.headers import HeaderEvent, has_headers
+from inventory.instants import instant_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +99,9 @@ def allow(grant: Grant, method_arn: str) -> Policy:
         "scopes": " ".join(sorted(grant.scopes)),
         "token_id": grant.token_id,
     }
+    # The gateway goes by this answer for a minute, and a token may expire before that: the functions see to it.
+    if grant.expires_at is not None:
+        policy["context"]["expires_at"] = instant_text(grant.expires_at)
     # A business has one budget, however many tokens. Its key is its id: nobody but this answer can name one, so it need
     # not be a secret.
     policy["usageIdentifierKey"] = str(grant.business_id)

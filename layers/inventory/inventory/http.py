@@ -14,6 +14,7 @@ from inventory.answers import ANSWERS, adjustment_members, detail_of
 from inventory.errors import Forbidden, ServiceError, TryAgain, Unauthorized
 from inventory.headers import HeaderEvent, has_headers, header, is_text_by_name, is_texts_by_name
 from inventory.identifiers import parse_uuid
+from inventory.instants import instant_text
 from inventory.jsontext import InvalidJSON, JSONValue, parse_json
 from inventory.requests import (
     LABEL_LENGTH_MAX,
@@ -30,6 +31,9 @@ from inventory.requests import (
 from inventory.reverse import Reversal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from inventory.adjust import Outcome
     from inventory.model import Command
 
@@ -106,16 +110,20 @@ def api_event(event: object) -> ApiEvent:
     return event
 
 
-def authenticated_caller(event: ApiEvent, *, scope: str) -> Caller:
+def authenticated_caller(event: ApiEvent, *, scope: str, clock: Callable[[], datetime]) -> Caller:
     """Read the authorizer's context, and check the tenant and the scope once more.
 
     Raises:
-        Unauthorized: there is no context, or no ``x-business-id``: the request did not pass the authorizer.
+        Unauthorized: there is no context, or no ``x-business-id``: the request did not pass the authorizer. Or the
+            token has expired since the authorizer saw it: the gateway remembers what it said.
         Forbidden: the context is for another business than the header, lacks the scope, or is none of ours.
     """
     context = event["requestContext"].get("authorizer")
     named = header(event, "x-business-id")
     if not isinstance(context, dict) or not context or named is None:
+        raise Unauthorized
+    # Our instants sort as texts as they do in time. A token that never expires has none.
+    if "expires_at" in context and _text(context, "expires_at") <= instant_text(clock()):
         raise Unauthorized
     told, subject, scopes = (_text(context, name) for name in ("business_id", "subject", "scopes"))
     business_id = parse_uuid(told)

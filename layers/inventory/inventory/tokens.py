@@ -50,12 +50,13 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The token is good for this business, within its scopes."""
+    """The token is good for this business, within its scopes, until it expires; ``expires_at`` None means never."""
 
     token_id: str
     business_id: UUID
     subject: str
     scopes: frozenset[Scope]
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def authorize(
         return Unauthenticated("expired")
     if business_id is None or business_id not in token.business_ids:
         return Foreign(token.id)
-    return Grant(token.id, business_id, token.subject, token.scopes)
+    return Grant(token.id, business_id, token.subject, token.scopes, token.expires_at)
 
 
 def _checksum(text: str) -> str:
