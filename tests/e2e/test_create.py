@@ -115,6 +115,18 @@ def test_sequence_and_balance_run_on_and_each_location_has_its_own(business: Bus
     assert_books_balance(business, told)
 
 
+@pytest.mark.parametrize("content_type", [None, "application/json", "text/plain; charset=latin-1", "nonsense"])
+def test_a_body_arrives_as_the_bytes_that_were_sent_whatever_they_are_called(
+    content_type: str | None, service: Service, business: Business
+) -> None:
+    headers = business.headers() | ({} if content_type is None else {"Content-Type": content_type})
+    body = json.dumps(business.body(1, reason="caf\ufffd \u00e9"), ensure_ascii=False).encode()
+    created = service.post(body, headers)
+    assert (created.status_code, created.json()["correction_reason"]) == (201, "caf\ufffd \u00e9")
+    response = service.post(body.replace("\ufffd".encode(), b"\xff"), headers)
+    assert [each["type"] for each in response.json()["detail"]] == ["json_invalid"]
+
+
 # ------------------------------------------------------------------------------------------------------------ refusals
 
 
