@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from inventory.pages import KEEP_FOR_AN_HOUR, REVALIDATE, Page, is_page_event, not_found, served
+from inventory.pages import KEEP_FOR_AN_HOUR, REVALIDATE, Page, is_page_event, moved, not_found, served
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -18,11 +18,12 @@ JSON: Final = "application/json"
 HTML: Final = "text/html; charset=utf-8"
 CSS: Final = "text/css; charset=utf-8"
 JAVASCRIPT: Final = "text/javascript; charset=utf-8"
+PAGE: Final = "/api/v1/docs"
 
 # By route, and what the page loads by its name. The library comes in a layer of its own, compressed.
 OWN: Final = {
     "/api/v1/openapi.json": ("openapi.json", JSON),
-    "/api/v1/docs": ("docs.html", HTML),
+    PAGE: ("docs.html", HTML),
     "docs.css": ("docs.css", CSS),
     "docs.js": ("docs.js", JAVASCRIPT),
 }
@@ -34,9 +35,11 @@ LIBRARY: Final = {
 
 def handler(event: object, context: LambdaContext) -> PageResponse:
     """Answer with a file, or with 404 where the page has no such part."""
-    # The gateway matches `/docs/` as `/docs`; but from there the page's own links would lead nowhere.
-    if is_page_event(event) and not event.get("path", "").endswith("/"):
+    if is_page_event(event):
         asked = (event.get("pathParameters") or {}).get("asset", event["resource"])
+        # The gateway finds `/docs/` as `/docs`; but from there the page's own links would lead nowhere.
+        if asked == PAGE and event.get("path", "").endswith("/"):
+            return moved("../docs", request_id=context.aws_request_id)
         if asked in OWN.keys() | LIBRARY.keys():
             return served(_page(asked), event, request_id=context.aws_request_id)
     return not_found(request_id=context.aws_request_id)

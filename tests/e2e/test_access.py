@@ -136,6 +136,36 @@ def test_an_unknown_path_or_method_is_not_found(method: str, path: str, service:
         assert refused(response) == (404, "not_found")
 
 
+def test_a_slash_at_the_end_of_a_path_makes_no_difference(service: Service, business: Business) -> None:
+    headers = business.headers()
+    created = service.post(business.body(7), headers, path=f"{ADJUSTMENTS}/")
+    assert created.status_code == 201
+    path = f"{ADJUSTMENTS}/{created.json()['id']}"
+    for each in (
+        path,
+        ADJUSTMENTS,
+        f"/api/v1/inventory/levels?variant_id={business.variant_id}",
+        f"/api/v1/inventory/levels/{business.variant_id}/{business.location_id}/proof",
+    ):
+        plain, slashed = (
+            service.http.get(service.base_url + asked, headers=headers)
+            for asked in (each, f"{each}/" if "?" not in each else each.replace("?", "/?"))
+        )
+        assert (slashed.status_code, slashed.json()) == (200, plain.json())
+    reversed_ = service.post({"reason": "x"}, headers, path=f"{path}/reversal/")
+    assert (reversed_.status_code, reversed_.json()["reverses"]) == (201, created.json()["id"])
+
+
+@pytest.mark.parametrize("path", ["/api//v1/inventory/adjustments", f"/{ADJUSTMENTS}", f"{ADJUSTMENTS}//"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_path_with_an_empty_segment_is_not_found(
+    method: str, path: str, local_stack: LocalStack, service: Service, business: Business
+) -> None:
+    assert local_stack.port  # a deployed one is not known to answer so
+    response = service.http.request(method, service.base_url + path, headers=business.headers())
+    assert refused(response) == (404, "not_found")
+
+
 def test_no_token_is_in_any_log_line_or_table(local_stack: LocalStack, service: Service, business: Business) -> None:
     reader = service.issue_token([business.id], scopes=("adjustments:read",))["token"]
     business.adjust(1, key="secret-key-of-the-client")

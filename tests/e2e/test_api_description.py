@@ -57,6 +57,12 @@ def test_the_page_and_all_that_it_loads_are_served_to_anybody(accepted: str, ser
     assert "SwaggerUIBundle" in get(service, f"{PAGE}/swagger-ui-bundle.js").text
 
 
+def test_who_asks_for_the_page_with_a_slash_at_its_end_gets_to_it(service: Service) -> None:
+    answer = get(service, f"{PAGE}/")
+    assert answer.status_code == 308
+    assert str(answer.url.join(answer.headers["location"])) == service.base_url + PAGE
+
+
 def test_what_a_browser_has_is_not_sent_again(service: Service) -> None:
     first = get(service, PAGE)
     again = get(service, PAGE, **{"If-None-Match": first.headers["etag"]})

@@ -43,7 +43,7 @@ DIGEST = digest_of(TOKEN)
 TOKEN_ID = token_id_of(DIGEST)
 STAGE_ARN = "arn:aws:execute-api:eu-central-1:000000000000:abcdefghij/dev"
 POST_ADJUSTMENT = f"{STAGE_ARN}/POST/api/v1/inventory/adjustments"
-OPEN = [POST_ADJUSTMENT, f"{POST_ADJUSTMENT}/*/reversal"]
+OPEN = [f"{POST_ADJUSTMENT}{rest}" for rest in ("", "/", "/*/reversal", "/*/reversal/")]
 """What the scopes of ``stored`` open."""
 OPENED = {
     "adjustments:write": ["POST /api/v1/inventory/adjustments"],
@@ -209,7 +209,8 @@ def opens(policy: Policy, route: str) -> bool:
 def test_a_scope_opens_its_routes_and_no_other(load: Load, scope: str) -> None:
     module, _ = load(stored(scopes={"L": [{"S": scope}]}))
     policy = answer(module, request())
-    assert [route for route in sorted(routes_of_the_template()) if opens(policy, route)] == OPENED[scope]
+    for slash in ("", "/"):
+        assert [each for each in sorted(routes_of_the_template()) if opens(policy, each + slash)] == OPENED[scope]
 
 
 def test_every_scope_and_every_route_is_tried_above() -> None:

@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -131,15 +132,34 @@ def test_the_library_is_kept_for_an_hour_and_the_rest_asked_for_each_time(api: A
     assert {name for name, value in kept.items() if value == "no-cache"} == kept.keys() - LIBRARY.keys()
 
 
-@pytest.mark.parametrize("resource", ["/api/v1/docs", "/api/v1/openapi.json"])
-def test_a_path_that_ends_in_a_slash_is_another_one_and_not_found(
-    resource: str, monkeypatch: pytest.MonkeyPatch
+def test_who_asks_for_the_page_with_a_slash_at_its_end_is_sent_to_where_its_links_are_right(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    event = load_event("describe-api") | {"resource": resource, "path": f"{resource}/"}
+    event = load_event("describe-api") | {"resource": "/api/v1/docs", "path": "/api/v1/docs/"}
     module: Any = load_handler("describe_api", monkeypatch)
 
-    assert module.handler(event, Context())["statusCode"] == 404
-    assert module.handler(event | {"path": resource}, Context())["statusCode"] == 200
+    answer = module.handler(event, Context(aws_request_id="the-request"))
+
+    assert (answer["statusCode"], answer["body"]) == (308, "")
+    assert urljoin("https://api.example/dev/api/v1/docs/", answer["headers"]["Location"]) == (
+        "https://api.example/dev/api/v1/docs"
+    )
+    assert answer["headers"]["x-request-id"] == "the-request"
+    assert module.handler(event | {"path": "/api/v1/docs"}, Context())["statusCode"] == 200
+
+
+@pytest.mark.parametrize(("resource", "asset"), [("/api/v1/openapi.json", None), (ASSET, "docs.js")])
+def test_what_has_no_links_is_the_same_with_a_slash_at_its_end(
+    resource: str, asset: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = resource.replace("{asset}", asset or "")
+    event = load_event("describe-api") | {"resource": resource, "pathParameters": asset and {"asset": asset}}
+    module: Any = load_handler("describe_api", monkeypatch)
+
+    plain, slashed = (module.handler(event | {"path": each}, Context()) for each in (path, f"{path}/"))
+
+    assert plain == slashed
+    assert plain["statusCode"] == 200
 
 
 @pytest.mark.parametrize(

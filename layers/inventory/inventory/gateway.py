@@ -27,7 +27,8 @@ ROUTES: Final[Mapping[Scope, tuple[str, ...]]] = {
     "adjustments:reverse": ("POST/api/v1/inventory/adjustments/*/reversal",),
 }
 """Method and path of the routes that each scope opens. A ``*`` in one matches slashes too: ``GET/…/adjustments/*``
-would open everything below, so give a path parameter a ``*`` only where that is what the scope means."""
+would open everything below, so give a path parameter a ``*`` only where that is what the scope means. The gateway finds
+a route under a path with a slash at its end too, and asks the policy for the path as it was sent: both are opened."""
 
 ANONYMOUS: Final = "anonymous"
 """The principal of a caller without a good token."""
@@ -91,7 +92,7 @@ def allow(grant: Grant, method_arn: str) -> Policy:
     routes = sorted({route for scope in grant.scopes for route in ROUTES.get(scope, ())})
     if not routes:
         return deny(grant.token_id, method_arn)
-    resources = [f"{_stage_arn(method_arn)}/{route}" for route in routes]
+    resources = [f"{_stage_arn(method_arn)}/{path}" for route in routes for path in (route, f"{route}/")]
     policy = _policy(grant.token_id, "Allow", resources)
     policy["context"] = {
         "business_id": str(grant.business_id),

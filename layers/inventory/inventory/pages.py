@@ -102,6 +102,12 @@ def served(page: Page, event: PageEvent, *, request_id: str) -> PageResponse:
     return PageResponse(statusCode=HTTPStatus.OK, headers=headers, body=text, isBase64Encoded=False)
 
 
+def moved(location: str, *, request_id: str) -> PageResponse:
+    """Answer that the page is elsewhere for good; ``location`` may be relative to where it was asked for."""
+    headers = {"Location": location, **SECURITY_HEADERS, "x-request-id": request_id}
+    return PageResponse(statusCode=HTTPStatus.PERMANENT_REDIRECT, headers=headers, body="", isBase64Encoded=False)
+
+
 def not_found(*, request_id: str) -> PageResponse:
     """Answer as the gateway does to a path that the API does not have."""
     detail = {"code": "not_found", "message": "There is no such path or method."}
