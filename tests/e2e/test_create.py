@@ -188,10 +188,16 @@ def test_a_repeated_key_is_answered_with_the_original_whatever_has_happened_sinc
     first = business.adjust(-5, key="sale-1")
     assert first.status_code == 201
     service.operate("deactivate_variant", business_id=business.id, variant_id=business.variant_id)
-    again = business.adjust(-5, key="sale-1", location_id=business.location_id.upper(), reference=None)
+    again = business.adjust(-5, key="sale-1", variant_id=business.variant_id.upper(), reference=None)
     assert (again.status_code, again.json()) == (201, first.json())
     assert again.headers["idempotent-replayed"] == "true"
     assert business.stock() == (0, 2)
+
+
+def test_to_name_the_default_location_is_another_request_than_to_leave_it_out(business: Business) -> None:
+    assert business.adjust(1, key="k").status_code == 201
+    response = business.adjust(1, key="k", location_id=business.location_id)
+    assert [each["type"] for each in response.json()["detail"]] == ["idempotency_key_reused"]
 
 
 def test_a_key_with_another_request_is_refused(business: Business) -> None:
