@@ -18,6 +18,7 @@ from moto import mock_aws
 
 from inventory.retries import ATTEMPTS_MAX, Patience
 from inventory.tokens import mint, well_formed
+from inventory.tries import CALL_BUDGET_S
 from tests.support.loading import Context, load_event, load_handler
 from tests.support.wire import Reply, Wire, broken, cancelled, fault, reply
 
@@ -650,7 +651,7 @@ def test_a_fault_of_ours_is_an_internal_error_that_names_no_table_and_is_not_rep
 def test_no_attempt_begins_that_could_not_end_in_time(shop: Service) -> None:
     wire = shop.wire("UpdateItem", broken())
     with pytest.raises(Exception, match="try_again"):
-        shop.invoke(REGISTER_BUSINESS, Context(remaining_ms=3_000))
+        shop.invoke(REGISTER_BUSINESS, Context(remaining_ms=int(CALL_BUDGET_S * 1000)))
     assert wire.calls == 1
 
 
