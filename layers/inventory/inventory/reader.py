@@ -115,8 +115,10 @@ class Reader:
         def level(located: tuple[UUID, StockItem]) -> Level | None:
             if as_of is None:
                 return level_now(variant_id, *located)
+            place = (business_id, variant_id, *located)
+            between_calls = patience.require_time
             return patience.settle(
-                partial(level_at, self.index, business_id, variant_id, *located, as_of, now=self.clock())
+                partial(level_at, self.index, *place, as_of, now=self.clock(), between_calls=between_calls)
             )
 
         levels = [each for each in self.at_once(level, found) if each is not None]
