@@ -10,12 +10,13 @@ from uuid import UUID
 import pytest
 
 from inventory.adjust import stock_after
-from inventory.books import Books
+from inventory.books import Books, StockItemsPage
 from inventory.client import dynamodb_client
 from inventory.errors import LocationNotFound, Refusal, RowMissing, StoreUnavailable, VariantNotFound
 from inventory.history import History
 from inventory.ledger_index import DynamoDBLedgerIndex
 from inventory.levels import LATE_AT_MOST, Level, level_at
+from inventory.model import StockItem
 from inventory.proof import Prover
 from inventory.reader import LevelsPage, Reader
 from inventory.retries import ATTEMPTS_MAX, Patience
@@ -158,6 +159,25 @@ def test_levels_in_pages_are_all_levels_once_and_the_last_page_says_so(
 
     assert [len(each) for each in found] == pages
     assert [each for several in found for each in several] == [0, 1, 2, 3]
+
+
+def test_a_page_of_the_table_without_any_stock_item_is_read_on_from(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock = StockItem(quantity=5, sequence=1, updated_at=NOW, head_hash="")
+    pages = {None: ([], LOCATION), LOCATION: ([], OTHER_LOCATION), OTHER_LOCATION: ([(UUID(int=9), stock)], None)}
+
+    def stock_items(*_: UUID, after: UUID | None, limit: int) -> StockItemsPage:
+        assert limit == 101
+        return StockItemsPage(*pages[after])
+
+    monkeypatch.setattr(Books, "stock_items", staticmethod(stock_items))
+
+    assert desk.levels() == LevelsPage([Level(VARIANT, UUID(int=9), 5, 1, NOW)], None)
+    del pages[OTHER_LOCATION]
+    pages[LOCATION] = ([], None)
+    assert desk.levels() == LevelsPage([], None), "the catalog knows it"
+    assert desk.levels(after=LOCATION) == LevelsPage([], None)
 
 
 def test_a_page_as_of_an_instant_may_be_short_and_goes_on_all_the_same(desk: Desk) -> None:
