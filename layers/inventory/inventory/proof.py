@@ -108,8 +108,8 @@ class Prover:
         """
         try:
             return _Walk(self, (business_id, variant_id, location_id), cursor, remaining_s).run()
-        except StoreUnavailable:
-            raise TryAgain from None
+        except StoreUnavailable as error:
+            raise TryAgain from error
 
 
 @dataclass(frozen=True, slots=True)

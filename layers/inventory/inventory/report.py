@@ -206,6 +206,8 @@ def report_audit(task: AuditTask, findings: Findings, logger: Logger, metrics: M
                 "adjustment_id": each.adjustment_id,
             },
         )
+    if findings.stopped_by is not None:
+        logger.warning("audit stopped by a fault", exc_info=findings.stopped_by)
     logger.info(
         "segment audited",
         extra={
