@@ -16,6 +16,7 @@ from inventory.reverse import Reversal
 if TYPE_CHECKING:
     from types import EllipsisType
 
+GATEWAY_REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 BUSINESS = UUID("6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01")
 OTHER_BUSINESS = UUID("6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e02")
 VARIANT = UUID("3fa85f64-5717-4562-b3fc-2c963f66afa6")
@@ -146,7 +147,7 @@ def an_api_event(
         "queryStringParameters": None,
         "pathParameters": None,
         "requestContext": {
-            "requestId": "a-gateway-request",
+            "requestId": GATEWAY_REQUEST_ID,
             "authorizer": an_authorizer_context() if authorizer is None else authorizer,
         },
         "body": base64.b64encode(raw).decode() if text is ... else text,
