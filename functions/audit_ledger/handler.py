@@ -32,7 +32,7 @@ auditor = Auditor(
     tables=DynamoDBAuditTables(client, inventory_table=inventory_table, ledger_table=ledger_table),
     prover=Prover(
         index=DynamoDBLedgerIndex(client, ledger_table),
-        stock_items=Books(client, inventory_table=inventory_table, ledger_table=ledger_table),
+        items=Books(client, inventory_table=inventory_table, ledger_table=ledger_table),
         pauses_s=PAUSES_S,
     ),
 )

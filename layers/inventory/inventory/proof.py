@@ -63,11 +63,11 @@ class Proof:
     next_cursor: str | None
 
 
-class StockItems(Protocol):
-    """Where stock items are read, and single rows, by key."""
+class ItemsByKey(Protocol):
+    """Where stock items and single ledger rows are read as they are stored."""
 
     def stock_item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> Item | None:
-        """Read one as it is stored, as of now; None where there is none.
+        """Read a stock item, as of now; None where there is none.
 
         Raises:
             StoreUnavailable: there was no whole answer.
@@ -84,7 +84,7 @@ class Prover:
     """Proves stock items; ``page_rows`` None is as many rows a page as 1 MB holds."""
 
     index: LedgerIndex
-    stock_items: StockItems
+    items: ItemsByKey
     sleep: Callable[[float], None] = time.sleep
     pauses_s: tuple[float, ...] = PAUSES_S
     rows_max: int = ROWS_MAX
@@ -186,7 +186,7 @@ class _Walk:
         return page
 
     def _read_stock_item(self) -> None:
-        self._item = self._patience.settle(lambda: self._parts.stock_items.stock_item(*self._place))
+        self._item = self._patience.settle(lambda: self._parts.items.stock_item(*self._place))
         self._stock = None if self._item is None else read_stock_item(self._item)
 
     def _unreadable(self) -> bool:
@@ -278,9 +278,7 @@ class _Walk:
     def _resumed(self, cursor: str) -> _Checkpoint:
         found = proof_cursors.read(cursor, self._partition, self._place)
         if found is not None:
-            item = self._patience.settle(
-                lambda: self._parts.stock_items.ledger_row(self._place[0], found.adjustment_id)
-            )
+            item = self._patience.settle(lambda: self._parts.items.ledger_row(self._place[0], found.adjustment_id))
             if item is not None and proof_cursors.agrees(found, item):
                 return _Checkpoint(found.check, found.start)
         raise not_handed_out(["query", "cursor"], cursor)
