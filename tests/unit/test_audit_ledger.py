@@ -526,6 +526,34 @@ def test_who_goes_on_from_where_nothing_can_be_read_is_not_sent_there_again(audi
     assert answered(audit, WHOLE | {"position": first["next"]}) is None
 
 
+def test_a_long_proof_that_can_not_be_finished_is_gone_on_with_where_it_came_to(audit: Audit) -> None:
+    audit.books.add(books([1] * 50))
+    audit.set(prover=replace(audit._module.auditor.prover, page_rows=10, rows_max=10))
+    reads = 0
+
+    def unavailable_after_two_proofs() -> None:
+        nonlocal reads
+        reads += 1
+        if reads > 6:
+            raise StoreUnavailable
+
+    audit.books.before_read = unavailable_after_two_proofs
+    first = audit.invoke(WHOLE)
+    assert (first["stock_items"], first["problem_count"]) == (0, 0)
+    audit.books.before_read = lambda: None
+    queries: list[Any] = []
+    page = audit.books.page
+
+    def counted_page(*arguments: Any, **named: Any) -> Any:
+        queries.append(named)
+        return page(*arguments, **named)
+
+    audit.books.page = counted_page  # type: ignore[method-assign]
+    rest = audit.invoke(WHOLE | {"position": first["next"]})
+    assert (rest["stock_items"], rest["rows"], rest["problem_count"], rest["next"]) == (1, 50, 0, None)
+    assert len(queries) < 5, "some pages were read already"
+
+
 def test_a_scheduled_audit_that_stops_by_a_fault_is_unfinished_and_says_why(audit: Audit) -> None:
     audit.books.ledger += books([1] * 25).rows
     audit.books.page_items = 10
