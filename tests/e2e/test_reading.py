@@ -153,6 +153,16 @@ def test_a_plus_that_was_not_encoded_is_one_in_an_instant(business: Business) ->
     assert business.service.http.get(url, headers=business.headers()).json()["data"] == [created]
 
 
+def test_an_instant_in_nanoseconds_parts_rows_exactly(business: Business) -> None:
+    """It lies right behind the row, in the row's own microsecond."""
+    created = business.adjust(1).json()
+    instant = f"{created['created_at'][:-1]}001Z"
+
+    assert found(business, ADJUSTMENTS, created_from=instant) == []
+    assert found(business, ADJUSTMENTS, created_to=instant) == [created]
+    assert found(business, LEVELS, variant_id=business.variant_id, as_of=instant) == [level_after(created)]
+
+
 @pytest.mark.parametrize("by_variant", [False, True])
 def test_pages_are_exact_while_others_write(business: Business, by_variant: bool) -> None:  # noqa: FBT001
     locations = [business.location_id, business.other_location_id]

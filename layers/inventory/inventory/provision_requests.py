@@ -7,7 +7,7 @@ from uuid import UUID  # noqa: TC003  pydantic reads the annotations at run time
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StringConstraints
 
-from inventory.instant_fields import Instant  # noqa: TC001  pydantic reads the annotations at run time
+from inventory.instant_fields import FromInstant  # noqa: TC001  pydantic reads the annotations at run time
 from inventory.requests import Label, Request, validated
 from inventory.tokens import BUSINESSES_MAX, ID_LENGTH, Scope
 
@@ -93,7 +93,7 @@ class IssueToken(Request):
     subject: Label
     business_ids: Annotated[list[UUID], Field(min_length=1, max_length=BUSINESSES_MAX), AfterValidator(_distinct)]
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=SCOPES_MAX), AfterValidator(_distinct)]
-    expires_at: Instant | None = None
+    expires_at: FromInstant | None = None
 
 
 class RevokeToken(Request):

@@ -7,7 +7,10 @@ from uuid import UUID  # noqa: TC003  pydantic reads the annotations at run time
 
 from pydantic import Field
 
-from inventory.instant_fields import Instant  # noqa: TC001  pydantic reads the annotations at run time
+from inventory.instant_fields import (  # noqa: TC001  pydantic reads the annotations at run time
+    FromInstant,
+    UpToInstant,
+)
 from inventory.model import ReasonCode  # noqa: TC001  pydantic reads the annotations at run time
 from inventory.requests import Label, Request
 
@@ -41,8 +44,8 @@ class AdjustmentsQuery(Request):
     location_id: UUID | None = None
     reason_code: ReasonCode | None = None
     reference: Label | None = None
-    created_from: Instant | None = Field(default=None, description="Not before this instant.")
-    created_to: Instant | None = Field(default=None, description="Before this instant.")
+    created_from: FromInstant | None = Field(default=None, description="Not before this instant.")
+    created_to: FromInstant | None = Field(default=None, description="Before this instant.")
     limit: Limit = PAGE_ROWS_DEFAULT
     cursor: Cursor | None = None
 
@@ -52,7 +55,9 @@ class LevelsQuery(Request):
 
     variant_id: UUID
     location_id: UUID | None = None
-    as_of: Instant | None = Field(default=None, description="The balance at that instant, inclusive; now without it.")
+    as_of: UpToInstant | None = Field(
+        default=None, description="The balance at that instant, inclusive; now without it."
+    )
     limit: Limit = PAGE_ROWS_MAX
     cursor: Cursor | None = None
 
@@ -82,6 +87,6 @@ class ExportRequest(Request):
     format: ExportFormat = "ndjson"
     variant_id: UUID | None = None
     location_id: UUID | None = None
-    created_from: Instant | None = None
-    created_to: Instant | None = None
+    created_from: FromInstant | None = None
+    created_to: FromInstant | None = None
     cursor: Cursor | None = None
