@@ -264,7 +264,7 @@ class Burst:
         chance.shuffle(messages)
         return cls(
             messages=messages,
-            events=[business.payload(change, idempotency_key=key) for key, change in [*changes.items()][-30:]],
+            events=[*asked[-30:]],  # and in an event, location or not as it was: else it would be another request
             again=[business.payload(5, reference=f"again {number}") for number in range(10)],
             changes=changes,
             refusals=refusals,
