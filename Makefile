@@ -29,6 +29,7 @@ TARGET ?=
 SEED ?=
 SEEDS ?=
 MINUTES ?= 5
+CRASHES ?=
 MODULES ?=
 export LOCAL_DIR
 
@@ -38,11 +39,12 @@ SAM := .venv-sam/.installed
 EMULATOR := .venv-emulator/.installed
 FUZZER := .venv-fuzz/.installed
 MUTATION := .venv-mutation/.installed
+DYNOXIDE := .dynoxide/.installed
 LOCK := local/locks
 
 .PHONY: help
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- environments ---------------------------------------------------------------------------------------------------
 # A stamp is written last, so an installation that was interrupted is started over. It is a copy of the lock: a lock with
@@ -61,6 +63,12 @@ $(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION):
 	rm -rf $(@D) && "$$python" -m venv $(@D) && \
 	$(@D)/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-input --require-hashes -r $< && \
 	cp $< $@ && echo "$(@D): ready after $$SECONDS s"
+
+# A second engine of DynamoDB's API, which comes by npm only: nothing that `make run` or `make test` need.
+$(DYNOXIDE): $(LOCK)/dynoxide/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is needed for this: install Node.js" >&2; exit 1; }
+	@rm -rf $(@D) && mkdir $(@D) && cp $(LOCK)/dynoxide/package*.json $(@D) && \
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && cp $< $@ && echo "$(@D): ready"
 
 # They do not depend on each other: `$(call install,…)` installs what is missing at the same time.
 install = { ls $(1) >/dev/null 2>&1 || local/find-python.sh >/dev/null; } && $(MAKE) --no-print-directory --silent -j3 $(1)
@@ -127,13 +135,20 @@ sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DI
 # In the order of the folders: those that take longest begin first, each in a process of its own.
 AT_ONCE := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
-.PHONY: test test-fast test-deployed verify-deployed fuzz bench bench-gates mutation chaos contention soak lint format openapi capacity sdk-models
+.PHONY: test test-fast test-dynoxide test-deployed verify-deployed fuzz bench bench-gates mutation chaos contention soak lint format openapi capacity sdk-models
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest $(AT_ONCE) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
 
 test-fast: $(PROJECT) ## the tests that need nothing but Python
 	$(PYTHON) -m pytest $(AT_ONCE) tests/unit tests/property
+
+# What remains out says what an engine bills, or needs queues and an API.
+ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_keys.py,$(wildcard tests/integration/test_*.py))
+
+test-dynoxide: ## the tests on DynamoDB once more, on an engine that is not the emulator's; Linux on x86-64, needs npm
+	@$(call install,$(PROJECT) $(DYNOXIDE))
+	OTHER_ENGINE=1 $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile $(ELSEWHERE)
 
 test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your own credentials (STACK=inventory-adjustments-dev)
 	@[ -n "$(STACK)" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
@@ -181,9 +196,13 @@ contention: $(PROJECT) ## many writers on one stock item, in virtual time: write
 soak: $(PROJECT) ## millions of simulated steps with faults, judged (SEEDS=10000 histories, SEED=… replays one)
 	@SEED="$(SEED)" SEEDS="$(SEEDS)" PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation soak
 
-chaos: ## real faults on a stack of its own, 64 clients: is what was acknowledged there, once? (MINUTES=5, SEED=)
-	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.chaos --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)")
+chaos: ## real faults on a stack of its own, 64 clients: is what was acknowledged there, once? (MINUTES=5, SEED=, CRASHES=1)
+	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(if $(crashes),$(DYNOXIDE)))
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.chaos --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)") \
+	$(if $(crashes),--crashes)
+
+# With the tables in another engine, whose process is killed as well, six times a minute. Linux on x86-64, with npm.
+chaos: crashes = $(filter-out 0 no false,$(CRASHES))
 
 openapi: $(PROJECT) ## write the API's description anew from the models that validate
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.openapi
@@ -222,5 +241,5 @@ lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest t
 
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf $(LOCAL_DIR) .aws-sam .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(LOCAL_DIR) .aws-sam .dynoxide .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
