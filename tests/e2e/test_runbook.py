@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tests.e2e.service import Business, Service
 
 NO_CODEDEPLOY: Final = "the emulator has no CodeDeploy"
+NO_ADDRESS: Final = "the emulator takes no template by its address in S3, and it is the stack that all tests use"
 ONE_STACK: Final = "it would change, or take away, the stack that all tests use"
 NOT_HERE: Final = {
     ("service-quotas", "request-service-quota-increase"): NotHere("the emulator has no quotas that can be raised"),
@@ -40,11 +41,11 @@ NOT_HERE: Final = {
     ("deploy", "stop-deployment"): NotHere(NO_CODEDEPLOY, {"status": "Pending"}),
     ("cloudformation", "continue-update-rollback"): NotHere(ONE_STACK, is_refused=False),
     ("cloudformation", "wait stack-rollback-complete"): NotHere("there is no roll-back to wait for", is_refused=False),
-    ("cloudformation", "update-stack"): NotHere(ONE_STACK, {"StackId": "a-stack"}, is_refused=False),
+    ("cloudformation", "update-stack"): NotHere(NO_ADDRESS, {"StackId": "a-stack"}, is_refused=False),
     ("cloudformation", "wait stack-update-complete"): NotHere("there is no update to wait for", is_refused=False),
-    ("cloudformation", "create-change-set"): NotHere(ONE_STACK, {"Id": "a-change-set"}, is_refused=False),
+    ("cloudformation", "create-change-set"): NotHere(NO_ADDRESS, {"Id": "a-change-set"}, is_refused=False),
     ("cloudformation", "wait change-set-create-complete"): NotHere("there is no such change set", is_refused=False),
-    ("cloudformation", "execute-change-set"): NotHere(ONE_STACK, is_refused=False),
+    ("cloudformation", "execute-change-set"): NotHere("there is no such change set", is_refused=False),
     ("cloudformation", "wait stack-import-complete"): NotHere("there is no import to wait for", is_refused=False),
 }
 """Calls that are not made, with the reason; their words are read by the SDK's description of them all the same."""

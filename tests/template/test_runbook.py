@@ -186,6 +186,11 @@ def test_what_commands_look_for_in_the_access_log_is_a_member_of_its_lines() -> 
     assert all(f'"{member}":' in line for member in members)
 
 
+def test_all_functions_go_back_and_as_many_as_it_says() -> None:
+    assert len(resources("AWS::Serverless::Function")) == 9
+    assert "A deployment moves nine functions" in sections()["Going back to the version before"]
+
+
 def test_metrics_and_errors_that_are_named_exist() -> None:
     codes = {answer.code for answer in ANSWERS.values()}
     assert {"internal_error", "try_again"} <= codes & set(re.findall(r"`([a-z_]+)`", text()))
