@@ -7,8 +7,6 @@ PORT ?= 4566
 SAM_PORT ?= 3000
 LOCAL_DIR ?= .local
 DETACH ?=
-STAGE ?=
-STACK ?=
 SAM_ARGS ?=
 EVENT ?=
 FUNCTION ?=
@@ -31,6 +29,11 @@ SEEDS ?=
 MINUTES ?= 5
 CRASHES ?=
 MODULES ?=
+# These decide what in AWS is touched, and how, so they count on make's own command line alone (`=`, not `?=`): somebody
+# who exported STACK for a look at production and then types `make redrive` means the local stack.
+STAGE =
+STACK =
+AT_ONCE =
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
@@ -133,15 +136,15 @@ sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DI
 	.venv-sam/bin/python -m samcli
 
 # In the order of the folders: those that take longest begin first, each in a process of its own.
-AT_ONCE := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+IN_PARALLEL := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
 .PHONY: test test-fast test-dynoxide test-deployed verify-deployed fuzz bench bench-gates mutation chaos contention soak lint format openapi capacity sdk-models
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	$(PYTHON) -m pytest $(AT_ONCE) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
+	$(PYTHON) -m pytest $(IN_PARALLEL) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
 
 test-fast: $(PROJECT) ## the tests that need nothing but Python
-	$(PYTHON) -m pytest $(AT_ONCE) tests/unit tests/property
+	$(PYTHON) -m pytest $(IN_PARALLEL) tests/unit tests/property
 
 # What remains out says what an engine bills, or needs queues and an API.
 ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_keys.py,$(wildcard tests/integration/test_*.py))
@@ -217,10 +220,12 @@ build: $(SAM) ## what a deployment would upload, into .aws-sam/build
 	@mkdir -p .aws-sam/settings
 	$(sam) build --cached --parallel
 
-deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=dev|prod, see samconfig.toml; SAM_ARGS=…)
+# What stands in this file comes last in samconfig.toml, and so wins over what is written there.
+deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=dev|prod, see samconfig.toml; AT_ONCE=1, SAM_ARGS=…)
 	@[ -n "$(STAGE)" ] || { echo "which stage? for example: make deploy STAGE=dev" >&2; exit 1; }
 	@$(MAKE) --no-print-directory build
-	@echo "CodeVersion: $$($(PYTHON) -m local.code_version)" > .aws-sam/code-version.yaml
+	@echo "CodeVersion: $$($(PYTHON) -m local.code_version)" > .aws-sam/this-deployment.yaml
+	@$(if $(filter-out 0 no false,$(AT_ONCE)),echo "DeploymentPreference: AllAtOnce" >> .aws-sam/this-deployment.yaml,:)
 	$(sam) deploy --config-env "$(STAGE)" $(SAM_ARGS)
 
 # --- housekeeping ---------------------------------------------------------------------------------------------------
