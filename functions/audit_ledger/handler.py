@@ -32,7 +32,7 @@ auditor = Auditor(
     tables=DynamoDBAuditTables(client, inventory_table=inventory_table, ledger_table=ledger_table),
     prover=Prover(
         index=DynamoDBLedgerIndex(client, ledger_table),
-        stock_items=Books(client, inventory_table=inventory_table, ledger_table=ledger_table),
+        items=Books(client, inventory_table=inventory_table, ledger_table=ledger_table),
         pauses_s=PAUSES_S,
     ),
 )
@@ -43,7 +43,7 @@ SEGMENTS = int(os.environ["AUDIT_SEGMENTS"])
 @metrics.log_metrics
 def handler(event: object, context: LambdaContext) -> dict[str, object]:
     """Answer what was found, and where to go on; what goes wrong is raised under the name that ``raised`` gives it."""
-    line = RequestLine.of(event, clock_s)
+    line = RequestLine(clock_s)
     try:
         task = audit_task(event, segments=SEGMENTS)
         findings = auditor.audit(

@@ -35,7 +35,7 @@ adjuster = adjuster_on_dynamodb(
 @metrics.log_metrics
 def handler(event: object, context: LambdaContext) -> http.Response | dict[str, object]:
     """Answer an API event with a response, and a direct payload with the adjustment or an exception."""
-    line = RequestLine.of(event, clock_s)
+    line = RequestLine(clock_s)
     if http.is_api_event(event):
         return _over_http(event, context, line)
     try:
@@ -47,6 +47,7 @@ def handler(event: object, context: LambdaContext) -> http.Response | dict[str, 
 
 
 def _over_http(event: http.ApiEvent, context: LambdaContext, line: RequestLine) -> http.Response:
+    line.gateway_request_id = http.gateway_request_id(event)
     try:
         caller = http.authenticated_caller(event, scope=http.WRITE_SCOPE)
         line.business_id = caller.business_id

@@ -44,7 +44,7 @@ at_once = ThreadPoolExecutor(GROUPS_AT_ONCE).map
 @metrics.log_metrics
 def handler(event: object, context: LambdaContext) -> queue.BatchAnswer:
     """Carry out a batch together, and answer which of its messages are not done."""
-    line = RequestLine.of(event, clock_s)
+    line = RequestLine(clock_s)
     try:
         records = queue.records_of(event)
     except InvalidRequest as error:

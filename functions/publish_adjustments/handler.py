@@ -37,7 +37,7 @@ def handler(event: Batch, context: LambdaContext) -> BatchAnswer:
 
     A fault that no repetition outlives is raised, so that Lambda parts the batch until it has what is at fault alone.
     """
-    line = RequestLine.of(event, clock_s)
+    line = RequestLine(clock_s)
     try:
         published = publisher.publish(event["Records"], Patience(lambda: context.get_remaining_time_in_millis() / 1000))
     except Exception as error:  # noqa: BLE001  the edge: what is raised says no more than that it failed

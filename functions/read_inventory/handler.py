@@ -41,7 +41,7 @@ exporter = Exporter(reader.books, reader.index, partial(datetime.now, UTC))
 @metrics.log_metrics
 def handler(event: object, context: LambdaContext) -> http.Response | ExportAnswer:
     """Answer an API event with a response, and a direct payload with a page of an export or an exception."""
-    line = RequestLine.of(event, clock_s)
+    line = RequestLine(clock_s)
     patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000)
     if http.is_api_event(event):
         return _over_http(event, patience, context, line)
@@ -56,6 +56,7 @@ def handler(event: object, context: LambdaContext) -> http.Response | ExportAnsw
 
 
 def _over_http(event: http.ApiEvent, patience: Patience, context: LambdaContext, line: RequestLine) -> http.Response:
+    line.gateway_request_id = http.gateway_request_id(event)
     try:
         caller = http.authenticated_caller(event, scope=http.READ_SCOPE)
         line.business_id = caller.business_id

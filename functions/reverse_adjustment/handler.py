@@ -32,9 +32,10 @@ adjuster = adjuster_on_dynamodb(
 @metrics.log_metrics
 def handler(event: object, context: LambdaContext) -> http.Response:
     """Answer an API event with a response."""
-    line = RequestLine.of(event, clock_s)
+    line = RequestLine(clock_s)
     try:
         request = http.api_event(event)
+        line.gateway_request_id = http.gateway_request_id(request)
         caller = http.authenticated_caller(request, scope=http.REVERSE_SCOPE)
         line.business_id = caller.business_id
         reversal = http.reversal(request, caller)

@@ -47,7 +47,7 @@ CHANGES: Final = (
     Change("known_stock.SHARED_LIFETIME_S", "SHARED_LIFETIME_S: Final = 60", "SHARED_LIFETIME_S: Final = 0"),
     Change("tries.Tries.number", "number: int = 1", "number: int = 0"),
     Change("tries.Tries.number", "number: int = 1", "number: int = 2"),
-    Change("tries.CALL_BUDGET_S", "CALL_BUDGET_S: Final = 3.5", "CALL_BUDGET_S: Final = 2.5"),
+    Change("tries.CALL_BUDGET_S", "READ_TIMEOUT_S + 0.5", "READ_TIMEOUT_S - 0.5"),
     *(
         Change("client._PASSING_CODES", f'        "{code}",\n', "")
         for code in (

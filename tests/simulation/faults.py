@@ -17,7 +17,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.tries import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.simulation.clients import TRAVEL_S, answering
 from tests.simulation.database import Refused
 from tests.simulation.scheduler import Reply

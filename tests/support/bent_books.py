@@ -278,7 +278,7 @@ BENDS: dict[str, Bend] = {
 
 @dataclass
 class ReadBooks:
-    """Books as ``LedgerIndex`` and ``StockItems``. ``late`` are keys of rows that the index does not have yet.
+    """Books as ``LedgerIndex`` and ``ItemsByKey``. ``late`` are keys of rows that the index does not have yet.
 
     ``before_read`` happens before each read: a writer between any two of them.
     """

@@ -25,6 +25,7 @@ LOCATION = UUID("7c9e6679-7425-40de-944b-e07fc1f90ae7")
 OTHER_LOCATION = UUID("7c9e6679-7425-40de-944b-e07fc1f90ae8")
 ADJUSTMENT = UUID("aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee")
 SUBJECT = "till 4"
+GATEWAY_REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 NOW = datetime(2026, 11, 23, 14, 5, 9, 123456, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 HEAD_HASH = "ab" * 32
@@ -146,7 +147,7 @@ def an_api_event(
         "queryStringParameters": None,
         "pathParameters": None,
         "requestContext": {
-            "requestId": "a-gateway-request",
+            "requestId": GATEWAY_REQUEST_ID,
             "authorizer": an_authorizer_context() if authorizer is None else authorizer,
         },
         "body": base64.b64encode(raw).decode() if text is ... else text,

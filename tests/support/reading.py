@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from inventory.retries import Patience
-from tests.support.builders import BUSINESS, an_authorizer_context
+from tests.support.builders import BUSINESS, GATEWAY_REQUEST_ID, an_authorizer_context
 from tests.support.loading import Context, load_handler
 from tests.support.memory_queries import QueriedTables
 from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE
@@ -46,7 +46,7 @@ def a_get_event(
         "multiValueQueryStringParameters": several or None,
         "pathParameters": path,
         "requestContext": {
-            "requestId": "a-gateway-request",
+            "requestId": GATEWAY_REQUEST_ID,
             "authorizer": an_authorizer_context(scopes="adjustments:read") if authorizer is None else authorizer,
         },
         "body": None,

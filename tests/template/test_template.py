@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.tries import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from local.code_version import code_version
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 

@@ -10,7 +10,6 @@ from uuid import UUID
 import pytest
 
 from inventory.adjust import keyed_id, same_request
-from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.errors import (
     IdempotencyKeyReused,
     InsufficientStock,
@@ -20,7 +19,14 @@ from inventory.errors import (
     TryAgain,
     VariantNotFound,
 )
-from inventory.tries import ATTEMPTS_MAX, BACKOFF_BASE_S, BACKOFF_CAP_S, CALL_BUDGET_S
+from inventory.tries import (
+    ATTEMPTS_MAX,
+    BACKOFF_BASE_S,
+    BACKOFF_CAP_S,
+    CALL_BUDGET_S,
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+)
 from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,

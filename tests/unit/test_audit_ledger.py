@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import pytest
+from botocore.exceptions import ClientError
 
 from inventory import cursors, keys
 from inventory.audit import DIFFERENCES_LISTED_MAX, PAUSES_S
-from inventory.audit_tables import TablePage
+from inventory.audit_items import AuditKind
+from inventory.audit_tables import Segment, TablePage
 from inventory.chain import row_hash
 from inventory.dynamodb import adjustment_of, ledger_item, stock_item_of
-from inventory.errors import StoreUnavailable
+from inventory.errors import StoreUnavailable, TryAgain
+from inventory.tries import CALL_BUDGET_S
 from tests.support.audited_books import AuditedBooks
 from tests.support.bent_books import BENDS, Books, books, stock_item
 from tests.support.builders import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
@@ -23,7 +27,7 @@ from tests.support.loading import Context, load_event, load_handler
 from tests.support.sam_template import load_template, resources
 
 if TYPE_CHECKING:
-    from inventory.audit_tables import Key, Segment
+    from inventory.audit_tables import Key
     from inventory.model import Adjustment
 
 SCHEDULED = {
@@ -422,7 +426,7 @@ def test_a_link_in_another_spelling_is_none(audit: Audit) -> None:
 
 def test_a_position_is_good_for_its_own_segment_only(audit: Audit) -> None:
     audit.books.add(books(DELTAS))
-    position = audit.invoke(WHOLE, remaining_ms=9_000)["next"]
+    position = audit.invoke(WHOLE, remaining_ms=20_000)["next"]
     kind, (problem,) = raised(audit, {"segment": 0, "segments": 2, "position": position})
     assert (kind, problem["loc"]) == ("InvalidRequest", ["body", "position"])
 
@@ -435,6 +439,179 @@ def test_tables_that_do_not_answer_are_no_verdict(audit: Audit) -> None:
     audit.books.before_read = unavailable
     assert raised(audit, WHOLE)[0] == "TryAgain"
     assert counted(audit.printed()[1]) == {"TryAgain": 1}
+
+
+def some_of_everything(found: AuditedBooks) -> None:
+    """Stock items, some of them bent; a reversal without a link, a link to nowhere, a row of no stock item."""
+    for number in range(5):
+        honest = books(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4))
+        bent = BENDS["a row's reason was changed"](honest, number % 3) if number % 2 else honest
+        assert bent is not None
+        found.add(bent)
+    found.ledger += books([1], variant_id=UUID(int=9 << 64, version=4)).rows
+    first, last = map(adjustment_of, books([4, -4], variant_id=UUID(int=8 << 64, version=4)).rows)
+    last = replace(last, reverses=UUID(int=76, version=4))
+    last = replace(last, hash=row_hash(last))
+    found.add(Books([dict(ledger_item(row)) for row in (first, last)], stock_item(last)))
+    found.inventory.append(reversal_link(replace(last, reverses=UUID(int=77, version=4))))
+    found.page_items = 3
+
+
+def figures(parts: list[dict[str, Any]]) -> tuple[int, int, list[str]]:
+    """What answers come to, each difference once."""
+    rows, stock_items = (sum(part[name] for part in parts) for name in ("rows", "stock_items"))
+    return rows, stock_items, sorted({str(each) for part in parts for each in part["problems"]})
+
+
+def answered(audit: Audit, event: object) -> dict[str, Any] | None:
+    """The answer, None where it is to be tried again."""
+    try:
+        return audit.invoke(event)
+    except Exception as error:
+        if type(error).__name__ != "TryAgain":
+            raise
+        return None
+
+
+def test_what_was_found_before_the_tables_could_not_be_read_is_told_and_gone_on_from(audit: Audit) -> None:
+    some_of_everything(audit.books)
+    whole = figures([audit.invoke(WHOLE)])
+    assert {kind for kind in AuditKind if any(kind.value in each for each in whole[2])} == {
+        AuditKind.REVERSAL_WRONG,
+        AuditKind.REVERSAL_NOT_LINKED,
+        AuditKind.REVERSAL_LINK_WRONG,
+    }
+    reads = 0
+
+    def unavailable_from_a_read_on() -> None:
+        nonlocal reads
+        reads += 1
+        if reads > failing_from:
+            raise StoreUnavailable
+
+    told: set[int] = set()
+    failing_from = 0
+    while True:
+        reads, audit.books.before_read = 0, unavailable_from_a_read_on
+        audit.printed()
+        first = answered(audit, WHOLE)
+        if first is not None:
+            lines, metrics = audit.printed()
+            assert counted(metrics)["AuditDifferences"] == first["problem_count"]
+            told.add(first["problem_count"])
+            if first["next"] is None:
+                break
+            assert [each["message"] for each in lines if "exception" in each] == ["audit stopped by a fault"]
+            audit.books.before_read = lambda: None
+            assert figures([first, audit.invoke(WHOLE | {"position": first["next"]})]) == whole
+        failing_from += 1
+
+    assert len(told) > 5, "it came to an end at many places"
+
+
+def test_who_goes_on_from_where_nothing_can_be_read_is_not_sent_there_again(audit: Audit) -> None:
+    some_of_everything(audit.books)
+    reads = 0
+
+    def unavailable_after_a_while() -> None:
+        nonlocal reads
+        reads += 1
+        if reads > 12:
+            raise StoreUnavailable
+
+    audit.books.before_read = unavailable_after_a_while
+    first = answered(audit, WHOLE)
+    assert first is not None
+    assert first["next"] is not None
+    assert answered(audit, WHOLE | {"position": first["next"]}) is None
+
+
+def test_a_long_proof_that_can_not_be_finished_is_gone_on_with_where_it_came_to(audit: Audit) -> None:
+    audit.books.add(books([1] * 50))
+    audit.set(prover=replace(audit._module.auditor.prover, page_rows=10, rows_max=10))
+    reads = 0
+
+    def unavailable_after_two_proofs() -> None:
+        nonlocal reads
+        reads += 1
+        if reads > 6:
+            raise StoreUnavailable
+
+    audit.books.before_read = unavailable_after_two_proofs
+    first = audit.invoke(WHOLE)
+    assert (first["stock_items"], first["problem_count"]) == (0, 0)
+    audit.books.before_read = lambda: None
+    queries: list[Any] = []
+    page = audit.books.page
+
+    def counted_page(*arguments: Any, **named: Any) -> Any:
+        queries.append(named)
+        return page(*arguments, **named)
+
+    audit.books.page = counted_page  # type: ignore[method-assign]
+    rest = audit.invoke(WHOLE | {"position": first["next"]})
+    assert (rest["stock_items"], rest["rows"], rest["problem_count"], rest["next"]) == (1, 50, 0, None)
+    assert len(queries) < 5, "some pages were read already"
+
+
+def test_a_scheduled_audit_that_stops_by_a_fault_is_unfinished_and_says_why(audit: Audit) -> None:
+    audit.books.ledger += books([1] * 25).rows
+    audit.books.page_items = 10
+    scans = 0
+    page = audit.books.ledger_page
+
+    def throttled_from_the_third_on(segment: Segment, start: Key | None) -> TablePage:
+        nonlocal scans
+        scans += 1
+        if scans > 2:
+            raise StoreUnavailable from ClientError({"Error": {"Code": "ThrottlingException"}}, "Scan")
+        return page(segment, start)
+
+    audit.set(tables=audit.books, prover=audit._module.auditor.prover)
+    audit.books.ledger_page = throttled_from_the_third_on  # type: ignore[method-assign]
+    monday = {**SCHEDULED, "time": "1970-01-01T00:00:00Z"}
+    audit._module.SEGMENTS = 1
+    answer = audit.invoke(monday)
+
+    lines, metrics = audit.printed()
+    assert (answer["problem_count"], answer["rows"], answer["next"] is None) == (20, 20, False)
+    assert counted(metrics) == {
+        "AuditDifferences": 20,
+        "AuditedRows": 20,
+        "AuditedStockItems": 0,
+        "AuditUnfinished": 1,
+    }
+    assert len([each for each in lines if each["message"] == "difference found"]) == 20
+    (stopped,) = [each for each in lines if each["message"] == "audit stopped by a fault"]
+    assert "ThrottlingException" in stopped["exception"]
+
+
+@pytest.mark.parametrize("read_s", [0.05, 2.9])
+def test_no_look_begins_that_the_end_of_the_invocation_could_cut_off(audit: Audit, read_s: float) -> None:
+    some_of_everything(audit.books)
+    left_s = 0.0
+    left_at_reads_s: list[float] = []
+
+    def spend(seconds: float) -> None:
+        nonlocal left_s
+        left_s -= seconds
+
+    def read() -> None:
+        left_at_reads_s.append(left_s)
+        spend(read_s)
+
+    def remaining_s() -> float:
+        return left_s
+
+    audit.books.before_read = read
+    prover = replace(audit._module.auditor.prover, sleep=spend, pauses_s=PAUSES_S)
+    auditor = replace(audit._module.auditor, sleep=spend, prover=prover)
+    for tenths in range(0, 900, 7):
+        left_s = tenths / 10
+        with suppress(TryAgain):
+            auditor.audit(Segment(0, 1), remaining_s=remaining_s)
+        assert left_s >= 0
+    assert min(left_at_reads_s) >= CALL_BUDGET_S
 
 
 def test_our_own_fault_is_no_verdict_either_and_says_nothing_of_itself(audit: Audit) -> None:

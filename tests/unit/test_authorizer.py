@@ -20,6 +20,7 @@ from inventory.identifiers import parse_uuid
 from inventory.instants import instant_text
 from inventory.retries import ATTEMPTS_MAX, Patience
 from inventory.tokens import Scope, digest_of, mint, token_id_of, well_formed
+from inventory.tries import CALL_BUDGET_S
 from tests.support.loading import CREDENTIALS, ROOT, Context, load_event, load_handler
 from tests.support.sam_template import resources
 from tests.support.wire import Reply, Wire, broken, fault, reply
@@ -369,7 +370,7 @@ def test_a_fault_that_passes_is_not_noticed(load: Load, passing: Reply) -> None:
 def test_no_second_read_begins_that_could_not_end_in_time(load: Load) -> None:
     module, wire = load(broken())
     with pytest.raises(module.AuthorizerError):
-        module.handler(request(), Context(remaining_ms=3_000))
+        module.handler(request(), Context(remaining_ms=int(CALL_BUDGET_S * 1000)))
     assert wire.calls == 1
 
 

@@ -9,9 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from inventory.bus import CALL_SIZE_MAX_BYTES, DETAIL_SIZE_MAX_BYTES, EVENTS_MAX, SOURCE, Event, EventBus, EventRefused
-from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, events_client
+from inventory.client import events_client
 from inventory.errors import StoreUnavailable
 from inventory.retries import ATTEMPTS_MAX, Patience
+from inventory.tries import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.support.memory_bus import MemoryBus
 from tests.support.wire import broken, fault, reply
 
@@ -198,13 +199,14 @@ def test_a_call_that_is_refused_as_a_whole_is_raised(code: str) -> None:
     assert desk.wire.calls == 1
 
 
-@pytest.mark.parametrize("remaining_s", [0, 2.9, 3, 7, 14, 40])
+@pytest.mark.parametrize("remaining_s", [0, CALL_BUDGET_S - 0.1, CALL_BUDGET_S, 7, 14, 40])
 def test_no_call_begins_that_could_be_cut_off(remaining_s: float) -> None:
     desk = Desk(remaining_s=remaining_s, call_s=CALL_MAX_S)
 
     fates = desk.put_all(*some(100))
 
-    assert all(left_s >= CALL_MAX_S for left_s in desk.left_at_calls_s)
+    calls = max(0, int((remaining_s - CALL_BUDGET_S) // CALL_MAX_S) + 1)
+    assert all(left_s >= CALL_BUDGET_S for left_s in desk.left_at_calls_s)
     assert desk.remaining_s >= 0
-    assert fates.count("taken") == len(desk.told) == min(100, 10 * int(remaining_s // CALL_MAX_S))
+    assert fates.count("taken") == len(desk.told) == min(100, 10 * calls)
     assert set(fates[len(desk.told) :]) <= {"unknown"}

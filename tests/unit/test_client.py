@@ -8,17 +8,10 @@ from zlib import crc32
 import pytest
 from botocore.exceptions import ChecksumError, ClientError
 
-from inventory.client import (
-    CONNECT_TIMEOUT_S,
-    READ_TIMEOUT_S,
-    dynamodb_client,
-    events_client,
-    faults_as_unavailable,
-    queues_client,
-)
+from inventory.client import dynamodb_client, events_client, faults_as_unavailable, queues_client
 from inventory.errors import StoreUnavailable
 from inventory.sdk import USER_AGENT
-from inventory.tries import CALL_BUDGET_S
+from inventory.tries import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.support.sam_template import load_template
 from tests.support.stores import StoreOnTables
 from tests.support.wire import Wire, fault, reply

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inventory.adjust import keyed_id
-from inventory.direct import DEFAULT_ACTOR
+from inventory.direct import DEFAULT_ACTOR, MASKED
+from inventory.requests import DirectAdjustmentRequest
+from inventory.tokens import mint
 from tests.support.builders import (
     BUSINESS,
     LOCATION,
@@ -245,6 +247,40 @@ def test_what_is_raised_carries_no_cause_that_the_runtime_could_print(service: S
 
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+def test_what_is_raised_and_so_logged_names_unknown_fields_as_they_are(service: Service) -> None:
+    assert problems(service, a_payload(locationId=str(LOCATION), dz_ref=1, größe=2)) == [
+        (("body", "locationId"), "extra_forbidden"),
+        (("body", "dz_ref"), "extra_forbidden"),
+        (("body", "größe"), "extra_forbidden"),
+    ]
+
+
+@pytest.mark.parametrize("before", ["", "Bearer ", "x" * 200, "x" * 230])
+@pytest.mark.parametrize("after", ["", "_", "é", "}"])
+def test_a_token_in_a_fields_name_is_masked_where_it_would_be_logged(service: Service, before: str, after: str) -> None:
+    token = mint()
+
+    kind, (problem,) = refusal(service, a_payload(**{f"{before}{token}{after}": token}))
+
+    assert (kind, problem["type"]) == ("InvalidRequest", "extra_forbidden")
+    assert problem["loc"][1].startswith(f"{before}{MASKED}")
+    assert token[3:11] not in json.dumps(problem)
+
+
+def test_a_token_in_a_fields_value_is_not_raised_at_all(service: Service) -> None:
+    token = mint()
+
+    raised: list[str] = []
+    for name in (*DirectAdjustmentRequest.model_fields, "other"):
+        try:
+            service.invoke(a_payload(**{name: token}))
+        except Exception as error:  # noqa: BLE001  the class is made for each error
+            raised.append(str(error))
+
+    assert len(raised) > 5
+    assert [each for each in raised if "dz_" in each] == []
 
 
 def test_a_payload_cannot_pretend_to_have_passed_the_gateway(service: Service) -> None:

@@ -20,6 +20,7 @@ from inventory.instants import instant_text
 from inventory.read_requests import ExportRequest
 from inventory.requests import InvalidRequest, validated
 from inventory.retries import Patience
+from inventory.tries import CALL_BUDGET_S
 from tests.support.builders import BUSINESS, LOCATION, NOW, OTHER_BUSINESS, VARIANT, an_adjustment
 from tests.support.indexed_ledger import IndexedLedger, a_history
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 LAMBDA_ANSWER_MAX_BYTES = 6 * 1024 * 1024
 AN_HOUR = timedelta(hours=1)
+TOO_LATE_S = CALL_BUDGET_S + 0.9
+"""Time for a query, but not for a query and the answer."""
 # What trips formats up: ends of lines in all senses, quotes, what JSON escapes, what is not in the BMP, right to left.
 HARD_TEXTS = [
     'say "no"\\',
@@ -363,7 +366,7 @@ def test_a_page_ends_where_the_time_does_and_the_next_one_goes_on() -> None:
     desk = Desk(IndexedLedger(rows))
 
     def too_late_from_the_second_chunk_on(query: int) -> None:
-        desk.remaining_s = 3.9 if query >= 8 else 10.0
+        desk.remaining_s = TOO_LATE_S if query >= 8 else 10.0
 
     desk.ledger.before_query = too_late_from_the_second_chunk_on
     first = desk.page()
@@ -400,7 +403,23 @@ def test_a_query_that_fails_once_is_made_again() -> None:
     assert ids(desk.pages()) == in_order(rows)
 
 
-@pytest.mark.parametrize("remaining_s", [10.0, 3.9])
+def test_the_time_for_the_answer_is_kept_from_a_query_that_is_made_again_too() -> None:
+    desk = Desk(IndexedLedger(a_history([(0, 0, 1)] * 3)))
+    left_s: list[float] = []
+
+    def fail_slowly(_: int) -> None:
+        left_s.append(desk.remaining_s)
+        desk.remaining_s -= 1.0
+        raise StoreUnavailable
+
+    desk.ledger.before_query = fail_slowly
+    desk.remaining_s = TOO_LATE_S + 1.0 + 1e-3
+    with pytest.raises(StoreUnavailable):
+        desk.page()
+    assert len(left_s) == 1, "less would be left for the second one than it and the answer may take"
+
+
+@pytest.mark.parametrize("remaining_s", [10.0, TOO_LATE_S])
 def test_a_page_without_a_single_row_read_in_time_is_no_page(remaining_s: float) -> None:
     desk = Desk(IndexedLedger(a_history([(0, 0, 1)])), remaining_s=remaining_s)
 

@@ -12,6 +12,7 @@ import pytest
 from inventory.errors import StoreUnavailable
 from inventory.history import ROWS_EXAMINED_MAX, History, HistoryPage, Position, Wanted, parse_position
 from inventory.retries import ATTEMPTS_MAX, Patience
+from inventory.tries import CALL_BUDGET_S
 from tests.support.builders import ADJUSTMENT, BUSINESS, LOCATION, NOW, OTHER_LOCATION, OTHER_VARIANT, TICK, VARIANT
 from tests.support.memory_ledger import MemoryLedger
 
@@ -302,7 +303,7 @@ def test_a_page_that_can_not_be_finished_in_time_ends_where_it_is_and_the_next_g
         one = History(ledger, ledger, side_by_side).page(
             BUSINESS, OF_VARIANT, below=below, limit=100, patience=clock.patience()
         )
-        assert clock.remaining_s >= 2.5, "no read was begun with less than 3 s left"
+        assert clock.remaining_s >= CALL_BUDGET_S - 0.5, "no read was begun with less than 3.5 s left"
         pages.append(numbers(one))
         below = one.next_position
 

@@ -17,11 +17,11 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from inventory import keys, queue
 from inventory.adjust import keyed_id
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, detail_text
-from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, events_client
+from inventory.client import events_client
 from inventory.groups import GROUP_TIME_MAX_S
 from inventory.jsontext import parse_json
 from inventory.queue import ANSWER_TIME_S, TELLING_TIME_S
-from inventory.tries import CALL_BUDGET_S
+from inventory.tries import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.support.builders import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT, a_payload, a_stock_item
 from tests.support.loading import Context, load_event, load_handler
 from tests.support.memory_bus import MemoryBus
@@ -579,7 +579,7 @@ def test_what_can_never_be_read_is_delivered_again_until_it_is_dead(ingest: Inge
 
 
 def test_without_time_everything_is_handed_back_untouched(ingest: Ingest) -> None:
-    ingest.clock.remaining_ms = int((CALL_MAX_MS / 1000 + TELLING_TIME_S) * 1000) - 1
+    ingest.clock.remaining_ms = int((CALL_BUDGET_S + TELLING_TIME_S) * 1000) - 1
 
     assert ingest.receive(a_payload(), a_payload(quantity_change=-9), "{") == ["m-0", "m-1", "m-2"]
 
@@ -655,7 +655,7 @@ def test_no_call_begins_that_could_be_cut_off(ingest: Ingest, met: Reply, quanti
 
     ingest.receive(*[a_payload(quantity_change=quantity_change, variant_id=each) for each in variants * 40])
 
-    assert all(left_ms >= CALL_MAX_MS for left_ms in ingest.clock.left_at_calls_ms)
+    assert all(left_ms >= CALL_BUDGET_S * 1000 for left_ms in ingest.clock.left_at_calls_ms)
     assert ingest.clock.remaining_ms >= 0
 
 

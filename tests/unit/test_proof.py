@@ -439,3 +439,18 @@ def test_reads_that_keep_failing_are_no_verdict() -> None:
     desk.read.before_read = fail
     with pytest.raises(TryAgain):
         desk.prove()
+
+
+def test_a_page_that_can_not_be_read_takes_nothing_from_those_before_it() -> None:
+    desk = Desk(books([2] * 25), page_rows=5)
+
+    def fail_from_the_third_page_on() -> None:
+        if desk.read.reads.count("page") >= 3:
+            raise StoreUnavailable
+
+    desk.read.before_read = fail_from_the_third_page_on
+    first = desk.prove()
+    assert (first.verified, first.rows, first.first_problem) == (None, 10, None)
+
+    desk.read.before_read = lambda: None
+    assert desk.prove(first.next_cursor).verified is True

@@ -17,10 +17,11 @@ from botocore.exceptions import ReadTimeoutError
 
 from inventory.answers import adjustment_members
 from inventory.bus import DETAIL_SIZE_MAX_BYTES, EVENTS_MAX
-from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, queues_client
+from inventory.client import queues_client
 from inventory.dynamodb import ledger_item
 from inventory.model import GENESIS_HASH
 from inventory.retries import ATTEMPTS_MAX, Patience
+from inventory.tries import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.support.builders import BUSINESS, TICK, an_adjustment
 from tests.support.event_schemas import assert_event, delivered
 from tests.support.loading import Context, load_event, load_handler
@@ -40,6 +41,7 @@ FUNCTION = load_template()["Resources"]["PublishAdjustmentsFunction"]["Propertie
 SOURCE = FUNCTION["Events"]["Ledger"]["Properties"]
 TIMEOUT_MS = FUNCTION["Timeout"] * 1000
 CALL_MAX_MS = (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) * 1000
+CALL_BUDGET_MS = int(CALL_BUDGET_S * 1000)
 NAMESPACE = "InventoryAdjustments/a-stack"
 DEAD_END = "https://sqs.eu-central-1.amazonaws.com/000000000000/dead-end"
 
@@ -377,7 +379,7 @@ def test_a_fault_of_ours_is_raised_without_a_word_so_that_the_batch_is_parted(pu
     assert code in lines[0]["exception"]
 
 
-@pytest.mark.parametrize("remaining_ms", [0, CALL_MAX_MS - 1, CALL_MAX_MS, 10_000, 31_000, TIMEOUT_MS])
+@pytest.mark.parametrize("remaining_ms", [0, CALL_BUDGET_MS - 1, CALL_BUDGET_MS, 10_000, 31_000, TIMEOUT_MS])
 @pytest.mark.parametrize("answers", [True, False])
 def test_no_call_begins_that_could_be_cut_off(publish: Publish, remaining_ms: int, answers: bool) -> None:  # noqa: FBT001
     publish.context.remaining_ms, publish.call_ms = remaining_ms, CALL_MAX_MS
@@ -387,7 +389,7 @@ def test_no_call_begins_that_could_be_cut_off(publish: Publish, remaining_ms: in
 
     open_from = publish.receive(a_change(KEY, number=999), *batch)
 
-    assert all(left_ms >= CALL_MAX_MS for left_ms in publish.left_at_calls_ms)
+    assert all(left_ms >= CALL_BUDGET_MS for left_ms in publish.left_at_calls_ms)
     assert publish.context.remaining_ms >= 0
     assert open_from is not None or len(publish.told) == 99
 

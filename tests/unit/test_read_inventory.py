@@ -13,6 +13,7 @@ from inventory import cursors
 from inventory.answers import adjustment_members
 from inventory.instants import instant_text
 from inventory.retries import ATTEMPTS_MAX
+from inventory.tries import CALL_BUDGET_S
 from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,
@@ -591,7 +592,7 @@ def test_a_fault_that_passes_is_not_noticed(stocked: ReadService, resource: str,
 
 
 @each_route
-@pytest.mark.parametrize("remaining_ms", [0, 2_999])
+@pytest.mark.parametrize("remaining_ms", [0, int(CALL_BUDGET_S * 1000) - 1])
 def test_nothing_is_begun_that_the_end_of_the_invocation_could_cut_off(
     stocked: ReadService, resource: str, remaining_ms: int
 ) -> None:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 
 from inventory.adjust import stock_after
-from inventory.books import Books
+from inventory.books import Books, StockItemsPage
 from inventory.client import dynamodb_client
 from inventory.errors import LocationNotFound, Refusal, RowMissing, StoreUnavailable, VariantNotFound
 from inventory.history import History
 from inventory.ledger_index import DynamoDBLedgerIndex
 from inventory.levels import LATE_AT_MOST, Level, level_at
+from inventory.model import StockItem
 from inventory.proof import Prover
 from inventory.reader import LevelsPage, Reader
 from inventory.retries import ATTEMPTS_MAX, Patience
+from inventory.tries import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.support.builders import (
     BUSINESS,
     LOCATION,
@@ -35,6 +37,8 @@ from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from inventory.ledger_index import IndexPage, LedgerIndex
 
 
 @dataclass
@@ -157,6 +161,25 @@ def test_levels_in_pages_are_all_levels_once_and_the_last_page_says_so(
     assert [each for several in found for each in several] == [0, 1, 2, 3]
 
 
+def test_a_page_of_the_table_without_any_stock_item_is_read_on_from(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock = StockItem(quantity=5, sequence=1, updated_at=NOW, head_hash="")
+    pages = {None: ([], LOCATION), LOCATION: ([], OTHER_LOCATION), OTHER_LOCATION: ([(UUID(int=9), stock)], None)}
+
+    def stock_items(*_: UUID, after: UUID | None, limit: int) -> StockItemsPage:
+        assert limit == 101
+        return StockItemsPage(*pages[after])
+
+    monkeypatch.setattr(Books, "stock_items", staticmethod(stock_items))
+
+    assert desk.levels() == LevelsPage([Level(VARIANT, UUID(int=9), 5, 1, NOW)], None)
+    del pages[OTHER_LOCATION]
+    pages[LOCATION] = ([], None)
+    assert desk.levels() == LevelsPage([], None), "the catalog knows it"
+    assert desk.levels(after=LOCATION) == LevelsPage([], None)
+
+
 def test_a_page_as_of_an_instant_may_be_short_and_goes_on_all_the_same(desk: Desk) -> None:
     for number in range(4):
         created_at = NOW + timedelta(seconds=number % 2)
@@ -182,9 +205,15 @@ def a_ledger(*times: datetime) -> MemoryLedger:
     return ledger
 
 
+def a_call() -> None:
+    """Let it be made."""
+
+
 def level(ledger: MemoryLedger, as_of: datetime, now: datetime = NOW) -> tuple[int, int] | None:
     """Quantity and sequence at an instant; the one row that a level comes from has its time, too."""
-    found = level_at(ledger, BUSINESS, VARIANT, LOCATION, stock_after(ledger.heads[PLACE]), as_of, now=now)
+    found = level_at(
+        ledger, BUSINESS, VARIANT, LOCATION, stock_after(ledger.heads[PLACE]), as_of, now=now, between_calls=a_call
+    )
     if found is None:
         return None
     assert found.updated_at == ledger.rows[found.sequence - 1].created_at
@@ -306,3 +335,41 @@ def test_an_index_that_lags_for_too_long_is_told_as_unavailable(desk: Desk) -> N
     with pytest.raises(StoreUnavailable):
         desk.levels(as_of=NOW)
     assert len(desk.pauses_s) == ATTEMPTS_MAX - 1
+
+
+@dataclass
+class SlowIndex:
+    """An index whose every answer takes as long as the time-outs let it; ``left_s``: what was left at each call."""
+
+    index: LedgerIndex
+    remaining_s: float
+    left_s: list[float] = field(default_factory=list)
+
+    def page(self, *arguments: Any, **named: Any) -> IndexPage:
+        self.left_s.append(self.remaining_s)
+        self.remaining_s -= CONNECT_TIMEOUT_S + READ_TIMEOUT_S
+        return self.index.page(*arguments, **named)
+
+
+@pytest.mark.parametrize(("remaining_s", "calls"), [(3.4, 0), (3.5, 1), (6.4, 1), (6.5, 2), (10.0, 2)])
+def test_each_of_the_two_reads_of_an_instant_begins_only_where_there_is_time_for_it(
+    desk: Desk, remaining_s: float, calls: int
+) -> None:
+    first = an_adjustment()
+    desk.tables.with_history(first, an_adjustment(id=UUID(int=2), sequence=2, quantity_after=10, created_at=NOW + TICK))
+    slow = SlowIndex(desk.reader.index, remaining_s)
+
+    def levels() -> LevelsPage:
+        patience = Patience(lambda: slow.remaining_s, sleep=lambda _: None)
+        return replace(desk.reader, index=slow).levels(
+            BUSINESS, VARIANT, location_id=LOCATION, as_of=NOW, after=None, limit=1, patience=patience
+        )
+
+    if calls == 2:
+        assert levels() == LevelsPage([Level(VARIANT, LOCATION, 5, 1, NOW)], None)
+    else:
+        with pytest.raises(StoreUnavailable):
+            levels()
+    assert len(slow.left_s) == calls
+    assert all(left_s >= CALL_BUDGET_S for left_s in slow.left_s)
+    assert slow.remaining_s >= 0

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inventory.answers import ANSWERS
-from inventory.report import RequestLine
-from tests.support.builders import BUSINESS, a_body, a_payload, an_api_event
+from tests.support.builders import BUSINESS, GATEWAY_REQUEST_ID, a_body, a_payload, an_api_event
 from tests.support.reading import LIST
 from tests.support.sam_template import PROJECT_ROOT, load_template
 from tests.support.signals import counted_in_logs, services, written_by
@@ -54,7 +53,7 @@ def test_every_outcome_leaves_one_line_with_all_that_a_line_always_has(service: 
     line = only_line(service)
 
     assert line.keys() >= ALWAYS
-    assert line["gateway_request_id"] == "a-gateway-request"
+    assert line["gateway_request_id"] == GATEWAY_REQUEST_ID
     codes = {each.__name__: answer.code for each, answer in ANSWERS.items()}
     assert line["code"] == (codes | {"AdjustmentCreated": "created", "AdjustmentReplayed": "replayed"})[name]
     vouched_for = name not in {"Forbidden", "Unauthorized"}
@@ -102,7 +101,7 @@ def test_a_reversals_line_is_like_any_other(reversing: Service) -> None:  # noqa
     post(reversing)
     refused = only_line(reversing)
 
-    assert (made["code"], made["attempts"], made["gateway_request_id"]) == ("reversed", 1, "a-gateway-request")
+    assert (made["code"], made["attempts"], made["gateway_request_id"]) == ("reversed", 1, GATEWAY_REQUEST_ID)
     assert (refused["code"], refused["attempts"], refused["business_id"]) == ("already_reversed", 1, str(BUSINESS))
     assert made.keys() >= ALWAYS | {"adjustment_id", "sequence", "reverses"}
     assert refused.keys() >= ALWAYS
@@ -124,28 +123,25 @@ def test_a_reads_line_is_like_any_other(reading: ReadService) -> None:
 # --- what an event may do to a line
 
 
+SECRET = "dz_0123456789secretsecretsecretsecretAB"
+
+
 @pytest.mark.parametrize(
-    "event",
-    [
-        None,
-        [],
-        "text",
-        {},
-        {"requestContext": None},
-        {"requestContext": {}},
-        {"requestContext": {"requestId": {"a": 1}}},
-    ],
-    ids=str,
+    "told", [None, 5, {"a": 1}, "", "a text", "x" * 10_000, SECRET, f"{GATEWAY_REQUEST_ID} {SECRET}"], ids=str
 )
-def test_only_a_text_is_taken_for_the_gateways_id(event: object) -> None:
-    assert RequestLine.of(event, lambda: 0.0).members("created")["gateway_request_id"] is None
-
-
-def test_a_made_up_id_is_cut_short(service: Service) -> None:
+def test_only_a_uuid_is_taken_for_the_gateways_id(service: Service, told: object) -> None:
     context = an_api_event()["requestContext"]
-    service.post_event(requestContext=context | {"requestId": "x" * 10_000})
+    assert service.post_event(requestContext=context | {"requestId": told}).status == 201
 
-    assert only_line(service)["gateway_request_id"] == "x" * 64
+    assert "gateway_request_id" not in only_line(service)
+
+
+@pytest.mark.parametrize("request_id", [SECRET, GATEWAY_REQUEST_ID])
+def test_an_id_is_taken_of_events_of_the_gateway_only(service: Service, request_id: str) -> None:
+    with pytest.raises(Exception, match="extra_forbidden"):
+        service.invoke(a_payload() | {"requestContext": {"requestId": request_id}})
+
+    assert "gateway_request_id" not in only_line(service)
 
 
 # --- the README

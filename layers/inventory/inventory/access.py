@@ -15,13 +15,12 @@ from inventory.instants import instant_text, parse_instant
 from inventory.tokens import Scope, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-    type Item = dict[str, AttributeValueTypeDef]
+    from inventory.dynamodb import Item
 
 _ABSENT: Final = "attribute_not_exists(pk)"
 _PRESENT: Final = "attribute_exists(pk)"
@@ -88,7 +87,7 @@ class Access:
 
 
 def _item_of(token: Token) -> Item:
-    item: Item = {
+    item: dict[str, AttributeValueTypeDef] = {
         "pk": {"S": keys.token(token.id)},
         "digest": {"B": token.digest},
         "subject": {"S": token.subject},
@@ -102,7 +101,7 @@ def _item_of(token: Token) -> Item:
     return item
 
 
-def _token_of(item: Mapping[str, AttributeValueTypeDef]) -> Token:
+def _token_of(item: Item) -> Token:
     return Token(
         id=item["pk"]["S"].removeprefix(keys.token("")),
         digest=bytes(item["digest"]["B"]),
@@ -115,5 +114,5 @@ def _token_of(item: Mapping[str, AttributeValueTypeDef]) -> Token:
     )
 
 
-def _instant_of(item: Mapping[str, AttributeValueTypeDef], name: str) -> datetime | None:
+def _instant_of(item: Item, name: str) -> datetime | None:
     return parse_instant(item[name]["S"]) if name in item else None

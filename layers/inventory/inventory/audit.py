@@ -30,6 +30,7 @@ from inventory.dynamodb import KEYS_MAX
 from inventory.errors import StoreUnavailable, TryAgain
 from inventory.requests import InvalidRequest, not_handed_out
 from inventory.retries import Patience
+from inventory.tries import CALL_BUDGET_S
 
 if TYPE_CHECKING:
     from inventory.audit_items import Place
@@ -43,8 +44,8 @@ DIFFERENCES_LISTED_MAX: Final = 100
 PAUSES_S: Final = (0.2, 0.4, 0.8, 1.6, 3.2)
 """Before each further look at what may be late: longer than a caller would wait, for nobody waits."""
 
-_RESERVE_S: Final = 10.0
-"""With less time left nothing further is begun: time for all looks at one difference, and for the answer."""
+_KINDS_LOOKED_AT: Final = 3
+"""Of what a page of the ledger may show to be wrong, so many kinds are looked at again, one after the other."""
 
 _TEXT_LENGTH_MAX: Final = 200
 """Of what an item says of itself: by hand it may be anything."""
@@ -73,7 +74,8 @@ class Difference:
 class Findings:
     """What was looked at and found. ``differences`` lists the first of them, ``differences_count`` counts all.
 
-    ``next_position`` is where to go on; None where the segment is done.
+    ``next_position`` is where to go on; None where the segment is done. ``stopped_by`` is the fault at which it ended;
+    None where it did not end by one.
     """
 
     rows: int = 0
@@ -81,6 +83,7 @@ class Findings:
     differences_count: int = 0
     differences: list[Difference] = field(default_factory=list)
     next_position: str | None = None
+    stopped_by: StoreUnavailable | TryAgain | None = None
 
     def add(self, difference: Difference) -> None:
         """Note a difference."""
@@ -107,13 +110,15 @@ class Auditor:
         seconds: float = inf,
         remaining_s: Callable[[], float],
     ) -> Findings:
-        """Audit a segment, or go on with it, until its end or until the time is up.
+        """Audit a segment, or go on with it, until its end, until the time is up or until the tables can't be read.
 
-        ``seconds`` is how long the invoker will wait; ``remaining_s`` is the time left of the invocation.
+        ``seconds`` is how long the invoker will wait; ``remaining_s`` is the time left of the invocation. What was
+        found is told, once it came any further than where it began. Where a page could not be looked at to its end,
+        what was found on it is found once more from ``next_position`` on; its rows and stock items are counted there.
 
         Raises:
             InvalidRequest: the position is not one of this segment.
-            TryAgain: the tables gave no answer in time.
+            TryAgain: the tables gave no answer in time, before anything was looked at to its end.
         """
         try:
             return _Run(self, segment, self.clock_s() + seconds, remaining_s).go_on_from(position)
@@ -137,25 +142,41 @@ class _Run:
         self._parts = parts
         self._segment = segment
         self._until_s = until_s
-        self._remaining_s = remaining_s
         self._patience = Patience(remaining_s, parts.sleep)
+        looks_s = sum(parts.pauses_s)
+        # With less time left nothing further is begun. The looks' own calls are short as a rule; two may be slow.
+        self._whole_page = self._patience.all_but(_KINDS_LOOKED_AT * looks_s + CALL_BUDGET_S)
+        # The links of a page are looked at when its stock items are proved.
+        self._proving = self._patience.all_but(looks_s + CALL_BUDGET_S)
         self._question: dict[str, str] = {"question": "audit", "segment": f"{segment.number} of {segment.total}"}
         self._findings = Findings()
 
     def go_on_from(self, text: str | None) -> Findings:
         """Audit from a position, None for the beginning."""
-        position: _Position | None = _Position(_INVENTORY, None) if text is None else self._read(text)
+        begin = _Position(_INVENTORY, None) if text is None else self._read(text)
+        position: _Position | None = begin
         while position is not None:
-            position, stopped = (
-                self._inventory_page(position) if position.table == _INVENTORY else self._ledger_page(position)
-            )
+            position, stopped = self._page(position, is_first=position == begin)
             if position is not None and (stopped or self._is_late()):
                 self._findings.next_position = self._written(position)
                 break
         return self._findings
 
+    def _page(self, position: _Position, *, is_first: bool) -> tuple[_Position | None, bool]:
+        """Look at a page; where to go on then, and whether to stop there."""
+        counted = self._findings.rows, self._findings.stock_items
+        try:
+            return self._inventory_page(position) if position.table == _INVENTORY else self._ledger_page(position)
+        except (StoreUnavailable, TryAgain) as error:
+            # Whoever goes on from where he began would ask for ever.
+            if is_first:
+                raise
+            self._findings.rows, self._findings.stock_items = counted
+            self._findings.stopped_by = error
+            return position, True
+
     def _is_late(self) -> bool:
-        return self._parts.clock_s() >= self._until_s or self._remaining_s() < _RESERVE_S
+        return self._parts.clock_s() >= self._until_s or not self._whole_page.has_time()
 
     # ---------------------------------------------------------------------------------------------- the inventory
 
@@ -164,8 +185,13 @@ class _Run:
         links: list[Item] = []
         done, proof = position.start, position.proof
         for item in page.items:
-            proof = self._inventory_item(item, links, proof)
-            if proof is not None:
+            try:
+                proof = self._inventory_item(item, links, proof)
+            except TryAgain as error:
+                if done == position.start:
+                    raise
+                self._findings.stopped_by = error
+            if proof is not None or self._findings.stopped_by is not None:
                 self._check_links(links)
                 return _Position(_INVENTORY, done, proof), True
             done = key_of(item)
@@ -192,7 +218,11 @@ class _Run:
     def _prove(self, place: Place, item: Item, cursor: str | None) -> str | None:
         proof = self._proved(place, cursor)
         while proof.verified is None and not self._is_late():
-            proof = self._proved(place, proof.next_cursor)
+            try:
+                proof = self._proved(place, proof.next_cursor)
+            except TryAgain as error:
+                self._findings.stopped_by = error
+                break
         if proof.verified is None:
             return proof.next_cursor
         self._findings.stock_items += 1
@@ -206,11 +236,12 @@ class _Run:
         return None
 
     def _proved(self, place: Place, cursor: str | None) -> Proof:
+        prove = partial(self._parts.prover.prove, *place, remaining_s=self._proving.remaining_s)
         try:
-            return self._parts.prover.prove(*place, cursor, remaining_s=self._remaining_s)
+            return prove(cursor)
         except InvalidRequest:
             # The item whose proof the cursor goes on with is gone, or another one has come before it.
-            return self._parts.prover.prove(*place, None, remaining_s=self._remaining_s)
+            return prove(None)
 
     def _check_links(self, links: list[Item]) -> None:
         for link in self._confirmed(links, self._wrong_links):
@@ -311,6 +342,7 @@ class _Run:
             if not suspects:
                 break
             if pause_s:
+                self._patience.require_time(after_s=pause_s)
                 self._parts.sleep(pause_s)
             suspects = still(suspects)
         return suspects

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from inventory import keys
-from inventory.chain_check import read_stock_item
+from inventory.chain_check import GARBAGE, read_stock_item
 from inventory.instants import instant_text
 
 if TYPE_CHECKING:
     from inventory.audit_tables import Key
     from inventory.dynamodb import Item
-
-_GARBAGE: Final = (AttributeError, KeyError, TypeError, ValueError)
 
 type Place = tuple[UUID, UUID, UUID]
 """Business, variant and location."""
@@ -93,7 +91,7 @@ def reversal_of(link: Item) -> Key | None:
     ids = ids_of_link(link)
     try:
         reversal_id = UUID(link["reversal_id"]["S"])
-    except _GARBAGE:
+    except GARBAGE:
         return None
     written: Item = {"pk": link["pk"], "sk": link["sk"], "reversal_id": {"S": str(reversal_id)}}
     return (keys.ledger(ids[0], reversal_id),) if ids is not None and link == written else None

@@ -93,9 +93,8 @@ class EventBus:
             if any(isinstance(fate, StoreUnavailable) for fate in fates):
                 raise StoreUnavailable
 
-        if patience.has_time():
-            with suppress(StoreUnavailable):
-                patience.settle(put_what_is_open)
+        with suppress(StoreUnavailable):
+            patience.settle(put_what_is_open)
         return fates
 
     def _call(self, events: Sequence[Event]) -> list[Fate]:

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
+    from inventory.dynamodb import Item
     from inventory.errors import Refusal
-
-    type Item = dict[str, AttributeValueTypeDef]
 
 _PRESENT: Final = "attribute_exists(pk)"
 
@@ -84,7 +83,7 @@ class Catalog:
         Raises:
             BusinessNotFound: where there is no such business.
         """
-        values: Item = {"sku": {"S": sku}, "active": {"BOOL": True}}
+        values: dict[str, AttributeValueTypeDef] = {"sku": {"S": sku}, "active": {"BOOL": True}}
         if name is not None:
             values["name"] = {"S": name}
         variant = self._registration(self._key(business_id, keys.variant(variant_id)), values, now)

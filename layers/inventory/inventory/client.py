@@ -22,6 +22,7 @@ from botocore.parsers import ResponseParserError
 from inventory.errors import StoreUnavailable
 from inventory.restore import closed_after_restore
 from inventory.sdk import USER_AGENT, quick_session
+from inventory.tries import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
-
-CONNECT_TIMEOUT_S: Final = 1
-READ_TIMEOUT_S: Final = 2
 
 _PASSING_CODES: Final = frozenset(
     {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 DEFAULT_ACTOR: Final = "direct-invocation"
 """``created_by`` of an adjustment whose invoker named no actor: IAM decided that it may invoke, and says no more."""
+
+MASKED: Final = "dz_***"
+_TO_MASK: Final = r"dz_[0-9A-Za-z]{8,}"
+"""A token, or what is left of one in a field's name that was cut short."""
 
 
 def adjustment_command(payload: object, *, default_key: str, default_actor: str = DEFAULT_ACTOR) -> Command:
@@ -36,11 +41,12 @@ def adjustment_command(payload: object, *, default_key: str, default_actor: str 
 def raised(error: ServiceError) -> Exception:
     """Make the exception to raise: Lambda answers its class name as ``errorType`` and its text as ``errorMessage``.
 
-    The text is the JSON of HTTP's ``detail``, but without ``input``: Lambda logs what a function raises, and a request
-    can hold what must not be in a log, such as a token in place of its id.
+    The text is the JSON of HTTP's ``detail``, but for what must not be in a log, as Lambda logs what a function raises:
+    it is without ``input``, and what looks like a token is masked. Of what the caller sent it still holds, in ``loc``,
+    the names of fields that the service does not know, which the caller needs to find them.
     """
     kind: type[Exception] = type(error_type(error), (Exception,), {})
-    return kind(json.dumps(detail_without_input(error)))
+    return kind(re.sub(_TO_MASK, MASKED, json.dumps(detail_without_input(error))))
 
 
 def error_type(error: ServiceError) -> str:

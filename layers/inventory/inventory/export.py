@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypedDict
 
 from inventory import cursors, keys
-from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.errors import BusinessNotFound, ExportStopped, RowUnreadable, StoreUnavailable
 from inventory.export_formats import FORMATS
 from inventory.history import FIRST_ID, Position, Source, Wanted, merged, parse_position
@@ -36,8 +35,9 @@ SETTLED_AFTER_S: Final = 2.0
 CHUNK_ROWS: Final = 500
 """Rows of one Query. Eight partitions are under way at a time: what a page does not take of them was read in vain."""
 
-_CALL_MAX_S: Final = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
 _ANSWERING_S: Final = 1.0
+"""Of the invocation's time for the answer alone: 5 MB are to be put together and sent."""
+
 _BEFORE_ALL: Final = Position(datetime.min.replace(tzinfo=UTC), FIRST_ID)
 
 
@@ -118,6 +118,7 @@ class Exporter:
             ExportStopped: the very next item of the ledger is no row.
         """
         question: dict[str, str] = request.model_dump(mode="json", exclude={"cursor"}, exclude_none=True)
+        patience = patience.all_but(_ANSWERING_S)
         if request.cursor is None:
             if not patience.settle(partial(self.businesses.has_business, request.business_id)):
                 raise BusinessNotFound
@@ -182,14 +183,9 @@ class Exporter:
         first = earliest if after is None else after.text()
 
         def reading(partition: Partition) -> Callable[[int, StartKey | None], IndexPage]:
-            def read(rows: int, start: StartKey | None) -> IndexPage:
-                if patience.remaining_s() < _CALL_MAX_S + _ANSWERING_S:
-                    raise StoreUnavailable
-                return patience.settle(
-                    lambda: self.index.page(partition, first=first, last=end.text(), limit=rows, start=start)
-                )
-
-            return read
+            return lambda rows, start: patience.settle(
+                lambda: self.index.page(partition, first=first, last=end.text(), limit=rows, start=start)
+            )
 
         # One after the other: nobody waits at a screen, and a page is long enough for it to make little difference.
         sources = [

@@ -95,7 +95,7 @@ class HistoryPage:
     next_position: Position | None
 
 
-class StockItems(Protocol):
+class StockItemsOfVariant(Protocol):
     """Where a variant's stock items are read."""
 
     def of_variant(self, business_id: UUID, variant_id: UUID, patience: Patience) -> Iterable[tuple[UUID, StockItem]]:
@@ -189,7 +189,7 @@ class History:
     """Reads pages of adjustments."""
 
     index: LedgerIndex
-    stock_items: StockItems
+    stock_items: StockItemsOfVariant
     at_once: AtOnce = map
 
     def page(

@@ -46,6 +46,7 @@ class RequestContext(TypedDict):
     """What API Gateway says of a request; ``authorizer`` is the context that our authorizer returned."""
 
     authorizer: NotRequired[dict[str, object] | None]
+    requestId: NotRequired[object]
 
 
 class ApiEvent(HeaderEvent):
@@ -104,6 +105,15 @@ def api_event(event: object) -> ApiEvent:
     if not is_api_event(event):
         raise Unauthorized
     return event
+
+
+def gateway_request_id(event: ApiEvent) -> str | None:
+    """The gateway's own id of a request, which is a UUID; None for any other text.
+
+    It is logged: whoever may invoke the function can make up an event, and a log line is no place for what he likes.
+    """
+    told = event["requestContext"].get("requestId")
+    return told if isinstance(told, str) and parse_uuid(told) is not None else None
 
 
 def authenticated_caller(event: ApiEvent, *, scope: str) -> Caller:

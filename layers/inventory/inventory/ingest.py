@@ -11,7 +11,6 @@ from inventory.bus import Event, EventRefused
 from inventory.errors import Refusal, StoreUnavailable, TryAgain
 from inventory.groups import Fault, adjust_many
 from inventory.requests import InvalidRequest
-from inventory.retries import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from inventory.bus import EventBus
     from inventory.history import AtOnce
     from inventory.model import Command
+    from inventory.retries import Patience
 
 
 @dataclass(slots=True)
@@ -45,16 +45,12 @@ def ingest(
     """
     messages = [_read(record) for record in records]
     asking = [(message, message.command) for message in messages if message.command is not None]
-    deciding = _all_but(queue.TELLING_TIME_S, patience)
+    deciding = patience.all_but(queue.TELLING_TIME_S)
     results = adjust_many(adjuster, [command for _, command in asking], patience=deciding, at_once=at_once)
     for (message, _), result in zip(asking, results, strict=True):
         message.result, message.is_done = result, isinstance(result, Outcome)
-    _tell_refusals(messages, bus, _all_but(queue.ANSWER_TIME_S, patience))
+    _tell_refusals(messages, bus, patience.all_but(queue.ANSWER_TIME_S))
     return messages
-
-
-def _all_but(kept_s: float, patience: Patience) -> Patience:
-    return Patience(lambda: patience.remaining_s() - kept_s, patience.sleep, patience.fraction)
 
 
 def _read(record: queue.Record) -> Message:

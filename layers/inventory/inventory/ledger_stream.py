@@ -130,8 +130,6 @@ class Publisher:
         return Published(told, set_aside, altered, open_from=None)
 
     def _set_aside(self, record: Record, problem: str, patience: Patience) -> Unusable:
-        if not patience.has_time():
-            raise StoreUnavailable
         view = record["dynamodb"]
         message = {"problem": problem, "keys": view["Keys"], "sequence_number": view["SequenceNumber"]}
         patience.settle(lambda: self.dead_end.put(json.dumps(message)))

@@ -11,6 +11,7 @@ from inventory.instants import instant_text
 from inventory.ledger_index import stock_item_partition
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
@@ -48,10 +49,11 @@ def level_at(
     as_of: datetime,
     *,
     now: datetime,
+    between_calls: Callable[[], None],
 ) -> Level | None:
     """The level at an instant, that instant's own adjustment included; None before the first adjustment.
 
-    ``stock`` is the stock item, read before this call.
+    ``stock`` is the stock item, read before this call. Two calls are made; what ``between_calls`` raises ends it.
 
     Raises:
         StoreUnavailable: the index could not be read, or lacks a row that it will have in a moment.
@@ -62,6 +64,7 @@ def level_at(
         return level_now(variant_id, location_id, stock)
     partition = stock_item_partition(business_id, variant_id, location_id)
     until = index.page(partition, last=instant_text(as_of), newest_first=True, limit=1).rows()
+    between_calls()
     since = index.page(partition, first=instant_text(as_of + _TICK), limit=1).rows()
     # The rows on both sides must be neighbours, and there is a later one: a row that the index does not have yet
     # would otherwise make an older balance pass for that of the instant.

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from inventory import proof_cursors
 from inventory.chain_check import ChainCheck, Kind, Problem, read_stock_item
-from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.errors import StoreUnavailable, TryAgain
 from inventory.ledger_index import stock_item_partition
 from inventory.model import GENESIS_HASH
@@ -40,10 +39,6 @@ ROWS_MAX: Final = 10_000
 
 PAUSES_S: Final = (0.1, 0.2, 0.4, 0.8)
 """Before each further look at what may be late; an index is behind for less than a second, as a rule."""
-
-_CALL_MAX_S: Final = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
-_RESERVE_S: Final = _CALL_MAX_S + 0.5
-"""With less time left no further page is begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +63,11 @@ class Proof:
     next_cursor: str | None
 
 
-class StockItems(Protocol):
-    """Where stock items are read, and single rows, by key."""
+class ItemsByKey(Protocol):
+    """Where stock items and single ledger rows are read as they are stored."""
 
     def stock_item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> Item | None:
-        """Read one as it is stored, as of now; None where there is none.
+        """Read a stock item, as of now; None where there is none.
 
         Raises:
             StoreUnavailable: there was no whole answer.
@@ -89,7 +84,7 @@ class Prover:
     """Proves stock items; ``page_rows`` None is as many rows a page as 1 MB holds."""
 
     index: LedgerIndex
-    stock_items: StockItems
+    items: ItemsByKey
     sleep: Callable[[float], None] = time.sleep
     pauses_s: tuple[float, ...] = PAUSES_S
     rows_max: int = ROWS_MAX
@@ -113,8 +108,8 @@ class Prover:
         """
         try:
             return _Walk(self, (business_id, variant_id, location_id), cursor, remaining_s).run()
-        except StoreUnavailable:
-            raise TryAgain from None
+        except StoreUnavailable as error:
+            raise TryAgain from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +129,6 @@ class _Walk:
         self._parts = parts
         self._place = place
         self._partition = stock_item_partition(*place)
-        self._remaining_s = remaining_s
         self._patience = Patience(remaining_s, parts.sleep)
         self._pauses = iter(parts.pauses_s)
         self._checkpoint = _Checkpoint(ChainCheck(), None) if cursor is None else self._resumed(cursor)
@@ -149,7 +143,11 @@ class _Walk:
         self._checkpoint.check.set_mark(self._stock)
         check, start = self._checkpoint.check.copied(), self._checkpoint.start
         while True:
-            page = self._page(start)
+            try:
+                page = self._page(start)
+            except StoreUnavailable:
+                # There is no time, or no answer: another request goes on from what was read.
+                return self._unfinished(check)
             check.take(page.items)
             start = page.next_start
             if check.problem is not None:
@@ -160,7 +158,7 @@ class _Walk:
                 pause_s = next(self._pauses, None)
                 if pause_s is None:
                     check.give_up_waiting(self._head_of(check))
-                elif self._remaining_s() < pause_s + _RESERVE_S:
+                elif not self._patience.has_time(after_s=pause_s):
                     return self._unfinished(check)
                 else:
                     self._parts.sleep(pause_s)
@@ -168,7 +166,7 @@ class _Walk:
                     continue
             if start is None:
                 return self._verdict(check)
-            if self._may_stop_at(check) or self._remaining_s() < _RESERVE_S:
+            if self._may_stop_at(check):
                 return self._unfinished(check)
 
     def _may_stop_at(self, check: ChainCheck) -> bool:
@@ -188,7 +186,7 @@ class _Walk:
         return page
 
     def _read_stock_item(self) -> None:
-        self._item = self._patience.settle(lambda: self._parts.stock_items.stock_item(*self._place))
+        self._item = self._patience.settle(lambda: self._parts.items.stock_item(*self._place))
         self._stock = None if self._item is None else read_stock_item(self._item)
 
     def _unreadable(self) -> bool:
@@ -280,9 +278,7 @@ class _Walk:
     def _resumed(self, cursor: str) -> _Checkpoint:
         found = proof_cursors.read(cursor, self._partition, self._place)
         if found is not None:
-            item = self._patience.settle(
-                lambda: self._parts.stock_items.ledger_row(self._place[0], found.adjustment_id)
-            )
+            item = self._patience.settle(lambda: self._parts.items.ledger_row(self._place[0], found.adjustment_id))
             if item is not None and proof_cursors.agrees(found, item):
                 return _Checkpoint(found.check, found.start)
         raise not_handed_out(["query", "cursor"], cursor)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID  # noqa: TC003  pydantic reads the annotations at run time
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StringConstraints
 
+from inventory.instant_fields import Instant  # noqa: TC001  pydantic reads the annotations at run time
 from inventory.requests import Label, Request, validated
 from inventory.tokens import BUSINESSES_MAX, ID_LENGTH, Scope
 
@@ -21,20 +21,6 @@ def _distinct[T](values: list[T]) -> list[T]:
     return values
 
 
-def _iso_8601(value: object) -> object:
-    """Refuse what pydantic would take for seconds since 1970, in digits or as a number."""
-    if not isinstance(value, str) or value[4:5] != "-":
-        raise ValueError("must be an ISO 8601 date and time with an offset")
-    return value
-
-
-def _utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("must lie in the years 1 to 9999 in UTC") from None
-
-
 type Command = Literal[
     "register_business",
     "register_location",
@@ -44,7 +30,6 @@ type Command = Literal[
     "issue_token",
     "revoke_token",
 ]
-type Instant = Annotated[AwareDatetime, BeforeValidator(_iso_8601), AfterValidator(_utc)]
 type TokenId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-f]{{{ID_LENGTH}}}$")]
 
 

@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID  # noqa: TC003  pydantic reads the annotations at run time
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
+from inventory.instant_fields import Instant  # noqa: TC001  pydantic reads the annotations at run time
 from inventory.model import ReasonCode  # noqa: TC001  pydantic reads the annotations at run time
 from inventory.requests import Label, Request
 
 PAGE_ROWS_DEFAULT: Final = 50
 PAGE_ROWS_MAX: Final = 100
 
-# pydantic also takes seconds since 1970, dates without a time, and cuts off what is finer than a microsecond.
-_INSTANT: Final = re.compile(
-    r"(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,6})?)?)(?:[Zz]|([+\- ])(\d{2}:?\d{2}))?"
-)
-
-
-def _iso_8601(value: object) -> object:
-    parts = _INSTANT.fullmatch(value) if isinstance(value, str) else None
-    if parts is None:
-        message = "Input should be an ISO 8601 instant with an offset, to the microsecond at most"
-        raise PydanticCustomError("datetime_from_date_parsing", message)
-    # A plus that was not encoded is a space in a query string, and there is nothing else that it could have meant.
-    return f"{parts[1]}+{parts[3]}" if parts[2] == " " else value
-
-
-def _in_utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("must be between the years 1 and 9999 in UTC") from None
-
-
-type Instant = Annotated[AwareDatetime, BeforeValidator(_iso_8601), AfterValidator(_in_utc)]
 type Cursor = Annotated[
     str, Field(min_length=1, max_length=1024, description="Where to go on: `next_cursor` of the page before.")
 ]

@@ -102,10 +102,7 @@ class Reader:
             VariantNotFound, LocationNotFound: there was no adjustment, nor is there an active one to be adjusted.
         """
         if location_id is None:
-            # One more is looked for, so that the last page says that it is the last.
-            read = partial(self.books.stock_items, business_id, variant_id, after=after, limit=limit + 1)
-            page = patience.settle(read)
-            found, more = page.stock_items[:limit], len(page.stock_items) > limit or page.next_after is not None
+            found, more = self._stock_items(business_id, variant_id, after, limit, patience)
         else:
             item = patience.settle(partial(self.books.stock_item, business_id, variant_id, location_id))
             found, more = [] if item is None else [located(item)], False
@@ -115,12 +112,27 @@ class Reader:
         def level(located: tuple[UUID, StockItem]) -> Level | None:
             if as_of is None:
                 return level_now(variant_id, *located)
+            place = (business_id, variant_id, *located)
+            between_calls = patience.require_time
             return patience.settle(
-                partial(level_at, self.index, business_id, variant_id, *located, as_of, now=self.clock())
+                partial(level_at, self.index, *place, as_of, now=self.clock(), between_calls=between_calls)
             )
 
         levels = [each for each in self.at_once(level, found) if each is not None]
         return LevelsPage(levels, found[-1][0] if more else None)
+
+    def _stock_items(
+        self, business_id: UUID, variant_id: UUID, after: UUID | None, limit: int, patience: Patience
+    ) -> tuple[list[tuple[UUID, StockItem]], bool]:
+        """The next stock items, at least one unless there is none, and whether others may follow."""
+        while True:
+            # One more is looked for, so that the last page says that it is the last.
+            page = patience.settle(
+                partial(self.books.stock_items, business_id, variant_id, after=after, limit=limit + 1)
+            )
+            if page.stock_items or page.next_after is None:
+                return page.stock_items[:limit], len(page.stock_items) > limit or page.next_after is not None
+            after = page.next_after
 
     def proof(
         self, business_id: UUID, variant_id: UUID, location_id: UUID, *, cursor: str | None, patience: Patience

@@ -41,9 +41,6 @@ ROW_ALTERED: Final = "LedgerRowAltered"
 _OUTCOMES: Final = {CREATED: "created", REVERSED: "reversed", REPLAYED: "replayed"}
 """The code of a line that tells of no error, by metric."""
 
-_REQUEST_ID_LENGTH_MAX: Final = 64
-"""The gateway's are UUIDs. Whoever invokes a function may put anything into an event, and a line is no place for it."""
-
 
 class Counts(Protocol):
     """Where requests are counted: the metrics themselves, or the tally of a batch."""
@@ -86,15 +83,6 @@ class RequestLine:
     def __post_init__(self) -> None:
         """Begin."""
         self._started_s = self.clock_s()
-
-    @classmethod
-    def of(cls, event: object, clock_s: Callable[[], float]) -> RequestLine:
-        """Begin the line of an event, which may be anything: only the gateway's own id is read from it."""
-        match event:
-            case {"requestContext": {"requestId": str(request_id)}}:
-                return cls(clock_s, request_id[:_REQUEST_ID_LENGTH_MAX])
-            case _:
-                return cls(clock_s)
 
     def members(self, code: str, attempts: int | None = None) -> dict[str, object]:
         """All of it, for a request that ended with ``code``."""
@@ -206,6 +194,8 @@ def report_audit(task: AuditTask, findings: Findings, logger: Logger, metrics: M
                 "adjustment_id": each.adjustment_id,
             },
         )
+    if findings.stopped_by is not None:
+        logger.warning("audit stopped by a fault", exc_info=findings.stopped_by)
     logger.info(
         "segment audited",
         extra={

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
 
-from inventory.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.errors import StoreUnavailable
+from inventory.tries import CALL_BUDGET_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ATTEMPTS_MAX: Final = 4
-_CALL_MAX_S: Final = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
 _FIRST_PAUSE_MAX_S: Final = 0.1
 
 
@@ -26,24 +25,33 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
     fraction: Callable[[], float] = SystemRandom().random
 
-    def has_time(self) -> bool:
-        """Whether a call may still begin, which could take as long as its time-outs let it."""
-        return self.remaining_s() >= _CALL_MAX_S
+    def has_time(self, *, after_s: float = 0.0) -> bool:
+        """Whether one call may still begin, now or after a pause: it is given ``CALL_BUDGET_S``."""
+        return self.remaining_s() >= after_s + CALL_BUDGET_S
+
+    def require_time(self, *, after_s: float = 0.0) -> None:
+        """Let one call begin, or raise ``StoreUnavailable`` where the end of the invocation could cut it off."""
+        if not self.has_time(after_s=after_s):
+            raise StoreUnavailable
+
+    def all_but(self, kept_s: float) -> Patience:
+        """The same without the last ``kept_s`` seconds, which are for something else."""
+        return Patience(lambda: self.remaining_s() - kept_s, self.sleep, self.fraction)
 
     def settle[T](self, call: Callable[[], T]) -> T:
         """Make ``call`` until it does not raise ``StoreUnavailable``; the last of these is raised.
 
-        The pauses are random up to a limit that doubles. No attempt begins that the end of the invocation could cut
-        off: a caller is better off with an answer than with a time-out.
+        The pauses are random up to a limit that doubles. No attempt begins without time for one call: a caller is
+        better off with an answer than with a time-out. Where ``call`` makes several, it has to ask before each further
+        one, with ``require_time``.
         """
-        if self.remaining_s() < _CALL_MAX_S:
-            raise StoreUnavailable
+        self.require_time()
         for attempt in range(ATTEMPTS_MAX - 1):
             try:
                 return call()
             except StoreUnavailable:
                 pause_s = self.fraction() * _FIRST_PAUSE_MAX_S * 2**attempt
-                if self.remaining_s() < pause_s + _CALL_MAX_S:
+                if not self.has_time(after_s=pause_s):
                     raise
                 self.sleep(pause_s)
         return call()

@@ -13,8 +13,17 @@ if TYPE_CHECKING:
 ATTEMPTS_MAX: Final = 32
 """Tries of one request: each costs write units, so a request may not go on for as long as its caller waits."""
 
-CALL_BUDGET_S: Final = 3.5
-"""Seconds that one call to the store may take at worst (its time-outs and some work): with less left, none is begun."""
+CONNECT_TIMEOUT_S: Final = 1
+READ_TIMEOUT_S: Final = 2
+"""Of every call to AWS: how long it waits for the connection, and for each piece of the reply."""
+
+CALL_BUDGET_S: Final = CONNECT_TIMEOUT_S + READ_TIMEOUT_S + 0.5
+"""Seconds that one call to AWS is given, its time-outs and some work: with less left of an invocation, none is begun.
+
+It is no bound. The time-outs hold for each wait on the socket, not for the call: a name that takes long to resolve, or
+has several addresses that don't answer, a TLS handshake and a reply that drips can each take longer. Then the
+invocation is cut off, and what it has written is found like all whose outcome is unknown.
+"""
 
 BACKOFF_BASE_S: Final = 0.02
 BACKOFF_CAP_S: Final = 0.5
