@@ -42,6 +42,7 @@ SAM := .venv-sam/.installed
 EMULATOR := .venv-emulator/.installed
 FUZZER := .venv-fuzz/.installed
 MUTATION := .venv-mutation/.installed
+CHECKOV := .venv-checkov/.installed
 DYNOXIDE := .dynoxide/.installed
 LOCK := local/locks
 
@@ -59,7 +60,8 @@ $(SAM): $(LOCK)/sam.txt
 $(EMULATOR): $(LOCK)/emulator.txt
 $(FUZZER): $(LOCK)/fuzz.txt
 $(MUTATION): $(LOCK)/mutation.txt
-$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION):
+$(CHECKOV): $(LOCK)/checkov.txt
+$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV):
 	@if cmp -s $< $@; then touch $@; exit; fi; \
 	python=$$(local/find-python.sh) || exit 1; \
 	echo "$(@D): installing from $< ..."; \
@@ -165,8 +167,8 @@ verify-deployed: ## whether a deployed API keeps its word, by HTTP alone (URL= T
 fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 for each target, TARGET=json|creation|…); Linux only
 	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.fuzz --seconds "$(SECONDS)" $(if $(TARGET),--target "$(TARGET)")
 
-lint: ## ruff, mypy, bandit, `sam validate --lint` and cfn-lint
-	@$(call install,$(PROJECT) $(SAM))
+lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
+	@$(call install,$(PROJECT) $(SAM) $(CHECKOV))
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy functions layers/inventory local tests
@@ -174,6 +176,7 @@ lint: ## ruff, mypy, bandit, `sam validate --lint` and cfn-lint
 	@mkdir -p .aws-sam/settings
 	AWS_DEFAULT_REGION=us-east-1 $(sam) validate --lint
 	.venv-sam/bin/python .venv-sam/bin/cfn-lint template.yaml
+	.venv-checkov/bin/python -m checkov.main --config-file local/checkov.yaml
 
 format: $(PROJECT) ## let ruff format and fix
 	$(PYTHON) -m ruff check --fix --exit-zero
@@ -242,9 +245,10 @@ lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest t
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/emulator.in --output-file $(LOCK)/emulator.txt
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/fuzz.in --output-file $(LOCK)/fuzz.txt
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/mutation.in --output-file $(LOCK)/mutation.txt
+	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/checkov.in --output-file $(LOCK)/checkov.txt
 	@rm -rf .venv-uv
 
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf $(LOCAL_DIR) .aws-sam .dynoxide .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(LOCAL_DIR) .aws-sam .dynoxide .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
