@@ -7,8 +7,6 @@ PORT ?= 4566
 SAM_PORT ?= 3000
 LOCAL_DIR ?= .local
 DETACH ?=
-STAGE ?=
-STACK ?=
 SAM_ARGS ?=
 EVENT ?=
 FUNCTION ?=
@@ -29,7 +27,13 @@ TARGET ?=
 SEED ?=
 SEEDS ?=
 MINUTES ?= 5
+CRASHES ?=
 MODULES ?=
+# These decide what in AWS is touched, and how, so they count on make's own command line alone (`=`, not `?=`): somebody
+# who exported STACK for a look at production and then types `make redrive` means the local stack.
+STAGE =
+STACK =
+AT_ONCE =
 export LOCAL_DIR
 
 PYTHON := .venv/bin/python
@@ -38,11 +42,13 @@ SAM := .venv-sam/.installed
 EMULATOR := .venv-emulator/.installed
 FUZZER := .venv-fuzz/.installed
 MUTATION := .venv-mutation/.installed
+CHECKOV := .venv-checkov/.installed
+DYNOXIDE := .dynoxide/.installed
 LOCK := local/locks
 
 .PHONY: help
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- environments ---------------------------------------------------------------------------------------------------
 # A stamp is written last, so an installation that was interrupted is started over. It is a copy of the lock: a lock with
@@ -54,13 +60,20 @@ $(SAM): $(LOCK)/sam.txt
 $(EMULATOR): $(LOCK)/emulator.txt
 $(FUZZER): $(LOCK)/fuzz.txt
 $(MUTATION): $(LOCK)/mutation.txt
-$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION):
+$(CHECKOV): $(LOCK)/checkov.txt
+$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV):
 	@if cmp -s $< $@; then touch $@; exit; fi; \
 	python=$$(local/find-python.sh) || exit 1; \
 	echo "$(@D): installing from $< ..."; \
 	rm -rf $(@D) && "$$python" -m venv $(@D) && \
 	$(@D)/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-input --require-hashes -r $< && \
 	cp $< $@ && echo "$(@D): ready after $$SECONDS s"
+
+# A second engine of DynamoDB's API, which comes by npm only: nothing that `make run` or `make test` need.
+$(DYNOXIDE): $(LOCK)/dynoxide/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is needed for this: install Node.js" >&2; exit 1; }
+	@rm -rf $(@D) && mkdir $(@D) && cp $(LOCK)/dynoxide/package*.json $(@D) && \
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && cp $< $@ && echo "$(@D): ready"
 
 # They do not depend on each other: `$(call install,…)` installs what is missing at the same time.
 install = { ls $(1) >/dev/null 2>&1 || local/find-python.sh >/dev/null; } && $(MAKE) --no-print-directory --silent -j3 $(1)
@@ -125,15 +138,22 @@ sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DI
 	.venv-sam/bin/python -m samcli
 
 # In the order of the folders: those that take longest begin first, each in a process of its own.
-AT_ONCE := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+IN_PARALLEL := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
-.PHONY: test test-fast test-deployed verify-deployed fuzz bench bench-gates mutation chaos contention soak lint format openapi capacity sdk-models
+.PHONY: test test-fast test-dynoxide test-deployed verify-deployed fuzz bench bench-gates mutation chaos contention soak lint format openapi capacity sdk-models
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	$(PYTHON) -m pytest $(AT_ONCE) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
+	$(PYTHON) -m pytest $(IN_PARALLEL) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
 
 test-fast: $(PROJECT) ## the tests that need nothing but Python
-	$(PYTHON) -m pytest $(AT_ONCE) tests/unit tests/property
+	$(PYTHON) -m pytest $(IN_PARALLEL) tests/unit tests/property
+
+# What remains out says what an engine bills, or needs queues and an API.
+ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_keys.py,$(wildcard tests/integration/test_*.py))
+
+test-dynoxide: ## the tests on DynamoDB once more, on an engine that is not the emulator's; Linux on x86-64, needs npm
+	@$(call install,$(PROJECT) $(DYNOXIDE))
+	OTHER_ENGINE=1 $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile $(ELSEWHERE)
 
 test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your own credentials (STACK=inventory-adjustments-dev)
 	@[ -n "$(STACK)" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
@@ -147,8 +167,8 @@ verify-deployed: ## whether a deployed API keeps its word, by HTTP alone (URL= T
 fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 for each target, TARGET=json|creation|…); Linux only
 	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.fuzz --seconds "$(SECONDS)" $(if $(TARGET),--target "$(TARGET)")
 
-lint: ## ruff, mypy, bandit, `sam validate --lint` and cfn-lint
-	@$(call install,$(PROJECT) $(SAM))
+lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
+	@$(call install,$(PROJECT) $(SAM) $(CHECKOV))
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy functions layers/inventory local tests
@@ -156,6 +176,7 @@ lint: ## ruff, mypy, bandit, `sam validate --lint` and cfn-lint
 	@mkdir -p .aws-sam/settings
 	AWS_DEFAULT_REGION=us-east-1 $(sam) validate --lint
 	.venv-sam/bin/python .venv-sam/bin/cfn-lint template.yaml
+	.venv-checkov/bin/python -m checkov.main --config-file local/checkov.yaml
 
 format: $(PROJECT) ## let ruff format and fix
 	$(PYTHON) -m ruff check --fix --exit-zero
@@ -181,9 +202,13 @@ contention: $(PROJECT) ## many writers on one stock item, in virtual time: write
 soak: $(PROJECT) ## millions of simulated steps with faults, judged (SEEDS=10000 histories, SEED=… replays one)
 	@SEED="$(SEED)" SEEDS="$(SEEDS)" PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation soak
 
-chaos: ## real faults on a stack of its own, 64 clients: is what was acknowledged there, once? (MINUTES=5, SEED=)
-	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.chaos --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)")
+chaos: ## real faults on a stack of its own, 64 clients: is what was acknowledged there, once? (MINUTES=5, SEED=, CRASHES=1)
+	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(if $(crashes),$(DYNOXIDE)))
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.chaos --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)") \
+	$(if $(crashes),--crashes)
+
+# With the tables in another engine, whose process is killed as well, six times a minute. Linux on x86-64, with npm.
+chaos: crashes = $(filter-out 0 no false,$(CRASHES))
 
 openapi: $(PROJECT) ## write the API's description anew from the models that validate
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.openapi
@@ -198,10 +223,12 @@ build: $(SAM) ## what a deployment would upload, into .aws-sam/build
 	@mkdir -p .aws-sam/settings
 	$(sam) build --cached --parallel
 
-deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=dev|prod, see samconfig.toml; SAM_ARGS=…)
+# What stands in this file comes last in samconfig.toml, and so wins over what is written there.
+deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=dev|prod, see samconfig.toml; AT_ONCE=1, SAM_ARGS=…)
 	@[ -n "$(STAGE)" ] || { echo "which stage? for example: make deploy STAGE=dev" >&2; exit 1; }
 	@$(MAKE) --no-print-directory build
-	@echo "CodeVersion: $$($(PYTHON) -m local.code_version)" > .aws-sam/code-version.yaml
+	@echo "CodeVersion: $$($(PYTHON) -m local.code_version)" > .aws-sam/this-deployment.yaml
+	@$(if $(filter-out 0 no false,$(AT_ONCE)),echo "DeploymentPreference: AllAtOnce" >> .aws-sam/this-deployment.yaml,:)
 	$(sam) deploy --config-env "$(STAGE)" $(SAM_ARGS)
 
 # --- housekeeping ---------------------------------------------------------------------------------------------------
@@ -218,9 +245,10 @@ lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest t
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/emulator.in --output-file $(LOCK)/emulator.txt
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/fuzz.in --output-file $(LOCK)/fuzz.txt
 	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/mutation.in --output-file $(LOCK)/mutation.txt
+	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/checkov.in --output-file $(LOCK)/checkov.txt
 	@rm -rf .venv-uv
 
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf $(LOCAL_DIR) .aws-sam .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(LOCAL_DIR) .aws-sam .dynoxide .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

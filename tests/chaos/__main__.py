@@ -6,6 +6,7 @@ import argparse
 import random
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from local.places import Places
 from tests.chaos.campaign import Campaign, Plan
 from tests.e2e.conftest import LocalStack, local_service
 from tests.performance.text import table
+from tests.support.dynoxide import Dynoxide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +29,7 @@ CLIENTS = 64
 SENDERS = 2
 ONE_IN = 20
 KILLS_A_MINUTE = 6
+CRASHES_A_MINUTE = 6
 MINUTES_BETWEEN_RESTARTS = 2.5
 REPEATS = 300
 PATIENCE_S = 29
@@ -40,6 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=float, default=5, help="how long the callers go on; 5")
     parser.add_argument("--seed", type=int, help="of requests and faults; a new one each time")
     parser.add_argument("--clients", type=int, default=CLIENTS, help=f"over HTTP; {CLIENTS}")
+    parser.add_argument("--crashes", action="store_true", help="with tables in an engine that is killed now and then")
     asked = parser.parse_args(arguments)
     seed = random.randrange(1_000_000) if asked.seed is None else asked.seed
     plan = Plan(
@@ -50,6 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         kills=round(KILLS_A_MINUTE * asked.minutes),
         restarts=max(1, round(asked.minutes / MINUTES_BETWEEN_RESTARTS)),
         repeats=REPEATS,
+        crashes=round(CRASHES_A_MINUTE * asked.minutes) if asked.crashes else 0,
         minutes=asked.minutes,
     )
     say(f"Seed {seed}; {plan.clients} clients and {plan.senders} senders for {asked.minutes:g} minutes")
@@ -67,13 +72,14 @@ def main(arguments: Sequence[str]) -> int:
 def _carry_out(plan: Plan, stack: LocalStack) -> int:
     begun = time.monotonic()
     limits = httpx.Limits(max_connections=None)
-    with httpx.Client(timeout=PATIENCE_S, limits=limits, trust_env=False) as http:
-        outcome = Campaign(plan, stack, local_service(stack, http), say).run()
-    audit = stack.make("audit")
-    say(f"\n{text_of(outcome)}\n\nmake audit: {(audit.stdout + audit.stderr).strip()}")
+    with ExitStack() as all_of_it:
+        http = all_of_it.enter_context(httpx.Client(timeout=PATIENCE_S, limits=limits, trust_env=False))
+        database = all_of_it.enter_context(Dynoxide(stack.places.local_dir)) if plan.crashes else None
+        outcome = Campaign(plan, stack, local_service(stack, http), say, database=database).run()
+    say(f"\n{text_of(outcome)}\n\nmake audit: {outcome.audit}")
     for line in outcome.differences[:_DIFFERENCES_SHOWN]:
         say(f"DIFFERS  {line}")
-    if outcome.differences or audit.returncode:
+    if outcome.differences or not outcome.adds_up:
         log = Path(".local/chaos-functions.log")
         log.parent.mkdir(exist_ok=True)
         log.write_bytes(stack.places.functions_log.read_bytes())

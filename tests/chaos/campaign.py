@@ -6,7 +6,7 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -15,6 +15,8 @@ from tests.chaos.asked import Way
 from tests.chaos.callers import Gate, HttpCaller, QueueSender
 from tests.chaos.proxy import BreakingProxy
 from tests.chaos.stack import (
+    BESIDE_IT,
+    IN_A_REQUESTS_PATH,
     WRITERS,
     function_processes,
     kill,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import LocalStack
     from tests.e2e.inbox import Inbox
     from tests.e2e.service import Business, Service
+    from tests.support.dynoxide import Dynoxide
 
 BUSINESSES: Final = 2
 """Each with one variant at two locations: few stock items, so that writers meet."""
@@ -49,8 +52,9 @@ _DRAIN_PATIENCE_S: Final = 600
 class Plan:
     """How much of what. Either each caller sends ``each`` requests, or all send for ``minutes``.
 
-    ``one_in``: so many writes for one that is broken. ``kills`` of one function's process and ``restarts`` of the
-    emulator are spread over the whole of it. ``repeats``: answered keys that are asked for once more in the end.
+    ``one_in``: so many writes for one that is broken. ``kills`` of one function's process, ``restarts`` of the emulator
+    and ``crashes`` of a database that is not the emulator's are spread over the whole of it. ``repeats``: answered keys
+    that are asked for once more in the end.
     """
 
     seed: int
@@ -60,31 +64,44 @@ class Plan:
     kills: int
     restarts: int
     repeats: int
+    crashes: int = 0
     each: int | None = None
     minutes: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was counted, by name, and each thing that differs."""
+    """What was counted, by name, each thing that differs, and what ``make audit`` said of all the books."""
 
     business_ids: Sequence[str]
     counts: Mapping[str, int]
     injected: Mapping[str, int]
     differences: Sequence[str]
+    audit: str
+    adds_up: bool
 
 
 class Campaign:
-    """A plan, carried out on a local stack."""
+    """A plan, carried out on a local stack; its tables are the emulator's, or those of a ``database`` of its own."""
 
-    def __init__(self, plan: Plan, stack: LocalStack, service: Service, say: Callable[[str], object] = len) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        stack: LocalStack,
+        service: Service,
+        say: Callable[[str], object] = len,
+        *,
+        database: Dynoxide | None = None,
+    ) -> None:
+        assert database is not None or not plan.crashes, "the emulator keeps its tables in memory"
         self._plan = plan
+        self._database = database
         self._stack = stack
         self._service = service
         self._say = say
         self._chance = random.Random(f"trouble {plan.seed}")
         self._over = False
-        self._kills = self._restarts = self._redriven = 0
+        self._kills = self._restarts = self._crashes = self._redriven = 0
         businesses = [service.new_business() for _ in range(BUSINESSES)]
         self._businesses = businesses
         self._gate = Gate()
@@ -99,9 +116,11 @@ class Campaign:
         with ExitStack() as all_of_it:
             enter = all_of_it.enter_context
             all_of_it.callback(remove_what_restarts_left, self._stack.places)
+            if self._database is not None:
+                self._move_to(self._database)
             proxy = enter(
                 BreakingProxy(
-                    f"http://127.0.0.1:{self._stack.port}",
+                    self._database.endpoint_url if self._database else f"http://127.0.0.1:{self._stack.port}",
                     seed=self._plan.seed,
                     one_in=self._plan.one_in,
                     kill=self._kill_writers,
@@ -110,14 +129,28 @@ class Campaign:
             enter(soon_again(self._service))
             mine = {"request": {"business_id": [business.id for business in self._businesses]}}
             rejections = enter(subscribed(self._service, ["InventoryAdjustmentRejected"], mine))
-            enter(tables_behind(proxy.endpoint_url, self._stack, self._service))
+            functions = [*IN_A_REQUESTS_PATH, *(BESIDE_IT if self._database else ())]
+            enter(tables_behind(proxy.endpoint_url, self._stack, self._service, functions))
             self._work(proxy)
             told = self._settle(rejections, kept=kept)
             self._repeat()
             books = self._books(told)
-        found = differences(self._requests(), books)
-        business_ids = [business.id for business in self._businesses]
-        return Outcome(business_ids, self._counts(books, proxy), self._injected(proxy), found)
+            audit = self._stack.make("audit")
+        return Outcome(
+            business_ids=[business.id for business in self._businesses],
+            counts=self._counts(books, proxy),
+            injected=self._injected(proxy),
+            differences=differences(self._requests(), books),
+            audit=(audit.stdout + audit.stderr).strip(),
+            adds_up=audit.returncode == 0,
+        )
+
+    def _move_to(self, database: Dynoxide) -> None:
+        """Let the tables be there, and look at them there."""
+        names = [self._service.outputs[f"{each}TableName"] for each in ("Inventory", "Ledger", "Access")]
+        database.take_over(self._service.dynamodb, names)
+        self._service = replace(self._service, dynamodb=database.client)
+        self._businesses = [replace(business, service=self._service) for business in self._businesses]
 
     # ----------------------------------------------------------------------------------------------------- trouble
 
@@ -149,7 +182,7 @@ class Campaign:
                     trouble()
                     self._say(
                         f"{len(self._requests()):,} requests, {proxy.broken():,} faults in the wire, "
-                        f"{self._kills:,} processes killed, {self._restarts:,} restarts"
+                        f"{self._kills:,} processes killed, {self._crashes:,} databases, {self._restarts:,} restarts"
                     )
                 wait_for(1)
             finally:
@@ -162,8 +195,9 @@ class Campaign:
         """What is done when, in parts of the whole; the last ones early enough to meet callers at work."""
         plan = self._plan
         kills = [(self._chance.uniform(0.05, 0.95), self._kill_one) for _ in range(plan.kills)]
+        crashes = [(self._chance.uniform(0.02, 0.98), self._crash) for _ in range(plan.crashes)]
         restarts = [((n + 0.5) / plan.restarts, self._restart) for n in range(plan.restarts)]
-        return sorted([*kills, *restarts], key=lambda each: each[0])
+        return sorted([*kills, *crashes, *restarts], key=lambda each: each[0])
 
     def _kill_one(self) -> None:
         pids = function_processes(self._stack.places)
@@ -173,6 +207,11 @@ class Campaign:
         killed = kill(function_processes(self._stack.places, "|".join(WRITERS)))
         self._kills += killed
         return killed
+
+    def _crash(self) -> None:
+        assert self._database is not None
+        self._database.kill()
+        self._crashes += 1
 
     def _restart(self) -> None:
         # It finishes what it has taken before it stops, while its tables are gone already: of a full house that takes
@@ -262,6 +301,7 @@ class Campaign:
         return {
             **{kind.value: number for kind, number in sorted(proxy.injected.items())},
             "function processes killed": self._kills,
+            **({"database killed": self._crashes} if self._database else {}),
             "restarts of the emulator": self._restarts,
         }
 

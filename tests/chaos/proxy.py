@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from tests.support.faults import Reply, Request
 
 WRITE: Final = "TransactWriteItems"
+LATE_MIN_S: Final = 0.005
 LATE_MAX_S: Final = 4.0
-"""Longer than a function waits for an answer, so that some arrive before it repeats and some after."""
+"""Longer than a function waits for an answer. Most arrive within the time that a function takes to try again: those
+find the stock item as it was, or meet the second try."""
 
 
 class Kind(StrEnum):
@@ -128,6 +130,7 @@ class BreakingProxy(FaultsProxy):
                     self.applied_late += reply.status == _OK
 
         with self._turn:
-            timer = threading.Timer(self._chance.uniform(0, LATE_MAX_S), deliver)
+            late_s = LATE_MIN_S * (LATE_MAX_S / LATE_MIN_S) ** self._chance.random()
+            timer = threading.Timer(late_s, deliver)
             self._late.append(timer)
         timer.start()

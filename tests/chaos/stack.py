@@ -17,14 +17,17 @@ from tests.e2e.inbox import resource
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from local.places import Places
     from tests.e2e.conftest import LocalStack
     from tests.e2e.service import Service
 
 WRITERS: Final = ("CreateAdjustmentFunction", "ReverseAdjustmentFunction", "IngestAdjustmentsFunction")
-BEHIND_PROXY: Final = ("AuthorizerFunction", *WRITERS)
+IN_A_REQUESTS_PATH: Final = ("AuthorizerFunction", *WRITERS)
+BESIDE_IT: Final = ("ReadInventoryFunction", "ProvisionFunction", "AuditLedgerFunction")
+"""Must follow where the tables are not the emulator's any more."""
+
 ALIAS: Final = "live"
 HIDDEN_S: Final = 11
 """How long a message whose function was killed waits for its next delivery: longer than a function may run."""
@@ -33,10 +36,10 @@ _STOP_TIMEOUT_S: Final = 240
 
 
 @contextmanager
-def tables_behind(endpoint_url: str, stack: LocalStack, service: Service) -> Iterator[None]:
-    """Let the functions of a request's path reach their tables there: as a version of their own, until the end."""
+def tables_behind(endpoint_url: str, stack: LocalStack, service: Service, logical_ids: Sequence[str]) -> Iterator[None]:
+    """Let these functions reach their tables there: as a version of their own, until the end."""
     functions = service.functions
-    names = [resource(stack, logical_id) for logical_id in BEHIND_PROXY]
+    names = [resource(stack, logical_id) for logical_id in logical_ids]
     before = {name: functions.get_function_configuration(FunctionName=name)["Environment"] for name in names}
     live = {name: functions.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"] for name in names}
     try:

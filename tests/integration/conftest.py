@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import boto3
@@ -9,6 +10,7 @@ import pytest
 
 from local.emulator import bare_emulator
 from local.places import Places
+from tests.support.dynoxide import Dynoxide
 from tests.support.emulated_tables import Tables, create_tables
 from tests.support.emulator import Clients
 from tests.support.faults import FaultsProxy
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+OTHER_ENGINE = os.environ.get("OTHER_ENGINE") == "1"
+
+
 @pytest.fixture(autouse=True)
 def _straight_to_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine's own HTTP proxy must not stand between."""
@@ -28,8 +33,9 @@ def _straight_to_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def endpoint_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an empty emulator; it ends with the session."""
-    with bare_emulator(Places(tmp_path_factory.mktemp("emulator"))) as emulator:
+    """The address of an empty emulator, or of another engine for the tables alone; it ends with the session."""
+    folder = tmp_path_factory.mktemp("emulator")
+    with Dynoxide(folder) if OTHER_ENGINE else bare_emulator(Places(folder)) as emulator:
         yield emulator.endpoint_url
 
 

@@ -16,7 +16,7 @@ from tests.support.shop import Environment, Shop, environment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inventory.model import Adjustment
+    from inventory.model import Adjustment, Command
     from tests.support.emulator import Clients
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -85,10 +85,16 @@ def warm(clients: Clients, shop: Shop, clock: Clock) -> Environment:
     return service
 
 
+@pytest.fixture(params=["location left out", "location named"])
+def request_of_key(request: pytest.FixtureRequest, shop: Shop) -> Command:
+    """Two units of the ten shall go out of the default location."""
+    return shop.command(-2, key=KEY, location_id=shop.location_id if request.param == "location named" else None)
+
+
 @pytest.fixture
-def first(warm: Environment, shop: Shop) -> Adjustment:
-    """The row of the key: two units of the ten went out of the default location, which was not named."""
-    return warm.adjust(shop.command(-2, key=KEY)).adjustment
+def first(warm: Environment, request_of_key: Command) -> Adjustment:
+    """The row of the key."""
+    return warm.adjust(request_of_key).adjustment
 
 
 @pytest.fixture(params=["warm", "warm but its memory has ended", "cold"])
@@ -108,19 +114,18 @@ def service(
 
 
 @after_each_change
-@pytest.mark.parametrize("named", [False, True], ids=["location unnamed", "location named"])
 def test_a_repetition_replays(
     service: Callable[[], Environment],
     warm: Environment,
     shop: Shop,
+    request_of_key: Command,
     first: Adjustment,
     change: Callable[[Shop, Environment], None],
-    named: bool,  # noqa: FBT001
 ) -> None:
     change(shop, warm)
     before = shop.tables.contents()
 
-    outcome = service().adjust(shop.command(-2, key=KEY, location_id=shop.location_id if named else None))
+    outcome = service().adjust(request_of_key)
 
     assert (outcome.replayed, outcome.adjustment) == (True, first)
     assert shop.tables.contents() == before
@@ -131,14 +136,17 @@ def test_another_request_under_the_key_is_told_so_before_anything_else(
     service: Callable[[], Environment],
     warm: Environment,
     shop: Shop,
+    request_of_key: Command,
     first: Adjustment,
     change: Callable[[Shop, Environment], None],
 ) -> None:
     change(shop, warm)
     before = shop.tables.contents()
+    named_or_not = None if request_of_key.location_id else shop.location_id
 
-    with pytest.raises(IdempotencyKeyReused):
-        service().adjust(shop.command(-3, key=KEY))
+    for other in (replace(request_of_key, quantity_change=-3), replace(request_of_key, location_id=named_or_not)):
+        with pytest.raises(IdempotencyKeyReused):
+            service().adjust(other)
 
     assert shop.tables.contents() == before
     assert first in shop.rows()
@@ -158,20 +166,22 @@ def test_another_request_under_the_key_is_told_so_before_anything_else(
     ids=lambda members: next(iter(members)),
 )
 def test_a_request_that_differs_in_any_member_is_another_one(
-    warm: Environment, shop: Shop, first: Adjustment, members: dict[str, Any]
+    warm: Environment, shop: Shop, request_of_key: Command, first: Adjustment, members: dict[str, Any]
 ) -> None:
     elsewhere = {"variant": ("variant_id", shop.other_variant_id), "location": ("location_id", shop.other_location_id)}
     changes: dict[str, Any] = dict(elsewhere.get(name, (name, value)) for name, value in members.items())
 
     with pytest.raises(IdempotencyKeyReused):
-        warm.adjust(replace(shop.command(-2, key=KEY), **changes))
+        warm.adjust(replace(request_of_key, **changes))
 
     assert len(shop.tables.rows()) == 2
     assert first in shop.tables.rows()
 
 
-def test_the_same_request_by_another_actor_is_a_repetition(warm: Environment, shop: Shop, first: Adjustment) -> None:
-    outcome = warm.adjust(replace(shop.command(-2, key=KEY), actor="somebody else"))
+def test_the_same_request_by_another_actor_is_a_repetition(
+    warm: Environment, request_of_key: Command, first: Adjustment
+) -> None:
+    outcome = warm.adjust(replace(request_of_key, actor="somebody else"))
 
     assert (outcome.replayed, outcome.adjustment) == (True, first)
     assert outcome.adjustment.created_by == "tester"

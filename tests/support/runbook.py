@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -11,6 +10,8 @@ from typing import Final
 from tests.support.sam_template import PROJECT_ROOT
 
 RUNBOOK: Final = PROJECT_ROOT / "docs" / "runbook.md"
+TO_FILL_IN: Final = re.compile(r"(\w+)=([0dz_:TZ.-]*0[0dz_:TZ.-]*)(?= |$)")
+"""A variable that a command sets to zeros: whoever pastes it fills it in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,15 @@ class Command:
 
     text: str
     is_local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What is pasted at once, and the section that it stands in."""
+
+    section: str
+    is_local: bool
+    lines: tuple[str, ...]
 
 
 @cache
@@ -34,27 +44,67 @@ def sections() -> dict[str, str]:
     return dict(zip(found[1::2], found[2::2], strict=True))
 
 
+def blocks() -> list[Block]:
+    """Every block of commands, in order."""
+    found = []
+    for title, body in sections().items():
+        for kind, block in re.findall(r"^ *```(.*)\n((?:.*\n)*?) *```$", body, re.MULTILINE):
+            assert kind in {"console", "console local"}
+            lines = re.findall(r"^ *\$ (.*)$", block, re.MULTILINE)
+            assert len(lines) == block.count("\n"), f"a line of {title} is no command"
+            found.append(Block(title, kind == "console local", tuple(lines)))
+    return found
+
+
+def beginning() -> Block:
+    """What the commands for AWS take their names from."""
+    return next(block for block in blocks() if not block.is_local)
+
+
 def commands() -> list[Command]:
     """Every command, in order."""
-    blocks = re.findall(r"^ *```(.*)\n((?:.*\n)*?) *```$", text(), re.MULTILINE)
-    assert {kind for kind, _ in blocks} == {"console", "console local"}
-    return [
-        Command(line, is_local=kind == "console local")
-        for kind, block in blocks
-        for line in re.findall(r"^ *\$ (.*)$", block, re.MULTILINE)
-    ]
+    return [Command(line, block.is_local) for block in blocks() for line in block.lines]
 
 
 def calls_of_aws(command: str) -> list[list[str]]:
-    """The arguments of every call of the AWS command line in a command, those within ``"$(…)"`` too."""
-    calls = []
-    for start in re.finditer(r"(?:^|[\s({;|])aws (?=[a-z])", command):
-        lexer = shlex.shlex(command[start.end() :], posix=False, punctuation_chars=True)
-        lexer.whitespace_split = True
-        words: list[str] = []
-        for word in lexer:
-            if set(word) <= set("();<>|&}"):
-                break
-            words.append(word)
-        calls.append(words)
-    return calls
+    """The words of every call of the AWS command line in a command, as they stand, those within ``"$(…)"`` too."""
+    starts = re.finditer(r"(?:^|[\s({;|])aws (?=[a-z])", command)
+    return [_words(command, start.end()) for start in starts]
+
+
+def _words(command: str, at: int) -> list[str]:
+    """The words from a place on, to where the shell would end the command."""
+    words = [""]
+    while at < len(command) and command[at] not in "();<>|&":
+        end = _end(command, at)
+        if command[at].isspace():
+            words.append("")
+        else:
+            words[-1] += command[at:end]
+        at = end
+    return [word for word in words if word]
+
+
+def _end(command: str, at: int) -> int:
+    """Where what begins at a place ends: a quotation, a substitution in brackets, or one character."""
+    if command[at] == "\\":
+        return at + 2
+    if command[at] == "'":
+        return command.index("'", at + 1) + 1
+    if command[at] == '"':
+        at += 1
+        while command[at] != '"':
+            at = _end(command, at) if command[at] in "\\$" else at + 1
+        return at + 1
+    if command.startswith("$(", at):
+        at += 2
+        while command[at] != ")":
+            at = _end_of_brackets(command, at) if command[at] == "(" else _end(command, at)
+    return at + 1
+
+
+def _end_of_brackets(command: str, at: int) -> int:
+    at += 1
+    while command[at] != ")":
+        at = _end_of_brackets(command, at) if command[at] == "(" else _end(command, at)
+    return at + 1

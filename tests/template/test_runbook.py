@@ -10,21 +10,25 @@ import pytest
 from botocore import xform_name
 
 from inventory.answers import ANSWERS
-from tests.support.runbook import calls_of_aws, commands, sections, text
+from tests.support.aws_command import OF_EVERY_CALL, SERVICES, Misread, as_text, parameters
+from tests.support.expanded import expanded
+from tests.support.runbook import TO_FILL_IN, Block, beginning, blocks, calls_of_aws, commands, sections, text
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 from tests.support.signals import counted_in_logs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from botocore.model import OperationModel
 
 ALARMS = resources("AWS::CloudWatch::Alarm")
 SESSION = botocore.session.Session()
-SERVICES = {"deploy": "codedeploy"}
-"""What the AWS command line calls otherwise than its own library."""
-OF_EVERY_CALL = {"query", "output"}
 README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8")
 CALLS = [call for command in commands() for call in calls_of_aws(command.text)]
+OF_THE_DEMO = {"BASE_URL", "TOKEN", "BUSINESS", "VARIANT", "LOCATION"}
+"""What `make -s env` sets."""
 
 
 def anchors(document: str) -> set[str]:
@@ -75,10 +79,39 @@ def test_what_has_to_be_done_besides_the_alarms_is_there() -> None:
 # --- commands
 
 
-def test_every_command_is_for_the_local_stack_or_names_a_stack_in_aws() -> None:
+def test_every_command_says_by_itself_whether_it_is_for_the_local_stack() -> None:
+    """What was exported for production does not count, and nothing for production waits for something exported."""
     for command in commands():
-        if not command.is_local:
-            assert "make " not in command.text or re.search(r"STACK=|STAGE=", command.text), command
+        for called in re.findall(r"\bmake (?:-s )?(?!-)([a-z].*)", command.text):
+            names_one = re.search(r'\bSTACK="\$STACK"|\bSTAGE=prod\b|\bURL="\$\(output ApiUrl\)"', called)
+            assert (names_one is None) == command.is_local, command
+
+
+def set_by(block: Block) -> Iterator[tuple[str, set[str], set[str]]]:
+    """Each line, the variables that it sets, and those that it takes without a default."""
+    for line in block.lines:
+        assigned = re.match(r"(?:export )?((?:\w+=[\w:.-]* )*\w+=)", line)
+        names = set(re.findall(r"(\w+)=", assigned[1])) if assigned else set()
+        names |= set(re.findall(r"\bfor (\w+) in ", line))
+        if "make -s env" in line:
+            names |= OF_THE_DEMO
+        yield line, names, set(re.findall(r"(?<!\\)\$\{?([A-Za-z_]\w*)\b(?!:-)", line))
+
+
+@pytest.mark.parametrize("block", blocks(), ids=lambda block: block.section)
+def test_every_variable_is_set_by_a_line_before_or_to_begin_with(block: Block) -> None:
+    known = set() if block.is_local else {name for _, names, _ in set_by(beginning()) for name in names}
+    for line, names, taken in set_by(block):
+        loops = set(re.findall(r"\bfor (\w+) in ", line))
+        assert taken <= known | loops, line
+        known |= names
+
+
+def test_what_is_to_fill_in_names_nothing_that_there_is() -> None:
+    filled = [found[0] for command in commands() for found in TO_FILL_IN.finditer(command.text)]
+    assert len(filled) > 5
+    for command in commands():
+        assert not re.search(r"…|<\w+>|\.\.\.", command.text), "that would be pasted as it stands"
 
 
 def test_every_make_target_exists_and_takes_the_variables_that_it_is_given() -> None:
@@ -95,7 +128,7 @@ def test_a_call_of_aws_is_one_that_aws_knows(call: list[str]) -> None:
     given = {word.removeprefix("--") for word in rest if word.startswith("--")} - OF_EVERY_CALL
     model = SESSION.get_service_model(SERVICES.get(service, service))
     if name == "wait":
-        waiters = SESSION.get_waiter_model(service)
+        waiters = SESSION.get_waiter_model(SERVICES.get(service, service))
         by_name = {xform_name(each, "-"): waiters.get_waiter(each).operation for each in waiters.waiter_names}
         operation = model.operation_model(by_name[rest[0]])
     else:
@@ -124,11 +157,15 @@ def test_a_call_that_aws_does_not_know_would_be_found() -> None:
 
 
 def test_what_commands_look_for_is_in_the_template() -> None:
-    template = load_template()["Resources"]
+    template = expanded(DeploymentPreference="Canary10Percent5Minutes")
     everything = "\n".join(command.text for command in commands())
     named = set(re.findall(r"resource ([A-Z]\w+)", everything)) | set(re.findall(r"\b([A-Z]\w+Function)\b", everything))
+    tables = set(" ".join(re.findall(r"for table in ([A-Za-z ]+);", everything)).split())
     assert named
-    assert named <= set(template)
+    assert tables
+    assert named | {f"{table}Table" for table in tables} <= set(template["Resources"])
+    assert set(re.findall(r"\(output (\w+)", everything)) <= set(template["Outputs"])
+    assert set(re.findall(r"\(parameter (\w+)", everything)) <= set(template["Parameters"])
     groups = {
         each["Properties"]["LogGroupName"]["Fn::Sub"].replace("${AWS::StackName}", "$STACK")
         for each in resources("AWS::Logs::LogGroup").values()
@@ -149,7 +186,78 @@ def test_what_commands_look_for_in_the_access_log_is_a_member_of_its_lines() -> 
     assert all(f'"{member}":' in line for member in members)
 
 
+def test_all_functions_go_back_and_as_many_as_it_says() -> None:
+    assert len(resources("AWS::Serverless::Function")) == 9
+    assert "A deployment moves nine functions" in sections()["Going back to the version before"]
+
+
 def test_metrics_and_errors_that_are_named_exist() -> None:
     codes = {answer.code for answer in ANSWERS.values()}
     assert {"internal_error", "try_again"} <= codes & set(re.findall(r"`([a-z_]+)`", text()))
     assert counted_in_logs()
+
+
+# --- what reads the commands
+
+
+@pytest.mark.parametrize(
+    ("words", "read"),
+    [
+        (
+            ["--function-name", "f", "--name", "live", "--routing-config", "AdditionalVersionWeights={}"],
+            {"FunctionName": "f", "Name": "live", "RoutingConfig": {"AdditionalVersionWeights": {}}},
+        ),
+        (
+            ["--function-name", "f", "--name", "live", "--description", "file://words"],
+            {"FunctionName": "f", "Name": "live", "Description": "from a file"},
+        ),
+    ],
+)
+def test_words_are_read_as_the_command_line_reads_them(words: list[str], read: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "words").write_text("from a file", encoding="utf-8")
+    operation = SESSION.get_service_model("lambda").operation_model("UpdateAlias")
+
+    assert parameters(operation, [*words, "--query", "[AliasArn]"], tmp_path) == (read, {"query": "[AliasArn]"})
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--uuid", "x", "--unknown", "x"],
+        ["--enabled"],
+        ["--uuid", "x", "--enabled", "yes"],
+        ["--uuid", "x", "--batch-size", "many"],
+        ["--uuid", "x", "y"],
+        ["x", "--uuid", "x"],
+    ],
+    ids=" ".join,
+)
+def test_words_that_the_command_line_would_not_read_are_found(words: list[str], tmp_path: Path) -> None:
+    operation = SESSION.get_service_model("lambda").operation_model("UpdateEventSourceMapping")
+
+    with pytest.raises((Misread, ValueError)):
+        parameters(operation, words, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("found", "printed"),
+    [
+        (["a", "b"], "a\tb\n"),
+        ([["a", 1], ["b", None]], "a\t1\nb\tNone\n"),
+        ([], ""),
+        ("a", "a\n"),
+        (None, "None\n"),
+    ],
+)
+def test_what_is_found_is_printed_as_the_command_line_prints_it(found: object, printed: str) -> None:
+    assert as_text(found) == printed
+
+
+def test_a_command_within_a_command_is_found_whole() -> None:
+    inner = 'aws sqs get-queue-attributes --queue-url "$(resource Queue)" --attribute-names All'
+    command = f"f() {{ aws lambda list-event-source-mappings --event-source-arn \"$({inner})\" --query 'a[].b'; }}"
+
+    assert calls_of_aws(command) == [
+        ["lambda", "list-event-source-mappings", "--event-source-arn", f'"$({inner})"', "--query", "'a[].b'"],
+        ["sqs", "get-queue-attributes", "--queue-url", '"$(resource Queue)"', "--attribute-names", "All"],
+    ]
