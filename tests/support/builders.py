@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from inventory.chain import row_hash
 from inventory.model import GENESIS_HASH, Adjustment, Business, Command, Snapshot, StockItem
@@ -153,3 +153,8 @@ def an_api_event(
         "body": base64.b64encode(raw).decode() if text is ... else text,
         "isBase64Encoded": text is ...,
     } | changes
+
+
+def a_write_token() -> str:
+    """A name for an operator's write, as each command draws one."""
+    return str(uuid4())

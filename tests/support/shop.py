@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from inventory.adjust import Adjuster
 from inventory.model import Command
 from inventory.reverse import Reversal, reverse
+from tests.support.builders import a_write_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,11 +41,17 @@ class Shop:
     def open(self, *, allow_negative_stock: bool = False) -> Shop:
         """Register it all, as operators would."""
         catalog, now = self.tables.catalog, datetime.now(UTC)
-        catalog.register_business(self.business_id, name="Shop", allow_negative_stock=allow_negative_stock, now=now)
-        catalog.register_location(self.business_id, self.location_id, name="Floor", default=True, now=now)
-        catalog.register_location(self.business_id, self.other_location_id, name="Cellar", default=False, now=now)
+        catalog.register_business(
+            self.business_id, name="Shop", allow_negative_stock=allow_negative_stock, now=now, token=a_write_token()
+        )
+        catalog.register_location(
+            self.business_id, self.location_id, name="Floor", default=True, now=now, token=a_write_token()
+        )
+        catalog.register_location(
+            self.business_id, self.other_location_id, name="Cellar", default=False, now=now, token=a_write_token()
+        )
         for variant_id in (self.variant_id, self.other_variant_id):
-            catalog.register_variant(self.business_id, variant_id, sku="SKU", name=None, now=now)
+            catalog.register_variant(self.business_id, variant_id, sku="SKU", name=None, now=now, token=a_write_token())
         return self
 
     def command(self, quantity_change: int, *, key: str | None = None, **members: Any) -> Command:
