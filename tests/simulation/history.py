@@ -17,19 +17,21 @@ from inventory.ingest import ingest
 from inventory.instants import instant_text
 from inventory.model import Command
 from inventory.provision_requests import provision_request
-from inventory.reverse import Reversal, reverse
+from inventory.reverse import Reversal, carry_out
 from inventory.tokens import Grant, Token, authorize, token_id_of
 from tests.simulation.environment import BEGINNING, drawn_id
 from tests.simulation.faults import Fault
 from tests.simulation.record import Admitted, Answer, Created, Failed, Kind, Record, Refused, Request, Told, Unknown
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.service import API_TIMEOUT_S, CLOCK_ERROR_MAX_S, QUEUE_TIMEOUT_S, Function, NoAnswer, Parts, World
+from tests.support.builders import tries_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from inventory.adjust import Outcome
     from inventory.model import Adjustment
+    from inventory.tries import Tries
     from tests.simulation.service import Environment
 
 AUTHORIZER_CACHE_S: Final = 60.0
@@ -283,7 +285,11 @@ class History:
         )
         answer: Answer
         try:
-            outcome: Outcome = function.invoke(sender, work, waits_s=waits_s)
+            outcome: Outcome = function.invoke(
+                sender,
+                lambda served_by, remaining_s: work(served_by, tries_of(served_by.adjuster, remaining_s)),
+                waits_s=waits_s,
+            )
         except (TryAgain, NoAnswer):
             answer = Unknown()
         except ServiceError as error:
@@ -300,7 +306,7 @@ class History:
         self.record.requests[request.reason] = request
         self.record.told.append(Told(request, sender, begun_s, self.scheduler.now_s, answer))
 
-    def _adjustment(self, request: Request) -> Callable[[Environment, Callable[[], float]], Outcome]:
+    def _adjustment(self, request: Request) -> Callable[[Environment, Tries], Outcome]:
         self.record.requests[request.reason] = request
         command = Command(
             business_id=UUID(request.business_id),
@@ -312,9 +318,9 @@ class History:
             expected_quantity=request.expected_quantity,
             idempotency_key=request.key,
         )
-        return lambda served_by, remaining_s: served_by.adjuster.adjust(command, remaining_s=remaining_s)
+        return lambda served_by, tries: served_by.adjuster.carry_out(command, tries)
 
-    def _reversal(self, request: Request) -> Callable[[Environment, Callable[[], float]], Outcome]:
+    def _reversal(self, request: Request) -> Callable[[Environment, Tries], Outcome]:
         assert request.reverses is not None
         self.record.requests[request.reason] = request
         reversal = Reversal(
@@ -324,7 +330,7 @@ class History:
             actor="till",
             idempotency_key=request.key,
         )
-        return lambda served_by, remaining_s: reverse(served_by.adjuster, reversal, remaining_s=remaining_s)
+        return lambda served_by, tries: carry_out(served_by.adjuster, reversal, tries)
 
     # ---------------------------------------------------------------------------------------------------- the gateway
 

@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 
 from inventory.adjust import Adjuster
 from inventory.model import Command
-from inventory.reverse import Reversal, reverse
-from tests.support.builders import a_write_token
+from inventory.reverse import Reversal, carry_out
+from tests.support.builders import a_write_token, tries_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,11 +84,11 @@ class Environment:
 
     def adjust(self, command: Command, *, remaining_s: Callable[[], float] = lambda: AMPLE_S) -> Outcome:
         """Apply a command as a handler does."""
-        return self.adjuster.adjust(command, remaining_s=remaining_s)
+        return self.adjuster.carry_out(command, tries_of(self.adjuster, remaining_s))
 
     def reverse(self, reversal: Reversal, *, remaining_s: Callable[[], float] = lambda: AMPLE_S) -> Outcome:
         """Reverse an adjustment as a handler does."""
-        return reverse(self.adjuster, reversal, remaining_s=remaining_s)
+        return carry_out(self.adjuster, reversal, tries_of(self.adjuster, remaining_s))
 
 
 @dataclass

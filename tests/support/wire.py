@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
@@ -64,7 +64,7 @@ class Wire:
         self._events.unregister(self._name, self._answer)
 
     def _answer(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
-        self.sent.append(json.loads(request.body))
+        self.sent.append(json.loads(cast("bytes", request.body)))
         answer = self._replies[min(self.calls, len(self._replies) - 1)]
         self.calls += 1
         if isinstance(answer, Exception):

@@ -220,17 +220,16 @@ class Adjuster:
     fraction: Callable[[], float]
     sleep: Callable[[float], None]
 
-    def adjust(self, command: Command, *, remaining_s: Callable[[], float]) -> Outcome:
-        """Apply a command once, however often it has to be tried; ``remaining_s`` is the time left in seconds.
+    def carry_out(self, command: Command, tries: Tries) -> Outcome:
+        """Apply a command once, however often it has to be tried.
+
+        Some of the ``tries`` may have been used on finding out what it asks for; the caller can count them afterwards,
+        whatever comes of them.
 
         Raises:
             Refusal: final; nothing stands in the ledger under the request's id.
             TryAgain: not settled in time; it may or may not stand in the ledger.
         """
-        return self.carry_out(command, Tries(remaining_s, self.sleep, self.fraction))
-
-    def carry_out(self, command: Command, tries: Tries) -> Outcome:
-        """The same for a request that may have used some of its tries on finding out what it asks for."""
         (result,) = _Group(self, [command], tries).run()
         if not isinstance(result, Outcome):
             raise result
