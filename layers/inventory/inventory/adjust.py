@@ -252,8 +252,8 @@ class Adjuster:
 
         Raises:
             ValueError: the commands are too many or none, or not for one stock item.
-            Exception: what should not be, as a bug or a permission that is missing. Nothing of theirs is under way
-                then: what was not applied by now never will be.
+            Exception: what should not be, as a bug or a permission that is missing. Nothing of theirs is settled or
+                under way then.
         """
         if not 1 <= len(commands) <= GROUP_MAX:
             raise ValueError("the commands do not make one transaction")
@@ -304,9 +304,10 @@ class _Group:
         except TryAgain as error:
             return self._results_or(error)
         except Exception as error:
-            if not self._unsettled:
+            if not (self._unsettled or self._results):
                 raise
-            # Whatever this is, a transaction may be applied yet: nobody may be told that there is nothing of it.
+            # Whatever this is, a transaction may be applied yet: nobody may be told that there is nothing of it. And
+            # what was settled by now stays so: tried anew it could meet a fault of its own, and be told as a failure.
             unknown = TryAgain()
             unknown.__cause__ = error
             return self._results_or(unknown)
