@@ -13,6 +13,7 @@ from inventory.answers import adjustment_members
 from inventory.dynamodb import CATALOG_LIFETIME_S
 from inventory.errors import AlreadyReversed, InsufficientStock, TryAgain, VariantNotFound
 from inventory.tries import ATTEMPTS_MAX
+from tests.support.builders import a_write_token
 from tests.support.emulator import Calls
 from tests.support.faults import Ending, Fault, FaultsProxy
 from tests.support.proof import assert_adds_up
@@ -442,7 +443,9 @@ def test_no_refusal_is_final_while_a_late_write_could_still_be_applied(
 
     def deactivate() -> None:
         nonlocal now_s
-        shop.tables.catalog.deactivate_variant(shop.business_id, shop.variant_id, now=datetime.now(UTC))
+        shop.tables.catalog.deactivate_variant(
+            shop.business_id, shop.variant_id, now=datetime.now(UTC), token=a_write_token()
+        )
         now_s += CATALOG_LIFETIME_S
 
     service = environment(clients.make(proxy.endpoint_url), shop.tables, sleep=once(deactivate), time_s=lambda: now_s)
@@ -469,7 +472,12 @@ def test_no_refusal_is_final_while_a_late_write_could_still_be_applied_at_the_fo
     def change_the_default_location() -> None:
         nonlocal now_s
         shop.tables.catalog.register_location(
-            shop.business_id, shop.other_location_id, name="New", default=True, now=datetime.now(UTC)
+            shop.business_id,
+            shop.other_location_id,
+            name="New",
+            default=True,
+            now=datetime.now(UTC),
+            token=a_write_token(),
         )
         for _ in range(3):
             rival.adjust(shop.command(1, location_id=shop.other_location_id))
@@ -496,7 +504,9 @@ def test_no_refusal_is_final_while_a_late_write_from_a_known_state_could_still_b
 
     def deactivate() -> None:
         nonlocal now_s
-        shop.tables.catalog.deactivate_variant(shop.business_id, shop.variant_id, now=datetime.now(UTC))
+        shop.tables.catalog.deactivate_variant(
+            shop.business_id, shop.variant_id, now=datetime.now(UTC), token=a_write_token()
+        )
         now_s += CATALOG_LIFETIME_S
 
     service = environment(clients.make(proxy.endpoint_url), shop.tables, sleep=once(deactivate), time_s=lambda: now_s)
@@ -540,7 +550,9 @@ def test_a_refusal_is_final_once_the_stock_item_has_moved_past_the_late_write(
     def deactivate() -> None:
         nonlocal now_s
         rival.adjust(shop.command(1))
-        shop.tables.catalog.deactivate_variant(shop.business_id, shop.variant_id, now=datetime.now(UTC))
+        shop.tables.catalog.deactivate_variant(
+            shop.business_id, shop.variant_id, now=datetime.now(UTC), token=a_write_token()
+        )
         now_s += CATALOG_LIFETIME_S
 
     service = environment(clients.make(proxy.endpoint_url), shop.tables, sleep=once(deactivate), time_s=lambda: now_s)

@@ -11,6 +11,7 @@ import pytest
 from inventory.adjust import keyed_id
 from inventory.dynamodb import CATALOG_LIFETIME_S
 from inventory.errors import IdempotencyKeyReused, InsufficientStock
+from tests.support.builders import a_write_token
 from tests.support.shop import Environment, Shop, environment
 
 if TYPE_CHECKING:
@@ -33,15 +34,17 @@ def let_another_environment_empty_the_stock(shop: Shop, _: Environment) -> None:
 
 
 def deactivate_the_variant(shop: Shop, _: Environment) -> None:
-    shop.tables.catalog.deactivate_variant(shop.business_id, shop.variant_id, now=NOW)
+    shop.tables.catalog.deactivate_variant(shop.business_id, shop.variant_id, now=NOW, token=a_write_token())
 
 
 def deactivate_the_location(shop: Shop, _: Environment) -> None:
-    shop.tables.catalog.deactivate_location(shop.business_id, shop.location_id, now=NOW)
+    shop.tables.catalog.deactivate_location(shop.business_id, shop.location_id, now=NOW, token=a_write_token())
 
 
 def change_the_default_location(shop: Shop, _: Environment) -> None:
-    shop.tables.catalog.register_location(shop.business_id, shop.other_location_id, name="New", default=True, now=NOW)
+    shop.tables.catalog.register_location(
+        shop.business_id, shop.other_location_id, name="New", default=True, now=NOW, token=a_write_token()
+    )
 
 
 def do_all_of_it(shop: Shop, service: Environment) -> None:

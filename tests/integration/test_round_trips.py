@@ -19,6 +19,7 @@ from inventory.errors import (
     VariantNotFound,
 )
 from inventory.known_stock import SHARED_LIFETIME_S
+from tests.support.builders import a_write_token
 from tests.support.emulator import Calls
 from tests.support.proof import assert_adds_up
 from tests.support.shop import Environment, environment
@@ -330,7 +331,9 @@ def test_a_change_of_the_catalog_is_seen_when_the_memory_ends(clients: Clients, 
     now_s = 1_000_000.0
     service = environment(clients.make(), tables, time_s=lambda: now_s)
     service.adjust(shop.command(1))
-    tables.catalog.deactivate_variant(shop.business_id, shop.variant_id, now=shop.rows()[0].created_at)
+    tables.catalog.deactivate_variant(
+        shop.business_id, shop.variant_id, now=shop.rows()[0].created_at, token=a_write_token()
+    )
 
     now_s += CATALOG_CHANGE_WITHIN_S - 0.001
     service.adjust(shop.command(1))
@@ -346,7 +349,12 @@ def test_a_new_default_location_is_used_when_the_memory_ends(clients: Clients, t
     service = environment(clients.make(), tables, time_s=lambda: now_s)
     first = service.adjust(shop.command(1)).adjustment
     tables.catalog.register_location(
-        shop.business_id, shop.other_location_id, name="Cellar", default=True, now=first.created_at
+        shop.business_id,
+        shop.other_location_id,
+        name="Cellar",
+        default=True,
+        now=first.created_at,
+        token=a_write_token(),
     )
 
     now_s += CATALOG_CHANGE_WITHIN_S

@@ -11,6 +11,7 @@ import pytest
 
 from inventory.adjust import GROUP_MAX, Committed, stock_after
 from inventory.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Business, Command, Snapshot, StockItem
+from tests.support.builders import a_write_token
 from tests.support.fake_store import FakeStore
 
 if TYPE_CHECKING:
@@ -86,20 +87,24 @@ class DynamoDBWorld:
 
     def register_business(self, *, allow_negative_stock: bool) -> None:
         self._tables.catalog.register_business(
-            BUSINESS, name="Shop", allow_negative_stock=allow_negative_stock, now=NOW
+            BUSINESS, name="Shop", allow_negative_stock=allow_negative_stock, now=NOW, token=a_write_token()
         )
 
     def register_location(self, location_id: UUID, *, default: bool) -> None:
-        self._tables.catalog.register_location(BUSINESS, location_id, name="Floor", default=default, now=NOW)
+        self._tables.catalog.register_location(
+            BUSINESS, location_id, name="Floor", default=default, now=NOW, token=a_write_token()
+        )
 
     def register_variant(self, variant_id: UUID) -> None:
-        self._tables.catalog.register_variant(BUSINESS, variant_id, sku="SKU", name=None, now=NOW)
+        self._tables.catalog.register_variant(
+            BUSINESS, variant_id, sku="SKU", name=None, now=NOW, token=a_write_token()
+        )
 
     def deactivate_location(self, location_id: UUID) -> None:
-        self._tables.catalog.deactivate_location(BUSINESS, location_id, now=NOW)
+        self._tables.catalog.deactivate_location(BUSINESS, location_id, now=NOW, token=a_write_token())
 
     def deactivate_variant(self, variant_id: UUID) -> None:
-        self._tables.catalog.deactivate_variant(BUSINESS, variant_id, now=NOW)
+        self._tables.catalog.deactivate_variant(BUSINESS, variant_id, now=NOW, token=a_write_token())
 
     def contents(self) -> object:
         return self._tables.contents()

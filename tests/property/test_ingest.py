@@ -141,7 +141,8 @@ def end_of(message: Message) -> object:
 def batches_of(sent: Sequence[Record], sizes: Sequence[int]) -> Iterator[list[Record]]:
     """Cut what was sent into batches of these sizes, and where one key would name two stock items in one batch.
 
-    Which of the two is then first is open: the groups of a batch know nothing of one another.
+    Which of the two is then first is open: the groups of a batch know nothing of one another. They are cut, too, where
+    a message comes again, which within a batch counts once.
     """
     ends = iter(sizes)
     size = next(ends, len(sent))
@@ -149,7 +150,8 @@ def batches_of(sent: Sequence[Record], sizes: Sequence[int]) -> Iterator[list[Re
     places: dict[object, object] = {}
     for record in sent:
         key, place = named_by(record)
-        if len(batch) == size or (key is not None and places.get(key, place) != place):
+        comes_again = any(each["messageId"] == record["messageId"] for each in batch)
+        if len(batch) == size or comes_again or (key is not None and places.get(key, place) != place):
             yield batch
             batch, places, size = [], {}, next(ends, len(sent))
         batch.append(record)
@@ -185,3 +187,25 @@ def test_any_batching_of_any_messages_gives_the_ledger_and_the_ends_of_one_by_on
     assert together.ends == alone.ends
     assert together.rows() == alone.rows()
     assert together.told() == alone.told()
+
+
+@given(sent=messages, copies=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=6))
+def test_a_message_that_comes_more_than_once_in_a_batch_counts_once(
+    sent: list[tuple[str, str]], copies: list[tuple[int, int]]
+) -> None:
+    first: dict[str, Record] = {}
+    for message_id, body in sent:
+        first.setdefault(message_id, {"messageId": message_id, "body": body})
+    batch = list(first.values())
+    with_copies = list(batch)
+    for which, behind in copies:
+        original = batch[which % len(batch)]
+        with_copies.insert(with_copies.index(original) + 1 + behind, original)
+    once, more_often = a_shop(), a_shop()
+
+    once.receive(batch)
+    more_often.receive(with_copies)
+
+    assert more_often.ends == once.ends
+    assert more_often.rows() == once.rows()
+    assert more_often.told() == once.told()

@@ -11,9 +11,12 @@ import json
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.simulation.record import Created, Failed, Record, Refused, Request
+from tests.simulation.environment import BEGINNING
+from tests.simulation.faults import LATE_MAX_S
+from tests.simulation.record import Created, Failed, Kind, Record, Refused, Request, Told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +30,9 @@ CATALOG_TRUST_S: Final = 60.0
 TOKEN_TRUST_S: Final = 60.0
 SLACK_S: Final = 45.0
 """How much longer a change may take to be seen: an invocation's time, a late request's, and a clock's jump."""
+
+UNDER_WAY_MAX_S: Final = 1.0
+"""How long a transaction may be under way, from its arrival on."""
 
 _MEMBERS: Final = (
     *("business_id", "created_at", "created_by", "delta", "expected_quantity", "id", "location_defaulted"),
@@ -87,10 +93,12 @@ class _Judge:
         yield self._ledger_is_append_only()
         yield self._chains()
         yield self._rows_are_as_asked_for()
+        yield self._rows_land_in_time()
         yield self._reversals()
         yield self._answers()
         yield self._rejections()
         yield self._messages_are_settled()
+        yield self._commands_were_done()
         yield self._catalog_was_heeded()
         yield self._tokens_were_heeded()
 
@@ -154,14 +162,40 @@ class _Judge:
     def _rows_are_as_asked_for(self) -> Iterator[str]:
         """Each row stands for a request, as it was asked for, and a key stands for one row at most."""
         for row in self.rows:
-            request = self.record.requests.get(row.members["reason"])
-            if request is None:
-                yield f"{row.members['reason']}: a row that nobody asked for"
-            elif not _fits(row, request):
-                yield f"{row.members['reason']}: the row is not as it was asked for"
+            reason, asked = row.members["reason"], self.record.asked.get(row.family, [])
+            defaults = self._defaults(row.members["business_id"], row.at_s - CATALOG_TRUST_S - SLACK_S, row.at_s)
+            location_id = row.members["location_id"]
+            if not asked:
+                yield f"{reason}: a row that nobody asked for"
+            elif not any(_is_of(row, each) and row.members["created_by"] == each.actor for each in asked):
+                yield f"{reason}: the row is not as it was asked for"
+            elif row.members["location_defaulted"] and location_id not in defaults:
+                yield f"{reason}: stands at what was not the default location"
         for family, rows in self.rows_of_family.items():
             if len(rows) > 1:
                 yield f"{family}: applied {len(rows)} times"
+
+    def _rows_land_in_time(self) -> Iterator[str]:
+        """Not later than the invocation's time-out and the latest arrival, and with the time of a clock of then.
+
+        So after a refusal a row of its key can stand there for two reasons only: somebody has asked again since, or an
+        invocation that had begun before was still at work or had sent it already, and then no later than this.
+        """
+        least_s, greatest_s = self.record.clock_errors_s
+        last_of: dict[tuple[str, str, str], str] = defaultdict(str)
+        for row in sorted(self.rows, key=lambda row: row.members["sequence"]):
+            members, invocation = row.members, self.record.invocations[row.sender]
+            at_the_latest_s = invocation.begun_s + invocation.timeout_s + LATE_MAX_S + UNDER_WAY_MAX_S
+            if not invocation.begun_s < row.at_s < at_the_latest_s:
+                yield f"{members['reason']}: landed at {row.at_s:.3f}, of what had begun at {invocation.begun_s:.3f}"
+            stock_item = (members["business_id"], members["variant_id"], members["location_id"])
+            created_s = (datetime.fromisoformat(members["created_at"]) - BEGINNING).total_seconds()
+            earliest_s = row.at_s - LATE_MAX_S - UNDER_WAY_MAX_S + least_s
+            # A row follows the one before by a microsecond at least, even where no clock is as far yet.
+            is_of_then = created_s <= row.at_s + greatest_s or _is_next_tick(last_of[stock_item], members["created_at"])
+            if created_s < earliest_s or not is_of_then:
+                yield f"{members['reason']}: created_at is {members['created_at']}, and it landed at {row.at_s:.3f}"
+            last_of[stock_item] = members["created_at"]
 
     def _reversals(self) -> Iterator[str]:
         taken_back = Counter(row.members["reverses"] for row in self.rows if row.members["reverses"] is not None)
@@ -187,23 +221,34 @@ class _Judge:
         for told in self.record.told:
             match told.answer:
                 case Created(row, replayed):
-                    yield from self._created(told.request, told.sender, row, replayed=replayed)
+                    yield from self._created(told, row, replayed=replayed)
                 case Refused(name, facts):
                     yield from self._refused(told.request, told.sender, told.begun_s, told.told_s, name, facts)
-                case Failed(error):
-                    yield f"{told.request.reason}: failed by {error}"
+                case Failed(error, is_denial):
+                    if not is_denial:
+                        yield f"{told.request.reason}: failed by {error}"
+                    # Who is told so has no reason to look again, or to ask with the same key.
+                    elif self._is_applied_by(told.sender, told.request):
+                        yield f"{told.request.reason}: told to {told.sender} as failed by {error}, but applied by it"
 
-    def _created(self, request: Request, sender: str, told: Mapping[str, Any], *, replayed: bool) -> Iterator[str]:
+    def _created(self, told_so: Told, told: Mapping[str, Any], *, replayed: bool) -> Iterator[str]:
+        request, sender = told_so.request, told_so.sender
         row = self.row_of_id.get(told["id"])
         if row is None:
             yield f"{request.reason}: told as created, but not in the ledger"
             return
         if any(row.members[name] != value for name, value in told.items()):
             yield f"{request.reason}: told otherwise than it stands in the ledger"
-        if row.members["reason"] != request.reason:
-            yield f"{request.reason}: answered with the row of {row.members['reason']}"
+        if not _is_of(row, request):
+            yield f"{request.reason}: answered with the row of another request"
         if replayed and row.sender == sender:
             yield f"{request.reason}: told as a replay of its own"
+        # Two that decide the same at the same microsecond can't be told apart: then each has tried that very row.
+        if not replayed and (sender, row.hash) not in self.database.tried:
+            yield f"{request.reason}: the row of {row.sender}, not told as a replay"
+
+    def _is_applied_by(self, sender: str, request: Request) -> bool:
+        return any(row.sender == sender and _is_of(row, request) for row in self.rows_of_family.get(request.family, []))
 
     def _refused(
         self, request: Request, sender: str, begun_s: float, told_s: float, name: str, facts: Mapping[str, Any]
@@ -212,13 +257,12 @@ class _Judge:
         rows = self.rows_of_family.get(request.family, [])
         where = f"{request.reason}, refused by {name} to {sender}"
         if name == "IdempotencyKeyReused":
-            if all(row.members["reason"] == request.reason for row in rows):
+            if all(_is_of(row, request) for row in rows):
                 yield f"{where}: the key stands for no other request"
             return
-        is_twice_in_batch = self.record.batches.get(sender, (0.0, []))[1].count(request.reason) > 1
-        if not is_twice_in_batch and any(
-            row.sender == sender and row.members["reason"] == request.reason for row in rows
-        ):
+        # Of two messages one after the other the second may ask again for what was refused to the first.
+        messages = [each for each in self.record.batches.get(sender, {}).values() if each == request]
+        if len(messages) < 2 and self._is_applied_by(sender, request):
             yield f"{where}: but applied by the same invocation"
         if request.key is not None and any(row.at_s < begun_s for row in rows):
             yield f"{where}: but it stood in the ledger before"
@@ -241,7 +285,7 @@ class _Judge:
             case "VariantNotFound":
                 return self._was_inactive(request.business_id, f"VARIANT#{request.variant_id}", begun_s, told_s)
             case "LocationNotFound":
-                of = self._locations(request)
+                of = self._locations(request, begun_s, told_s)
                 return any(self._was_inactive(request.business_id, sk, begun_s, told_s) for sk in of)
             case "AlreadyReversed":
                 reversal = self.row_of_id.get(facts["reversed_by"])
@@ -264,22 +308,50 @@ class _Judge:
     def _rejections(self) -> Iterator[str]:
         """What the bus was told is an answer like any other."""
         for event in self.events:
-            request = self.record.requests[event.detail["request"]["reason"]]
+            request = self._request_of(event)
             error = event.detail["error"]
             name, facts = error["type"], error["detail"]
             if name == "InvalidRequest" and any(each["type"] == "idempotency_key_reused" for each in facts):
                 name = "IdempotencyKeyReused"
-            begun_s, _ = self.record.batches[event.sender]
+            begun_s = self.record.invocations[event.sender].begun_s
             yield from self._refused(request, event.sender, begun_s, event.at_s, name, facts)
 
+    def _request_of(self, event: Taken) -> Request:
+        payload = event.detail["request"]
+        of_family = self.record.asked[payload["reason"].partition(".")[0]]
+        return next(each for each in of_family if each.kind is Kind.MESSAGE and each.payload == payload)
+
     def _messages_are_settled(self) -> Iterator[str]:
-        rejected = {event.detail["request"]["reason"] for event in self.events}
-        applied = {row.members["reason"] for row in self.rows}
-        for reason in self.record.messages:
-            if reason not in rejected and reason not in applied:
-                yield f"{reason}: a message that is neither in the ledger nor told as refused"
+        rejected = {self._request_of(event) for event in self.events}
+        for request in self.record.messages:
+            rows = self.rows_of_family.get(request.family, [])
+            if request not in rejected and not any(_is_of(row, request) for row in rows):
+                yield f"{request.reason}: a message that is neither in the ledger nor told as refused"
 
     # ------------------------------------------------------------------------------------------ what was known of old
+
+    def _commands_were_done(self) -> Iterator[str]:
+        """What an operator was told as done stood there by then, and changed nothing after."""
+        written: dict[str, list[Written]] = defaultdict(list)
+        changed_s: dict[str, float] = {}
+        last_of: dict[Place, Item] = {}
+        for each in self.database.journal:
+            written[each.sender].append(each)
+            if last_of.get(each.place) != each.item:
+                changed_s[each.sender] = each.at_s
+            last_of[each.place] = each.item
+        for command in self.record.commanded:
+            own = written[command.sender]
+            for place, attributes in command.leaves.items():
+                if not any(
+                    each.place == place
+                    and each.at_s <= command.told_s
+                    and all(_holds(each.item, name, value) for name, value in attributes.items())
+                    for each in own
+                ):
+                    yield f"{command.command} of {command.sender}: told as done, but {place[2] or place[1]} is not so"
+            if changed_s.get(command.sender, 0.0) > command.told_s:
+                yield f"{command.command} of {command.sender}: told as done, and came again later"
 
     def _catalog_was_heeded(self) -> Iterator[str]:
         """No row for what had been inactive for longer than a change may take to be seen."""
@@ -310,16 +382,21 @@ class _Judge:
             not _is_active(item) for item in self._in_force(("inventory", f"BUSINESS#{business_id}", sk), from_s, to_s)
         )
 
-    def _locations(self, request: Request) -> list[str]:
-        """The location that was asked for, or any: which one was the default is not looked into."""
+    def _defaults(self, business_id: str, from_s: float, to_s: float) -> set[str]:
+        """The business's default locations in a span."""
+        settings = self._in_force(("inventory", f"BUSINESS#{business_id}", "SETTINGS"), from_s, to_s)
+        return {item["default_location_id"]["S"] for item in settings if "default_location_id" in item}
+
+    def _locations(self, request: Request, from_s: float, to_s: float) -> list[str]:
+        """The location that was asked for, or those that may have been taken for the default one."""
         if request.location_id is not None:
             return [f"LOCATION#{request.location_id}"]
-        pk = f"BUSINESS#{request.business_id}"
-        return [sk for _, of, sk in self.versions if of == pk and sk.startswith("LOCATION#")]
+        defaults = self._defaults(request.business_id, from_s - CATALOG_TRUST_S - SLACK_S, to_s)
+        return [f"LOCATION#{each}" for each in sorted(defaults)]
 
     def _states(self, request: Request, from_s: float, to_s: float) -> Iterator[tuple[str, int, int]]:
         """Location, sequence and quantity of its stock item at any moment of a span, between rows of a commit too."""
-        for sk in self._locations(request):
+        for sk in self._locations(request, from_s, to_s):
             location_id = sk.removeprefix("LOCATION#")
             place = ("inventory", f"STOCK#{request.business_id}#{request.variant_id}", location_id)
             versions = self.versions.get(place, [])
@@ -356,16 +433,31 @@ def _plain(value: Mapping[str, Any] | None) -> Any:
     return int(content) if kind == "N" else content
 
 
-def _fits(row: _Row, request: Request) -> bool:
+def _is_of(row: _Row, request: Request) -> bool:
+    """Whether a row says what was asked for."""
     members = row.members
-    return (
+    location_id = None if members["location_defaulted"] else members["location_id"]
+    return bool(
         members["business_id"] == request.business_id
         and members["variant_id"] == request.variant_id
+        and location_id == request.location_id
         and members["delta"] == request.quantity_change
+        and members["reason"] == request.reason
+        and members["reason_code"] == request.reason_code
+        and members["reference"] == request.reference
         and members["expected_quantity"] == request.expected_quantity
-        and request.location_id in (None, members["location_id"])
         and members["reverses"] == request.reverses
     )
+
+
+def _holds(item: Item, name: str, value: Any) -> bool:
+    return name in item and value in (None, item[name])
+
+
+def _is_next_tick(last_at: str, created_at: str) -> bool:
+    if not last_at:
+        return False
+    return datetime.fromisoformat(created_at) - datetime.fromisoformat(last_at) == timedelta(microseconds=1)
 
 
 def _is_active(item: Item) -> bool:

@@ -75,10 +75,10 @@ class SimulatedClient:
         return self._call("GetItem", self._database.get_item, request)
 
     def put_item(self, **request: Any) -> Any:
-        return self._call("PutItem", self._database.put_item, request)
+        return self._call("PutItem", partial(self._database.put_item, sender=self.sender), request)
 
     def update_item(self, **request: Any) -> Any:
-        return self._call("UpdateItem", self._database.update_item, request)
+        return self._call("UpdateItem", partial(self._database.update_item, sender=self.sender), request)
 
     def batch_get_item(self, **request: Any) -> Any:
         return self._call("BatchGetItem", self._database.batch_get_item, request)
@@ -89,6 +89,8 @@ class SimulatedClient:
     def transact_write_items(self, **request: Any) -> Any:
         # The SDK draws a token for each call that names none, and keeps it for that call's own repetitions only.
         request.setdefault("ClientRequestToken", f"{self._chance.getrandbits(64):x}")
+        rows = [part["Put"]["Item"] for part in request["TransactItems"] if "Put" in part]
+        self._database.tried.update((self.sender, row["hash"]["S"]) for row in rows if "hash" in row)
         serve = partial(self._database.transact_write_items, sender=self.sender)
         return self._call("TransactWriteItems", serve, request)
 

@@ -110,6 +110,8 @@ class Database:
         self.journal: list[Written] = []
         self.commits = 0
         self.conflicts = 0
+        self.tried: set[tuple[str, str]] = set()
+        """Who has sent a row of which hash, whatever became of it: for who judges a history, too."""
         self._scheduler = scheduler
         self._chance = chance
         self._paces = paces
@@ -134,15 +136,15 @@ class Database:
 
         self._after(self._paces.read_s, read)
 
-    def put_item(self, request: Mapping[str, Any], tell: Tell) -> None:
+    def put_item(self, request: Mapping[str, Any], tell: Tell, *, sender: str = "") -> None:
         """Write one item whole, on a condition."""
-        self._write_single(_put(request), request, tell)
+        self._write_single(_put(request), request, tell, sender)
 
-    def update_item(self, request: Mapping[str, Any], tell: Tell) -> None:
+    def update_item(self, request: Mapping[str, Any], tell: Tell, *, sender: str = "") -> None:
         """Change one item, on a condition."""
-        self._write_single(_update(request), request, tell)
+        self._write_single(_update(request), request, tell, sender)
 
-    def _write_single(self, part: _Part, request: Mapping[str, Any], tell: Tell) -> None:
+    def _write_single(self, part: _Part, request: Mapping[str, Any], tell: Tell, sender: str) -> None:
         def write() -> None:
             item = self.items.get(part.place)
             if part.place in self._prepared:
@@ -152,7 +154,7 @@ class Database:
             else:
                 assert part.after is not None
                 after = part.after(item)
-                self.put(part.place, after, sender="single write")
+                self.put(part.place, after, sender=sender)
                 tell(_with_capacity({"Attributes": after} if request.get("ReturnValues") == "ALL_NEW" else {}))
 
         self._after(self._paces.single_write_s, write)

@@ -54,6 +54,8 @@ class Fault(StrEnum):
     THROTTLED = "throttled"
     FAILED = "failed"
     """The service's own fault; nothing was done."""
+    DENIED = "denied"
+    """Refused as nothing should be, for want of a permission or a credential; nothing was done."""
     PART_THROTTLED = "part throttled"
     """A transaction is cancelled: one of its parts has no capacity left. Of a batch of reads some come back unread."""
     KILLED_BEFORE = "killed before"
@@ -72,6 +74,8 @@ class Weather:
     chances: Mapping[Fault, float] = field(default_factory=dict)
     met: Counter[Fault] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
+    foretold: dict[str, Fault] = field(default_factory=dict)
+    """What the next call of an operation meets for sure."""
     _total: float = 0.0
 
     def change(self, chances: Mapping[Fault, float]) -> None:
@@ -79,8 +83,11 @@ class Weather:
         self.chances = chances
         self._total = sum(chances.values())
 
-    def draw(self, chance: Random) -> Fault | None:
+    def draw(self, chance: Random, operation: str) -> Fault | None:
         """The fault that the next call meets."""
+        if operation in self.foretold:
+            self.met[self.foretold[operation]] += 1
+            return self.foretold.pop(operation)
         drawn = chance.random()
         if drawn >= self._total:
             return None
@@ -103,7 +110,7 @@ class FaultyWire:
 
     def call(self, operation: str, request: Mapping[str, Any], serve: Serve) -> Answer | Exception:
         self.weather.calls[operation] += 1
-        fault = self.weather.draw(self.chance)
+        fault = self.weather.draw(self.chance, operation)
         reply = Reply(self.scheduler)
         tell = answering(self.scheduler, reply)
         if fault is None:
@@ -141,6 +148,9 @@ class FaultyWire:
             case Fault.THROTTLED:
                 code = chance.choice(_THROTTLING)
                 after(2 * TRAVEL_S, lambda: reply.settle(Refused(code)))
+            case Fault.DENIED:
+                denial = chance.choice(DENIALS)
+                after(2 * TRAVEL_S, lambda: reply.settle(Refused(denial)))
             case Fault.FAILED:
                 after(2 * TRAVEL_S, lambda: reply.settle(_failed()))
             case _:
@@ -189,4 +199,5 @@ _UNUSABLE: Final[tuple[Callable[[], Exception | Refused], ...]] = (
     _failed,
     lambda: Refused("ServiceUnavailable", status=503),
 )
+DENIALS: Final = ("AccessDeniedException", "ExpiredTokenException", "ResourceNotFoundException")
 _THROTTLING: Final = ("ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded")

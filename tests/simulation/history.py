@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
+
+from botocore.exceptions import ClientError
 
 from inventory.errors import ServiceError, StoreUnavailable, TryAgain
 from inventory.groups import Fault as Breakdown
@@ -17,26 +18,60 @@ from inventory.ingest import ingest
 from inventory.instants import instant_text
 from inventory.model import Command
 from inventory.provision_requests import provision_request
-from inventory.reverse import Reversal, reverse
+from inventory.reverse import Reversal, carry_out
 from inventory.tokens import Grant, Token, authorize, token_id_of
-from tests.simulation.environment import BEGINNING, drawn_id
-from tests.simulation.faults import Fault
-from tests.simulation.record import Admitted, Answer, Created, Failed, Kind, Record, Refused, Request, Told, Unknown
+from tests.simulation.checker import problems_of
+from tests.simulation.environment import ACCESS, BEGINNING, INVENTORY, LEDGER, drawn_id
+from tests.simulation.faults import DENIALS, Fault
+from tests.simulation.record import (
+    Admitted,
+    Answer,
+    Commanded,
+    Created,
+    Failed,
+    Invocation,
+    Kind,
+    Record,
+    Refused,
+    Request,
+    Told,
+    Unknown,
+)
 from tests.simulation.scheduler import Scheduler
-from tests.simulation.service import API_TIMEOUT_S, CLOCK_ERROR_MAX_S, QUEUE_TIMEOUT_S, Function, NoAnswer, Parts, World
+from tests.simulation.service import (
+    API_TIMEOUT_S,
+    CLOCK_ERROR_MAX_S,
+    QUEUE_TIMEOUT_S,
+    Environment,
+    Function,
+    NoAnswer,
+    Parts,
+    World,
+)
+from tests.support.builders import tries_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from inventory.adjust import Outcome
-    from inventory.model import Adjustment
-    from tests.simulation.service import Environment
+    from inventory.model import Adjustment, ReasonCode
+    from inventory.tries import Tries
+    from tests.simulation.database import Place
 
 AUTHORIZER_CACHE_S: Final = 60.0
 VISIBILITY_S: Final = 240.0
 """As the template sets it: a message that is not done is delivered again after that."""
 
 ARRIVALS: Final = 60
+_RESTORES: Final = 0.15
+"""The share of histories in which the tables are restored from a backup once."""
+
+_LOST_ARRIVALS: Final = 4
+"""How many have come since the backup."""
+
+_FAR_BACK_S: Final = (100.0, 110.0)
+"""So far a clock may be set back: further than anything may be trusted, with all the slack that its judge allows."""
+
 _TRIES_IN_A_STORM: Final = 4
 _TRIES_MAX: Final = 60
 _UNREADABLE_DELIVERIES: Final = 3
@@ -47,12 +82,14 @@ _WEATHERS: Final[tuple[Mapping[Fault, float], ...]] = (
     dict.fromkeys(Fault, 0.015),
     dict.fromkeys(Fault, 0.03),
     {Fault.UNHEARD: 0.15, Fault.IN_THE_MIDST: 0.15},
+    {Fault.IN_THE_MIDST: 0.3},
     {Fault.LATE: 0.2, Fault.NOT_SENT: 0.05},
     {Fault.LATE: 0.4},
     {Fault.STALLED: 0.1, Fault.LATE: 0.1},
     {Fault.PART_THROTTLED: 0.2, Fault.THROTTLED: 0.1},
     {Fault.KILLED_BEFORE: 0.08, Fault.KILLED_AFTER: 0.12},
     {Fault.EMPTY: 0.15, Fault.FAILED: 0.1},
+    {Fault.DENIED: 0.06, Fault.LATE: 0.1, Fault.UNHEARD: 0.1, Fault.IN_THE_MIDST: 0.1},
 )
 _GAPS_S: Final = (0.002, 0.01, 0.05, 0.3, 2.0)
 
@@ -85,6 +122,17 @@ class _People:
     families: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Backup:
+    """The tables of stock and ledger as they stood when nothing was under way, and how much had happened until then."""
+
+    items: Mapping[Place, Mapping[str, Any]]
+    writes: int
+    told: int
+    messages: int
+    events: int
+
+
 class History:
     """One seed's history; ``run`` lets it happen. ``steps`` counts calls to AWS and deliveries of messages."""
 
@@ -106,6 +154,7 @@ class History:
         self._queue: list[_Message] = []
         self._senders = 0
         self._given_up: list[Request] = []
+        self._problems: list[str] = []
 
     @property
     def steps(self) -> int:
@@ -113,25 +162,114 @@ class History:
 
     def run(self) -> History:
         """Let it happen, to the end of everything that was ever under way."""
-        chance = self.chance
         self.scheduler.spawn(self._open_shop)
         self.scheduler.run()
+        if self.chance.random() < _RESTORES:
+            self._let_arrive(self._arrivals // 2)
+            self._lose_an_order()
+            self._let_arrive(self._arrivals // 2)
+        else:
+            self._let_arrive(self._arrivals)
+        self.scheduler.close()
+        return self
+
+    def problems(self) -> list[str]:
+        """Everything that is wrong with it, in words; none is what it should be."""
+        return self._problems + self._judge()
+
+    def digest(self) -> str:
+        """What tells this history from any other: every write, every answer, every event, with their times."""
+        return sha256(repr((self.world.database.journal, self.record, self.world.bus.taken)).encode()).hexdigest()
+
+    def _let_arrive(self, arrivals: int) -> None:
+        """Let so many come, in a weather that lasts for most of them, and all be settled that they want."""
+        chance = self.chance
+        self._is_calm = False
+        self._given_up = []
         self.world.weather.change(chance.choice(_WEATHERS))
         self.world.bus.failing = chance.choice((0.0, 0.1, 0.3))
         mean_gap_s, at_s = chance.choice(_GAPS_S), 0.0
-        for _ in range(self._arrivals):
+        for _ in range(arrivals):
             at_s += chance.expovariate(1 / mean_gap_s)
             if chance.random() < 0.02:
                 at_s += chance.uniform(5, 120)
             self.scheduler.after(at_s, self._arrive)
         self.scheduler.after(at_s + 5, self._calm_down)
         self.scheduler.run()
-        self.scheduler.close()
-        return self
 
-    def digest(self) -> str:
-        """What tells this history from any other: every write, every answer, every event, with their times."""
-        return sha256(repr((self.world.database.journal, self.record, self.world.bus.taken)).encode()).hexdigest()
+    def _judge(self) -> list[str]:
+        world = self.world
+        return problems_of(world.database, self.record, world.bus.taken, cut_off=world.cut_off)
+
+    # ------------------------------------------------------------------------------------------------------ a restore
+
+    def _lose_an_order(self) -> None:
+        """Restore the tables from a backup, under an environment that knows of an order made since.
+
+        Another one gives its number out again, for the same quantity: what is known looks as if it were so still.
+        """
+        backup = self._back_up()
+        self._let_arrive(_LOST_ARRIVALS)
+        knowing, other = Environment(self.world), Environment(self.world)
+        self._create.idle += [knowing, other]
+        self.scheduler.spawn(partial(self._ask_once, self._order_of_one(), served_by=knowing))
+        self.scheduler.run()
+        self._problems += self._judge()
+        self._restore(backup)
+
+        def go_on() -> None:
+            self._ask_once(self._order_of_one(), served_by=other)
+            self._ask_once(self._order_of_one(), served_by=knowing)
+
+        self.scheduler.spawn(go_on)
+        self.scheduler.run()
+
+    def _order_of_one(self) -> Request:
+        business = self._people.businesses[1]
+        return replace(
+            self._new_request(Kind.CREATE),
+            business_id=business.id,
+            variant_id=business.variants[0],
+            location_id=business.locations[0],
+            quantity_change=1,
+            expected_quantity=None,
+            key=None,
+        )
+
+    def _back_up(self) -> _Backup:
+        database, record = self.world.database, self.record
+        return _Backup(
+            items={place: item for place, item in database.items.items() if place[0] in (INVENTORY, LEDGER)},
+            writes=len(database.journal),
+            told=len(record.told),
+            messages=len(record.messages),
+            events=len(self.world.bus.taken),
+        )
+
+    def _restore(self, backup: _Backup) -> None:
+        """Give stock and ledger back as they were, under the same names: environments go on, and know nothing of it.
+
+        What was answered since is judged by now, and no longer true. Of the catalog both are remembered: how it stood
+        until now, for as long as that may be trusted, and how it stands again.
+        """
+        self.world.restores += 1
+        database, record = self.world.database, self.record
+        lost = database.journal[backup.writes :]
+        del database.journal[backup.writes :]
+        database.journal += [each for each in lost if _outlives_a_restore(each.place)]
+        for place in [place for place in database.items if place[0] in (INVENTORY, LEDGER)]:
+            if place not in backup.items:
+                del database.items[place]
+        for place, item in backup.items.items():
+            if database.items.get(place) is not item:
+                if _outlives_a_restore(place):
+                    database.put(place, item, sender="restore")
+                else:
+                    database.items[place] = item
+        # Under the key of a row that is gone there may be another one some day, under the same id but elsewhere.
+        ids = {item["id"]["S"] for place, item in backup.items.items() if place[0] == LEDGER}
+        self._people.rows = [row for row in self._people.rows if row["id"] in ids]
+        del record.told[backup.told :], record.messages[backup.messages :], self.world.bus.taken[backup.events :]
 
     # ------------------------------------------------------------------------------------------------------ the scene
 
@@ -161,7 +299,7 @@ class History:
                 revoked_at=None,
             )
             people.tokens.append(token)
-            self._provision.invoke("operator", partial(_put_token, token))
+            self._provision.invoke(self._sender("o", API_TIMEOUT_S), partial(_put_token, token))
 
     def _arrive(self) -> None:
         """One more who wants something."""
@@ -210,8 +348,11 @@ class History:
             variant_id=row["variant_id"],
             location_id=row["location_id"],
             quantity_change=-row["delta"],
+            reason_code=None,
+            reference=None,
             expected_quantity=None,
-            reverses=row["id"],
+            # At times something that nobody has made.
+            reverses=row["id"] if self.chance.random() < 0.97 else self._id(),
         )
         for _ in range(self.chance.choice((1, 1, 2))):
             self.scheduler.spawn(partial(self._ask, request))
@@ -228,17 +369,31 @@ class History:
             variant_id=business.variants[0] if chance.random() < 0.8 else chance.choice(business.variants),
             location_id=None if chance.random() < 0.5 else chance.choice(business.locations),
             quantity_change=chance.choice((-4, -3, -2, -1, -1, 1, 2, 3, 4)),
+            actor=chance.choice(("till", "web", "import")),
+            reason_code=chance.choice((None, None, "damage", "found")),
+            reference=chance.choice((None, None, "count 1", "count 2")),
             expected_quantity=chance.randrange(6) if chance.random() < 0.06 else None,
             key=f"k{people.families}" if chance.random() < 0.8 else None,
         )
 
     def _changed(self, request: Request) -> Request:
-        """The same key with another content."""
-        if request.kind is Kind.REVERSE:
-            return request
-        version = request.version + 1
-        change = request.quantity_change + 5 * version
-        return replace(request, version=version, quantity_change=change)
+        """The same key with another content: in one thing only, so that none of them may be overlooked."""
+        chance = self.chance
+        (business,) = (each for each in self._people.businesses if each.id == request.business_id)
+        match 0 if request.kind is Kind.REVERSE else chance.randrange(6):
+            case 0:
+                return replace(request, version=request.version + 1)
+            case 1:
+                return replace(request, quantity_change=request.quantity_change + 5)
+            case 2:
+                return replace(request, reason_code="other")
+            case 3:
+                return replace(request, reference="count 3")
+            case 4:
+                return replace(request, expected_quantity=(request.expected_quantity or 0) + 1)
+            case _:
+                others = [each for each in (None, *business.locations) if each != request.location_id]
+                return replace(request, location_id=chance.choice(others))
 
     def _ask(self, request: Request) -> None:
         """Ask, and again while the answer is unknown: who has a key may, and may at times get it wrong."""
@@ -265,7 +420,7 @@ class History:
             self.scheduler.sleep(self.chance.random())
         self._tell(request, "", self.scheduler.now_s, Failed("never settled"))
 
-    def _ask_once(self, request: Request) -> Answer | None:
+    def _ask_once(self, request: Request, *, served_by: Environment | None = None) -> Answer | None:
         """One HTTP request, through the authorizer; None where that did not let it through."""
         token = self._people.tokens[self.chance.random() < 0.2]
         try:
@@ -273,7 +428,8 @@ class History:
                 return None
         except NoAnswer:
             return Unknown()
-        begun_s, sender = self.scheduler.now_s, self._sender("i")
+        self.record.ask(request)
+        begun_s, sender = self.scheduler.now_s, self._sender("i", API_TIMEOUT_S)
         # Some callers lose patience long before the function does.
         waits_s = self.chance.choice((0.02, 0.3, 2.0)) if self.chance.random() < 0.1 else None
         function, work = (
@@ -283,13 +439,18 @@ class History:
         )
         answer: Answer
         try:
-            outcome: Outcome = function.invoke(sender, work, waits_s=waits_s)
+            outcome: Outcome = function.invoke(
+                sender,
+                lambda served_by, remaining_s: work(served_by, tries_of(served_by.adjuster, remaining_s)),
+                waits_s=waits_s,
+                served_by=served_by,
+            )
         except (TryAgain, NoAnswer):
             answer = Unknown()
         except ServiceError as error:
             answer = Refused(type(error).__name__, error.facts())
         except Exception as error:  # noqa: BLE001  whatever else comes out is a fault of the service
-            answer = Failed(repr(error))
+            answer = _failed(error)
         else:
             answer = Created(_members(outcome.adjustment), outcome.replayed)
             self._people.rows.append(answer.row)
@@ -297,34 +458,33 @@ class History:
         return answer
 
     def _tell(self, request: Request, sender: str, begun_s: float, answer: Answer) -> None:
-        self.record.requests[request.reason] = request
         self.record.told.append(Told(request, sender, begun_s, self.scheduler.now_s, answer))
 
-    def _adjustment(self, request: Request) -> Callable[[Environment, Callable[[], float]], Outcome]:
-        self.record.requests[request.reason] = request
+    def _adjustment(self, request: Request) -> Callable[[Environment, Tries], Outcome]:
         command = Command(
             business_id=UUID(request.business_id),
             variant_id=UUID(request.variant_id),
             quantity_change=request.quantity_change,
             reason=request.reason,
-            actor="till",
+            actor=request.actor,
             location_id=None if request.location_id is None else UUID(request.location_id),
+            reason_code=cast("ReasonCode | None", request.reason_code),
+            reference=request.reference,
             expected_quantity=request.expected_quantity,
             idempotency_key=request.key,
         )
-        return lambda served_by, remaining_s: served_by.adjuster.adjust(command, remaining_s=remaining_s)
+        return lambda served_by, tries: served_by.adjuster.carry_out(command, tries)
 
-    def _reversal(self, request: Request) -> Callable[[Environment, Callable[[], float]], Outcome]:
+    def _reversal(self, request: Request) -> Callable[[Environment, Tries], Outcome]:
         assert request.reverses is not None
-        self.record.requests[request.reason] = request
         reversal = Reversal(
             business_id=UUID(request.business_id),
             adjustment_id=UUID(request.reverses),
             reason=request.reason,
-            actor="till",
+            actor=request.actor,
             idempotency_key=request.key,
         )
-        return lambda served_by, remaining_s: reverse(served_by.adjuster, reversal, remaining_s=remaining_s)
+        return lambda served_by, tries: carry_out(served_by.adjuster, reversal, tries)
 
     # ---------------------------------------------------------------------------------------------------- the gateway
 
@@ -341,8 +501,8 @@ class History:
             return authorize(known, token.digest, UUID(business_id), served_by.clock.now())
 
         try:
-            decision = self._authorize.invoke("authorizer", decide)
-        except StoreUnavailable:
+            decision = self._authorize.invoke(self._sender("a", API_TIMEOUT_S), decide)
+        except (StoreUnavailable, ClientError):
             raise NoAnswer from None
         granted = isinstance(decision, Grant)
         self.record.admitted.append(Admitted(token.id, asked_s, scheduler.now_s, granted))
@@ -363,6 +523,7 @@ class History:
                 earlier = chance.choice(self._people.keyed)
                 if earlier.kind is not Kind.REVERSE:
                     request = replace(earlier, kind=Kind.MESSAGE)
+                    request = self._changed(request) if chance.random() < 0.25 else request
             elif drawn < 0.13:
                 request = replace(request, quantity_change=0)
             elif drawn < 0.15:
@@ -373,18 +534,20 @@ class History:
             else:
                 if request.key is None:
                     request = replace(request, key=message_id)
-                self.record.requests.setdefault(request.reason, request)
-                self.record.messages.append(request.reason)
-                self._queue.append(_Message(message_id, _body(request), request))
+                self.record.ask(request)
+                self.record.messages.append(request)
+                self._queue.append(_Message(message_id, json.dumps(request.payload), request))
         self.scheduler.after(chance.random(), self._deliver)
 
     def _deliver(self) -> None:
-        """Hand some of the messages over, in any order; at times one of them twice, at the same time."""
+        """Hand some of the messages over, in any order; at times one of them twice, at once or at the same time."""
         chance = self.chance
         if not self._queue:
             return
         chance.shuffle(self._queue)
         batch = [self._queue.pop() for _ in range(min(len(self._queue), chance.choice((1, 10, 10))))]
+        if chance.random() < 0.1:
+            batch.append(chance.choice(batch))
         self.record.deliveries += len(batch)
         self.scheduler.spawn(partial(self._carry_out, batch))
         again = [message for message in batch if chance.random() < 0.05]
@@ -395,9 +558,8 @@ class History:
             self.scheduler.after(chance.random(), self._deliver)
 
     def _carry_out(self, batch: list[_Message]) -> None:
-        sender = self._sender("b")
-        readable = [message.request.reason for message in batch if message.request is not None]
-        self.record.batches[sender] = (self.scheduler.now_s, readable)
+        sender = self._sender("b", QUEUE_TIMEOUT_S)
+        self.record.batches[sender] = {each.id: each.request for each in batch if each.request is not None}
 
         def work(served_by: Environment, remaining_s: Callable[[], float]) -> set[str]:
             done = ingest(
@@ -407,16 +569,20 @@ class History:
                 patience=served_by.patience(remaining_s),
                 at_once=served_by.at_once,
             )
-            for message, each in zip(batch, done, strict=True):
-                if isinstance(each.result, Breakdown) and message.request is not None:
-                    self._tell(message.request, sender, self.scheduler.now_s, Failed(repr(each.result.error)))
+            # Of two messages for one request one may fail where the other is applied.
+            requests = self.record.batches[sender]
+            results = [(requests.get(each.record["messageId"]), each.result) for each in done]
+            no_failures = [request for request, result in results if not isinstance(result, Breakdown)]
+            for request, result in results:
+                if isinstance(result, Breakdown) and request is not None and request not in no_failures:
+                    self._tell(request, sender, self.scheduler.now_s, _failed(result.error))
             return {each.record["messageId"] for each in done if each.is_done}
 
         try:
             done = self._ingest.invoke(sender, work)
         except NoAnswer:
             done = set()
-        for message in batch:
+        for message in {message.id: message for message in batch}.values():
             message.deliveries += 1
             message.is_done = message.is_done or message.id in done
             to_the_dead_end = message.request is None and message.deliveries >= _UNREADABLE_DELIVERIES
@@ -451,23 +617,56 @@ class History:
         """Clocks are set right, or wrong: they move in either direction, also in the midst of an invocation."""
         for environment in self.world.environments:
             if self.chance.random() < 0.5:
-                environment.clock.error_s = self.chance.uniform(-CLOCK_ERROR_MAX_S, CLOCK_ERROR_MAX_S)
+                self._set_clock(environment, self.chance.uniform(-CLOCK_ERROR_MAX_S, CLOCK_ERROR_MAX_S))
+
+    def _set_a_clock_far_back(self) -> None:
+        """One environment's clock is set back, and it serves on. When the clock is as far again, all of that is old."""
+        chance, business = self.chance, self._people.businesses[0]
+        if not self._create.idle:
+            return
+        environment, variant = chance.choice(self._create.idle), business.variants[-1]
+        order = replace(self._new_request(Kind.CREATE), business_id=business.id, location_id=None, quantity_change=1)
+        order = replace(order, expected_quantity=None, key=None)
+        self._ask_once(replace(order, variant_id=variant), served_by=environment)
+        set_back_s = chance.uniform(*_FAR_BACK_S)
+        self._set_clock(environment, environment.clock.error_s - set_back_s)
+        is_idle = environment in self._create.idle
+        another = replace(order, family=order.family + "a", variant_id=business.variants[0])
+        answer = self._ask_once(another, served_by=environment)
+        if not is_idle or not isinstance(answer, Created | Refused):
+            # Nobody may have looked at that clock, so nothing can have been found out.
+            self._set_clock(environment, environment.clock.error_s + set_back_s)
+            return
+        self._command("deactivate_variant", business, variant_id=variant)
+        self.scheduler.sleep(set_back_s + chance.uniform(10, 30))
+        self._ask_once(replace(order, family=order.family + "b", variant_id=variant), served_by=environment)
+        self._command("register_variant", business, variant_id=variant)
+
+    def _set_clock(self, environment: Environment, error_s: float) -> None:
+        least_s, greatest_s = self.record.clock_errors_s
+        self.record.clock_errors_s = min(least_s, error_s), max(greatest_s, error_s)
+        environment.clock.error_s = error_s
 
     def _reorganise(self) -> None:
-        """An order for a variant that few ask for, wherever the default location is. Meanwhile all of that changes."""
+        """An order for a variant that few ask for, wherever the default location is. Meanwhile all of that changes.
+
+        Its transaction may be late: then it lands in the changed world, or does not.
+        """
         chance = self.chance
+        if chance.random() < 0.3:
+            self.world.weather.foretold["TransactWriteItems"] = Fault.LATE
         business = self._people.businesses[0]
         variant = business.variants[-1]
         request = replace(self._new_request(Kind.CREATE), business_id=business.id, variant_id=variant, location_id=None)
         self.scheduler.spawn(partial(self._ask, replace(request, quantity_change=1, expected_quantity=None)))
         self.scheduler.sleep(chance.random())
-        is_stop = chance.random() < 0.7
+        is_move, is_stop = chance.choice(((True, False), (False, True), (False, True), (True, True), (True, True)))
+        if is_move:
+            self._command("register_location", business, location_id=chance.choice(business.locations), default=True)
         if is_stop:
             self._command("deactivate_variant", business, variant_id=variant)
-        else:
-            self._command("register_location", business, location_id=chance.choice(business.locations), default=True)
         for environment in self.world.environments:
-            environment.clock.error_s = -CLOCK_ERROR_MAX_S if chance.random() < 0.5 else CLOCK_ERROR_MAX_S
+            self._set_clock(environment, -CLOCK_ERROR_MAX_S if chance.random() < 0.5 else CLOCK_ERROR_MAX_S)
         if is_stop:
             self.scheduler.sleep(4 * chance.random())
             self._command("register_variant", business, variant_id=variant)
@@ -476,27 +675,38 @@ class History:
         self._command("revoke_token", None, token_id=self._people.tokens[1].id)
 
     def _command(self, command: str, business: _Business | None, **fields: Any) -> None:
-        """One of the operators' commands. Nobody waits for how it ends: what it leaves is there for all to see."""
+        """One of the operators' commands. What is acknowledged has to be there, until another command ends it."""
         payload: dict[str, Any] = {"command": command, **fields}
         if business is not None:
             payload["business_id"] = business.id
             if command.startswith("register"):
                 payload["sku" if command == "register_variant" else "name"] = "some"
         request = provision_request(payload)
-        with suppress(NoAnswer, StoreUnavailable):
+        begun_s, sender = self.scheduler.now_s, self._sender("o", API_TIMEOUT_S)
+        try:
             self._provision.invoke(
-                "operator",
+                sender,
                 lambda served_by, remaining_s: served_by.provision.perform(request, served_by.patience(remaining_s)),
             )
+        except (NoAnswer, StoreUnavailable):
+            return
+        except Exception as error:  # noqa: BLE001  whatever else comes out is a fault of the service, unless of a denial
+            if not _failed(error).is_denial:
+                self._problems.append(f"{command} of {sender}: failed by {error!r}")
+            return
+        self.record.commanded.append(Commanded(command, sender, begun_s, self.scheduler.now_s, _leaves(payload)))
 
     # ---------------------------------------------------------------------------------------------------------- names
 
     def _id(self) -> str:
         return str(drawn_id(self.chance))
 
-    def _sender(self, prefix: str) -> str:
+    def _sender(self, prefix: str, timeout_s: float) -> str:
+        """A name for an invocation that begins now."""
         self._senders += 1
-        return f"{prefix}{self._senders}"
+        sender = f"{prefix}{self._senders}"
+        self.record.invocations[sender] = Invocation(self.scheduler.now_s, timeout_s)
+        return sender
 
 
 _ACTS: Final = (
@@ -506,7 +716,8 @@ _ACTS: Final = (
     (0.12, History._take_back),
     (0.16, History._send),
     (0.04, History._change_catalog),
-    (0.02, History._set_clocks),
+    (0.015, History._set_clocks),
+    (0.005, History._set_a_clock_far_back),
     (0.05, History._reorganise),
     (0.01, History._revoke),
 )
@@ -516,17 +727,28 @@ def _put_token(token: Token, served_by: Environment, _: Callable[[], float]) -> 
     served_by.access.put(token)
 
 
-def _body(request: Request) -> str:
-    members: dict[str, Any] = {
-        "business_id": request.business_id,
-        "variant_id": request.variant_id,
-        "quantity_change": request.quantity_change,
-        "reason": request.reason,
-        "location_id": request.location_id,
-        "expected_quantity": request.expected_quantity,
-        "idempotency_key": request.key,
-    }
-    return json.dumps(members)
+def _failed(error: Exception) -> Failed:
+    code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
+    return Failed(repr(error), is_denial=code in DENIALS)
+
+
+def _outlives_a_restore(place: Place) -> bool:
+    """Whether the earlier versions of an item count after a restore, as they may be remembered for a while."""
+    return place[0] == ACCESS or place[1].startswith("BUSINESS#")
+
+
+def _leaves(payload: Mapping[str, Any]) -> dict[Place, dict[str, Any]]:
+    """What a command has to leave in the tables."""
+    if payload["command"] == "revoke_token":
+        return {(ACCESS, f"TOKEN#{payload['token_id']}", ""): {"revoked_at": None}}
+    pk, (verb, _, kind) = f"BUSINESS#{payload['business_id']}", payload["command"].partition("_")
+    if kind == "business":
+        return {(INVENTORY, pk, "SETTINGS"): {"allow_negative_stock": {"BOOL": payload["allow_negative_stock"]}}}
+    item_id = payload[f"{kind}_id"]
+    leaves = {(INVENTORY, pk, f"{kind.upper()}#{item_id}"): {"active": {"BOOL": verb == "register"}}}
+    if payload.get("default"):
+        leaves[INVENTORY, pk, "SETTINGS"] = {"default_location_id": {"S": item_id}}
+    return leaves
 
 
 def _members(row: Adjustment) -> dict[str, Any]:
@@ -538,6 +760,9 @@ def _members(row: Adjustment) -> dict[str, Any]:
         "location_id": str(row.location_id),
         "delta": row.delta,
         "reason": row.reason,
+        "reason_code": row.reason_code,
+        "reference": row.reference,
+        "created_by": row.created_by,
         "sequence": row.sequence,
         "quantity_after": row.quantity_after,
         "created_at": instant_text(row.created_at),

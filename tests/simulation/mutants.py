@@ -5,21 +5,26 @@ A variant is made by putting a part in the place of one of the service's own, fo
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, override
 from unittest.mock import patch
 
 from inventory import access, adjust, dynamodb, ingest
-from inventory.adjust import Committed, unlimited
+from inventory.access import Access
+from inventory.adjust import Committed, Outcome, unlimited
+from inventory.catalog import Catalog
+from inventory.chain import row_hash
 from inventory.dynamodb import DynamoDBStore
-from inventory.errors import StaleQuantity, StoreUnavailable
+from inventory.errors import StaleQuantity, StoreUnavailable, TryAgain
+from inventory.memory import Memory
 from tests.simulation.clients import SimulatedClient
 from tests.simulation.service import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from inventory.adjust import CommitResult
@@ -170,6 +175,125 @@ def _any_reply_is_whole() -> Iterator[None]:
         yield
 
 
+class _TokenForEachAttempt(SimulatedClient):
+    """Leaves the client token of an operator's write to the SDK, which draws another one for each call."""
+
+    @override
+    def transact_write_items(self, **request: Any) -> Any:
+        request.pop("ClientRequestToken", None)
+        return super().transact_write_items(**request)
+
+
+class _SequenceIsAll(DynamoDBStore):
+    """Takes a stock item of the same sequence for the one that was seen, whatever its history."""
+
+    @override
+    def _stock_update(self, *arguments: Any) -> Any:
+        update = super()._stock_update(*arguments)
+        condition = update["ConditionExpression"].replace(" AND head_hash = :seen_hash", "")
+        return update | {"ConditionExpression": condition}
+
+
+def _commit_or_hope(catalog: Catalog, *arguments: Any, **named: Any) -> None:
+    with suppress(StoreUnavailable):
+        _COMMIT(catalog, *arguments, **named)
+
+
+def _revoke_or_hope(tokens: Access, token_id: str, now: datetime) -> datetime:
+    with suppress(StoreUnavailable):
+        return _REVOKE(tokens, token_id, now)
+    return now
+
+
+_COMMIT = Catalog._commit
+_REVOKE = Access.revoke
+
+
+@contextmanager
+def _first_default_location() -> Iterator[None]:
+    """Each business's default location is the one that was seen first."""
+    seen: dict[str, UUID | None] = {}
+
+    def first(settings: Any) -> UUID | None:
+        location_id = _DEFAULT_LOCATION_ID(settings)
+        return None if location_id is None else seen.setdefault(settings["pk"]["S"], location_id)
+
+    with patch.object(dynamodb, "_default_location_id", first):
+        yield
+
+
+_DEFAULT_LOCATION_ID = dynamodb._default_location_id
+
+
+def _untold(*arguments: Any) -> Any:
+    result = _RECORDED(*arguments)
+    return replace(result, replayed=False) if isinstance(result, Outcome) else result
+
+
+_RECORDED = adjust._Group._recorded
+
+
+def _deciding(**members: Any) -> Callable[[], AbstractContextManager[object]]:
+    """Let rows be decided with other members than they should have, and be hashed so."""
+
+    def decided(*arguments: Any, **named: Any) -> Adjustment:
+        row = replace(_DECIDE(*arguments, **named), **members)
+        return replace(row, hash=row_hash(row))
+
+    return lambda: patch.object(adjust, "decide", decided)
+
+
+@contextmanager
+def _clock_read_once() -> Iterator[None]:
+    times: list[datetime] = []
+
+    def decided(command: Command, snapshot: Snapshot, *, adjustment_id: UUID, now: datetime) -> Adjustment:
+        times.append(now)
+        return _DECIDE(command, snapshot, adjustment_id=adjustment_id, now=times[0])
+
+    with patch.object(adjust, "decide", decided):
+        yield
+
+
+_DECIDE = adjust.decide
+
+
+def _same_but_for(name: str) -> Callable[[], AbstractContextManager[object]]:
+    """Compare requests but for one of their fields."""
+
+    def same(command: Command, row: Any) -> bool:
+        of_row = None if name == "location_id" and row.location_defaulted else getattr(row, name)
+        changes: dict[str, Any] = {name: of_row}
+        return _SAME_REQUEST(replace(command, **changes), row)
+
+    return lambda: patch.object(adjust, "same_request", same)
+
+
+_SAME_REQUEST = adjust.same_request
+
+
+def _trusted_again(memory: Any, key: Any) -> Any:
+    entry = memory._entries.get(key)
+    return entry[1] if entry and 0 <= memory._time_s() - entry[0] < memory._lifetime_s else None
+
+
+def _run_or_raise(group: Any) -> list[Any]:
+    try:
+        group._settle_all()
+    except TryAgain as error:
+        return [group._results.get(request, error) for request in group._requests]
+    return [group._results[request] for request in group._requests]
+
+
+def _may_land_here_only(group: Any, request: Any, snapshot: Snapshot, **named: Any) -> bool:
+    elsewhere = [each for each in group._unsettled if each.location_id != snapshot.location_id]
+    with patch.object(group, "_unsettled", [each for each in group._unsettled if each not in elsewhere]):
+        return _MAY_LAND(group, request, snapshot, **named)
+
+
+_MAY_LAND = adjust._Group._may_land
+
+
 def _revocation_unread(item: Any, name: str) -> Any:
     return None if name == "revoked_at" else _INSTANT_OF(item, name)
 
@@ -220,5 +344,56 @@ MUTANTS = {
     ),
     "revocation unread": Mutant(
         "a revoked token is good for ever", change=lambda: patch.object(access, "_instant_of", _revocation_unread)
+    ),
+    "revocation unwritten": Mutant(
+        "a token is told as revoked, and is not",
+        change=lambda: patch.object(Access, "revoke", lambda _self, _id, now: now),
+    ),
+    "revocation hoped for": Mutant(
+        "of a revocation a time-out is told as done", change=lambda: patch.object(Access, "revoke", _revoke_or_hope)
+    ),
+    "deactivation unwritten": Mutant(
+        "an item is told as deactivated, and is not",
+        change=lambda: patch.object(Catalog, "_deactivate", lambda *_, **__: None),
+    ),
+    "command hoped for": Mutant(
+        "of an operator's command a time-out is told as done",
+        change=lambda: patch.object(Catalog, "_commit", _commit_or_hope),
+    ),
+    "a client token for each attempt": Mutant(
+        "an attempt of an operator's command arrives when another command was acknowledged",
+        parts=Parts(client=_TokenForEachAttempt),
+    ),
+    "first default location": Mutant("another default location is never heeded", change=_first_default_location),
+    "default location unmarked": Mutant(
+        "no row says that it stands at the default location", change=_deciding(location_defaulted=False)
+    ),
+    "somebody else's name": Mutant("a row names another one than who asked", change=_deciding(created_by="nobody")),
+    "reason code lost": Mutant("a row lacks what was asked for", change=_deciding(reason_code=None)),
+    "clock read once": Mutant("all rows bear the time of the first one, or near it", change=_clock_read_once),
+    "replays untold": Mutant(
+        "a row of another request is told as this one's own",
+        change=lambda: patch.object(adjust._Group, "_recorded", _untold),
+    ),
+    "location not compared": Mutant(
+        "a key stands for a request for another location", change=_same_but_for("location_id")
+    ),
+    "reference not compared": Mutant(
+        "a key stands for a request with another reference", change=_same_but_for("reference")
+    ),
+    "sequence is all": Mutant(
+        "a state from before the tables were restored is committed upon", parts=Parts(store=_SequenceIsAll)
+    ),
+    "trusted again": Mutant(
+        "what was remembered is trusted again when a clock that was set back has caught up",
+        change=lambda: patch.object(Memory, "trusted", _trusted_again),
+    ),
+    "a fault ends all": Mutant(
+        "behind an unknown outcome an error that nothing mends is told as a failure, or tried again in halves",
+        change=lambda: patch.object(adjust._Group, "run", _run_or_raise),
+    ),
+    "late requests elsewhere forgotten": Mutant(
+        "a refusal is final while an own earlier try may still land at another location",
+        change=lambda: patch.object(adjust._Group, "_may_land", _may_land_here_only),
     ),
 }

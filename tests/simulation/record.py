@@ -20,9 +20,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. All that may mean the same share a ``family``; ``version`` tells different contents under one key.
+    """One request. All under one key share a ``family``, and may differ in anything else, be it the ``version`` alone.
 
-    Ids as text. ``reason`` goes into the row, so that a row tells which request it stands for.
+    Ids as text. ``reason``, made of both, goes into the row, so that a row tells which family it stands for.
     """
 
     family: str
@@ -32,6 +32,9 @@ class Request:
     variant_id: str
     location_id: str | None
     quantity_change: int
+    actor: str
+    reason_code: str | None = None
+    reference: str | None = None
     expected_quantity: int | None = None
     key: str | None = None
     reverses: str | None = None
@@ -39,6 +42,22 @@ class Request:
     @property
     def reason(self) -> str:
         return f"{self.family}.{self.version}"
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The body of a message that asks for it."""
+        return {
+            "business_id": self.business_id,
+            "variant_id": self.variant_id,
+            "quantity_change": self.quantity_change,
+            "reason": self.reason,
+            "location_id": self.location_id,
+            "reason_code": self.reason_code,
+            "reference": self.reference,
+            "expected_quantity": self.expected_quantity,
+            "idempotency_key": self.key,
+            "actor": self.actor,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +83,10 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """What must never be: an error that is none of the service's outcomes."""
+    """500: an error that is none of the service's outcomes. ``is_denial``: it answers an error that nothing mends."""
 
     error: str
+    is_denial: bool = False
 
 
 type Answer = Created | Refused | Unknown | Failed
@@ -93,14 +113,49 @@ class Admitted:
     granted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """An operator's command that was acknowledged, and what it has to leave: attributes of items, by their places.
+
+    None stands for any value.
+    """
+
+    command: str
+    sender: str
+    begun_s: float
+    told_s: float
+    leaves: Mapping[tuple[str, str, str], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """When an invocation began, and how long it could go on."""
+
+    begun_s: float
+    timeout_s: float
+
+
 @dataclass(slots=True)
 class Record:
-    """All of a history. ``batches`` are the families that each invocation of the queue's function got, and when."""
+    """All of a history. ``asked`` are the requests of each family, ``invocations`` those by their senders.
 
-    requests: dict[str, Request] = field(default_factory=dict)
+    ``clock_errors_s`` are the least and the greatest by which any clock was wrong.
+    """
+
+    asked: dict[str, list[Request]] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
     admitted: list[Admitted] = field(default_factory=list)
-    messages: list[str] = field(default_factory=list)
-    """Reasons of all messages that were sent and can be read."""
-    batches: dict[str, tuple[float, list[str]]] = field(default_factory=dict)
+    commanded: list[Commanded] = field(default_factory=list)
+    messages: list[Request] = field(default_factory=list)
+    """All messages that were sent and can be read."""
+    batches: dict[str, dict[str, Request]] = field(default_factory=dict)
+    """The messages that each invocation of the queue's function got, by their ids."""
+    invocations: dict[str, Invocation] = field(default_factory=dict)
+    clock_errors_s: tuple[float, float] = (-1.0, 1.0)
     deliveries: int = 0
+
+    def ask(self, request: Request) -> None:
+        """Note a request that somebody is about to make."""
+        of_family = self.asked.setdefault(request.family, [])
+        if request not in of_family:
+            of_family.append(request)

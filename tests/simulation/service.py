@@ -72,12 +72,15 @@ class World:
     """Those that were made last."""
     killed: int = 0
     restored: int = 0
+    """Environments that were restored from a snapshot."""
+    restores: int = 0
+    """Of the tables, from a backup."""
 
     @classmethod
     def make(cls, scheduler: Scheduler, chance: Random, parts: Parts) -> World:
         """A world with empty tables and fair weather."""
         # The parts of a transaction become visible over half of its time: more than in truth, so that many look then.
-        database = Database(scheduler, chance, Paces(first_write=0.5, straggling=0.05))
+        database = Database(scheduler, chance, Paces(first_write=0.5, straggling=0.15))
         return cls(scheduler, chance, parts, Weather(), database, Bus(scheduler, chance))
 
 
@@ -189,16 +192,21 @@ class Function:
     idle: list[Environment] = field(default_factory=list)
 
     def invoke(
-        self, sender: str, work: Callable[[Environment, Callable[[], float]], Any], *, waits_s: float | None = None
+        self,
+        sender: str,
+        work: Callable[[Environment, Callable[[], float]], Any],
+        *,
+        waits_s: float | None = None,
+        served_by: Environment | None = None,
     ) -> Any:
-        """Let the present task invoke it and wait, for ``waits_s`` at most.
+        """Let the present task invoke it and wait, for ``waits_s`` at most; ``served_by`` serves it if it is idle.
 
         Raises:
             NoAnswer: none came.
             Exception: whatever the work raised.
         """
         scheduler = self.world.scheduler
-        environment = self._environment()
+        environment = self._environment(served_by)
         ends_s = scheduler.now_s + self.timeout_s
         reply = environment.begin(
             sender,
@@ -217,8 +225,11 @@ class Function:
         self.idle.append(environment)
         del self.idle[:-_IDLE_MAX]
 
-    def _environment(self) -> Environment:
+    def _environment(self, wanted: Environment | None) -> Environment:
         chance = self.world.chance
+        if wanted is not None and wanted in self.idle:
+            self.idle.remove(wanted)
+            return wanted
         if not self.idle or chance.random() < 0.02:
             return Environment(self.world)
         environment = self.idle.pop(chance.randrange(len(self.idle)))

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
-from tests.simulation.checker import problems_of
 from tests.simulation.history import History
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.record import Created, Refused
@@ -134,12 +133,12 @@ def _without_looking_for_garbage() -> Iterator[None]:
 
 def _judged(history: History) -> Summary:
     world = history.run().world
-    problems = problems_of(world.database, history.record, world.bus.taken, cut_off=world.cut_off)
+    problems = history.problems()
     return Summary(
         histories=1,
         steps=history.steps,
         faults=Counter({str(fault): times for fault, times in world.weather.met.items()})
-        + Counter({"restored": world.restored}),
+        + Counter({"restored": world.restored, "tables restored": world.restores}),
         answers=Counter(_name(told.answer) for told in history.record.told) + Counter({"event": len(world.bus.taken)}),
         problems={history.seed: problems} if problems else {},
     )

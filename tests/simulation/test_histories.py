@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
+from local.places import PROJECT_ROOT
 from tests.simulation.faults import Fault
 from tests.simulation.history import History
 from tests.simulation.mutants import MUTANTS
@@ -25,19 +27,27 @@ def test_hundreds_of_thousands_of_steps_leave_nothing_that_is_wrong() -> None:
     summary = run_on_all_cores(range(1, SEEDS_IN_TESTS + 1))
     told = [f"{replay_command(seed)}: {problems[0]}" for seed, problems in summary.problems.items()]
     assert not told
-    assert summary.steps > 180_000
+    assert summary.steps > 200_000
     # Everything that can go wrong did, and everything that can be told was.
     assert all(summary.faults[fault] > 100 for fault in Fault)
     assert summary.faults["restored"] > 100
+    assert summary.faults["tables restored"] > 50
     for answer in ("created", "replayed", "unknown", "event", "InsufficientStock", "StaleQuantity", "AlreadyReversed"):
         assert summary.answers[answer] > 100, answer
-    for answer in ("IdempotencyKeyReused", "VariantNotFound", "LocationNotFound"):
+    for answer in ("IdempotencyKeyReused", "VariantNotFound", "LocationNotFound", "failed"):
         assert summary.answers[answer] > 100, answer
+    assert summary.answers["AdjustmentNotFound"] > 10
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_broken_variant_of_the_service_is_caught(mutant: str) -> None:
     assert steps_until_caught(mutant, range(1, SEEDS_IN_TESTS + 1)) is not None, MUTANTS[mutant].says
+
+
+def test_the_readme_says_how_many_histories_and_broken_variants_there_are() -> None:
+    text = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"(\w+)\s+broken\s+variants", text)) == {str(len(MUTANTS))}
+    assert text.count(f"| {SEEDS_IN_TESTS} histories, ") == 2
 
 
 def test_a_seed_is_one_history_to_the_last_event_in_this_process_and_in_any_other() -> None:

@@ -7,14 +7,18 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from inventory.chain import row_hash
 from inventory.model import GENESIS_HASH, Adjustment, Business, Command, Snapshot, StockItem
 from inventory.reverse import Reversal
+from inventory.tries import Tries
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import EllipsisType
+
+    from inventory.adjust import Adjuster
 
 BUSINESS = UUID("6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01")
 OTHER_BUSINESS = UUID("6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e02")
@@ -153,3 +157,13 @@ def an_api_event(
         "body": base64.b64encode(raw).decode() if text is ... else text,
         "isBase64Encoded": text is ...,
     } | changes
+
+
+def tries_of(adjuster: Adjuster, remaining_s: Callable[[], float]) -> Tries:
+    """What one request may do, as a handler hands it to the use case."""
+    return Tries(remaining_s, adjuster.sleep, adjuster.fraction)
+
+
+def a_write_token() -> str:
+    """A name for an operator's write, as each command draws one."""
+    return str(uuid4())

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from inventory.adjust import Adjuster, CommitResult, Contended, unlimited
 from inventory.errors import Refusal, StoreUnavailable, TryAgain
 from inventory.model import Command
-from inventory.reverse import Reversal, reverse
-from tests.support.builders import NOW
+from inventory.reverse import Reversal, carry_out
+from tests.support.builders import NOW, tries_of
 from tests.support.scripted import Met
 
 if TYPE_CHECKING:
@@ -110,9 +110,9 @@ class Interleaving:
 def _carried_out(adjuster: Adjuster, asked: Command | Reversal | list[Command]) -> list[Result]:
     match asked:
         case Command():
-            return [adjuster.adjust(asked, remaining_s=lambda: 1_000.0)]
+            return [adjuster.carry_out(asked, tries_of(adjuster, lambda: 1_000.0))]
         case Reversal():
-            return [reverse(adjuster, asked, remaining_s=lambda: 1_000.0)]
+            return [carry_out(adjuster, asked, tries_of(adjuster, lambda: 1_000.0))]
         case _:
             return adjuster.adjust_all(asked, remaining_s=lambda: 1_000.0)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from inventory.adjust import Adjuster, CommitResult, Contended, unlimited
 from inventory.errors import StoreUnavailable
-from inventory.reverse import reverse
+from inventory.reverse import carry_out
 from tests.support.builders import (
     BUSINESS,
     LOCATION,
@@ -21,6 +21,7 @@ from tests.support.builders import (
     VARIANT,
     a_business,
     a_command,
+    tries_of,
 )
 from tests.support.fake_store import FakeStore
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from inventory.adjust import Outcome, Result
     from inventory.model import Adjustment, Command, Snapshot
     from inventory.reverse import Reversal
+    from inventory.tries import Tries
 
 
 class Met(Enum):
@@ -149,13 +151,17 @@ class Desk:
     _ids: int = 0
 
     def adjust(self, command: Command) -> Outcome:
-        return self._adjuster.adjust(command, remaining_s=self.store.time.remaining_s)
+        return self._adjuster.carry_out(command, self._tries)
 
     def adjust_all(self, commands: Sequence[Command]) -> list[Result]:
         return self._adjuster.adjust_all(commands, remaining_s=self.store.time.remaining_s)
 
     def reverse(self, reversal: Reversal) -> Outcome:
-        return reverse(self._adjuster, reversal, remaining_s=self.store.time.remaining_s)
+        return carry_out(self._adjuster, reversal, self._tries)
+
+    @property
+    def _tries(self) -> Tries:
+        return tries_of(self._adjuster, self.store.time.remaining_s)
 
     @property
     def _adjuster(self) -> Adjuster:

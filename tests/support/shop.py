@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 
 from inventory.adjust import Adjuster
 from inventory.model import Command
-from inventory.reverse import Reversal, reverse
+from inventory.reverse import Reversal, carry_out
+from tests.support.builders import a_write_token, tries_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,11 +41,17 @@ class Shop:
     def open(self, *, allow_negative_stock: bool = False) -> Shop:
         """Register it all, as operators would."""
         catalog, now = self.tables.catalog, datetime.now(UTC)
-        catalog.register_business(self.business_id, name="Shop", allow_negative_stock=allow_negative_stock, now=now)
-        catalog.register_location(self.business_id, self.location_id, name="Floor", default=True, now=now)
-        catalog.register_location(self.business_id, self.other_location_id, name="Cellar", default=False, now=now)
+        catalog.register_business(
+            self.business_id, name="Shop", allow_negative_stock=allow_negative_stock, now=now, token=a_write_token()
+        )
+        catalog.register_location(
+            self.business_id, self.location_id, name="Floor", default=True, now=now, token=a_write_token()
+        )
+        catalog.register_location(
+            self.business_id, self.other_location_id, name="Cellar", default=False, now=now, token=a_write_token()
+        )
         for variant_id in (self.variant_id, self.other_variant_id):
-            catalog.register_variant(self.business_id, variant_id, sku="SKU", name=None, now=now)
+            catalog.register_variant(self.business_id, variant_id, sku="SKU", name=None, now=now, token=a_write_token())
         return self
 
     def command(self, quantity_change: int, *, key: str | None = None, **members: Any) -> Command:
@@ -77,11 +84,11 @@ class Environment:
 
     def adjust(self, command: Command, *, remaining_s: Callable[[], float] = lambda: AMPLE_S) -> Outcome:
         """Apply a command as a handler does."""
-        return self.adjuster.adjust(command, remaining_s=remaining_s)
+        return self.adjuster.carry_out(command, tries_of(self.adjuster, remaining_s))
 
     def reverse(self, reversal: Reversal, *, remaining_s: Callable[[], float] = lambda: AMPLE_S) -> Outcome:
         """Reverse an adjustment as a handler does."""
-        return reverse(self.adjuster, reversal, remaining_s=remaining_s)
+        return carry_out(self.adjuster, reversal, tries_of(self.adjuster, remaining_s))
 
 
 @dataclass

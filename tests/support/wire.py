@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
@@ -12,6 +12,8 @@ from botocore.exceptions import ConnectionClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from botocore.awsrequest import AWSPreparedRequest
 
 type Reply = AWSResponse | Exception | None
 """What a call meets: a reply, a broken connection, or (None) the engine behind the client."""
@@ -44,10 +46,14 @@ def broken() -> ConnectionClosedError:
 
 
 class Wire:
-    """Answers one operation of a client with the given replies, the last one for ever; counts the calls."""
+    """Answers one operation of a client with the given replies, the last one for ever; counts the calls.
+
+    ``sent`` is what each of them asked for.
+    """
 
     def __init__(self, client: Any, operation: str, *replies: Reply) -> None:
         self.calls = 0
+        self.sent: list[Any] = []
         self._replies = replies
         self._events = client.meta.events
         self._name = f"before-send.dynamodb.{operation}"
@@ -57,7 +63,8 @@ class Wire:
         """Give the operation back to the engine behind the client."""
         self._events.unregister(self._name, self._answer)
 
-    def _answer(self, **_: object) -> AWSResponse | None:
+    def _answer(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
+        self.sent.append(json.loads(cast("bytes", request.body)))
         answer = self._replies[min(self.calls, len(self._replies) - 1)]
         self.calls += 1
         if isinstance(answer, Exception):

@@ -320,6 +320,20 @@ def test_contention_is_tried_again_from_a_fresh_load() -> None:
     assert all(isinstance(each, Outcome) and each.attempts == 3 for each in results)
 
 
+def test_a_fault_behind_a_commit_leaves_those_settled_who_were_committed() -> None:
+    def bug() -> None:
+        raise RuntimeError("a bug")
+
+    desk = a_desk(10)
+    desk.store.on_find.append(bug)
+
+    results = desk.adjust_all(moves(-1, -12))
+
+    assert in_short(results) == [9, "TryAgain"]
+    assert isinstance(results[1], TryAgain)
+    assert isinstance(results[1].__cause__, RuntimeError), "whoever looks for it finds what it was"
+
+
 # --- outcomes that are not known -------------------------------------------------------------------------------------
 
 

@@ -186,6 +186,16 @@ def test_an_event_that_arrives_in_two_messages_changes_stock_once(ingest: Ingest
     assert ingest.rows == [(row_id("e-1"), "5")]
 
 
+def test_a_message_that_comes_twice_in_a_batch_is_not_refused_and_applied(ingest: Ingest) -> None:
+    """Between its copies stock comes in: the second one would be applied, and the first is told as refused."""
+    taken, brought = a_payload(quantity_change=-5), a_payload(quantity_change=5)
+
+    assert ingest.receive(taken, brought, taken, ids=["m-0", "m-1", "m-0"]) == []
+
+    assert ingest.errors == ["InsufficientStock"]
+    assert [delta for _, delta in ingest.rows] == ["5"]
+
+
 def test_a_message_that_is_delivered_again_changes_nothing_and_tells_nobody(ingest: Ingest) -> None:
     ingest.receive(a_payload())
 

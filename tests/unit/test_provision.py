@@ -211,7 +211,7 @@ def test_registering_a_business_again_updates_it_and_keeps_its_default_location(
 
 
 def test_a_business_registered_twice_at_unknown_outcome_is_one_business(service: Service) -> None:
-    wire = service.wire("UpdateItem", broken(), None)
+    wire = service.wire("TransactWriteItems", broken(), None)
     service.do(REGISTER_BUSINESS, business_id=...)
     assert wire.calls == 2
     assert len(service.items()) == 1
@@ -574,7 +574,7 @@ def test_an_unknown_scope_is_named_by_its_place(service: Service) -> None:
 # --- the tables do not answer
 
 OPERATIONS = {
-    "register_business": "UpdateItem",
+    "register_business": "TransactWriteItems",
     "register_location": "TransactWriteItems",
     "register_variant": "TransactWriteItems",
     "deactivate_location": "TransactWriteItems",
@@ -607,7 +607,7 @@ def test_a_fault_that_stays_asks_the_operator_to_try_again(shop: Service, comman
 @pytest.mark.parametrize(
     ("command", "operation", "answer"),
     [
-        (REGISTER_BUSINESS, "UpdateItem", fault("TransactionConflictException")),
+        (REGISTER_BUSINESS, "TransactWriteItems", cancelled("TransactionConflict")),
         (REGISTER_LOCATION, "TransactWriteItems", cancelled("TransactionConflict", "None")),
         (REGISTER_VARIANT, "TransactWriteItems", cancelled("None", "ThrottlingError")),
         (DEACTIVATE_VARIANT, "TransactWriteItems", cancelled("ProvisionedThroughputExceeded", "None")),
@@ -660,8 +660,26 @@ def test_a_fault_of_ours_is_an_internal_error_that_names_no_table_and_is_not_rep
     assert code in shop.log.getvalue()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [REGISTER_BUSINESS, REGISTER_LOCATION, REGISTER_VARIANT, DEACTIVATE_LOCATION, DEACTIVATE_VARIANT],
+    ids=lambda command: command["command"],
+)
+def test_all_attempts_of_one_command_are_one_write(shop: Service, command: Command) -> None:
+    """One that was given up on and arrives late would otherwise undo a command that was acknowledged since."""
+    shop.do(REGISTER_LOCATION)
+    shop.do(REGISTER_VARIANT)
+    wire = shop.wire("TransactWriteItems", broken(), fault("ThrottlingException"), None)
+    shop.do(command)
+    first, second, third = wire.sent
+    assert first == second == third
+
+    shop.do(command)
+    assert wire.sent[3]["ClientRequestToken"] != first["ClientRequestToken"]
+
+
 def test_no_attempt_begins_that_could_not_end_in_time(shop: Service) -> None:
-    wire = shop.wire("UpdateItem", broken())
+    wire = shop.wire("TransactWriteItems", broken())
     with pytest.raises(Exception, match="try_again"):
         shop.invoke(REGISTER_BUSINESS, Context(remaining_ms=int(CALL_BUDGET_S * 1000)))
     assert wire.calls == 1

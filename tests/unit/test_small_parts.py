@@ -172,7 +172,43 @@ def test_a_value_is_trusted_for_its_lifetime_and_never_from_the_future(age_s: fl
     clock.now_s += age_s
 
     assert memory.trusted("a") == trusted
+
+
+def test_a_value_that_is_too_old_is_still_known() -> None:
+    clock = Clock()
+    memory = a_memory(clock)
+    memory.remember("a", 1, read_at_s=clock.now_s)
+    clock.now_s += 60
+
+    assert memory.trusted("a") is None
     assert memory.last_known("a") == 1
+
+
+def test_a_clock_that_was_set_back_ends_the_trust_for_good_and_in_all_values() -> None:
+    clock = Clock()
+    memory = a_memory(clock)
+    memory.remember("a", 1, read_at_s=clock.now_s)
+    memory.remember("b", 2, read_at_s=clock.now_s)
+    clock.now_s -= 50
+    assert memory.trusted("a") is None
+
+    clock.now_s += 50 + 59
+
+    assert memory.trusted("a") is memory.trusted("b") is memory.last_known("b") is None
+
+
+def test_what_was_read_before_the_clock_was_set_back_and_remembered_after_is_not_trusted() -> None:
+    clock = Clock()
+    memory = a_memory(clock)
+    read_at_s = clock.now_s
+    clock.now_s -= 50
+    assert memory.trusted("a") is None
+    memory.remember("a", 1, read_at_s=read_at_s)
+
+    assert memory.trusted("b") is None
+    clock.now_s += 50
+
+    assert memory.trusted("a") is None
 
 
 def test_a_value_that_is_remembered_again_is_as_young_as_that() -> None:

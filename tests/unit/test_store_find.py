@@ -13,12 +13,16 @@ from botocore.exceptions import ClientError
 from inventory.adjust import GROUP_MAX, Adjuster, keyed_id
 from inventory.errors import InsufficientStock, StoreUnavailable, TryAgain
 from inventory.tries import ATTEMPTS_MAX, CALL_BUDGET_S
-from tests.support.builders import BUSINESS, LOCATION, NOW, a_command, a_stock_item, an_adjustment
+from tests.support.builders import BUSINESS, LOCATION, NOW, a_command, a_stock_item, an_adjustment, tries_of
 from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.stores import StoreOnTables
 from tests.support.wire import broken, cancelled, fault, reply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inventory.adjust import Outcome
+    from inventory.model import Command
     from tests.support.wire import Reply
 
 READ, LOOK, WRITE = "BatchGetItem", "TransactGetItems", "TransactWriteItems"
@@ -151,6 +155,11 @@ def adjuster_on(tables: StoreOnTables) -> Adjuster:
     )
 
 
+def carried_out(tables: StoreOnTables, command: Command, remaining_s: Callable[[], float]) -> Outcome:
+    adjuster = adjuster_on(tables)
+    return adjuster.carry_out(command, tries_of(adjuster, remaining_s))
+
+
 def test_a_load_begins_no_second_read_where_the_time_for_it_is_up() -> None:
     """The business's default location was never seen, so the first read does not know yet what else there is."""
     cold = StoreOnTables()
@@ -158,7 +167,7 @@ def test_a_load_begins_no_second_read_where_the_time_for_it_is_up() -> None:
     left_s = iter([CALL_BUDGET_S, CALL_BUDGET_S - 1])
 
     with pytest.raises(TryAgain):
-        adjuster_on(cold).adjust(a_command(), remaining_s=lambda: next(left_s))
+        carried_out(cold, a_command(), lambda: next(left_s))
 
     assert len(cold.keys_read) == 1
 
@@ -173,7 +182,7 @@ def test_a_first_try_whose_row_does_not_show_yet_is_replayed_once_it_is_seen_who
 ) -> None:
     half_shown.tables.meets(LOOK, met, met, None)
 
-    outcome = adjuster_on(half_shown).adjust(KEYED, remaining_s=lambda: 10.0)
+    outcome = carried_out(half_shown, KEYED, lambda: 10.0)
 
     assert (outcome.replayed, outcome.adjustment, outcome.attempts) == (True, FIRST_TRY, 3)
     assert WRITE not in half_shown.tables.requests
@@ -183,7 +192,7 @@ def test_a_first_try_that_is_never_seen_whole_is_no_reason_for_a_refusal(half_sh
     half_shown.tables.meets(LOOK, cancelled("TransactionConflict"))
 
     with pytest.raises(TryAgain):
-        adjuster_on(half_shown).adjust(KEYED, remaining_s=lambda: 10.0)
+        carried_out(half_shown, KEYED, lambda: 10.0)
 
     assert len(half_shown.rows_looked_for) == ATTEMPTS_MAX
 

@@ -220,17 +220,16 @@ class Adjuster:
     fraction: Callable[[], float]
     sleep: Callable[[float], None]
 
-    def adjust(self, command: Command, *, remaining_s: Callable[[], float]) -> Outcome:
-        """Apply a command once, however often it has to be tried; ``remaining_s`` is the time left in seconds.
+    def carry_out(self, command: Command, tries: Tries) -> Outcome:
+        """Apply a command once, however often it has to be tried.
+
+        Some of the ``tries`` may have been used on finding out what it asks for; the caller can count them afterwards,
+        whatever comes of them.
 
         Raises:
             Refusal: final; nothing stands in the ledger under the request's id.
             TryAgain: not settled in time; it may or may not stand in the ledger.
         """
-        return self.carry_out(command, Tries(remaining_s, self.sleep, self.fraction))
-
-    def carry_out(self, command: Command, tries: Tries) -> Outcome:
-        """The same for a request that may have used some of its tries on finding out what it asks for."""
         (result,) = _Group(self, [command], tries).run()
         if not isinstance(result, Outcome):
             raise result
@@ -253,8 +252,8 @@ class Adjuster:
 
         Raises:
             ValueError: the commands are too many or none, or not for one stock item.
-            Exception: what should not be, as a bug or a permission that is missing. Nothing of theirs is under way
-                then: what was not applied by now never will be.
+            Exception: what should not be, as a bug or a permission that is missing. Nothing of theirs is settled or
+                under way then.
         """
         if not 1 <= len(commands) <= GROUP_MAX:
             raise ValueError("the commands do not make one transaction")
@@ -305,9 +304,10 @@ class _Group:
         except TryAgain as error:
             return self._results_or(error)
         except Exception as error:
-            if not self._unsettled:
+            if not (self._unsettled or self._results):
                 raise
-            # Whatever this is, a transaction may be applied yet: nobody may be told that there is nothing of it.
+            # Whatever this is, a transaction may be applied yet: nobody may be told that there is nothing of it. And
+            # what was settled by now stays so: tried anew it could meet a fault of its own, and be told as a failure.
             unknown = TryAgain()
             unknown.__cause__ = error
             return self._results_or(unknown)

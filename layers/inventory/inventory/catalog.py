@@ -1,7 +1,12 @@
 """The catalog on DynamoDB: businesses, locations and variants in the inventory table.
 
 Every write says what shall hold afterwards, under a condition where one is needed: nothing is read first, so two
-operators at once cannot undo each other, and a write may be repeated.
+operators at once cannot undo each other. Every write is a transaction under a token that its command has drawn, so that
+all attempts of one command are one write: an attempt that was given up on can arrive long after, when another command
+has been acknowledged, and would undo that one:
+
+    register    tries      tries again: done                       ... the first try arrives: active again, for good
+    deactivate                               done
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from inventory.errors import BusinessNotFound, LocationNotFound, StoreUnavailabl
 from inventory.instants import instant_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -30,8 +35,9 @@ _PRESENT: Final = "attribute_exists(pk)"
 class Catalog:
     """The catalog's writes. Every method raises ``StoreUnavailable`` where the same call may succeed later.
 
-    ``now`` is stored for people who look at the table; no rule reads it. Registering again replaces what the caller
-    says of an item, makes it active and leaves the rest.
+    ``now`` is stored for people who look at the table; no rule reads it. ``token``, up to 36 characters, is the same
+    for each attempt of a command and for no other one; DynamoDB knows it for ten minutes. Registering again replaces
+    what the caller says of an item, makes it active and leaves the rest.
     """
 
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
@@ -52,16 +58,17 @@ class Catalog:
         if len(reply["Responses"].get(self._table_name, [])) != len(wanted):
             raise BusinessNotFound
 
-    def register_business(self, business_id: UUID, *, name: str, allow_negative_stock: bool, now: datetime) -> None:
+    def register_business(
+        self, business_id: UUID, *, name: str, allow_negative_stock: bool, now: datetime, token: str
+    ) -> None:
         """Write a business's settings; its default location stays."""
         values: Item = {"name": {"S": name}, "allow_negative_stock": {"BOOL": allow_negative_stock}}
         settings = self._registration(self._key(business_id, keys.SETTINGS), values, now)
-        with faults_as_unavailable():
-            reply = self._client.update_item(**settings, ReturnConsumedCapacity="TOTAL")
-        require_whole(reply)
+        # One part: a single write takes no token.
+        self._commit([{"Update": settings}], token, absent=(BusinessNotFound,))
 
     def register_location(
-        self, business_id: UUID, location_id: UUID, *, name: str, default: bool, now: datetime
+        self, business_id: UUID, location_id: UUID, *, name: str, default: bool, now: datetime, token: str
     ) -> None:
         """Write a location and, with ``default``, make it the business's default one in the same transaction.
 
@@ -73,10 +80,10 @@ class Catalog:
         values: Item = {"name": {"S": name}, "active": {"BOOL": True}}
         location = self._registration(self._key(business_id, keys.location(location_id)), values, now)
         business = self._with_default(business_id, location_id, now) if default else self._business_exists(business_id)
-        self._commit(business, location, absent=LocationNotFound)
+        self._commit([business, {"Update": location}], token, absent=(BusinessNotFound, LocationNotFound))
 
     def register_variant(
-        self, business_id: UUID, variant_id: UUID, *, sku: str, name: str | None, now: datetime
+        self, business_id: UUID, variant_id: UUID, *, sku: str, name: str | None, now: datetime, token: str
     ) -> None:
         """Write a variant; without a ``name`` it has none afterwards.
 
@@ -90,46 +97,48 @@ class Catalog:
         if name is None:
             variant["UpdateExpression"] += " REMOVE #name"
             variant["ExpressionAttributeNames"] = {**variant["ExpressionAttributeNames"], "#name": "name"}
-        self._commit(self._business_exists(business_id), variant, absent=VariantNotFound)
+        business = self._business_exists(business_id)
+        self._commit([business, {"Update": variant}], token, absent=(BusinessNotFound, VariantNotFound))
 
-    def deactivate_location(self, business_id: UUID, location_id: UUID, *, now: datetime) -> None:
+    def deactivate_location(self, business_id: UUID, location_id: UUID, *, now: datetime, token: str) -> None:
         """Take a location out of use, for good or until it is registered again. It may be the default one.
 
         Raises:
             BusinessNotFound: where there is no such business.
             LocationNotFound: where the business never had such a location.
         """
-        self._deactivate(business_id, keys.location(location_id), absent=LocationNotFound, now=now)
+        self._deactivate(business_id, keys.location(location_id), LocationNotFound, now, token)
 
-    def deactivate_variant(self, business_id: UUID, variant_id: UUID, *, now: datetime) -> None:
+    def deactivate_variant(self, business_id: UUID, variant_id: UUID, *, now: datetime, token: str) -> None:
         """Take a variant out of use, for good or until it is registered again.
 
         Raises:
             BusinessNotFound: where there is no such business.
             VariantNotFound: where the business never had such a variant.
         """
-        self._deactivate(business_id, keys.variant(variant_id), absent=VariantNotFound, now=now)
+        self._deactivate(business_id, keys.variant(variant_id), VariantNotFound, now, token)
 
-    def _deactivate(self, business_id: UUID, sk: str, *, absent: type[Refusal], now: datetime) -> None:
+    def _deactivate(self, business_id: UUID, sk: str, absent: type[Refusal], now: datetime, token: str) -> None:
         item = self._update(self._key(business_id, sk), {"active": {"BOOL": False}}, now)
         item["ConditionExpression"] = _PRESENT
-        self._commit(self._business_exists(business_id), item, absent=absent)
+        self._commit([self._business_exists(business_id), {"Update": item}], token, absent=(BusinessNotFound, absent))
 
-    def _commit(self, business: TransactWriteItemTypeDef, item: UpdateTypeDef, *, absent: type[Refusal]) -> None:
-        """Apply both; ``absent`` is what a missing item means."""
+    def _commit(
+        self, parts: Sequence[TransactWriteItemTypeDef], token: str, *, absent: Sequence[type[Refusal]]
+    ) -> None:
+        """Apply all parts or none; ``absent`` is what the missing item of each means, the first one's before all."""
         try:
             with faults_as_unavailable():
                 reply = self._client.transact_write_items(
-                    TransactItems=[business, {"Update": item}], ReturnConsumedCapacity="TOTAL"
+                    TransactItems=parts, ClientRequestToken=token, ReturnConsumedCapacity="TOTAL"
                 )
         except self._client.exceptions.TransactionCanceledException as error:
             # The reasons stand in the order of the transaction's items.
-            of_business, of_item = [reason.get("Code") for reason in error.response["CancellationReasons"]]
-            if of_business == CONDITION_FAILED:
-                raise BusinessNotFound from error
-            if of_item == CONDITION_FAILED:
-                raise absent from error
-            if {of_business, of_item} & PASSING_REASONS:
+            codes = [reason.get("Code") for reason in error.response["CancellationReasons"]]
+            for code, refusal in zip(codes, absent, strict=True):
+                if code == CONDITION_FAILED:
+                    raise refusal from error
+            if not PASSING_REASONS.isdisjoint(codes):
                 raise StoreUnavailable from error
             raise
         require_whole(reply)

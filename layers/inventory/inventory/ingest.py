@@ -42,8 +42,12 @@ def ingest(
     """Carry out a batch, and tell the bus of what is refused.
 
     A message that can't be read, settled or told holds up none of the others.
+
+    Returns:
+        What became of each message, once however often it came: between two of its copies stock may come in, and one
+        would be told as refused and the other applied.
     """
-    messages = [_read(record) for record in records]
+    messages = [_read(record) for record in _once_each(records)]
     asking = [(message, message.command) for message in messages if message.command is not None]
     deciding = patience.all_but(queue.TELLING_TIME_S)
     results = adjust_many(adjuster, [command for _, command in asking], patience=deciding, at_once=at_once)
@@ -51,6 +55,13 @@ def ingest(
         message.result, message.is_done = result, isinstance(result, Outcome)
     _tell_refusals(messages, bus, patience.all_but(queue.ANSWER_TIME_S))
     return messages
+
+
+def _once_each(records: Sequence[queue.Record]) -> list[queue.Record]:
+    first: dict[str, queue.Record] = {}
+    for record in records:
+        first.setdefault(record["messageId"], record)
+    return list(first.values())
 
 
 def _read(record: queue.Record) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ class Memory[Key: Hashable, Value]:
     """Values by key, each trusted for ``lifetime_s`` seconds; beyond ``entries_max`` the oldest is forgotten.
 
     ``time_s`` gives the wall clock in seconds, not a monotonic one: that stands still in a frozen or restored
-    environment. A clock that jumped back to before the value was read ends the trust: its age can't be told any more.
+    environment. Where it is found to have gone back, all is forgotten: no age can be told any more. Nothing finds that
+    out where nobody looks until the clock is as far again; then values are trusted for longer by as much as it was set
+    back.
     """
 
     def __init__(self, *, lifetime_s: float, entries_max: int, time_s: Callable[[], float]) -> None:
@@ -21,15 +24,19 @@ class Memory[Key: Hashable, Value]:
         self._entries_max = entries_max
         self._time_s = time_s
         self._entries: dict[Key, tuple[float, Value]] = {}
-        # The groups of a batch remember side by side, and a dictionary can't be looked through while it grows.
-        self._remembering = threading.Lock()
+        self._latest_s = -math.inf
+        # The groups of a batch look and remember side by side, and a dictionary can't be looked through while it grows.
+        self._lock = threading.Lock()
 
     def trusted(self, key: Key) -> Value | None:
         """The value, unless it is unknown or too old."""
-        entry = self._entries.get(key)
-        if entry is None or not 0 <= self._time_s() - entry[0] < self._lifetime_s:
-            return None
-        return entry[1]
+        with self._lock:
+            now_s = self._time_s()
+            if now_s < self._latest_s:
+                self._entries.clear()
+            self._latest_s = now_s
+            entry = self._entries.get(key)
+        return None if entry is None or now_s - entry[0] >= self._lifetime_s else entry[1]
 
     def last_known(self, key: Key) -> Value | None:
         """The value however old: good for a guess that is checked."""
@@ -38,7 +45,9 @@ class Memory[Key: Hashable, Value]:
 
     def remember(self, key: Key, value: Value, *, read_at_s: float) -> None:
         """Keep a value that was read at ``read_at_s``, the time before the read began."""
-        with self._remembering:
+        with self._lock:
+            # It may have been read before the clock was set back, and come too late to be forgotten with the others.
+            self._latest_s = max(self._latest_s, read_at_s)
             self._entries.pop(key, None)
             self._entries[key] = (read_at_s, value)
             while len(self._entries) > self._entries_max:
@@ -46,5 +55,5 @@ class Memory[Key: Hashable, Value]:
 
     def forget(self, key: Key) -> None:
         """Drop a value that turned out to be gone."""
-        with self._remembering:
+        with self._lock:
             self._entries.pop(key, None)

@@ -35,7 +35,8 @@ class Provision:
     """What the commands work with; ``new_token`` makes the text of a token.
 
     An id, a token or a time is made once for a command, before the first attempt to write it: otherwise an attempt of
-    unknown outcome would leave a second business behind.
+    unknown outcome would leave a second business behind. So is the name under which DynamoDB takes its attempts for
+    one.
     """
 
     catalog: Catalog
@@ -69,40 +70,53 @@ class Provision:
         return answer
 
     def _register_business(self, request: RegisterBusiness, patience: Patience) -> Answer:
-        business_id, now = request.business_id or self.new_id(), self.clock()
+        business_id, now, token = request.business_id or self.new_id(), self.clock(), self._write_token()
         patience.settle(
             lambda: self.catalog.register_business(
-                business_id, name=request.name, allow_negative_stock=bool(request.allow_negative_stock), now=now
+                business_id,
+                name=request.name,
+                allow_negative_stock=bool(request.allow_negative_stock),
+                now=now,
+                token=token,
             )
         )
         return {"business_id": str(business_id)}
 
     def _register_location(self, request: RegisterLocation, patience: Patience) -> Answer:
-        location_id, now = request.location_id or self.new_id(), self.clock()
+        location_id, now, token = request.location_id or self.new_id(), self.clock(), self._write_token()
         patience.settle(
             lambda: self.catalog.register_location(
-                request.business_id, location_id, name=request.name, default=bool(request.default), now=now
+                request.business_id,
+                location_id,
+                name=request.name,
+                default=bool(request.default),
+                now=now,
+                token=token,
             )
         )
         return {"location_id": str(location_id)}
 
     def _register_variant(self, request: RegisterVariant, patience: Patience) -> Answer:
-        variant_id, now = request.variant_id or self.new_id(), self.clock()
+        variant_id, now, token = request.variant_id or self.new_id(), self.clock(), self._write_token()
         patience.settle(
             lambda: self.catalog.register_variant(
-                request.business_id, variant_id, sku=request.sku, name=request.name, now=now
+                request.business_id, variant_id, sku=request.sku, name=request.name, now=now, token=token
             )
         )
         return {"variant_id": str(variant_id)}
 
     def _deactivate_location(self, request: DeactivateLocation, patience: Patience) -> Answer:
-        now = self.clock()
-        patience.settle(lambda: self.catalog.deactivate_location(request.business_id, request.location_id, now=now))
+        now, token = self.clock(), self._write_token()
+        patience.settle(
+            lambda: self.catalog.deactivate_location(request.business_id, request.location_id, now=now, token=token)
+        )
         return {}
 
     def _deactivate_variant(self, request: DeactivateVariant, patience: Patience) -> Answer:
-        now = self.clock()
-        patience.settle(lambda: self.catalog.deactivate_variant(request.business_id, request.variant_id, now=now))
+        now, token = self.clock(), self._write_token()
+        patience.settle(
+            lambda: self.catalog.deactivate_variant(request.business_id, request.variant_id, now=now, token=token)
+        )
         return {}
 
     def _issue_token(self, request: IssueToken, patience: Patience) -> Answer:
@@ -126,3 +140,7 @@ class Provision:
         now = self.clock()
         revoked_at = patience.settle(lambda: self.access.revoke(request.token_id, now))
         return {"revoked_at": instant_text(revoked_at)}
+
+    def _write_token(self) -> str:
+        """A name for one command's write, kept through all of its attempts."""
+        return str(self.new_id())

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from inventory.adjust import keyed_id
 from inventory.errors import AdjustmentNotFound, IdempotencyKeyReused
 from inventory.model import Command
-from inventory.tries import Tries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from inventory.adjust import Adjuster, Outcome, Store
     from inventory.model import Adjustment
+    from inventory.tries import Tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Reversal:
     idempotency_key: str | None = None
 
 
-def reverse(adjuster: Adjuster, reversal: Reversal, *, remaining_s: Callable[[], float]) -> Outcome:
-    """Reverse an adjustment once, however often it has to be tried; ``remaining_s`` is the time left in seconds.
+def carry_out(adjuster: Adjuster, reversal: Reversal, tries: Tries) -> Outcome:
+    """Reverse an adjustment once, however often it has to be tried.
 
     The adjustment is read once: what stands in the ledger never changes.
 
@@ -44,11 +44,6 @@ def reverse(adjuster: Adjuster, reversal: Reversal, *, remaining_s: Callable[[],
         Refusal: final, as for every adjustment.
         TryAgain: not settled in time; it may or may not stand in the ledger.
     """
-    return carry_out(adjuster, reversal, Tries(remaining_s, adjuster.sleep, adjuster.fraction))
-
-
-def carry_out(adjuster: Adjuster, reversal: Reversal, tries: Tries) -> Outcome:
-    """The same with tries that the caller can count afterwards, whatever comes of them."""
     reversed_row = tries.settle(lambda: _find(adjuster.store, reversal, tries.require_time))
     return adjuster.carry_out(_command(reversal, reversed_row), tries)
 
