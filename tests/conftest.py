@@ -10,7 +10,6 @@ from hypothesis import settings
 
 TESTS = Path(__file__).parent
 WITHOUT_NETWORK = ("unit", "property", "simulation")
-WITH_AN_EMULATOR = ("e2e", "integration")
 
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "test",
@@ -29,14 +28,7 @@ settings.register_profile("repeatable", derandomize=True, database=None, deadlin
 settings.load_profile("repeatable")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # `make mutation` has an environment of its own, without xdist: there the mark of a group is an unknown one.
-    grouped = config.pluginmanager.hasplugin("xdist")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        folder, *_ = item.path.relative_to(TESTS).parts
-        if folder in WITHOUT_NETWORK:
+        if item.path.relative_to(TESTS).parts[0] in WITHOUT_NETWORK:
             item.add_marker(pytest.mark.disable_socket)
-        # `make test` has two processes: an emulator and a stack take long to start, so each is started in one of them.
-        if grouped:
-            item.add_marker(pytest.mark.xdist_group(folder if folder in WITH_AN_EMULATOR else str(item.path)))

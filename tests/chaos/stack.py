@@ -42,11 +42,13 @@ def tables_behind(endpoint_url: str, stack: LocalStack, service: Service, logica
     names = [resource(stack, logical_id) for logical_id in logical_ids]
     before = {name: functions.get_function_configuration(FunctionName=name)["Environment"] for name in names}
     live = {name: functions.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"] for name in names}
+    published: list[tuple[str, str]] = []
     try:
         for name in names:
             variables = {**before[name]["Variables"], "DYNAMODB_ENDPOINT": endpoint_url}
             functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
             version = functions.publish_version(FunctionName=name)["Version"]
+            published.append((name, version))
             functions.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
         yield
     finally:
@@ -55,6 +57,9 @@ def tables_behind(endpoint_url: str, stack: LocalStack, service: Service, logica
             functions.update_function_configuration(
                 FunctionName=name, Environment={"Variables": before[name]["Variables"]}
             )
+        # Whoever goes back to the version before must not find one whose tables are nowhere.
+        for name, version in published:
+            functions.delete_function(FunctionName=name, Qualifier=version)
         # Those of the version that nobody calls any more would stay for an hour, with 50 MB each.
         kill(function_processes(stack.places))
 
