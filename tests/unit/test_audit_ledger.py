@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from inventory import cursors, keys
 from inventory.audit import DIFFERENCES_LISTED_MAX, PAUSES_S
-from inventory.audit_items import AuditKind
+from inventory.audit_items import AuditKind, sequence_of_odd_stock
 from inventory.audit_tables import Segment, TablePage
 from inventory.chain import row_hash
 from inventory.dynamodb import adjustment_of, ledger_item, stock_item_of
@@ -684,3 +684,12 @@ def test_what_is_wrong_with_one_segment_is_an_alarm_until_its_next_turn() -> Non
 def test_what_two_stacks_count_is_told_apart() -> None:
     variables = load_template()["Globals"]["Function"]["Environment"]["Variables"]
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == {"Fn::Sub": "InventoryAdjustments/${AWS::StackName}"}
+
+
+def test_a_stock_item_that_can_not_be_read_is_left_to_its_proof() -> None:
+    item = books([1]).stock
+    assert item is not None
+
+    assert sequence_of_odd_stock(item) is None
+    assert sequence_of_odd_stock(item | {"colour": {"S": "red"}}) == 1
+    assert sequence_of_odd_stock(item | {"colour": {"S": "red"}, "quantity": {"S": "one"}}) is None

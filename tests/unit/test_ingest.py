@@ -527,6 +527,21 @@ def test_a_row_that_can_not_be_read_takes_no_other_message_of_its_stock_item_alo
     assert ingest.printed()[1] == {"AdjustmentCreated": 40, "InternalError": 1}
 
 
+def test_a_message_that_meets_a_bug_is_handed_back_alone(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = queue.read_message
+
+    def failing(record: queue.Record) -> queue.Request:
+        if "spoilt" in record["body"]:
+            raise AssertionError("a bug")
+        return read(record)
+
+    monkeypatch.setattr(queue, "read_message", failing)
+
+    assert ingest.receive(a_payload(), a_payload(reason="spoilt"), a_payload()) == ["m-1"]
+
+    assert ingest.printed()[1] == {"AdjustmentCreated": 2, "InternalError": 1}
+
+
 def test_a_refusal_that_can_not_be_written_down_hands_back_that_message_only(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

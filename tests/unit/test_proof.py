@@ -286,8 +286,8 @@ MADE_UP = [
     "[" * 500,
     f'[true,0,0,0,{HASH},"",null,{ID},{AT}]',
     f'[1.5,0,0,0,{HASH},"",null,{ID},{AT}]',
-    f'[0,0,0,0,"x","",null,{ID},{AT}]',
-    f'[0,0,0,0,{HASH},"2026",null,{ID},{AT}]',
+    f'[1,0,0,0,"x","",null,{ID},{AT}]',
+    f'[1,0,0,0,{HASH},"2026",null,{ID},{AT}]',
     f'[1,0,0,0,{HASH},"",[1,"no_kind"],{ID},{AT}]',
     f'[1,0,0,0,{HASH},"",[1,"reversal_not_linked"],{ID},{AT}]',
     f'[1,0,0,0,{HASH},"",["1","row_missing"],{ID},{AT}]',
@@ -298,10 +298,10 @@ MADE_UP = [
     f'[1,0,-1,0,{HASH},"",[1,"row_missing"],{ID},{AT}]',
     f'[1,0,{10**38},0,{HASH},"",[1,"row_missing"],{ID},{AT}]',
     f'[1,0,0,{-(10**38)},{HASH},"",[1,"row_missing"],{ID},{AT}]',
-    f'[0,0,0,0,{HASH},"",null,"no id",{AT}]',
-    f'[0,0,0,0,{HASH},"",null,1,{AT}]',
-    f'[0,0,0,0,{HASH},"",null,{ID},"0001-01-01T00:00:00+14:00"]',
-    f'[0,0,0,0,{HASH},"",null,{ID},null]',
+    f'[1,0,0,0,{HASH},"",null,"no id",{AT}]',
+    f'[1,0,0,0,{HASH},"",null,1,{AT}]',
+    f'[1,0,0,0,{HASH},"",null,{ID},"0001-01-01T00:00:00+14:00"]',
+    f'[1,0,0,0,{HASH},"",null,{ID},null]',
 ]
 
 

@@ -17,7 +17,7 @@ from inventory.history import History
 from inventory.ledger_index import DynamoDBLedgerIndex
 from inventory.levels import LATE_AT_MOST, Level, level_at
 from inventory.model import StockItem
-from inventory.proof import Prover
+from inventory.proof import Proof, Prover
 from inventory.reader import LevelsPage, Reader
 from inventory.retries import ATTEMPTS_MAX, Patience
 from inventory.tries import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
@@ -77,11 +77,28 @@ def desk() -> Desk:
     return made
 
 
+def prove(desk: Desk) -> Proof:
+    return desk.reader.proof(BUSINESS, VARIANT, LOCATION, cursor=None, patience=Patience(lambda: desk.remaining_s))
+
+
 # --- what is there to readers ----------------------------------------------------------------------------------------
 
 
 def test_an_active_variant_that_was_never_adjusted_has_no_levels(desk: Desk) -> None:
     assert desk.levels() == desk.levels(LOCATION) == LevelsPage([], None)
+
+
+def test_the_history_of_what_was_never_adjusted_adds_up_to_nothing(desk: Desk) -> None:
+    proof = prove(desk)
+
+    assert (proof.verified, proof.rows, proof.sequence, proof.quantity) == (True, 0, 0, 0)
+
+
+def test_what_is_not_there_and_was_never_adjusted_has_no_history(desk: Desk) -> None:
+    desk.tables.with_variant(active=False)
+
+    with pytest.raises(VariantNotFound):
+        prove(desk)
 
 
 NOT_THERE: dict[str, tuple[Callable[[Desk], None], UUID | None, type[Refusal]]] = {
