@@ -298,14 +298,13 @@ def test_what_became_inactive_is_forgotten_and_looked_for_each_time(warm: StoreO
     assert warm.load().variant_active
 
 
-def test_a_clock_that_is_set_back_brings_nothing_back_that_became_inactive(warm: StoreOnTables) -> None:
-    warm.tables.with_variant(active=False)
+def test_the_default_location_of_a_business_that_is_gone_is_guessed_no_more(warm: StoreOnTables) -> None:
+    warm.tables.items = {place: item for place, item in warm.tables.items.items() if "SETTINGS" not in place}
     warm.now_s += CATALOG_LIFETIME_S
     warm.load()
 
-    warm.now_s -= CATALOG_LIFETIME_S
-
-    assert not warm.load().variant_active
+    assert warm.load().business is None
+    assert [STOCK_KEY in asked for asked in warm.keys_read] == [False]
 
 
 def test_neither_stock_nor_ledger_is_ever_remembered(warm: StoreOnTables) -> None:
