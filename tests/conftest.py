@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+from inventory import sdk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TESTS = Path(__file__).parent
 WITHOUT_NETWORK = ("unit", "property", "simulation")
@@ -26,6 +32,15 @@ for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
 settings.register_profile("explore", deadline=None, max_examples=2_000)
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _descriptions_are_read_once() -> Iterator[None]:
+    """Each test has clients of its own; what the SDK reads from its files for each of them is the same."""
+    loader = sdk._QuickLoader(extra_search_paths=[str(sdk.MODELS)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sdk, "_QuickLoader", lambda **_: loader)
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
