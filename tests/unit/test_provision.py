@@ -660,6 +660,18 @@ def test_a_fault_of_ours_is_an_internal_error_that_names_no_table_and_is_not_rep
     assert code in shop.log.getvalue()
 
 
+@named
+def test_a_fault_behind_a_write_that_was_not_answered_does_not_say_that_nothing_was_written(
+    shop: Service, command: Command
+) -> None:
+    wire = shop.wire(OPERATIONS[command["command"]], broken(), fault("AccessDeniedException"))
+
+    assert shop.refused(command)[0] == "TryAgain"
+
+    assert wire.calls > 1
+    assert "AccessDeniedException" in shop.log.getvalue()
+
+
 @pytest.mark.parametrize(
     "command",
     [REGISTER_BUSINESS, REGISTER_LOCATION, REGISTER_VARIANT, DEACTIVATE_LOCATION, DEACTIVATE_VARIANT],

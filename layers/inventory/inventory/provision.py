@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inventory.errors import Refusal, StoreUnavailable
 from inventory.instants import instant_text
 from inventory.provision_requests import (
     DeactivateLocation,
@@ -71,20 +72,22 @@ class Provision:
 
     def _register_business(self, request: RegisterBusiness, patience: Patience) -> Answer:
         business_id, now, token = request.business_id or self.new_id(), self.clock(), self._write_token()
-        patience.settle(
+        _written(
+            patience,
             lambda: self.catalog.register_business(
                 business_id,
                 name=request.name,
                 allow_negative_stock=bool(request.allow_negative_stock),
                 now=now,
                 token=token,
-            )
+            ),
         )
         return {"business_id": str(business_id)}
 
     def _register_location(self, request: RegisterLocation, patience: Patience) -> Answer:
         location_id, now, token = request.location_id or self.new_id(), self.clock(), self._write_token()
-        patience.settle(
+        _written(
+            patience,
             lambda: self.catalog.register_location(
                 request.business_id,
                 location_id,
@@ -92,30 +95,33 @@ class Provision:
                 default=bool(request.default),
                 now=now,
                 token=token,
-            )
+            ),
         )
         return {"location_id": str(location_id)}
 
     def _register_variant(self, request: RegisterVariant, patience: Patience) -> Answer:
         variant_id, now, token = request.variant_id or self.new_id(), self.clock(), self._write_token()
-        patience.settle(
+        _written(
+            patience,
             lambda: self.catalog.register_variant(
                 request.business_id, variant_id, sku=request.sku, name=request.name, now=now, token=token
-            )
+            ),
         )
         return {"variant_id": str(variant_id)}
 
     def _deactivate_location(self, request: DeactivateLocation, patience: Patience) -> Answer:
         now, token = self.clock(), self._write_token()
-        patience.settle(
-            lambda: self.catalog.deactivate_location(request.business_id, request.location_id, now=now, token=token)
+        _written(
+            patience,
+            lambda: self.catalog.deactivate_location(request.business_id, request.location_id, now=now, token=token),
         )
         return {}
 
     def _deactivate_variant(self, request: DeactivateVariant, patience: Patience) -> Answer:
         now, token = self.clock(), self._write_token()
-        patience.settle(
-            lambda: self.catalog.deactivate_variant(request.business_id, request.variant_id, now=now, token=token)
+        _written(
+            patience,
+            lambda: self.catalog.deactivate_variant(request.business_id, request.variant_id, now=now, token=token),
         )
         return {}
 
@@ -133,14 +139,39 @@ class Provision:
             revoked_at=None,
         )
         patience.settle(lambda: self.catalog.require_businesses(token.business_ids))
-        patience.settle(lambda: self.access.put(token))
+        _written(patience, lambda: self.access.put(token))
         return {"token": text, "token_id": token.id}
 
     def _revoke_token(self, request: RevokeToken, patience: Patience) -> Answer:
         now = self.clock()
-        revoked_at = patience.settle(lambda: self.access.revoke(request.token_id, now))
+        revoked_at = _written(patience, lambda: self.access.revoke(request.token_id, now))
         return {"revoked_at": instant_text(revoked_at)}
 
     def _write_token(self) -> str:
         """A name for one command's write, kept through all of its attempts."""
         return str(self.new_id())
+
+
+def _written[T](patience: Patience, write: Callable[[], T]) -> T:
+    """Make one write until it is answered.
+
+    An attempt that was not answered may be applied yet. So whatever should not be, as a permission that was taken away,
+    says that the command failed only where it is met at once.
+    """
+    is_open = False
+
+    def attempt() -> T:
+        nonlocal is_open
+        try:
+            return write()
+        except StoreUnavailable:
+            is_open = True
+            raise
+        except Refusal:
+            raise
+        except Exception as error:
+            if is_open:
+                raise StoreUnavailable from error
+            raise
+
+    return patience.settle(attempt)
