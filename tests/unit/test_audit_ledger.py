@@ -6,6 +6,7 @@ import json
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
@@ -27,6 +28,8 @@ from tests.support.loading import Context, load_event, load_handler
 from tests.support.sam_template import load_template, resources
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inventory.audit_tables import Key
     from inventory.model import Adjustment
 
@@ -473,6 +476,17 @@ def answered(audit: Audit, event: object) -> dict[str, Any] | None:
         return None
 
 
+def unavailable_after(reads: int) -> Callable[[], None]:
+    """Answer so many reads, and none behind them."""
+    numbers = count(1)
+
+    def before_read() -> None:
+        if next(numbers) > reads:
+            raise StoreUnavailable
+
+    return before_read
+
+
 def test_what_was_found_before_the_tables_could_not_be_read_is_told_and_gone_on_from(audit: Audit) -> None:
     some_of_everything(audit.books)
     whole = figures([audit.invoke(WHOLE)])
@@ -481,18 +495,10 @@ def test_what_was_found_before_the_tables_could_not_be_read_is_told_and_gone_on_
         AuditKind.REVERSAL_NOT_LINKED,
         AuditKind.REVERSAL_LINK_WRONG,
     }
-    reads = 0
-
-    def unavailable_from_a_read_on() -> None:
-        nonlocal reads
-        reads += 1
-        if reads > failing_from:
-            raise StoreUnavailable
-
     told: set[int] = set()
     failing_from = 0
     while True:
-        reads, audit.books.before_read = 0, unavailable_from_a_read_on
+        audit.books.before_read = unavailable_after(failing_from)
         audit.printed()
         first = answered(audit, WHOLE)
         if first is not None:
@@ -511,15 +517,7 @@ def test_what_was_found_before_the_tables_could_not_be_read_is_told_and_gone_on_
 
 def test_who_goes_on_from_where_nothing_can_be_read_is_not_sent_there_again(audit: Audit) -> None:
     some_of_everything(audit.books)
-    reads = 0
-
-    def unavailable_after_a_while() -> None:
-        nonlocal reads
-        reads += 1
-        if reads > 12:
-            raise StoreUnavailable
-
-    audit.books.before_read = unavailable_after_a_while
+    audit.books.before_read = unavailable_after(12)
     first = answered(audit, WHOLE)
     assert first is not None
     assert first["next"] is not None
@@ -529,15 +527,7 @@ def test_who_goes_on_from_where_nothing_can_be_read_is_not_sent_there_again(audi
 def test_a_long_proof_that_can_not_be_finished_is_gone_on_with_where_it_came_to(audit: Audit) -> None:
     audit.books.add(books([1] * 50))
     audit.set(prover=replace(audit._module.auditor.prover, page_rows=10, rows_max=10))
-    reads = 0
-
-    def unavailable_after_two_proofs() -> None:
-        nonlocal reads
-        reads += 1
-        if reads > 6:
-            raise StoreUnavailable
-
-    audit.books.before_read = unavailable_after_two_proofs
+    audit.books.before_read = unavailable_after(6)  # what the first two parts of the proof take
     first = audit.invoke(WHOLE)
     assert (first["stock_items"], first["problem_count"]) == (0, 0)
     audit.books.before_read = lambda: None
