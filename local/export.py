@@ -95,7 +95,7 @@ class Progress:
 
 
 def pages(target: Target, command: dict[str, object]) -> Iterator[Page]:
-    """Ask for one page after the other, with patience where the service says that it will do better later.
+    """Ask for one page after the other, with budget where the service says that it will do better later.
 
     Raises:
         LocalStackError: the service refused, or failed again and again.

@@ -230,12 +230,12 @@ def _clients(stack: str) -> tuple[CloudFormationClient, SQSClient]:
 
 
 def _carry_out(wanted: argparse.Namespace) -> int:
-    dead_end, read = DEAD_ENDS[wanted.queue]
+    dead_letter_queue, read = DEAD_ENDS[wanted.queue]
     stacks, queues = _clients(wanted.stack)
     stack = wanted.stack or STACK_NAME
     redrive = Redrive(
         queues,
-        dead_end_url=_queue_url(stacks, queues, stack, dead_end),
+        dead_end_url=_queue_url(stacks, queues, stack, dead_letter_queue),
         requests_url=_queue_url(stacks, queues, stack, _REQUESTS_QUEUE),
         read=read,
     )

@@ -3,7 +3,7 @@
 import json
 import re
 
-from inventory.requests import IdempotencyKey
+from inventory.schemas.fields import IdempotencyKey
 from local.openapi.operations import OPERATIONS, Operation
 from local.openapi.problems import HEADERS, headers, refused
 from local.openapi.schemas import Components, Schema

@@ -26,7 +26,7 @@ from tests.chaos.stack import (
     tables_behind,
 )
 from tests.chaos.verdict import Books, differences
-from tests.e2e.inbox import dead_end, subscribed, wait_until
+from tests.e2e.inbox import dead_letter_queue, subscribed, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -224,7 +224,7 @@ class Campaign:
 
     def _settle(self, rejections: Inbox, *, kept: int) -> frozenset[str]:
         """Wait until every message was handled, bringing back what lies in the dead end; the marks of those told."""
-        letters = dead_end(self._stack, self._service, "AdjustmentRequestsDeadLetterQueue")
+        letters = dead_letter_queue(self._stack, self._service, "AdjustmentRequestsDeadLetterQueue")
         redrive = Redrive(
             self._service.queues, letters, self._service.outputs["AdjustmentRequestsQueueUrl"], DEAD_ENDS["requests"][1]
         )

@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from inventory.adjust import keyed_id
-from tests.e2e.inbox import dead_end, lying_in, subscribed, wait_until
+from inventory.domain.rules import keyed_id
+from tests.e2e.inbox import dead_letter_queue, lying_in, subscribed, wait_until
 from tests.support.event_schemas import assert_event
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def test_an_asynchronous_invocation_becomes_one_ledger_row(service: Service, bus
 def test_a_refused_one_lies_in_the_dead_end_with_its_reason_and_is_carried_out_once_there_is_stock(
     service: Service, business: Business, stack: LocalStack
 ) -> None:
-    queue_url = dead_end(stack, service, "FailedInvocationsQueue")
+    queue_url = dead_letter_queue(stack, service, "FailedInvocationsQueue")
     refused = business.payload(-3, reference="order 17")
     invoke_asynchronously(service, refused)
     wait_until(lambda: lying_in(service, queue_url, business.id))
@@ -79,7 +79,7 @@ def test_a_refused_one_lies_in_the_dead_end_with_its_reason_and_is_carried_out_o
 def test_a_dead_request_is_carried_out_once_however_often_it_is_moved(
     service: Service, business: Business, stack: LocalStack
 ) -> None:
-    queue_url = dead_end(stack, service, "AdjustmentRequestsDeadLetterQueue")
+    queue_url = dead_letter_queue(stack, service, "AdjustmentRequestsDeadLetterQueue")
     body = json.dumps(business.payload(5))
     message_id = service.queues.send_message(QueueUrl=queue_url, MessageBody=body)["MessageId"]
     poison = f"{{ {uuid4()}"
@@ -108,7 +108,7 @@ def test_a_dead_request_is_carried_out_once_however_often_it_is_moved(
 
 
 def test_a_dead_request_that_is_refused_now_is_told(service: Service, business: Business, stack: LocalStack) -> None:
-    queue_url = dead_end(stack, service, "AdjustmentRequestsDeadLetterQueue")
+    queue_url = dead_letter_queue(stack, service, "AdjustmentRequestsDeadLetterQueue")
     with subscribed(
         service, ["InventoryAdjustmentRejected"], {"request": {"business_id": [business.id]}}
     ) as rejections:

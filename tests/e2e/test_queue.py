@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from inventory.adjust import keyed_id
+from inventory.domain.rules import keyed_id
 from tests.e2e.inbox import resource, subscribed, wait_until
 from tests.e2e.service import assert_books_balance
 from tests.support.loading import load_event

@@ -15,16 +15,22 @@ from uuid import UUID
 
 import jsonschema_rs
 
-from inventory import cursors, gateway, headers, queue
-from inventory.history import parse_position
-from inventory.http import Caller, adjustment_command, is_api_event, refused, reversal
-from inventory.http_reads import answer
-from inventory.identifiers import parse_uuid
-from inventory.jsontext import DEPTH_MAX, InvalidJSON, parse_json
-from inventory.read_requests import AdjustmentsQuery, LevelsQuery
-from inventory.requests import ENTRIES_SIZE_MAX_BYTES, AdjustmentRequest, InvalidRequest, validated
-from inventory.retries import Patience
-from inventory.tokens import well_formed
+from inventory.api import authorizer, headers
+from inventory.api.reads import answer
+from inventory.api.requests import Caller, adjustment_command, is_api_event, reversal
+from inventory.api.responses import refused
+from inventory.domain.api_tokens import well_formed
+from inventory.domain.errors import InvalidRequest
+from inventory.domain.retry_budget import RetryBudget
+from inventory.domain.uuids import parse_uuid
+from inventory.entrypoints import queue
+from inventory.queries.adjustments import parse_position
+from inventory.schemas.adjustments import AdjustmentRequest
+from inventory.schemas.base import validated
+from inventory.schemas.json_parser import DEPTH_MAX, InvalidJSON, parse_json
+from inventory.schemas.problems import ENTRIES_SIZE_MAX_BYTES
+from inventory.schemas.reading import AdjustmentsQuery, LevelsQuery
+from inventory.storage import cursors
 from tests.support.builders import ADJUSTMENT, BUSINESS, an_api_event
 from tests.support.loading import ROOT
 
@@ -179,7 +185,7 @@ def api_event(data: bytes) -> None:
 
 def message(data: bytes) -> None:
     """A message of the queue is a request or unreadable, and a refusal of it can be told."""
-    record: queue.Record = {"messageId": "m-1", "body": data.decode("utf-8", "surrogateescape")}
+    record: queue.QueueRecord = {"messageId": "m-1", "body": data.decode("utf-8", "surrogateescape")}
     with contextlib.suppress(queue.Unreadable):
         request = queue.read_message(record)
         try:
@@ -197,7 +203,7 @@ def header_values(data: bytes) -> None:
     found = headers.header(event, "x-a")
     assert found is not None
     assert found.count(", ") >= len(values) - 1
-    token = gateway.bearer_token(found)
+    token = authorizer.bearer_token(found)
     if well_formed(token):
         assert len(values) == 1
         assert found.lower().startswith("bearer ")
@@ -236,7 +242,7 @@ def query_string(data: bytes) -> None:
     event |= {"queryStringParameters": query, "pathParameters": {"variant_id": query.get("a", "")}}
     with contextlib.suppress(InvalidRequest):
         # The path lacks its second id: nothing is read.
-        answer(event, UUID(int=0), None, Patience(lambda: 0.0))  # type: ignore[arg-type]
+        answer(event, UUID(int=0), None, RetryBudget(lambda: 0.0))  # type: ignore[arg-type]
         raise AssertionError("a path without a location was taken")
 
 

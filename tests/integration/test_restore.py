@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, override
 
 import pytest
 
-from inventory import restore
-from inventory.client import dynamodb_client, events_client, faults_as_unavailable
-from inventory.errors import StoreUnavailable
+from inventory.aws import snapstart
+from inventory.aws.clients import dynamodb_client, events_client
+from inventory.aws.failures import translated_failures
+from inventory.domain.errors import StoreUnavailable
 from tests.support.loading import CREDENTIALS, ROOT
 
 if TYPE_CHECKING:
@@ -95,13 +96,13 @@ def hooks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], None]]]
     runtime.register_after_restore = registered.append  # type: ignore[attr-defined]
     with monkeypatch.context() as patched:
         patched.setitem(sys.modules, "snapshot_restore_py", runtime)
-        importlib.reload(restore)
+        importlib.reload(snapstart)
         yield registered
-    importlib.reload(restore)
+    importlib.reload(snapstart)
 
 
 def call(client: DynamoDBClient) -> None:
-    with faults_as_unavailable():
+    with translated_failures():
         client.get_item(TableName="access", Key={"pk": {"S": "TOKEN#1"}})
 
 
@@ -119,7 +120,7 @@ def test_after_a_restore_the_first_call_goes_out_on_a_new_connection(
     server: Forgetful, hooks: list[Callable[[], None]]
 ) -> None:
     client = dynamodb_client(server.endpoint_url)
-    restore.closed_after_restore(client)
+    snapstart.close_after_restore(client)
     call(client)
 
     for _ in range(2):  # a snapshot is restored many times, and what was restored may be so once more
@@ -135,7 +136,7 @@ def test_where_nothing_is_restored_nothing_is_registered(server: Forgetful) -> N
     assert "snapshot_restore_py" not in sys.modules
     client = dynamodb_client(server.endpoint_url)
 
-    restore.closed_after_restore(client)
+    snapstart.close_after_restore(client)
     call(client)
 
 
@@ -146,7 +147,7 @@ def test_every_kind_of_client_can_be_closed_after_a_restore(
     clients = [dynamodb_client(None), events_client()]
 
     for client in clients:
-        restore.closed_after_restore(client)
+        snapstart.close_after_restore(client)
 
     assert all(client.close in hooks for client in clients)
 

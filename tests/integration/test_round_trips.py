@@ -8,8 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from inventory.adjust import stock_after
-from inventory.errors import (
+from inventory.domain.errors import (
     AdjustmentNotFound,
     AlreadyReversed,
     IdempotencyKeyReused,
@@ -18,7 +17,8 @@ from inventory.errors import (
     Refusal,
     VariantNotFound,
 )
-from inventory.known_stock import SHARED_LIFETIME_S
+from inventory.domain.rules import stock_after
+from inventory.storage.cache import SHARED_LIFETIME_S
 from tests.support.builders import a_write_token
 from tests.support.emulator import Calls
 from tests.support.proof import assert_adds_up

@@ -7,8 +7,8 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from inventory import keys
-from inventory.instants import instant_text
+from inventory.domain.timestamps import instant_text
+from inventory.storage import keys
 from tests.performance.baselines import work
 from tests.performance.meters import Work, work_of
 from tests.performance.subjects import REQUESTS_OF_SAMPLE, SEEDED, Ours, Subject, fresh, subject, variant

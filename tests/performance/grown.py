@@ -13,8 +13,8 @@ from enum import StrEnum
 from itertools import batched, cycle, islice
 from typing import TYPE_CHECKING, Any, Final
 
-from inventory import keys
-from inventory.adjust import keyed_id
+from inventory.domain.rules import keyed_id
+from inventory.storage import keys
 from local.aws import EmulatedAws
 from tests.performance.capacity import read_units, transaction_read_units
 from tests.performance.histories import QUANTITY_CHANGE, Axis, Place, asked_for, command, key_of, place, request

@@ -12,17 +12,17 @@ from itertools import batched
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
-from inventory import keys
-from inventory.adjust import decide, keyed_id, stock_after
-from inventory.dynamodb import ledger_item
-from inventory.instants import instant_text
-from inventory.model import Business, Command, Snapshot
+from inventory.domain.model import Business, Command, Snapshot
+from inventory.domain.rules import decide, keyed_id, stock_after
+from inventory.domain.timestamps import instant_text
+from inventory.storage import keys
+from inventory.storage.items import ledger_item
 from tests.support.builders import BUSINESS, LOCATION, SUBJECT, VARIANT, an_api_event, an_authorizer_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inventory.model import Adjustment, StockItem
+    from inventory.domain.model import Adjustment, StockItem
     from tests.support.emulated_tables import Item, Tables
 
 QUANTITY_CHANGE: Final = 3

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from inventory import keys
-from inventory.dynamodb import CATALOG_ENTRIES_MAX
-from inventory.known_stock import STOCK_ENTRIES_MAX
+from inventory.storage import keys
+from inventory.storage.cache import STOCK_ENTRIES_MAX
+from inventory.storage.stock_store import CATALOG_ENTRIES_MAX
 from tests.performance import meters
 from tests.performance.checks import Check
 from tests.performance.environments import stock_item

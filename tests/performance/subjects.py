@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from uuid import UUID, uuid5
 
-from inventory.access import Access
-from inventory.dynamodb import DynamoDBStore
-from inventory.tokens import Token, digest_of, token_id_of
+from inventory.domain.api_tokens import Token, digest_of, token_id_of
+from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.tokens import TokenTable
 from tests.performance.baselines import work
 from tests.support.builders import BUSINESS, HEAD_HASH, SUBJECT, VARIANT, an_api_event
 from tests.support.loading import ROOT, Context, load_by_path, load_event
@@ -24,7 +24,7 @@ from tests.support.loading import ROOT, Context, load_by_path, load_event
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inventory.adjust import Adjuster
+    from inventory.adjusting.loop import Adjuster
 
     type Event = dict[str, Any]
 
@@ -172,7 +172,7 @@ class Authorizer:
             None,
             None,
         )
-        Access(self.clients[0], ACCESS_TABLE).put(token)
+        TokenTable(self.clients[0], ACCESS_TABLE).put(token)
 
     def forget(self) -> None: ...
 

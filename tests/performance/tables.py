@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from inventory import keys
+from inventory.storage import keys
 from tests.performance.capacity import read_units, transaction_read_units, transaction_units, write_units
 from tests.support.builders import BUSINESS, LOCATION, VARIANT
 from tests.support.sam_template import load_template

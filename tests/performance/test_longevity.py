@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inventory import dynamodb, keys, known_stock
+from inventory.storage import cache, keys, stock_store
 from tests.performance.longevity import FULL, GROWTH_MAX_MB, Environment, Row, judged
 from tests.performance.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.loading import load_handler
@@ -27,8 +27,8 @@ KEPT_MAX_BYTES = 128
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
     """One that may remember thirty of each."""
-    monkeypatch.setattr(dynamodb, "CATALOG_ENTRIES_MAX", ENTRIES_MAX)
-    monkeypatch.setattr(known_stock, "STOCK_ENTRIES_MAX", ENTRIES_MAX)
+    monkeypatch.setattr(stock_store, "CATALOG_ENTRIES_MAX", ENTRIES_MAX)
+    monkeypatch.setattr(cache, "STOCK_ENTRIES_MAX", ENTRIES_MAX)
     for cached in (keys.ledger_stock_item, keys.ledger_business):
         monkeypatch.setattr(keys, cached.__name__, lru_cache(ENTRIES_MAX)(cached.__wrapped__))
     tables = {"INVENTORY_TABLE": INVENTORY_TABLE, "LEDGER_TABLE": LEDGER_TABLE}

@@ -13,10 +13,11 @@ from itertools import batched
 from typing import TYPE_CHECKING, Final, Protocol, cast, override
 from uuid import UUID, uuid5
 
-from inventory.adjust import Adjuster, Outcome
-from inventory.client import dynamodb_client
-from inventory.dynamodb import DynamoDBStore
-from inventory.queue import Request
+from inventory.adjusting.loop import Adjuster
+from inventory.aws.clients import dynamodb_client
+from inventory.domain.model import Outcome
+from inventory.entrypoints.queue import MessageRequest
+from inventory.storage.stock_store import DynamoDBStore
 from tests.performance.environments import Emulated, Skew, Skewed, Stubbed
 from tests.performance.grown import Grown, Kind
 from tests.performance.histories import Axis
@@ -29,8 +30,8 @@ from tests.support.loading import ROOT, Context, load_by_path
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inventory.model import Command, Snapshot
-    from inventory.queue import Batch, BatchAnswer, Record
+    from inventory.domain.model import Command, Snapshot
+    from inventory.entrypoints.queue import QueueBatch, QueueBatchAnswer, QueueRecord
 
 SIZES: Final = (1, 10, 50, 99)
 _BEGIN: Final = datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC)
@@ -160,7 +161,7 @@ class _OfMerging:
 class _OfAdjuster(_OfMerging):
     """The one use case by itself, with commands that were read before."""
 
-    def __init__(self, size: int | None, messages: list[Record]) -> None:
+    def __init__(self, size: int | None, messages: list[QueueRecord]) -> None:
         super().__init__()
         self._size = size
         self._commands = _commands(messages)
@@ -182,15 +183,15 @@ class _OfAdjuster(_OfMerging):
 
 class _Module(Protocol):
     adjuster: Adjuster
-    handler: Callable[[Batch, Context], BatchAnswer]
+    handler: Callable[[QueueBatch, Context], QueueBatchAnswer]
 
 
 class _OfHandler(_OfMerging):
     """The whole function, as Lambda calls it: messages, validation, groups, log lines and metrics."""
 
-    def __init__(self, size: int, messages: list[Record]) -> None:
+    def __init__(self, size: int, messages: list[QueueRecord]) -> None:
         super().__init__()
-        self._batches: list[Batch] = [{"Records": list(batch)} for batch in batched(messages, size, strict=True)]
+        self._batches: list[QueueBatch] = [{"Records": list(batch)} for batch in batched(messages, size, strict=True)]
         self._bench = _Bench()
         self.transport = self._bench.transport
         os.environ |= {
@@ -211,11 +212,11 @@ class _OfHandler(_OfMerging):
             assert answer == {"batchItemFailures": []}
 
 
-def _messages(count: int) -> list[Record]:
+def _messages(count: int) -> list[QueueRecord]:
     return [_message(number) for number in range(count)]
 
 
-def _message(number: int) -> Record:
+def _message(number: int) -> QueueRecord:
     """A request as a point of sale might send it; the id of the message is its key."""
     payload = {
         "business_id": str(BUSINESS),
@@ -229,8 +230,8 @@ def _message(number: int) -> Record:
     return {"messageId": str(uuid5(_NAMES, f"message {number}")), "body": json.dumps(payload)}
 
 
-def _commands(messages: list[Record]) -> list[Command]:
-    return [Request(json.loads(each["body"]), each["messageId"]).command() for each in messages]
+def _commands(messages: list[QueueRecord]) -> list[Command]:
+    return [MessageRequest(json.loads(each["body"]), each["messageId"]).command() for each in messages]
 
 
 def _require_settled(result: object) -> None:

@@ -12,10 +12,9 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory.adjust import Outcome, keyed_id, stock_after
-from inventory.errors import AlreadyReversed, IdempotencyKeyReused, Refusal, TryAgain
-from inventory.model import Business
-from inventory.reverse import Reversal
+from inventory.domain.errors import AlreadyReversed, IdempotencyKeyReused, Refusal, TryAgain
+from inventory.domain.model import Business, Outcome, Reversal
+from inventory.domain.rules import keyed_id, stock_after
 from tests.support.builders import BUSINESS, LOCATION, OTHER_LOCATION, VARIANT, a_command, a_reversal
 from tests.support.fake_store import FakeStore
 from tests.support.interleaving import Interleaving, Run
@@ -24,8 +23,8 @@ from tests.support.scripted import Met
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inventory.adjust import Result
-    from inventory.model import Adjustment, Command
+    from inventory.adjusting.loop import Result
+    from inventory.domain.model import Adjustment, Command
     from tests.support.interleaving import Choose
 
 REQUESTS_MAX = 4

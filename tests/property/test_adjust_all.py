@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory import groups
-from inventory.adjust import Adjuster, Outcome, Result
-from inventory.errors import Refusal
-from inventory.groups import Fault, adjust_many
-from inventory.model import Business
-from inventory.retries import Patience
+from inventory.adjusting import groups
+from inventory.adjusting.groups import Fault, adjust_many
+from inventory.adjusting.loop import Adjuster, Result
+from inventory.domain.errors import Refusal
+from inventory.domain.model import Business, Outcome
+from inventory.domain.retry_budget import RetryBudget
 from tests.support.builders import (
     BUSINESS,
     LOCATION,
@@ -33,7 +33,7 @@ from tests.support.proof import assert_adds_up
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inventory.model import Adjustment, Command
+    from inventory.domain.model import Adjustment, Command
 
     type Place = tuple[UUID, UUID]
     """Variant and location."""
@@ -73,10 +73,10 @@ class Shop:
 
     def together(self, asked: list[Command], sizes: list[int]) -> list[Result]:
         """As the queue does it: batches, and in each batch the requests for one stock item together."""
-        patience = Patience(lambda: 1_000.0, lambda _: None, lambda: 0.0)
+        budget = RetryBudget(lambda: 1_000.0, lambda _: None, lambda: 0.0)
         answers: list[Result | Fault] = []
         for batch in batches_of(asked, sizes):
-            answers += adjust_many(self.adjuster, batch, patience=patience, at_once=map)
+            answers += adjust_many(self.adjuster, batch, budget=budget, at_once=map)
         return [each for each in answers if not isinstance(each, Fault)]
 
     def rows(self) -> list[Adjustment]:

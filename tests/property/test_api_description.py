@@ -11,7 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from inventory.requests import AdjustmentRequest, IdempotencyKey, InvalidRequest, Label, Reason, validated
+from inventory.domain.errors import InvalidRequest
+from inventory.schemas.adjustments import AdjustmentRequest
+from inventory.schemas.base import validated
+from inventory.schemas.fields import IdempotencyKey, Label, Reason
 from local.openapi.document import document
 from tests.support.builders import LOCATION, VARIANT, a_body
 

@@ -11,9 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.adjust import decide, stock_after
-from inventory.chain import row_hash
-from inventory.errors import (
+from inventory.domain.errors import (
     InsufficientStock,
     LocationNotFound,
     NoDefaultLocation,
@@ -22,7 +20,9 @@ from inventory.errors import (
     StaleQuantity,
     VariantNotFound,
 )
-from inventory.model import GENESIS_HASH, Adjustment, Command, Snapshot, StockItem
+from inventory.domain.hash_chain import row_hash
+from inventory.domain.model import GENESIS_HASH, Adjustment, Command, Snapshot, StockItem
+from inventory.domain.rules import decide, stock_after
 from tests.support.builders import LOCATION, NOW, a_business, a_command, a_snapshot, a_stock_item
 
 LIMIT = 9_007_199_254_740_991

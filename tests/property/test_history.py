@@ -12,26 +12,26 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory import history
-from inventory.adjust import stock_after
-from inventory.errors import StoreUnavailable
-from inventory.history import History, Position, Wanted
-from inventory.levels import Level, level_at
-from inventory.retries import Patience
+from inventory.domain.errors import StoreUnavailable
+from inventory.domain.retry_budget import RetryBudget
+from inventory.domain.rules import stock_after
+from inventory.queries import adjustments
+from inventory.queries.adjustments import AdjustmentFilter, History, Position
+from inventory.queries.levels import Level, level_at
 from tests.support.builders import BUSINESS, NOW, TICK
 from tests.support.memory_ledger import MemoryLedger
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from inventory.history import HistoryPage
-    from inventory.model import Adjustment
+    from inventory.domain.model import Adjustment
+    from inventory.queries.adjustments import HistoryPage
 
 VARIANTS = [UUID(int=each) for each in range(1, 4)]
 LOCATIONS = [UUID(int=each) for each in range(11, 14)]
 CODES = ["damage", "theft", None]
 REFERENCES = ["CC-17", None]
-PATIENCE = Patience(lambda: 10, sleep=lambda _: None)
+PATIENCE = RetryBudget(lambda: 10, sleep=lambda _: None)
 TICKS = st.integers(0, 12)
 """So few moments that rows of different stock items often share one."""
 
@@ -61,8 +61,8 @@ def arrivals_at(ticks: st.SearchStrategy[int]) -> st.SearchStrategy[Arrival]:
 
 
 ARRIVALS = arrivals_at(TICKS)
-WANTED = st.sampled_from([Wanted(), Wanted(variant_id=VARIANTS[0])]) | st.builds(
-    Wanted,
+WANTED = st.sampled_from([AdjustmentFilter(), AdjustmentFilter(variant_id=VARIANTS[0])]) | st.builds(
+    AdjustmentFilter,
     variant_id=st.none() | st.sampled_from(VARIANTS),
     location_id=st.none() | st.sampled_from(LOCATIONS),
     reason_code=st.none() | st.sampled_from(["damage", "theft"]),
@@ -109,7 +109,7 @@ class Shop:
             reference=arrival.reference,
         )
 
-    def page(self, wanted: Wanted, asked: Page, below: Position | None) -> HistoryPage:
+    def page(self, wanted: AdjustmentFilter, asked: Page, below: Position | None) -> HistoryPage:
         arriving, reads = list(asked.arriving), count()
 
         def before_read() -> None:
@@ -120,7 +120,7 @@ class Shop:
 
         self.ledger.before_page = before_read
         found = History(self.ledger, self.ledger).page(
-            BUSINESS, wanted, below=below, limit=asked.limit, patience=PATIENCE
+            BUSINESS, wanted, below=below, limit=asked.limit, budget=PATIENCE
         )
         assert len(found.rows) <= asked.limit
         return found
@@ -130,7 +130,7 @@ def position(row: Adjustment) -> Position:
     return Position(row.created_at, row.id)
 
 
-def matching(rows: list[Adjustment], wanted: Wanted) -> list[Adjustment]:
+def matching(rows: list[Adjustment], wanted: AdjustmentFilter) -> list[Adjustment]:
     """Newest first, told from the rows alone."""
     found = [
         row
@@ -154,7 +154,7 @@ def matching(rows: list[Adjustment], wanted: Wanted) -> list[Adjustment]:
     st.sampled_from([1, 4, 1_000]),
 )
 def test_all_pages_together_are_every_row_that_was_there_once_and_in_order(
-    arrivals: list[Arrival], wanted: Wanted, pages: list[Page], chunk_rows_min: int, rows_examined_max: int
+    arrivals: list[Arrival], wanted: AdjustmentFilter, pages: list[Page], chunk_rows_min: int, rows_examined_max: int
 ) -> None:
     shop = Shop(arrivals)
     there = matching(shop.ledger.rows, wanted)
@@ -163,8 +163,8 @@ def test_all_pages_together_are_every_row_that_was_there_once_and_in_order(
     # When the random pages are over the rest is read without a hitch, or arrivals might never let it end.
     plan = iter(pages)
     with (
-        patch.object(history, "_CHUNK_ROWS_MIN", chunk_rows_min),
-        patch.object(history, "ROWS_EXAMINED_MAX", rows_examined_max),
+        patch.object(adjustments, "_CHUNK_ROWS_MIN", chunk_rows_min),
+        patch.object(adjustments, "ROWS_EXAMINED_MAX", rows_examined_max),
     ):
         while True:
             try:
@@ -185,7 +185,7 @@ def test_all_pages_together_are_every_row_that_was_there_once_and_in_order(
 
 @given(st.lists(ARRIVALS, max_size=60), WANTED, st.integers(1, 100))
 def test_where_nothing_arrives_one_page_is_what_was_asked_for(
-    arrivals: list[Arrival], wanted: Wanted, limit: int
+    arrivals: list[Arrival], wanted: AdjustmentFilter, limit: int
 ) -> None:
     shop = Shop(arrivals)
     expected = matching(shop.ledger.rows, wanted)
@@ -212,10 +212,10 @@ def test_a_page_without_filters_reads_no_more_rows_than_its_size_tells(
 ) -> None:
     shop = Shop(arrivals)
     location_id = LOCATIONS[0] if one_location and variant_id else None
-    rows = matching(shop.ledger.rows, Wanted())
+    rows = matching(shop.ledger.rows, AdjustmentFilter())
     below = position(rows[beginning % len(rows)]) if beginning else None
-    with patch.object(history, "_CHUNK_ROWS_MIN", 1):
-        shop.page(Wanted(variant_id=variant_id, location_id=location_id), Page(limit, [], None), below)
+    with patch.object(adjustments, "_CHUNK_ROWS_MIN", 1):
+        shop.page(AdjustmentFilter(variant_id=variant_id, location_id=location_id), Page(limit, [], None), below)
 
     partitions = 1 if location_id else len(LOCATIONS) if variant_id else 8
     # One more than the page, and in each partition a row at the cursor itself; doubling reads at most as many again.

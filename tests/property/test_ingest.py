@@ -10,13 +10,12 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory.adjust import Adjuster, Outcome
-from inventory.answers import detail_of
-from inventory.errors import ServiceError
-from inventory.ingest import ingest
-from inventory.model import Business
-from inventory.queue import Unreadable
-from inventory.retries import Patience
+from inventory.adjusting.loop import Adjuster
+from inventory.domain.errors import ServiceError
+from inventory.domain.model import Business, Outcome
+from inventory.domain.retry_budget import RetryBudget
+from inventory.entrypoints.queue import Unreadable, ingest
+from inventory.entrypoints.responses import detail_of
 from tests.support.batches import BatchStore
 from tests.support.builders import (
     BUSINESS,
@@ -33,10 +32,9 @@ from tests.support.proof import assert_adds_up
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from inventory.bus import Event, EventBus, Fate
-    from inventory.ingest import Message
-    from inventory.model import Adjustment
-    from inventory.queue import Record
+    from inventory.aws.event_bus import Event, EventBus, PutResult
+    from inventory.domain.model import Adjustment
+    from inventory.entrypoints.queue import Message, QueueRecord
 
 PLACES = [
     (business, variant, location)
@@ -76,7 +74,7 @@ class ToldBus:
 
     events: list[Event] = field(default_factory=list)
 
-    def put_all(self, events: Sequence[Event], patience: Patience) -> list[Fate]:
+    def put_all(self, events: Sequence[Event], budget: RetryBudget) -> list[PutResult]:
         self.events += events
         return [None] * len(events)
 
@@ -89,9 +87,9 @@ class Shop:
     bus: ToldBus = field(default_factory=ToldBus)
     ends: list[object] = field(default_factory=list)
 
-    def receive(self, batch: Sequence[Record]) -> None:
+    def receive(self, batch: Sequence[QueueRecord]) -> None:
         adjuster = Adjuster(self.store, lambda: NOW, self._no_id, lambda: 0.0, lambda _: None)
-        told = ingest(batch, adjuster, cast("EventBus", self.bus), patience=Patience(lambda: 1_000.0), at_once=map)
+        told = ingest(batch, adjuster, cast("EventBus", self.bus), budget=RetryBudget(lambda: 1_000.0), at_once=map)
         self.ends += [end_of(message) for message in told]
 
     def rows(self) -> list[Adjustment]:
@@ -138,7 +136,7 @@ def end_of(message: Message) -> object:
             return message.is_done, str(result)
 
 
-def batches_of(sent: Sequence[Record], sizes: Sequence[int]) -> Iterator[list[Record]]:
+def batches_of(sent: Sequence[QueueRecord], sizes: Sequence[int]) -> Iterator[list[QueueRecord]]:
     """Cut what was sent into batches of these sizes, and where one key would name two stock items in one batch.
 
     Which of the two is then first is open: the groups of a batch know nothing of one another. They are cut, too, where
@@ -146,7 +144,7 @@ def batches_of(sent: Sequence[Record], sizes: Sequence[int]) -> Iterator[list[Re
     """
     ends = iter(sizes)
     size = next(ends, len(sent))
-    batch: list[Record] = []
+    batch: list[QueueRecord] = []
     places: dict[object, object] = {}
     for record in sent:
         key, place = named_by(record)
@@ -160,7 +158,7 @@ def batches_of(sent: Sequence[Record], sizes: Sequence[int]) -> Iterator[list[Re
     yield batch
 
 
-def named_by(record: Record) -> tuple[object, object]:
+def named_by(record: QueueRecord) -> tuple[object, object]:
     """The key and the stock item that a message names, by its text alone; no key where it asks for nothing."""
     body: Any = json.loads(record["body"]) if record["body"] != "{" else None
     if not isinstance(body, dict):
@@ -176,7 +174,7 @@ def named_by(record: Record) -> tuple[object, object]:
 def test_any_batching_of_any_messages_gives_the_ledger_and_the_ends_of_one_by_one(
     sent: list[tuple[str, str]], sizes: list[int]
 ) -> None:
-    records: list[Record] = [{"messageId": message_id, "body": body} for message_id, body in sent]
+    records: list[QueueRecord] = [{"messageId": message_id, "body": body} for message_id, body in sent]
     alone, together = a_shop(), a_shop()
 
     for record in records:
@@ -193,7 +191,7 @@ def test_any_batching_of_any_messages_gives_the_ledger_and_the_ends_of_one_by_on
 def test_a_message_that_comes_more_than_once_in_a_batch_counts_once(
     sent: list[tuple[str, str]], copies: list[tuple[int, int]]
 ) -> None:
-    first: dict[str, Record] = {}
+    first: dict[str, QueueRecord] = {}
     for message_id, body in sent:
         first.setdefault(message_id, {"messageId": message_id, "body": body})
     batch = list(first.values())

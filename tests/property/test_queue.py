@@ -8,11 +8,12 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.bus import DETAIL_SIZE_MAX_BYTES, detail_text
-from inventory.errors import InsufficientStock, ServiceError
-from inventory.jsontext import JSONValue, parse_json
-from inventory.queue import Request, rejection
-from inventory.requests import DirectAdjustmentRequest, InvalidRequest, validated
+from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, detail_text
+from inventory.domain.errors import InsufficientStock, InvalidRequest, ServiceError
+from inventory.entrypoints.queue import MessageRequest, rejection
+from inventory.schemas.adjustments import DirectAdjustmentRequest
+from inventory.schemas.base import validated
+from inventory.schemas.json_parser import JSONValue, parse_json
 
 INTEGERS = st.integers(min_value=-(2**63) + 1, max_value=2**63 - 1)
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15), max_value=10**15)
@@ -31,7 +32,7 @@ def refusal_of(payload: JSONValue) -> ServiceError:
 
 @given(PAYLOADS)
 def test_a_told_request_reads_back_as_the_one_that_was_sent(payload: JSONValue) -> None:
-    told = parse_json(rejection(Request(payload, "key"), refusal_of(payload)).encode("ascii"))
+    told = parse_json(rejection(MessageRequest(payload, "key"), refusal_of(payload)).encode("ascii"))
     assert isinstance(told, dict)
     assert told["request"] == payload
 
@@ -43,7 +44,7 @@ def test_a_told_refusal_is_never_larger_than_an_event_can_be(few: dict[str, str]
         for number in range(150 // (len(few) or 1))
         for name, member in few.items()
     }
-    detail = rejection(Request(payload, "key"), refusal_of(payload))
+    detail = rejection(MessageRequest(payload, "key"), refusal_of(payload))
     assert len(detail.encode("ascii")) <= DETAIL_SIZE_MAX_BYTES
     json.loads(detail)
 

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from inventory import direct
-from inventory.http import Caller, adjustment_command, refused
-from inventory.jsontext import InvalidJSON, parse_json
-from inventory.requests import InvalidRequest
+from inventory.api.requests import Caller, adjustment_command
+from inventory.api.responses import refused
+from inventory.domain.errors import InvalidRequest
+from inventory.entrypoints import direct
+from inventory.schemas.json_parser import InvalidJSON, parse_json
 from tests.support.builders import BUSINESS, a_payload, an_api_event
 
 if TYPE_CHECKING:
-    from inventory.model import Command
+    from inventory.domain.model import Command
 
 CALLER = Caller(business_id=BUSINESS, subject="till 4")
 FIELDS = [

@@ -10,20 +10,20 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory.adjust import Outcome
-from inventory.errors import (
+from inventory.domain.errors import (
     AdjustmentNotFound,
     AlreadyReversed,
     IdempotencyKeyReused,
     InsufficientStock,
     Refusal,
 )
+from inventory.domain.model import Outcome
 from tests.support.builders import BUSINESS, LOCATION, VARIANT, a_command, a_reversal
 from tests.support.proof import assert_adds_up
 from tests.support.scripted import a_desk
 
 if TYPE_CHECKING:
-    from inventory.model import Adjustment
+    from inventory.domain.model import Adjustment
     from tests.support.scripted import Desk
 
 NOWHERE = UUID(int=0)

@@ -7,12 +7,12 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory import tokens
-from inventory.tokens import mint, well_formed
+from inventory.domain import api_tokens
+from inventory.domain.api_tokens import mint, well_formed
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 RANDOM_PARTS = st.text(BASE62, min_size=30, max_size=30)
-TOKENS = RANDOM_PARTS.map(lambda text: f"dz_{text}{tokens._checksum(text)}")
+TOKENS = RANDOM_PARTS.map(lambda text: f"dz_{text}{api_tokens._checksum(text)}")
 POSITIONS = st.integers(min_value=3, max_value=38)
 
 

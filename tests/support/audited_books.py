@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from inventory.audit import Auditor
-from inventory.audit_tables import TablePage, key_of
-from inventory.proof import Prover
+from inventory.integrity.audit import Auditor
+from inventory.integrity.proof import Prover
+from inventory.storage.table_scan import TablePage, key_of
 from tests.support.bent_books import Books, ReadBooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inventory.audit_tables import Key, Segment
+    from inventory.domain.model import Segment
+    from inventory.storage.table_scan import ItemKey
 
 
 @dataclass
@@ -36,16 +37,16 @@ class AuditedBooks:
 
     # ------------------------------------------------------------------------------------------ what is read of them
 
-    def inventory_page(self, segment: Segment, start: Key | None) -> TablePage:
+    def inventory_page(self, segment: Segment, start: ItemKey | None) -> TablePage:
         return self._page(self.inventory, segment, start)
 
-    def ledger_page(self, segment: Segment, start: Key | None) -> TablePage:
+    def ledger_page(self, segment: Segment, start: ItemKey | None) -> TablePage:
         return self._page(self.ledger, segment, start)
 
-    def inventory_items(self, keys: Sequence[Key]) -> list[Any]:
+    def inventory_items(self, keys: Sequence[ItemKey]) -> list[Any]:
         return self._items(self.inventory, keys)
 
-    def ledger_items(self, keys: Sequence[Key]) -> list[Any]:
+    def ledger_items(self, keys: Sequence[ItemKey]) -> list[Any]:
         return self._items(self.ledger, keys)
 
     def page(self, *arguments: Any, **named: Any) -> Any:
@@ -61,12 +62,12 @@ class AuditedBooks:
         found = (ReadBooks(Books([], each)).stock_item(*place) for each in self.inventory)
         return next((each for each in found if each is not None), None)
 
-    def _items(self, table: list[Any], keys: Sequence[Key]) -> list[Any]:
+    def _items(self, table: list[Any], keys: Sequence[ItemKey]) -> list[Any]:
         assert len(set(keys)) == len(keys) <= 100
         self.before_read()
         return [item for item in table if key_of(item) in keys]
 
-    def _page(self, table: list[Any], segment: Segment, start: Key | None) -> TablePage:
+    def _page(self, table: list[Any], segment: Segment, start: ItemKey | None) -> TablePage:
         self.before_read()
         mine = sorted(
             (item for item in table if crc32(item["pk"]["S"].encode()) % segment.total == segment.number), key=key_of

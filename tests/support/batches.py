@@ -6,15 +6,15 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from inventory.adjust import Adjuster
-from inventory.retries import Patience
+from inventory.adjusting.loop import Adjuster
+from inventory.domain.retry_budget import RetryBudget
 from tests.support.builders import BUSINESS, LOCATION, OTHER_LOCATION, OTHER_VARIANT, VARIANT, a_business
 from tests.support.scripted import ScriptedStore, VirtualTime
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from inventory.model import Business
+    from inventory.domain.model import Business
     from tests.support.scripted import Step
 
 
@@ -49,6 +49,6 @@ def an_adjuster(store: BatchStore) -> Adjuster:
     return Adjuster(store=store, clock=store.time.clock, new_id=no_id, fraction=lambda: 0.5, sleep=store.time.sleep)
 
 
-def patience_of(store: ScriptedStore) -> Patience:
-    """Patience for as long as the store's time runs."""
-    return Patience(store.time.remaining_s, store.time.sleep, lambda: 0.5)
+def patience_of(store: ScriptedStore) -> RetryBudget:
+    """RetryBudget for as long as the store's time runs."""
+    return RetryBudget(store.time.remaining_s, store.time.sleep, lambda: 0.5)

@@ -8,21 +8,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from inventory import keys
-from inventory.adjust import stock_after
-from inventory.chain import row_hash
-from inventory.chain_check import Kind, Problem
-from inventory.dynamodb import adjustment_of, ledger_item
-from inventory.instants import instant_text
-from inventory.model import GENESIS_HASH
+from inventory.domain.hash_chain import row_hash
+from inventory.domain.model import GENESIS_HASH
+from inventory.domain.rules import stock_after
+from inventory.domain.timestamps import instant_text
+from inventory.integrity.chain_check import Problem, ProblemKind
+from inventory.storage import keys
+from inventory.storage.items import adjustment_of, ledger_item
 from tests.support.builders import BUSINESS, LOCATION, NOW, OTHER_VARIANT, TICK, VARIANT, an_adjustment
 from tests.support.paging import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from inventory.ledger_index import IndexPage, Partition, StartKey
-    from inventory.model import Adjustment
+    from inventory.domain.model import Adjustment
+    from inventory.storage.ledger_index import IndexPage, Partition, StartKey
 
 type Item = dict[str, Any]
 
@@ -89,12 +89,12 @@ def _rehashed(item: Item, **changes: Any) -> Item:
     return dict(ledger_item(replace(row, hash=row_hash(row))))
 
 
-def _with_row(found: Books, n: int, item: Item, sequence: int, kind: Kind) -> Books:
+def _with_row(found: Books, n: int, item: Item, sequence: int, kind: ProblemKind) -> Books:
     rows = [*found.rows[:n], item, *found.rows[n + 1 :]]
     return replace(found, rows=rows).bent(Problem(sequence, kind))
 
 
-def _with_attribute(name: str, value: Item | None, kind: Kind) -> Bend:
+def _with_attribute(name: str, value: Item | None, kind: ProblemKind) -> Bend:
     def bend(found: Books, n: int) -> Books:
         item = {**found.rows[n], name: value}
         return _with_row(found, n, {key: each for key, each in item.items() if each is not None}, n + 1, kind)
@@ -102,7 +102,7 @@ def _with_attribute(name: str, value: Item | None, kind: Kind) -> Bend:
     return bend
 
 
-def _with_stock(kind: Kind = Kind.STOCK_ITEM_CHANGED, **changes: Item | None) -> Bend:
+def _with_stock(kind: ProblemKind = ProblemKind.STOCK_ITEM_CHANGED, **changes: Item | None) -> Bend:
     def bend(found: Books, _: int) -> Books:
         assert found.stock is not None
         stock = {name: value for name, value in {**found.stock, **changes}.items() if value is not None}
@@ -117,9 +117,9 @@ def _time(seconds: float, *, hashed: bool) -> Bend:
         moved = row.created_at + timedelta(seconds=seconds)
         item = _rehashed(found.rows[n], created_at=moved)
         if not hashed:
-            return _with_row(found, n, {**item, "hash": found.rows[n]["hash"]}, n + 1, Kind.ROW_CHANGED)
+            return _with_row(found, n, {**item, "hash": found.rows[n]["hash"]}, n + 1, ProblemKind.ROW_CHANGED)
         if seconds < 0:
-            return _with_row(found, n, item, n + 1, Kind.TIME_WRONG) if n else None
+            return _with_row(found, n, item, n + 1, ProblemKind.TIME_WRONG) if n else None
         return _after(found, n, item)
 
     return bend
@@ -128,33 +128,33 @@ def _time(seconds: float, *, hashed: bool) -> Bend:
 def _after(found: Books, n: int, item: Item) -> Books:
     """A row that is right by itself, but no longer what was written: what comes after it does not fit."""
     if n + 1 == len(found.rows):
-        return _with_row(found, n, item, n + 1, Kind.STOCK_ITEM_CHANGED)
-    return _with_row(found, n, item, n + 2, Kind.CHAIN_BROKEN)
+        return _with_row(found, n, item, n + 1, ProblemKind.STOCK_ITEM_CHANGED)
+    return _with_row(found, n, item, n + 2, ProblemKind.CHAIN_BROKEN)
 
 
 def _without_zone(found: Books, n: int) -> Books:
     item = {**found.rows[n], "created_at": {"S": found.rows[n]["created_at"]["S"].removesuffix("Z")}}
-    return _with_row(found, n, item, n + 1, Kind.ROW_UNREADABLE)
+    return _with_row(found, n, item, n + 1, ProblemKind.ROW_UNREADABLE)
 
 
 def _changed_sequence(to: int) -> Bend:
     def bend(found: Books, n: int) -> Books | None:
         if n + 1 == to:
             return None
-        return _with_row(found, n, {**found.rows[n], "sequence": {"N": str(to)}}, n + 1, Kind.ROW_CHANGED)
+        return _with_row(found, n, {**found.rows[n], "sequence": {"N": str(to)}}, n + 1, ProblemKind.ROW_CHANGED)
 
     return bend
 
 
 def _removed(found: Books, n: int) -> Books:
-    return replace(found, rows=found.rows[:n] + found.rows[n + 1 :]).bent(Problem(n + 1, Kind.ROW_MISSING))
+    return replace(found, rows=found.rows[:n] + found.rows[n + 1 :]).bent(Problem(n + 1, ProblemKind.ROW_MISSING))
 
 
 def _inserted(after: timedelta) -> Bend:
     def bend(found: Books, n: int) -> Books:
         row = adjustment_of(found.rows[n])
         item = _rehashed(found.rows[n], id=UUID(int=n, version=4), created_at=row.created_at + after)
-        return replace(found, rows=[*found.rows, item]).bent(Problem(n + 1, Kind.ROW_INSERTED))
+        return replace(found, rows=[*found.rows, item]).bent(Problem(n + 1, ProblemKind.ROW_INSERTED))
 
     return bend
 
@@ -171,7 +171,7 @@ def _appended(further: int) -> Bend:
             created_at=head.created_at + TICK,
             previous_hash=head.hash,
         )
-        problem = Problem(head.sequence + further, Kind.ROW_INSERTED)
+        problem = Problem(head.sequence + further, ProblemKind.ROW_INSERTED)
         return replace(found, rows=[*found.rows, item]).bent(problem)
 
     return bend
@@ -179,7 +179,7 @@ def _appended(further: int) -> Bend:
 
 def _rehashed_delta(found: Books, n: int) -> Books:
     row = adjustment_of(found.rows[n])
-    return _with_row(found, n, _rehashed(found.rows[n], delta=row.delta + 1), n + 1, Kind.BALANCE_WRONG)
+    return _with_row(found, n, _rehashed(found.rows[n], delta=row.delta + 1), n + 1, ProblemKind.BALANCE_WRONG)
 
 
 def _rehashed_reason(found: Books, n: int) -> Books:
@@ -197,7 +197,7 @@ def _swapped(found: Books, n: int) -> Books | None:
         _rehashed(found.rows[n + 1], sequence=first.sequence, created_at=first.created_at),
         *found.rows[n + 2 :],
     ]
-    return replace(found, rows=rows).bent(Problem(n + 1, Kind.CHAIN_BROKEN))
+    return replace(found, rows=rows).bent(Problem(n + 1, ProblemKind.CHAIN_BROKEN))
 
 
 def _swapped_deltas(found: Books, n: int) -> Books | None:
@@ -205,16 +205,16 @@ def _swapped_deltas(found: Books, n: int) -> Books | None:
         return None
     rows = copy.deepcopy(found.rows)
     rows[n]["delta"], rows[n + 1]["delta"] = rows[n + 1]["delta"], rows[n]["delta"]
-    return replace(found, rows=rows).bent(Problem(n + 1, Kind.ROW_CHANGED))
+    return replace(found, rows=rows).bent(Problem(n + 1, ProblemKind.ROW_CHANGED))
 
 
 def _without_stock(found: Books, _: int) -> Books:
-    return replace(found, stock=None).bent(Problem(len(found.rows), Kind.STOCK_ITEM_MISSING))
+    return replace(found, stock=None).bent(Problem(len(found.rows), ProblemKind.STOCK_ITEM_MISSING))
 
 
 def _moved_to_another_key(found: Books, n: int) -> Books:
     item = {**found.rows[n], "pk": {"S": f"{BUSINESS}#{UUID(int=n, version=4)}"}}
-    return _with_row(found, n, item, n + 1, Kind.ROW_MISPLACED)
+    return _with_row(found, n, item, n + 1, ProblemKind.ROW_MISPLACED)
 
 
 def _stock_sequence(by: int) -> Bend:
@@ -224,13 +224,13 @@ def _stock_sequence(by: int) -> Bend:
 _ANOTHER_STOCK_ITEM = keys.ledger_stock_item(BUSINESS, OTHER_VARIANT, LOCATION)
 
 BENDS: dict[str, Bend] = {
-    "a row's reason was changed": _with_attribute("reason", {"S": "bent"}, Kind.ROW_CHANGED),
-    "a row's delta was changed": _with_attribute("delta", {"N": "1000001"}, Kind.ROW_CHANGED),
-    "a row's balance was changed": _with_attribute("quantity_after", {"N": "1000001"}, Kind.ROW_CHANGED),
-    "a row's author was changed": _with_attribute("created_by", {"S": "somebody else"}, Kind.ROW_CHANGED),
-    "a row's optional member was added": _with_attribute("reference", {"S": "CC-18"}, Kind.ROW_CHANGED),
-    "a row's hash was changed": _with_attribute("hash", {"S": "0" * 64}, Kind.ROW_CHANGED),
-    "a row's previous hash was changed": _with_attribute("previous_hash", {"S": "1" * 64}, Kind.ROW_CHANGED),
+    "a row's reason was changed": _with_attribute("reason", {"S": "bent"}, ProblemKind.ROW_CHANGED),
+    "a row's delta was changed": _with_attribute("delta", {"N": "1000001"}, ProblemKind.ROW_CHANGED),
+    "a row's balance was changed": _with_attribute("quantity_after", {"N": "1000001"}, ProblemKind.ROW_CHANGED),
+    "a row's author was changed": _with_attribute("created_by", {"S": "somebody else"}, ProblemKind.ROW_CHANGED),
+    "a row's optional member was added": _with_attribute("reference", {"S": "CC-18"}, ProblemKind.ROW_CHANGED),
+    "a row's hash was changed": _with_attribute("hash", {"S": "0" * 64}, ProblemKind.ROW_CHANGED),
+    "a row's previous hash was changed": _with_attribute("previous_hash", {"S": "1" * 64}, ProblemKind.ROW_CHANGED),
     "a row's sequence was raised": _changed_sequence(1_000_000),
     "a row's sequence was lowered": _changed_sequence(1),
     "a row's sequence was made negative": _changed_sequence(-7),
@@ -248,18 +248,22 @@ BENDS: dict[str, Bend] = {
     "a row was inserted at the end of time": _inserted(timedelta(days=1)),
     "a row was inserted past the head": _appended(1),
     "a row was inserted far past the head": _appended(1_000),
-    "a row's reason was taken away": _with_attribute("reason", None, Kind.ROW_UNREADABLE),
-    "a row's sequence was taken away": _with_attribute("sequence", None, Kind.ROW_UNREADABLE),
-    "a row's delta became a text": _with_attribute("delta", {"S": "5"}, Kind.ROW_UNREADABLE),
-    "a row's id became garbage": _with_attribute("id", {"S": "garbage"}, Kind.ROW_UNREADABLE),
+    "a row's reason was taken away": _with_attribute("reason", None, ProblemKind.ROW_UNREADABLE),
+    "a row's sequence was taken away": _with_attribute("sequence", None, ProblemKind.ROW_UNREADABLE),
+    "a row's delta became a text": _with_attribute("delta", {"S": "5"}, ProblemKind.ROW_UNREADABLE),
+    "a row's id became garbage": _with_attribute("id", {"S": "garbage"}, ProblemKind.ROW_UNREADABLE),
     "a row's time became one without a zone": _without_zone,
-    "a row was given an attribute": _with_attribute("note", {"S": "by hand"}, Kind.ROW_MISPLACED),
-    "a row was put into another shard": _with_attribute("business_shard", {"S": "elsewhere"}, Kind.ROW_MISPLACED),
-    "a row's place in the other index was changed": _with_attribute("created_at_id", {"S": "0"}, Kind.ROW_MISPLACED),
+    "a row was given an attribute": _with_attribute("note", {"S": "by hand"}, ProblemKind.ROW_MISPLACED),
+    "a row was put into another shard": _with_attribute(
+        "business_shard", {"S": "elsewhere"}, ProblemKind.ROW_MISPLACED
+    ),
+    "a row's place in the other index was changed": _with_attribute(
+        "created_at_id", {"S": "0"}, ProblemKind.ROW_MISPLACED
+    ),
     "a row was put under another key": _moved_to_another_key,
-    "a row was taken out of the index": _with_attribute("stock_item", None, Kind.ROW_MISSING),
+    "a row was taken out of the index": _with_attribute("stock_item", None, ProblemKind.ROW_MISSING),
     "a row was put under another stock item": _with_attribute(
-        "stock_item", {"S": _ANOTHER_STOCK_ITEM}, Kind.ROW_MISSING
+        "stock_item", {"S": _ANOTHER_STOCK_ITEM}, ProblemKind.ROW_MISSING
     ),
     "the stock item's quantity was changed": _with_stock(quantity={"N": "1000001"}),
     "the stock item's sequence was raised": _stock_sequence(2),
@@ -267,8 +271,8 @@ BENDS: dict[str, Bend] = {
     "the stock item's head was changed": _with_stock(head_hash={"S": "1" * 64}),
     "the stock item's time was changed": _with_stock(updated_at={"S": "2026-01-01T00:00:00.000000Z"}),
     "the stock item was reset": _with_stock(quantity={"N": "0"}, sequence={"N": "0"}, head_hash={"S": GENESIS_HASH}),
-    "the stock item's head was taken away": _with_stock(Kind.STOCK_ITEM_UNREADABLE, head_hash=None),
-    "the stock item's quantity became a text": _with_stock(Kind.STOCK_ITEM_UNREADABLE, quantity={"S": "5"}),
+    "the stock item's head was taken away": _with_stock(ProblemKind.STOCK_ITEM_UNREADABLE, head_hash=None),
+    "the stock item's quantity became a text": _with_stock(ProblemKind.STOCK_ITEM_UNREADABLE, quantity={"S": "5"}),
     "the stock item was removed": _without_stock,
 }
 

@@ -9,16 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from inventory.chain import row_hash
-from inventory.model import GENESIS_HASH, Adjustment, Business, Command, Snapshot, StockItem
-from inventory.reverse import Reversal
-from inventory.tries import Tries
+from inventory.domain.hash_chain import row_hash
+from inventory.domain.model import GENESIS_HASH, Adjustment, Business, Command, Reversal, Snapshot, StockItem
+from inventory.domain.retry_budget import Tries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import EllipsisType
 
-    from inventory.adjust import Adjuster
+    from inventory.adjusting.loop import Adjuster
 
 BUSINESS = UUID("6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01")
 OTHER_BUSINESS = UUID("6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e02")

@@ -7,9 +7,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from inventory import keys
-from inventory.catalog import Catalog
-from inventory.dynamodb import DynamoDBStore, adjustment_of, stock_item_of
+from inventory.storage import keys
+from inventory.storage.catalog import Catalog
+from inventory.storage.items import adjustment_of, stock_item_of
+from inventory.storage.stock_store import DynamoDBStore
 from local.places import TEMPLATE
 from local.template import read_template
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-    from inventory.model import Adjustment, StockItem
+    from inventory.domain.model import Adjustment, StockItem
 
     type Item = dict[str, AttributeValueTypeDef]
 

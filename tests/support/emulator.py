@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from inventory.client import dynamodb_client
+from inventory.aws.clients import dynamodb_client
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,7 +21,7 @@ class Clients:
     def make(self, endpoint_url: str | None = None, *, read_timeout_s: float | None = None) -> DynamoDBClient:
         """The service's client, of the emulator unless another address (a proxy's) is given.
 
-        ``read_timeout_s`` changes nothing but its patience: short to see time-outs, long to see none on a busy machine.
+        ``read_timeout_s`` changes nothing but its budget: short to see time-outs, long to see none on a busy machine.
         """
         client = dynamodb_client(endpoint_url or self.endpoint_url)
         self._made.append(client)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from inventory.answers import ANSWERS
-from inventory.errors import InternalError, TryAgain
-from inventory.retries import Patience
+from inventory.domain.errors import InternalError, TryAgain
+from inventory.domain.retry_budget import RetryBudget
+from inventory.entrypoints.responses import ERROR_ANSWERS
 from tests.support.builders import OTHER_LOCATION, OTHER_VARIANT, a_stock_item, an_adjustment
 from tests.support.loading import Context, load_handler
 from tests.support.memory_bus import MemoryBus
@@ -46,7 +46,7 @@ IDS_OF_RECORDS = {"message_id", "ledger_key", "sequence_number"}
 STATUSES = {200, 201, 304, 401, 403, 404, 409, 422}
 DOCUMENTED = {
     answer.code: (kind.__name__ if answer.status != 422 else "InvalidRequest")
-    for kind, answer in ANSWERS.items()
+    for kind, answer in ERROR_ANSWERS.items()
     if kind not in {InternalError, TryAgain}
 }
 """``errorType`` by code. The tables answer here, so nothing may be asked for again, and nothing is our own fault."""
@@ -77,7 +77,7 @@ class EntryPoint:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             try:
                 answer = self.module.handler(event, Context())
-            except Exception as error:  # noqa: BLE001  what may leave a handler is judged by the caller
+            except Exception as error:  # noqa: BLE001  the edge: who invoked is told, be it a refusal or a fault
                 raised = error
         # CloudWatch ends a line at a line feed and at nothing else that Unicode has for one.
         lines = [json.loads(line) for line in printed.getvalue().split("\n") if line]
@@ -104,7 +104,7 @@ def _wire_reader(module: Any) -> None:
     _wire_tables(module.reader.index._client)
     reader = module.reader
     module.reader = replace(reader, at_once=map, history=replace(reader.history, at_once=map))
-    module.Patience = partial(Patience, sleep=lambda _: None)
+    module.RetryBudget = partial(RetryBudget, sleep=lambda _: None)
 
 
 def _wire_ingest(module: Any) -> None:
@@ -115,15 +115,15 @@ def _wire_ingest(module: Any) -> None:
 
 def _wire_publish(module: Any) -> None:
     MemoryBus(module.publisher.bus._client)
-    module.publisher.dead_end._client.meta.events.register(
+    module.publisher.dead_letter_queue._client.meta.events.register(
         "before-send.sqs.SendMessage", lambda **_: reply({"MessageId": "1"})
     )
-    module.Patience = partial(Patience, sleep=lambda _: None)
+    module.RetryBudget = partial(RetryBudget, sleep=lambda _: None)
 
 
 def _wire_authorizer(module: Any) -> None:
     module.access._client.meta.events.register("before-send.dynamodb.GetItem", lambda **_: reply(READ))
-    module.Patience = partial(Patience, sleep=lambda _: None)
+    module.RetryBudget = partial(RetryBudget, sleep=lambda _: None)
 
 
 def _wire_provision(module: Any) -> None:
@@ -141,7 +141,7 @@ def _wire_provision(module: Any) -> None:
     }
     for operation, answer in answers.items():
         module.client.meta.events.register(f"before-send.dynamodb.{operation}", lambda answer=answer, **_: answer())
-    module.Patience = partial(Patience, sleep=lambda _: None)
+    module.RetryBudget = partial(RetryBudget, sleep=lambda _: None)
 
 
 def _wire_audit(module: Any) -> None:

@@ -6,8 +6,9 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from inventory.adjust import GROUP_MAX, CommitResult, Committed, stock_after, unlimited
-from inventory.model import Adjustment, Business, Command, Snapshot, StockItem
+from inventory.domain.model import Adjustment, Business, Command, Snapshot, StockItem
+from inventory.domain.rules import stock_after
+from inventory.domain.store import GROUP_MAX, CommitResult, Committed, unlimited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +41,7 @@ class FakeStore:
         command: Command,
         recorded_ids: Sequence[UUID],
         *,
-        of_one_moment: bool = False,
+        transactional: bool = False,
         between_calls: Callable[[], None] = unlimited,
     ) -> Snapshot:
         business = self.businesses.get(command.business_id)
@@ -58,7 +59,7 @@ class FakeStore:
                 reversed_by=None
                 if command.reverses is None
                 else self.reversals.get((command.business_id, command.reverses)),
-                of_one_moment=of_one_moment,
+                transactional=transactional,
             )
 
     def default_location_id(self, business_id: UUID) -> UUID | None:
@@ -87,7 +88,7 @@ class FakeStore:
                     reversed_by=reversed_by[0] if reversed_by else snapshot.reversed_by,
                     stock=stock,
                     remembered=False,
-                    of_one_moment=False,
+                    transactional=False,
                 )
             self.ledger |= {(business_id, row.id): row for row in rows}
             self.stock[stock_key] = stock_after(rows[-1])

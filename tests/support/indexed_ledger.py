@@ -7,17 +7,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from inventory.dynamodb import ledger_item
-from inventory.ledger_index import EARLIEST, LATEST
-from inventory.model import GENESIS_HASH
+from inventory.domain.model import GENESIS_HASH
+from inventory.storage.items import ledger_item
+from inventory.storage.ledger_index import EARLIEST, LATEST
 from tests.support.builders import BUSINESS, NOW, an_adjustment
 from tests.support.paging import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inventory.ledger_index import IndexPage, Partition, StartKey
-    from inventory.model import Adjustment
+    from inventory.domain.model import Adjustment
+    from inventory.storage.ledger_index import IndexPage, Partition, StartKey
 
 
 @dataclass

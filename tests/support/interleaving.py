@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from inventory.adjust import Adjuster, CommitResult, Contended, unlimited
-from inventory.errors import Refusal, StoreUnavailable, TryAgain
-from inventory.model import Command
-from inventory.reverse import Reversal, carry_out
+from inventory.adjusting.loop import Adjuster
+from inventory.adjusting.reversal import carry_out
+from inventory.domain.errors import Refusal, StoreUnavailable, TryAgain
+from inventory.domain.model import Command, Reversal
+from inventory.domain.store import CommitResult, Contended, unlimited
 from tests.support.builders import NOW, tries_of
 from tests.support.scripted import Met
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from inventory.adjust import Result
-    from inventory.model import Adjustment, Snapshot
+    from inventory.adjusting.loop import Result
+    from inventory.domain.model import Adjustment, Snapshot
     from tests.support.fake_store import FakeStore
 
 type Choose = Callable[[int], int]
@@ -128,20 +129,20 @@ class _Turns:
         """Nothing, or what any request has read so far of the same stock item: it may be long out of date."""
         seen = [None, *self.of.seen.get((command.variant_id, command.location_id), [])]
         snapshot = seen[self.of.choose(len(seen))]
-        return snapshot and replace(snapshot, recorded={}, reversed_by=None, remembered=True, of_one_moment=False)
+        return snapshot and replace(snapshot, recorded={}, reversed_by=None, remembered=True, transactional=False)
 
     def load(
         self,
         command: Command,
         recorded_ids: Sequence[UUID],
         *,
-        of_one_moment: bool = False,
+        transactional: bool = False,
         between_calls: Callable[[], None] = unlimited,
     ) -> Snapshot:
         """Read each row, the link to a reversal and the rest at several moments, for a batch of reads is not one."""
-        if of_one_moment:
+        if transactional:
             self._wait()
-            return self.of.store.load(command, recorded_ids, of_one_moment=True)
+            return self.of.store.load(command, recorded_ids, transactional=True)
         early = [each for each in recorded_ids if self.of.choose(2)]
         recorded = self.of.store.find(command.business_id, early)
         self._wait()

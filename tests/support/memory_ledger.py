@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from inventory.adjust import stock_after
-from inventory.dynamodb import ledger_item
-from inventory.ledger_index import EARLIEST, LATEST
+from inventory.domain.rules import stock_after
+from inventory.storage.items import ledger_item
+from inventory.storage.ledger_index import EARLIEST, LATEST
 from tests.support.builders import BUSINESS, an_adjustment
 from tests.support.paging import page_of
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from typing import Any
     from uuid import UUID
 
-    from inventory.dynamodb import Item
-    from inventory.ledger_index import IndexPage, Partition, StartKey
-    from inventory.model import Adjustment, StockItem
-    from inventory.retries import Patience
+    from inventory.domain.model import Adjustment, StockItem
+    from inventory.domain.retry_budget import RetryBudget
+    from inventory.storage.items import Item
+    from inventory.storage.ledger_index import IndexPage, Partition, StartKey
 
 type Place = tuple[UUID, UUID]
 """Variant and location."""
@@ -61,7 +61,7 @@ class MemoryLedger:
             self._items[item[name]["S"]].append(item)
         return row
 
-    def of_variant(self, business_id: UUID, variant_id: UUID, patience: Patience) -> Iterator[tuple[UUID, StockItem]]:
+    def of_variant(self, business_id: UUID, variant_id: UUID, budget: RetryBudget) -> Iterator[tuple[UUID, StockItem]]:
         assert business_id == BUSINESS
         places = sorted(place for place in self.heads if place[0] == variant_id)
         return iter([(place[1], stock_after(self.heads[place])) for place in places])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inventory import keys
-from inventory.adjust import stock_after
+from inventory.domain.rules import stock_after
+from inventory.storage import keys
 from tests.support.memory_tables import INVENTORY_TABLE, Tables, stock_members
 from tests.support.wire import reply
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
 
-    from inventory.model import Adjustment
+    from inventory.domain.model import Adjustment
 
 INDEX_KEYS = {
     None: ("pk", "sk"),

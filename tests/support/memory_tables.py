@@ -12,8 +12,8 @@ from collections import defaultdict
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
-from inventory import keys
-from inventory.dynamodb import ledger_item
+from inventory.storage import keys
+from inventory.storage.items import ledger_item
 from tests.support.builders import BUSINESS, LOCATION, VARIANT
 from tests.support.wire import broken, fault, reply
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-    from inventory.model import Adjustment, StockItem
+    from inventory.domain.model import Adjustment, StockItem
     from tests.support.wire import Reply
 
 INVENTORY_TABLE = "inventory-table"

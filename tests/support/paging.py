@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inventory.ledger_index import IndexPage
+from inventory.storage.ledger_index import IndexPage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from inventory.dynamodb import Item
-    from inventory.ledger_index import Partition, StartKey
+    from inventory.storage.items import Item
+    from inventory.storage.ledger_index import Partition, StartKey
 
 
 def page_of(

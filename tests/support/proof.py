@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from inventory.adjust import stock_after
-from inventory.chain import row_hash
-from inventory.model import GENESIS_HASH
+from inventory.domain.hash_chain import row_hash
+from inventory.domain.model import GENESIS_HASH
+from inventory.domain.rules import stock_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from inventory.model import Adjustment, StockItem
+    from inventory.domain.model import Adjustment, StockItem
 
 
 def assert_adds_up(rows: Iterable[Adjustment], stock: StockItem | None) -> list[Adjustment]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from inventory.retries import Patience
+from inventory.domain.retry_budget import RetryBudget
 from tests.support.builders import BUSINESS, GATEWAY_REQUEST_ID, an_authorizer_context
 from tests.support.loading import Context, load_handler
 from tests.support.memory_queries import QueriedTables
@@ -72,7 +72,7 @@ class ReadService:
         self.pauses_s: list[float] = []
         reader = self.module.reader
         self.module.reader = replace(reader, at_once=map, history=replace(reader.history, at_once=map))
-        self.module.Patience = partial(Patience, sleep=self.pauses_s.append)
+        self.module.RetryBudget = partial(RetryBudget, sleep=self.pauses_s.append)
         self._capsys = capsys
 
     def get(

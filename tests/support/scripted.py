@@ -9,9 +9,10 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from inventory.adjust import Adjuster, CommitResult, Contended, unlimited
-from inventory.errors import StoreUnavailable
-from inventory.reverse import carry_out
+from inventory.adjusting.loop import Adjuster
+from inventory.adjusting.reversal import carry_out
+from inventory.domain.errors import StoreUnavailable
+from inventory.domain.store import CommitResult, Contended, unlimited
 from tests.support.builders import (
     BUSINESS,
     LOCATION,
@@ -29,10 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from inventory.adjust import Outcome, Result
-    from inventory.model import Adjustment, Command, Snapshot
-    from inventory.reverse import Reversal
-    from inventory.tries import Tries
+    from inventory.adjusting.loop import Result
+    from inventory.domain.model import Adjustment, Command, Outcome, Reversal, Snapshot
+    from inventory.domain.retry_budget import Tries
 
 
 class Met(Enum):
@@ -102,11 +102,11 @@ class ScriptedStore(FakeStore):
         command: Command,
         recorded_ids: Sequence[UUID],
         *,
-        of_one_moment: bool = False,
+        transactional: bool = False,
         between_calls: Callable[[], None] = unlimited,
     ) -> Snapshot:
         self._meet("load", self.on_load)
-        return super().load(command, recorded_ids, of_one_moment=of_one_moment, between_calls=between_calls)
+        return super().load(command, recorded_ids, transactional=transactional, between_calls=between_calls)
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         self._meet("find", self.on_find)

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from inventory.adjust import Adjuster
-from inventory.model import Command
-from inventory.reverse import Reversal, carry_out
+from inventory.adjusting.loop import Adjuster
+from inventory.adjusting.reversal import carry_out
+from inventory.domain.model import Command, Reversal
 from tests.support.builders import a_write_token, tries_of
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from inventory.adjust import Outcome, Store
-    from inventory.model import Adjustment, StockItem
+    from inventory.domain.model import Adjustment, Outcome, StockItem
+    from inventory.domain.store import Store
     from tests.support.emulated_tables import Tables
 
 AMPLE_S = 1_000_000.0

@@ -9,8 +9,8 @@ import re
 from functools import cache
 from typing import Any, Final
 
-from inventory import report
-from inventory.answers import ANSWERS
+from inventory.entrypoints import telemetry
+from inventory.entrypoints.responses import ERROR_ANSWERS
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 
 type Reference = tuple[object, str, dict[str, object]]
@@ -65,26 +65,26 @@ def services() -> dict[str, str]:
 
 @cache
 def written_by(service: str) -> frozenset[str]:
-    """The metrics that a service can write: those of every function of ``report`` that its handler imports."""
+    """The metrics that a service can write: those of every function of ``telemetry`` that its handler imports."""
     handler = (PROJECT_ROOT / services()[service] / "handler.py").read_text(encoding="utf-8")
     imported = {
         alias.name
         for node in ast.walk(ast.parse(handler))
-        if isinstance(node, ast.ImportFrom) and node.module == "inventory.report"
+        if isinstance(node, ast.ImportFrom) and node.module == "inventory.entrypoints.telemetry"
         for alias in node.names
     }
     return frozenset().union(*(written_in(name) for name in imported))
 
 
 def written_in(name: str) -> set[str]:
-    """The metrics of one function of ``report``: the constants that it names, and the errors where it counts those."""
-    function = getattr(report, name)
+    """The metrics of one function of ``telemetry``: the constants that it names, and the errors that it counts."""
+    function = getattr(telemetry, name)
     if not inspect.isfunction(function):
         return set()
     source = inspect.getsource(function)
     named = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
-    constants = {value for each in named if isinstance(value := getattr(report, each, None), str)}
-    return constants | ({each.__name__ for each in ANSWERS} if "type(told).__name__" in source else set())
+    constants = {value for each in named if isinstance(value := getattr(telemetry, each, None), str)}
+    return constants | ({each.__name__ for each in ERROR_ANSWERS} if "type(told).__name__" in source else set())
 
 
 def counted_in_logs() -> dict[str, list[dict[str, Any]]]:

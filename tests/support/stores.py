@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from inventory.client import dynamodb_client
-from inventory.dynamodb import DynamoDBStore
+from inventory.aws.clients import dynamodb_client
+from inventory.storage.stock_store import DynamoDBStore
 from tests.support.builders import a_command
 from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE, Tables
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from inventory.model import Command, Snapshot
+    from inventory.domain.model import Command, Snapshot
 
 
 @dataclass

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from inventory import report
-from inventory.answers import ANSWERS
+from inventory.entrypoints import telemetry
+from inventory.entrypoints.responses import ERROR_ANSWERS
 from tests.support.sam_template import load_template, resources
 from tests.support.signals import (
     NAMESPACE,
@@ -45,8 +45,15 @@ def test_functions_write_their_metrics_where_their_own_stacks_alarms_look() -> N
 
 
 def test_who_writes_which_metric_is_read_from_the_code() -> None:
-    assert written_by("read_inventory") == {report.READ, report.EXPORTED} | {each.__name__ for each in ANSWERS}
-    assert written_by("create_adjustment") >= {report.CREATED, report.REVERSED, report.REPLAYED, "InternalError"}
+    assert written_by("read_inventory") == {telemetry.READ, telemetry.EXPORTED} | {
+        each.__name__ for each in ERROR_ANSWERS
+    }
+    assert written_by("create_adjustment") >= {
+        telemetry.CREATED,
+        telemetry.REVERSED,
+        telemetry.REPLAYED,
+        "InternalError",
+    }
     assert written_by("provision") == set()
     assert set(services()) >= {"authorizer", "audit_ledger"}
 
@@ -150,8 +157,8 @@ def test_what_an_operator_wants_to_be_woken_for_is_watched() -> None:
         ("AWS/DynamoDB", "WriteThrottleEvents"),
         ("AWS/DynamoDB", "TransactionConflict"),
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
-        ("own", report.AUDIT_DIFFERENCES),
-        ("own", report.CREATED),
+        ("own", telemetry.AUDIT_DIFFERENCES),
+        ("own", telemetry.CREATED),
         ("own", "AuthorizerFailed"),
         ("own", "RequestsThrottled"),
     }
@@ -190,10 +197,10 @@ def test_an_outage_is_noticed_however_few_ask(requests_a_minute: float, alarm: s
 def test_rows_that_nobody_tells_are_noticed_by_who_writes_and_who_tells() -> None:
     watched = {(name, dimensions["service"]) for _, name, dimensions in watched_by(UNTOLD) if dimensions}
     assert watched == {
-        (report.CREATED, "create_adjustment"),
-        (report.CREATED, "ingest_adjustments"),
-        (report.REVERSED, "reverse_adjustment"),
-        (report.PUBLISHED, "publish_adjustments"),
+        (telemetry.CREATED, "create_adjustment"),
+        (telemetry.CREATED, "ingest_adjustments"),
+        (telemetry.REVERSED, "reverse_adjustment"),
+        (telemetry.PUBLISHED, "publish_adjustments"),
     }
     # More than one, as a row may be written at the end of a period and told in the next.
     assert UNTOLD["DatapointsToAlarm"] == 2
@@ -382,8 +389,8 @@ def test_the_dashboard_begins_with_the_alarms_and_then_the_business() -> None:
     assert first["type"] == "alarm"
     shown = {each.removeprefix("${").removesuffix(".Arn}") for each in first["properties"]["alarms"]}
     assert shown == set(ALARMS)
-    assert {name for _, name, _ in shown_in(second)} == {report.CREATED, report.REVERSED, report.REPLAYED}
-    assert {name for _, name, _ in shown_in(third)} == {each.__name__ for each in ANSWERS} - {"TokenNotFound"}
+    assert {name for _, name, _ in shown_in(second)} == {telemetry.CREATED, telemetry.REVERSED, telemetry.REPLAYED}
+    assert {name for _, name, _ in shown_in(third)} == {each.__name__ for each in ERROR_ANSWERS} - {"TokenNotFound"}
 
 
 @pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget["properties"]["title"][:30])

@@ -410,7 +410,7 @@ def test_the_example_of_a_workflow_holds_no_key_and_deploys_only_what_was_tested
 def dry_run(*words: str, **exported: str) -> str:
     """What make would do, told to do it on its command line and with these variables in its environment."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    done = subprocess.run(  # noqa: S603  our own command
+    done = subprocess.run(  # noqa: S603  our own README
         ["make", "--dry-run", *words],  # noqa: S607
         cwd=PROJECT_ROOT,
         env=environment | exported,

@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from inventory.answers import ANSWERS
+from inventory.entrypoints.responses import ERROR_ANSWERS
 from tests.support.aws_command import OF_EVERY_CALL, SERVICES, Misread, as_text, parameters
 from tests.support.expanded import expanded
 from tests.support.runbook import TO_FILL_IN, Block, beginning, blocks, calls_of_aws, commands, sections, text
@@ -192,7 +192,7 @@ def test_all_functions_go_back_and_as_many_as_it_says() -> None:
 
 
 def test_metrics_and_errors_that_are_named_exist() -> None:
-    codes = {answer.code for answer in ANSWERS.values()}
+    codes = {answer.code for answer in ERROR_ANSWERS.values()}
     assert {"internal_error", "try_again"} <= codes & set(re.findall(r"`([a-z_]+)`", text()))
     assert counted_in_logs()
 

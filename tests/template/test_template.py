@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory.tries import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from local.code_version import code_version
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 
@@ -526,7 +526,7 @@ def on_failure(config: dict[str, Any]) -> str:
 def dead_ends() -> set[str]:
     """Where ends what nobody could carry out, from every asynchronous source."""
     return {
-        *(dead_end for queue in QUEUES if (dead_end := dead_end_of(queue))),
+        *(dead_letter_queue for queue in QUEUES if (dead_letter_queue := dead_end_of(queue))),
         *(on_failure(source) for _, source in sources("DynamoDB")),
         *(on_failure(each["Properties"]) for each in resources("AWS::Lambda::EventInvokeConfig").values()),
         *(

@@ -9,8 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from inventory.adjust import keyed_id, same_request
-from inventory.errors import (
+from inventory.domain.errors import (
     IdempotencyKeyReused,
     InsufficientStock,
     LocationNotFound,
@@ -19,7 +18,7 @@ from inventory.errors import (
     TryAgain,
     VariantNotFound,
 )
-from inventory.tries import (
+from inventory.domain.retry_budget import (
     ATTEMPTS_MAX,
     BACKOFF_BASE_S,
     BACKOFF_CAP_S,
@@ -27,6 +26,7 @@ from inventory.tries import (
     CONNECT_TIMEOUT_S,
     READ_TIMEOUT_S,
 )
+from inventory.domain.rules import keyed_id, same_request
 from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,
@@ -43,8 +43,8 @@ from tests.support.scripted import Desk, Met, a_desk
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inventory.adjust import CommitResult
-    from inventory.model import Adjustment, Command, Snapshot
+    from inventory.domain.model import Adjustment, Command, Snapshot
+    from inventory.domain.store import CommitResult
 
 TAKE_ALL = a_command(quantity_change=-10, reason="sold", idempotency_key="key")
 UNKEYED = replace(TAKE_ALL, idempotency_key=None)

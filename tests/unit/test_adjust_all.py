@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory.adjust import GROUP_MAX, Outcome, Result
-from inventory.errors import (
-    IdempotencyKeyReused,
-    InsufficientStock,
-    StaleQuantity,
-    TryAgain,
-    VariantNotFound,
-)
-from inventory.tries import ATTEMPTS_MAX, CALL_BUDGET_S
+from inventory.domain.errors import IdempotencyKeyReused, InsufficientStock, StaleQuantity, TryAgain, VariantNotFound
+from inventory.domain.model import Outcome
+from inventory.domain.retry_budget import ATTEMPTS_MAX, CALL_BUDGET_S
+from inventory.domain.store import GROUP_MAX
 from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,
@@ -34,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
-    from inventory.model import Adjustment, Command, Snapshot
+    from inventory.adjusting.loop import Result
+    from inventory.domain.model import Adjustment, Command, Snapshot
 
 WITH_KEYS_AND_WITHOUT = pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "unkeyed"])
 

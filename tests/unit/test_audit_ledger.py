@@ -13,14 +13,15 @@ from uuid import UUID
 import pytest
 from botocore.exceptions import ClientError
 
-from inventory import cursors, keys
-from inventory.audit import DIFFERENCES_LISTED_MAX, PAUSES_S
-from inventory.audit_items import AuditKind, sequence_of_odd_stock
-from inventory.audit_tables import Segment, TablePage
-from inventory.chain import row_hash
-from inventory.dynamodb import adjustment_of, ledger_item, stock_item_of
-from inventory.errors import StoreUnavailable, TryAgain
-from inventory.tries import CALL_BUDGET_S
+from inventory.domain.errors import StoreUnavailable, TryAgain
+from inventory.domain.hash_chain import row_hash
+from inventory.domain.model import Segment
+from inventory.domain.retry_budget import CALL_BUDGET_S
+from inventory.integrity.audit import AUDIT_PAUSES_S, DIFFERENCES_LISTED_MAX
+from inventory.integrity.item_checks import AuditKind, sequence_of_odd_stock
+from inventory.storage import cursors, keys
+from inventory.storage.items import adjustment_of, ledger_item, stock_item_of
+from inventory.storage.table_scan import TablePage
 from tests.support.audited_books import AuditedBooks
 from tests.support.bent_books import BENDS, Books, books, stock_item
 from tests.support.builders import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
@@ -30,8 +31,8 @@ from tests.support.sam_template import load_template, resources
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inventory.audit_tables import Key
-    from inventory.model import Adjustment
+    from inventory.domain.model import Adjustment
+    from inventory.storage.table_scan import ItemKey
 
 SCHEDULED = {
     "version": "0",
@@ -137,7 +138,7 @@ def test_by_the_clock_each_hour_is_the_next_segments_turn(audit: Audit, monkeypa
     seen: list[tuple[int, int]] = []
     whole_page = audit.books.inventory_page
 
-    def page(segment: Segment, start: Key | None) -> TablePage:
+    def page(segment: Segment, start: ItemKey | None) -> TablePage:
         seen.append((segment.number, segment.total))
         return whole_page(segment, start)
 
@@ -286,7 +287,7 @@ def test_a_page_without_any_item_may_have_a_next_one(audit: Audit, monkeypatch: 
     whole_page, starts = getattr(audit.books, where), []
     before_all = ("!", "!") if where == "inventory_page" else ("!",)
 
-    def page(segment: Segment, start: Key | None) -> TablePage:
+    def page(segment: Segment, start: ItemKey | None) -> TablePage:
         starts.append(start)
         assert len(starts) < 5, "it turns in a circle"
         return TablePage([], before_all) if start is None else whole_page(segment, start)
@@ -401,17 +402,17 @@ def test_where_the_reversed_row_was_bent_it_is_that_one_which_is_told(audit: Aud
 
 def test_reversed_rows_are_read_in_batches_and_looked_at_again(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
     reversing(audit, [10, -3, 3], of=UUID(int=77, version=4))
-    asked: list[list[Key]] = []
+    asked: list[list[ItemKey]] = []
     whole = audit.books.ledger_items
 
-    def ledger_items(wanted: list[Key]) -> list[Any]:
+    def ledger_items(wanted: list[ItemKey]) -> list[Any]:
         asked.append(wanted)
         return whole(wanted)
 
     monkeypatch.setattr(audit.books, "ledger_items", ledger_items)
     assert found(audit) == [("reversal_wrong", 3)]
     missing = (keys.ledger(BUSINESS, UUID(int=77, version=4)),)
-    assert [list(each) for each in asked].count([missing]) == 1 + len(PAUSES_S)
+    assert [list(each) for each in asked].count([missing]) == 1 + len(AUDIT_PAUSES_S)
 
 
 @pytest.mark.parametrize("odd", [{"note": {"S": "by hand"}}, {"sk2": {"N": "1"}}])
@@ -550,7 +551,7 @@ def test_a_scheduled_audit_that_stops_by_a_fault_is_unfinished_and_says_why(audi
     scans = 0
     page = audit.books.ledger_page
 
-    def throttled_from_the_third_on(segment: Segment, start: Key | None) -> TablePage:
+    def throttled_from_the_third_on(segment: Segment, start: ItemKey | None) -> TablePage:
         nonlocal scans
         scans += 1
         if scans > 2:
@@ -594,7 +595,7 @@ def test_no_look_begins_that_the_end_of_the_invocation_could_cut_off(audit: Audi
         return left_s
 
     audit.books.before_read = read
-    prover = replace(audit._module.auditor.prover, sleep=spend, pauses_s=PAUSES_S)
+    prover = replace(audit._module.auditor.prover, sleep=spend, pauses_s=AUDIT_PAUSES_S)
     auditor = replace(audit._module.auditor, sleep=spend, prover=prover)
     for tenths in range(0, 900, 7):
         left_s = tenths / 10

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 import pytest
 
-from inventory.gateway import ROUTES
-from inventory.identifiers import parse_uuid
-from inventory.instants import instant_text
-from inventory.retries import ATTEMPTS_MAX, Patience
-from inventory.tokens import Scope, digest_of, mint, token_id_of, well_formed
-from inventory.tries import CALL_BUDGET_S
+from inventory.api.authorizer import ROUTES
+from inventory.domain.api_tokens import Scope, digest_of, mint, token_id_of, well_formed
+from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S, RetryBudget
+from inventory.domain.timestamps import instant_text
+from inventory.domain.uuids import parse_uuid
 from tests.support.loading import CREDENTIALS, ROOT, Context, load_event, load_handler
 from tests.support.sam_template import resources
 from tests.support.wire import Reply, Wire, broken, fault, reply
@@ -28,7 +27,7 @@ from tests.support.wire import Reply, Wire, broken, fault, reply
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
 
-    from inventory.gateway import AuthorizerEvent, Policy
+    from inventory.api.authorizer import AuthorizerEvent, Policy
 
 
 class Load(Protocol):
@@ -59,11 +58,11 @@ OPENED = {
 """Which of the template's routes each scope opens."""
 READ = {"ConsumedCapacity": {"TableName": "access", "CapacityUnits": 1.0}}
 FAULTS = [
-    pytest.param(fault("ThrottlingException"), ATTEMPTS_MAX, id="throttled"),
-    pytest.param(fault("ProvisionedThroughputExceededException"), ATTEMPTS_MAX, id="over capacity"),
-    pytest.param(fault("InternalServerError", 500), ATTEMPTS_MAX, id="failed"),
-    pytest.param(broken(), ATTEMPTS_MAX, id="cut off"),
-    pytest.param(reply({}), ATTEMPTS_MAX, id="truncated"),
+    pytest.param(fault("ThrottlingException"), CALL_ATTEMPTS_MAX, id="throttled"),
+    pytest.param(fault("ProvisionedThroughputExceededException"), CALL_ATTEMPTS_MAX, id="over capacity"),
+    pytest.param(fault("InternalServerError", 500), CALL_ATTEMPTS_MAX, id="failed"),
+    pytest.param(broken(), CALL_ATTEMPTS_MAX, id="cut off"),
+    pytest.param(reply({}), CALL_ATTEMPTS_MAX, id="truncated"),
     pytest.param(fault("AccessDeniedException"), 1, id="forbidden"),
     pytest.param(fault("ResourceNotFoundException"), 1, id="no table"),
     pytest.param(reply({"Item": {}, **READ}), 1, id="not a token"),
@@ -106,7 +105,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
 
     def loaded(*replies: Reply, **environment: str) -> tuple[Any, Wire]:
         module: Any = load_handler("authorizer", monkeypatch, ACCESS_TABLE="secret-table", **environment)
-        monkeypatch.setattr(module, "Patience", partial(Patience, sleep=lambda _: None))
+        monkeypatch.setattr(module, "RetryBudget", partial(RetryBudget, sleep=lambda _: None))
         return module, Wire(module.access._client, "GetItem", *replies)
 
     return loaded

@@ -11,16 +11,16 @@ from uuid import UUID
 
 import pytest
 
-from inventory import keys
-from inventory.answers import adjustment_members
-from inventory.levels import LATE_AT_MOST
+from inventory.entrypoints.responses import adjustment_members
+from inventory.queries.levels import LATE_AT_MOST
+from inventory.storage import keys
 from tests.support.builders import ADJUSTMENT, BUSINESS, LOCATION, NOW, OTHER_VARIANT, VARIANT, an_adjustment
 from tests.support.loading import Context
 from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.reading import LEVELS, LIST, ONE
 
 if TYPE_CHECKING:
-    from inventory.model import Adjustment
+    from inventory.domain.model import Adjustment
     from tests.support.reading import ReadService
 
 OF_VARIANT = [("variant_id", str(VARIANT))]
@@ -267,7 +267,7 @@ def exported(reading: ReadService, **fields: object) -> tuple[list[int], str, di
     while True:
         try:
             page = reading.module.handler(command, Context())
-        except Exception as error:  # noqa: BLE001  its class is made when it is raised
+        except Exception as error:  # noqa: BLE001  the edge of a business
             detail: dict[str, object] = json.loads(str(error))
             return found, type(error).__name__, detail
         found += [UUID(json.loads(line)["id"]).int for line in page["text"].splitlines()]

@@ -9,14 +9,14 @@ from uuid import UUID
 import pytest
 from botocore.exceptions import ClientError
 
-from inventory.adjust import stock_after
-from inventory.books import Books
-from inventory.client import dynamodb_client
-from inventory.dynamodb import ledger_item, stock_item_of
-from inventory.errors import StoreUnavailable
-from inventory.keys import ledger_business
-from inventory.ledger_index import DynamoDBLedgerIndex, business_partitions, stock_item_partition
-from inventory.retries import Patience
+from inventory.aws.clients import dynamodb_client
+from inventory.domain.errors import StoreUnavailable
+from inventory.domain.retry_budget import RetryBudget
+from inventory.domain.rules import stock_after
+from inventory.storage.items import ledger_item, stock_item_of
+from inventory.storage.keys import ledger_business
+from inventory.storage.ledger_index import DynamoDBLedgerIndex, business_partitions, stock_item_partition
+from inventory.storage.lookups import Lookups
 from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 REVERSAL = UUID(int=99)
 CAPACITY = {"ConsumedCapacity": {"CapacityUnits": 0.5}}
-PATIENCE = Patience(lambda: 10, sleep=lambda _: None)
+PATIENCE = RetryBudget(lambda: 10, sleep=lambda _: None)
 
 
 class Library:
@@ -46,7 +46,7 @@ class Library:
     def __init__(self) -> None:
         client = dynamodb_client(None)
         self.tables = QueriedTables(client)
-        self.books = Books(client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE)
+        self.books = Lookups(client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE)
         self.index = DynamoDBLedgerIndex(client, LEDGER_TABLE)
 
     def sent(self, operation: str) -> Any:

@@ -8,16 +8,29 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from inventory.bus import CALL_SIZE_MAX_BYTES, DETAIL_SIZE_MAX_BYTES, EVENTS_MAX, SOURCE, Event, EventBus, EventRefused
-from inventory.client import events_client
-from inventory.errors import StoreUnavailable
-from inventory.retries import ATTEMPTS_MAX, Patience
-from inventory.tries import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.aws.clients import events_client
+from inventory.aws.event_bus import (
+    CALL_SIZE_MAX_BYTES,
+    DETAIL_SIZE_MAX_BYTES,
+    EVENTS_MAX,
+    SOURCE,
+    Event,
+    EventBus,
+    EventRefused,
+)
+from inventory.domain.errors import StoreUnavailable
+from inventory.domain.retry_budget import (
+    CALL_ATTEMPTS_MAX,
+    CALL_BUDGET_S,
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    RetryBudget,
+)
 from tests.support.memory_bus import MemoryBus
 from tests.support.wire import broken, fault, reply
 
 if TYPE_CHECKING:
-    from inventory.bus import Fate
+    from inventory.aws.event_bus import PutResult
     from tests.support.wire import Reply
 
 CALL_MAX_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
@@ -37,8 +50,8 @@ class Desk:
 
     def put_all(self, *events: Event) -> list[str]:
         """Put events; what became of each in a word."""
-        patience = Patience(lambda: self.remaining_s, self._pause, lambda: 1.0)
-        return [word(fate) for fate in self.bus.put_all(events, patience)]
+        budget = RetryBudget(lambda: self.remaining_s, self._pause, lambda: 1.0)
+        return [word(fate) for fate in self.bus.put_all(events, budget)]
 
     @property
     def told(self) -> list[int]:
@@ -52,7 +65,7 @@ class Desk:
         self.remaining_s -= self.call_s
 
 
-def word(fate: Fate) -> str:
+def word(fate: PutResult) -> str:
     match fate:
         case None:
             return "taken"
@@ -145,7 +158,7 @@ def test_each_of_one_call_has_a_fate_of_its_own() -> None:
     desk.wire.failing = {'"n": 0,': ["MalformedDetail"], '"n": 2,': ["ThrottlingException"] * 99}
 
     assert desk.put_all(*some(4)) == ["MalformedDetail", "taken", "unknown", "taken"]
-    assert desk.wire.calls == ATTEMPTS_MAX
+    assert desk.wire.calls == CALL_ATTEMPTS_MAX
 
 
 def test_where_a_call_is_not_settled_what_follows_is_not_tried() -> None:
@@ -176,7 +189,7 @@ def test_a_call_that_says_nothing_is_made_again_and_leaves_every_fate_unknown(me
 
     assert again.put_all(*some(2)) == ["taken", "taken"]
     assert never.put_all(*some(2)) == ["unknown", "unknown"]
-    assert never.wire.calls == ATTEMPTS_MAX
+    assert never.wire.calls == CALL_ATTEMPTS_MAX
 
 
 def test_a_call_whose_answer_is_lost_is_put_again() -> None:

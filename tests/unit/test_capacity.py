@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from inventory.adjust import GROUP_MAX
+from inventory.domain.store import GROUP_MAX
 from local import capacity
 from local.capacity import PAGE, Service, costs, demands, keeping, limits, tables, written
 from local.template import read_template

@@ -1,4 +1,4 @@
-"""The clients of AWS: their patience fits into an invocation, and they try once."""
+"""The clients of AWS: their budget fits into an invocation, and they try once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from zlib import crc32
 import pytest
 from botocore.exceptions import ChecksumError, ClientError
 
-from inventory.client import dynamodb_client, events_client, faults_as_unavailable, queues_client
-from inventory.errors import StoreUnavailable
-from inventory.sdk import USER_AGENT
-from inventory.tries import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.aws.clients import dynamodb_client, events_client, queues_client
+from inventory.aws.failures import translated_failures
+from inventory.aws.fast_session import USER_AGENT
+from inventory.domain.errors import StoreUnavailable
+from inventory.domain.retry_budget import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.support.sam_template import load_template
 from tests.support.stores import StoreOnTables
 from tests.support.wire import Wire, fault, reply
@@ -48,7 +49,7 @@ def test_the_tables_themselves_look_at_what_is_sent_to_them_and_the_client_does_
 
 def test_the_tables_connections_are_closed_after_a_restore(monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[Callable[[], None]] = []
-    monkeypatch.setattr("inventory.restore.register_after_restore", closed.append)
+    monkeypatch.setattr("inventory.aws.snapstart.register_after_restore", closed.append)
 
     client = dynamodb_client(None)
 
@@ -127,7 +128,7 @@ def test_a_refusal_that_was_bent_on_its_way_is_no_answer(answer: AWSResponse) ->
     ],
 )
 def test_an_error_that_may_pass_is_no_answer_by_its_code_alone(code: str) -> None:
-    with pytest.raises(StoreUnavailable), faults_as_unavailable():
+    with pytest.raises(StoreUnavailable), translated_failures():
         raise ClientError({"Error": {"Code": code}}, "TransactWriteItems")
 
 
@@ -137,7 +138,7 @@ def test_an_error_that_may_pass_is_no_answer_by_its_code_alone(code: str) -> Non
     ids=["nothing", "no code", "a code"],
 )
 def test_an_error_that_does_not_say_that_it_may_pass_is_a_fault(response: Any) -> None:
-    with pytest.raises(ClientError), faults_as_unavailable():
+    with pytest.raises(ClientError), translated_failures():
         raise ClientError(response, "TransactWriteItems")
 
 

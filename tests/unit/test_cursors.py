@@ -7,8 +7,8 @@ import string
 
 import pytest
 
-from inventory.cursors import cursor, position
-from inventory.read_requests import AdjustmentsQuery, LevelsQuery
+from inventory.schemas.reading import AdjustmentsQuery, LevelsQuery
+from inventory.storage.cursors import cursor, position
 from tests.support.builders import VARIANT
 
 QUESTION = {"list": "AdjustmentsQuery", "business_id": "b", "reference": "ü"}

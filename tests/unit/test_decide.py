@@ -8,9 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from inventory.adjust import decide, stock_after
-from inventory.chain import row_hash
-from inventory.errors import (
+from inventory.domain.errors import (
     AlreadyReversed,
     InsufficientStock,
     LocationNotFound,
@@ -19,7 +17,9 @@ from inventory.errors import (
     StaleQuantity,
     VariantNotFound,
 )
-from inventory.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Command, Snapshot, StockItem
+from inventory.domain.hash_chain import row_hash
+from inventory.domain.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Command, Snapshot, StockItem
+from inventory.domain.rules import decide, stock_after
 from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,

@@ -16,7 +16,7 @@ from tests.support.loading import ROOT, Context, load_event, load_handler
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inventory.pages import PageResponse
+    from inventory.api.static_files import PageResponse
 
 FOLDER = ROOT / "functions" / "describe_api"
 LIBRARY = {"swagger-ui-bundle.js": "a library", "swagger-ui.css": "its style"}

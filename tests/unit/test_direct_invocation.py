@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory.adjust import keyed_id
-from inventory.direct import DEFAULT_ACTOR, MASKED
-from inventory.requests import DirectAdjustmentRequest
-from inventory.tokens import mint
+from inventory.domain.api_tokens import mint
+from inventory.domain.rules import keyed_id
+from inventory.entrypoints.direct import DIRECT_ACTOR, MASKED
+from inventory.schemas.adjustments import DirectAdjustmentRequest
 from tests.support.builders import (
     BUSINESS,
     LOCATION,
@@ -73,7 +73,7 @@ def test_a_payload_is_answered_with_the_members_of_a_201(service: Service) -> No
 
 
 def test_without_an_actor_it_says_that_the_invocation_was_direct(service: Service) -> None:
-    assert service.invoke(a_payload())["created_by"] == DEFAULT_ACTOR == "direct-invocation"
+    assert service.invoke(a_payload())["created_by"] == DIRECT_ACTOR == "direct-invocation"
 
 
 def test_without_a_location_the_default_one_is_adjusted(service: Service) -> None:
@@ -285,7 +285,7 @@ def test_a_token_in_a_fields_value_is_not_raised_at_all(service: Service) -> Non
     for name in (*DirectAdjustmentRequest.model_fields, "other"):
         try:
             service.invoke(a_payload(**{name: token}))
-        except Exception as error:  # noqa: BLE001  the class is made for each error
+        except Exception as error:  # noqa: BLE001  the edge of a business
             raised.append(str(error))
 
     assert len(raised) > 5

@@ -9,28 +9,28 @@ from uuid import UUID
 import jsonschema_rs
 import pytest
 
-from inventory.answers import ANSWERS, adjustment_members
-from inventory.bus import SOURCE, detail_text
-from inventory.errors import (
+from inventory.aws.event_bus import SOURCE, detail_text
+from inventory.domain.errors import (
     AlreadyReversed,
     IdempotencyKeyReused,
     InsufficientStock,
+    InvalidRequest,
     LocationNotFound,
     NoDefaultLocation,
     QuantityLimitExceeded,
     StaleQuantity,
     VariantNotFound,
 )
-from inventory.ledger_stream import ADJUSTED
-from inventory.model import QUANTITY_CHANGE_MAX, QUANTITY_MAX, ReasonCode
-from inventory.queue import REJECTED, Request, rejection
-from inventory.requests import InvalidRequest
+from inventory.domain.model import QUANTITY_CHANGE_MAX, QUANTITY_MAX, ReasonCode
+from inventory.entrypoints.ledger_stream import ADJUSTED
+from inventory.entrypoints.queue import REJECTED, MessageRequest, rejection
+from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
 from tests.support.builders import a_payload, an_adjustment
 from tests.support.event_schemas import SCHEMAS, assert_event, delivered, problems, schema
 
 if TYPE_CHECKING:
-    from inventory.errors import ServiceError
-    from inventory.jsontext import JSONValue
+    from inventory.domain.errors import ServiceError
+    from inventory.schemas.json_parser import JSONValue
 
 NAMES = sorted(path.stem for path in SCHEMAS.glob("*.json"))
 TELLABLE: list[ServiceError] = [
@@ -53,13 +53,13 @@ def an_adjusted(**changes: object) -> dict[str, Any]:
 
 
 def a_rejected(error: ServiceError, payload: JSONValue = None) -> dict[str, Any]:
-    detail = rejection(Request(payload, "m-1"), error)
+    detail = rejection(MessageRequest(payload, "m-1"), error)
     return delivered({"DetailType": REJECTED, "Source": SOURCE, "Detail": detail})
 
 
 def an_invalid(payload: JSONValue) -> InvalidRequest:
     with pytest.raises(InvalidRequest) as raised:
-        Request(payload, "m-1").command()
+        MessageRequest(payload, "m-1").command()
     return raised.value
 
 
@@ -120,7 +120,7 @@ def test_every_refusal_is_told_by_the_schema(error: ServiceError) -> None:
 
 
 def test_what_is_told_of_a_refusal_is_a_client_error() -> None:
-    assert {ANSWERS[type(error)].status // 100 for error in TELLABLE} == {4}
+    assert {ERROR_ANSWERS[type(error)].status // 100 for error in TELLABLE} == {4}
 
 
 @pytest.mark.parametrize(

@@ -12,21 +12,20 @@ from uuid import UUID
 
 import pytest
 
-from inventory import cursors, keys
-from inventory.errors import BusinessNotFound, StoreUnavailable
-from inventory.export import CHUNK_ROWS, SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES, Exporter
-from inventory.export_formats import COLUMNS, csv_line, ndjson_line
-from inventory.instants import instant_text
-from inventory.read_requests import ExportRequest
-from inventory.requests import InvalidRequest, validated
-from inventory.retries import Patience
-from inventory.tries import CALL_BUDGET_S
+from inventory.domain.errors import BusinessNotFound, InvalidRequest, StoreUnavailable
+from inventory.domain.retry_budget import CALL_BUDGET_S, RetryBudget
+from inventory.domain.timestamps import instant_text
+from inventory.queries.export import CHUNK_ROWS, SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES, Exporter
+from inventory.queries.export_formats import COLUMNS, csv_line, ndjson_line
+from inventory.schemas.base import validated
+from inventory.schemas.reading import ExportRequest
+from inventory.storage import cursors, keys
 from tests.support.builders import BUSINESS, LOCATION, NOW, OTHER_BUSINESS, VARIANT, an_adjustment
 from tests.support.indexed_ledger import IndexedLedger, a_history
 
 if TYPE_CHECKING:
-    from inventory.export import ExportPage
-    from inventory.model import Adjustment
+    from inventory.domain.model import Adjustment
+    from inventory.queries.export import ExportPage
 
 LAMBDA_ANSWER_MAX_BYTES = 6 * 1024 * 1024
 AN_HOUR = timedelta(hours=1)
@@ -58,9 +57,9 @@ class Desk:
 
     def page(self, **fields: object) -> ExportPage:
         exporter = Exporter(self.ledger, self.ledger, lambda: self.now, self.text_size_max_bytes)
-        patience = Patience(lambda: self.remaining_s, self.pauses_s.append, lambda: 0.5)
+        budget = RetryBudget(lambda: self.remaining_s, self.pauses_s.append, lambda: 0.5)
         payload = {"command": "export", "business_id": str(BUSINESS)} | fields
-        return exporter.page(validated(ExportRequest, payload), patience)
+        return exporter.page(validated(ExportRequest, payload), budget)
 
     def pages(self, **fields: object) -> list[ExportPage]:
         pages = [self.page(**fields)]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from inventory.errors import StoreUnavailable
-from inventory.instants import instant_text
+from inventory.domain.errors import StoreUnavailable
+from inventory.domain.timestamps import instant_text
 from tests.support.builders import BUSINESS, NOW, OTHER_BUSINESS, an_api_event
 from tests.support.indexed_ledger import IndexedLedger, a_history
 from tests.support.loading import Context, load_event, load_handler

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory import queue
-from inventory.http import is_api_event
-from inventory.requests import InvalidRequest
+from inventory.api.requests import is_api_event
+from inventory.domain.errors import InvalidRequest
+from inventory.entrypoints import queue
 from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,

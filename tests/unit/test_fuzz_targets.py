@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory import cursors, headers, jsontext
+from inventory.api import headers
+from inventory.schemas import json_parser
+from inventory.storage import cursors
 from tests.fuzz import targets
 from tests.fuzz.targets import TARGETS
 from tests.support.builders import a_command
@@ -30,7 +32,7 @@ def test_every_target_has_inputs_to_begin_with_and_every_input_a_target() -> Non
 
 
 BREAKS: dict[str, tuple[object, str, Any]] = {
-    "json": (jsontext, "_number", float),
+    "json": (json_parser, "_number", float),
     "creation": (targets, "adjustment_command", lambda *_: a_command()),
     "cursor": (cursors, "position", lambda given, _: given),
     "headers": (headers, "header", lambda *_: "Bearer x"),

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, override
 
 import pytest
 
-from inventory.adjust import GROUP_MAX, CommitResult, Outcome, keyed_id, unlimited
-from inventory.errors import InsufficientStock, NoDefaultLocation, TryAgain, VariantNotFound
-from inventory.groups import GROUP_TIME_MAX_S, Fault, adjust_many
-from inventory.retries import ATTEMPTS_MAX
-from inventory.tries import ATTEMPTS_MAX as TRIES_MAX
-from inventory.tries import CALL_BUDGET_S
+from inventory.adjusting.groups import GROUP_TIME_MAX_S, Fault, adjust_many
+from inventory.domain.errors import InsufficientStock, NoDefaultLocation, TryAgain, VariantNotFound
+from inventory.domain.model import Outcome
+from inventory.domain.retry_budget import ATTEMPTS_MAX as TRIES_MAX
+from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S
+from inventory.domain.rules import keyed_id
+from inventory.domain.store import GROUP_MAX, CommitResult, unlimited
 from tests.support.batches import BatchStore, a_batch_store, an_adjuster, patience_of
 from tests.support.builders import (
     BUSINESS,
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from uuid import UUID
 
-    from inventory.adjust import Result
-    from inventory.model import Adjustment, Command, Snapshot
+    from inventory.adjusting.loop import Result
+    from inventory.domain.model import Adjustment, Command, Snapshot
 
 _keys = count()
 
@@ -47,7 +48,7 @@ def asked(quantity_change: int = 1, **changes: object) -> Command:
 
 def carried_out(store: BatchStore, *commands: Command) -> list[Result | Fault]:
     """One group after the other."""
-    return adjust_many(an_adjuster(store), commands, patience=patience_of(store), at_once=map)
+    return adjust_many(an_adjuster(store), commands, budget=patience_of(store), at_once=map)
 
 
 def kinds(results: Sequence[Result | Fault]) -> list[type]:
@@ -133,18 +134,18 @@ def test_groups_are_carried_out_side_by_side() -> None:
             command: Command,
             recorded_ids: Sequence[UUID],
             *,
-            of_one_moment: bool = False,
+            transactional: bool = False,
             between_calls: Callable[[], None] = unlimited,
         ) -> Snapshot:
             both_begun.wait()
-            return super().load(command, recorded_ids, of_one_moment=of_one_moment, between_calls=between_calls)
+            return super().load(command, recorded_ids, transactional=transactional, between_calls=between_calls)
 
     plain = a_batch_store()
     store = Meeting(plain.businesses, plain.active_variants, plain.active_locations, time=plain.time)
     commands = [asked(variant_id=VARIANT), asked(variant_id=OTHER_VARIANT)]
 
     with ThreadPoolExecutor(2) as pool:
-        results = adjust_many(an_adjuster(store), commands, patience=patience_of(store), at_once=pool.map)
+        results = adjust_many(an_adjuster(store), commands, budget=patience_of(store), at_once=pool.map)
 
     assert kinds(results) == [Outcome, Outcome]
 
@@ -184,13 +185,13 @@ def test_where_a_default_location_can_not_be_read_only_those_who_need_it_try_aga
     store.businesses[OTHER_BUSINESS] = a_business()
     store.active_variants.add((OTHER_BUSINESS, VARIANT))
     store.active_locations.add((OTHER_BUSINESS, LOCATION))
-    store.on_settings = deque([Met.LOST] * ATTEMPTS_MAX)
+    store.on_settings = deque([Met.LOST] * CALL_ATTEMPTS_MAX)
     other = [asked(business_id=OTHER_BUSINESS), asked(business_id=OTHER_BUSINESS, location_id=LOCATION)]
 
     results = carried_out(store, *(asked() for _ in range(50)), asked(location_id=LOCATION), *other)
 
     assert kinds(results) == [TryAgain] * 50 + [Outcome] * 3
-    assert store.calls.count("settings") == ATTEMPTS_MAX + 1, "not once more for each of the fifty"
+    assert store.calls.count("settings") == CALL_ATTEMPTS_MAX + 1, "not once more for each of the fifty"
 
 
 def test_a_look_up_that_fails_as_nothing_should_fails_alone() -> None:
@@ -237,12 +238,12 @@ class Spoilt(BatchStore):
         command: Command,
         recorded_ids: Sequence[UUID],
         *,
-        of_one_moment: bool = False,
+        transactional: bool = False,
         between_calls: Callable[[], None] = unlimited,
     ) -> Snapshot:
         if self.spoilt & set(recorded_ids):
             raise KeyError("sequence")
-        return super().load(command, recorded_ids, of_one_moment=of_one_moment, between_calls=between_calls)
+        return super().load(command, recorded_ids, transactional=transactional, between_calls=between_calls)
 
 
 @pytest.mark.parametrize("place", [0, 7, 98, 99, 120])
@@ -318,7 +319,7 @@ def test_a_contended_group_leaves_its_time_to_those_behind_it_and_the_last_one_h
                 used_s.append(before_s - store.time.remaining_s())
 
     commands = [asked(variant_id=each, location_id=LOCATION) for each in (VARIANT, OTHER_VARIANT)]
-    results = adjust_many(an_adjuster(store), commands, patience=patience_of(store), at_once=OneByOne())
+    results = adjust_many(an_adjuster(store), commands, budget=patience_of(store), at_once=OneByOne())
 
     assert kinds(results) == [TryAgain, TryAgain]
     first_s, second_s = used_s

@@ -9,10 +9,16 @@ from uuid import UUID
 
 import pytest
 
-from inventory.errors import StoreUnavailable
-from inventory.history import ROWS_EXAMINED_MAX, History, HistoryPage, Position, Wanted, parse_position
-from inventory.retries import ATTEMPTS_MAX, Patience
-from inventory.tries import CALL_BUDGET_S
+from inventory.domain.errors import StoreUnavailable
+from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S, RetryBudget
+from inventory.queries.adjustments import (
+    ROWS_EXAMINED_MAX,
+    AdjustmentFilter,
+    History,
+    HistoryPage,
+    Position,
+    parse_position,
+)
 from tests.support.builders import ADJUSTMENT, BUSINESS, LOCATION, NOW, OTHER_LOCATION, OTHER_VARIANT, TICK, VARIANT
 from tests.support.memory_ledger import MemoryLedger
 
@@ -21,9 +27,9 @@ if TYPE_CHECKING:
 
 HERE: Place = (VARIANT, LOCATION)
 THERE: Place = (VARIANT, OTHER_LOCATION)
-OF_VARIANT = Wanted(variant_id=VARIANT)
-OF_ITEM = Wanted(variant_id=VARIANT, location_id=LOCATION)
-ANY = Wanted()
+OF_VARIANT = AdjustmentFilter(variant_id=VARIANT)
+OF_ITEM = AdjustmentFilter(variant_id=VARIANT, location_id=LOCATION)
+ANY = AdjustmentFilter()
 each_way = pytest.mark.parametrize("wanted", [ANY, OF_VARIANT], ids=["of the business", "of the variant"])
 
 
@@ -34,18 +40,23 @@ class Clock:
         self.remaining_s = remaining_s
         self.read_s = read_s
 
-    def patience(self) -> Patience:
-        return Patience(lambda: self.remaining_s, sleep=lambda _: None)
+    def budget(self) -> RetryBudget:
+        return RetryBudget(lambda: self.remaining_s, sleep=lambda _: None)
 
     def read(self) -> None:
         self.remaining_s -= self.read_s
 
 
 def page(
-    ledger: MemoryLedger, wanted: Wanted, *, below: Position | None = None, limit: int = 100, clock: Clock | None = None
+    ledger: MemoryLedger,
+    wanted: AdjustmentFilter,
+    *,
+    below: Position | None = None,
+    limit: int = 100,
+    clock: Clock | None = None,
 ) -> HistoryPage:
-    patience = (clock or Clock()).patience()
-    return History(ledger, ledger).page(BUSINESS, wanted, below=below, limit=limit, patience=patience)
+    budget = (clock or Clock()).budget()
+    return History(ledger, ledger).page(BUSINESS, wanted, below=below, limit=limit, budget=budget)
 
 
 def numbers(found: HistoryPage) -> list[int]:
@@ -77,7 +88,7 @@ def reread(count: int) -> MemoryLedger:
 
 
 @each_way
-def test_rows_of_one_instant_are_in_the_order_of_their_ids_wherever_they_lie(wanted: Wanted) -> None:
+def test_rows_of_one_instant_are_in_the_order_of_their_ids_wherever_they_lie(wanted: AdjustmentFilter) -> None:
     ledger = MemoryLedger()
     for number in (3, 1, 4, 2):
         ledger.append(UUID(int=number), (VARIANT, UUID(int=10 - number)), NOW)
@@ -87,7 +98,7 @@ def test_rows_of_one_instant_are_in_the_order_of_their_ids_wherever_they_lie(wan
 
 @each_way
 @pytest.mark.parametrize("limit", [1, 2, 3])
-def test_a_page_may_end_in_the_middle_of_an_instant(wanted: Wanted, limit: int) -> None:
+def test_a_page_may_end_in_the_middle_of_an_instant(wanted: AdjustmentFilter, limit: int) -> None:
     ledger = MemoryLedger()
     for number in range(1, 6):
         ledger.append(UUID(int=number), (VARIANT, UUID(int=10 - number)), NOW)
@@ -102,31 +113,31 @@ def test_a_page_may_end_in_the_middle_of_an_instant(wanted: Wanted, limit: int) 
 
 
 @each_way
-def test_a_time_span_includes_its_beginning_and_not_its_end(wanted: Wanted) -> None:
+def test_a_time_span_includes_its_beginning_and_not_its_end(wanted: AdjustmentFilter) -> None:
     ledger = MemoryLedger()
     for number, (place, at) in enumerate(
         [(HERE, NOW - TICK), (THERE, NOW), (HERE, NOW), (THERE, NOW + TICK), (HERE, NOW + TICK)], 1
     ):
         ledger.append(UUID(int=number), place, at)
-    span = Wanted(variant_id=wanted.variant_id, created_from=NOW, created_to=NOW + TICK)
+    span = AdjustmentFilter(variant_id=wanted.variant_id, created_from=NOW, created_to=NOW + TICK)
 
     assert numbers(page(ledger, span)) == [3, 2]
-    assert numbers(page(ledger, Wanted(variant_id=wanted.variant_id, created_from=NOW))) == [5, 4, 3, 2]
-    assert numbers(page(ledger, Wanted(variant_id=wanted.variant_id, created_to=NOW))) == [1]
+    assert numbers(page(ledger, AdjustmentFilter(variant_id=wanted.variant_id, created_from=NOW))) == [5, 4, 3, 2]
+    assert numbers(page(ledger, AdjustmentFilter(variant_id=wanted.variant_id, created_to=NOW))) == [1]
 
 
 @pytest.mark.parametrize("at", [NOW, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
 def test_a_span_without_a_moment_in_it_costs_no_read(at: datetime) -> None:
     ledger = a_ledger(3)
 
-    assert page(ledger, Wanted(created_from=NOW + TICK, created_to=NOW)) == HistoryPage([], None)
-    assert page(ledger, Wanted(variant_id=VARIANT, created_from=at, created_to=at)).rows == []
+    assert page(ledger, AdjustmentFilter(created_from=NOW + TICK, created_to=NOW)) == HistoryPage([], None)
+    assert page(ledger, AdjustmentFilter(variant_id=VARIANT, created_from=at, created_to=at)).rows == []
 
 
 @each_way
-def test_a_cursor_above_the_span_is_no_way_round_its_end(wanted: Wanted) -> None:
+def test_a_cursor_above_the_span_is_no_way_round_its_end(wanted: AdjustmentFilter) -> None:
     ledger = a_ledger(3)
-    span = Wanted(variant_id=wanted.variant_id, created_to=NOW + timedelta(seconds=2))
+    span = AdjustmentFilter(variant_id=wanted.variant_id, created_to=NOW + timedelta(seconds=2))
 
     assert numbers(page(ledger, span, below=Position(NOW + timedelta(days=1), ADJUSTMENT))) == [1]
 
@@ -137,7 +148,7 @@ def test_a_cursor_above_the_span_is_no_way_round_its_end(wanted: Wanted) -> None
 @pytest.mark.parametrize("wanted", [ANY, OF_VARIANT, OF_ITEM])
 @pytest.mark.parametrize("limit", [1, 99, 100])
 @pytest.mark.parametrize("more", [-1, 0, 1])
-def test_a_page_that_holds_the_rest_is_the_last_one(wanted: Wanted, limit: int, more: int) -> None:
+def test_a_page_that_holds_the_rest_is_the_last_one(wanted: AdjustmentFilter, limit: int, more: int) -> None:
     ledger = a_ledger(limit + more)
 
     found = page(ledger, wanted, limit=limit)
@@ -157,10 +168,17 @@ def test_a_full_page_of_one_stock_item_is_one_read_be_it_the_first_or_a_later_on
 
 
 @pytest.mark.parametrize(
-    "wanted", [Wanted(reason_code="theft"), Wanted(location_id=OTHER_LOCATION), Wanted(reference="x")]
+    "wanted",
+    [
+        AdjustmentFilter(reason_code="theft"),
+        AdjustmentFilter(location_id=OTHER_LOCATION),
+        AdjustmentFilter(reference="x"),
+    ],
 )
 @pytest.mark.parametrize("count", [ROWS_EXAMINED_MAX - 1, ROWS_EXAMINED_MAX, ROWS_EXAMINED_MAX + 1])
-def test_a_request_looks_at_a_thousand_rows_at_most_and_goes_on_below_them(wanted: Wanted, count: int) -> None:
+def test_a_request_looks_at_a_thousand_rows_at_most_and_goes_on_below_them(
+    wanted: AdjustmentFilter, count: int
+) -> None:
     ledger = reread(count)
 
     found = page(ledger, wanted)
@@ -179,7 +197,7 @@ def test_the_next_page_does_not_look_again_at_what_was_not_wanted() -> None:
     for number in range(1, 301):
         code = "theft" if number in {300, 20} else "damage"
         ledger.append(UUID(int=number), HERE, NOW + timedelta(seconds=number), reason_code=code)
-    wanted = Wanted(variant_id=VARIANT, location_id=LOCATION, reason_code="theft")
+    wanted = AdjustmentFilter(variant_id=VARIANT, location_id=LOCATION, reason_code="theft")
 
     first = page(ledger, wanted, limit=1)
 
@@ -195,9 +213,16 @@ def test_the_next_page_does_not_look_again_at_what_was_not_wanted() -> None:
 
 @pytest.mark.parametrize("limit", [1, 50, 100])
 @pytest.mark.parametrize(
-    "wanted", [ANY, OF_VARIANT, OF_ITEM, Wanted(reason_code="damage"), Wanted(created_to=NOW + timedelta(seconds=90))]
+    "wanted",
+    [
+        ANY,
+        OF_VARIANT,
+        OF_ITEM,
+        AdjustmentFilter(reason_code="damage"),
+        AdjustmentFilter(created_to=NOW + timedelta(seconds=90)),
+    ],
 )
-def test_a_page_costs_the_same_however_long_the_history_is(wanted: Wanted, limit: int) -> None:
+def test_a_page_costs_the_same_however_long_the_history_is(wanted: AdjustmentFilter, limit: int) -> None:
     costs = []
     for count in (300, ROWS_EXAMINED_MAX + 1):
         ledger = reread(count)
@@ -233,9 +258,7 @@ def test_all_partitions_that_may_hold_the_first_row_are_read_side_by_side() -> N
         return map(function, values)
 
     below = Position(NOW + timedelta(seconds=61), UUID(int=61))
-    found = History(ledger, ledger, at_once).page(
-        BUSINESS, OF_VARIANT, below=below, limit=5, patience=Clock().patience()
-    )
+    found = History(ledger, ledger, at_once).page(BUSINESS, OF_VARIANT, below=below, limit=5, budget=Clock().budget())
 
     assert numbers(found) == [60, 59, 58, 57, 56]
     assert read_at_once == [40]
@@ -244,7 +267,7 @@ def test_all_partitions_that_may_hold_the_first_row_are_read_side_by_side() -> N
 def test_a_variant_that_was_never_adjusted_costs_no_read_of_the_index() -> None:
     ledger = a_ledger(3)
 
-    assert page(ledger, Wanted(variant_id=OTHER_VARIANT)) == HistoryPage([], None)
+    assert page(ledger, AdjustmentFilter(variant_id=OTHER_VARIANT)) == HistoryPage([], None)
     assert ledger.limits == []
 
 
@@ -265,7 +288,7 @@ def test_a_row_that_arrives_between_the_stock_items_and_the_query_is_a_later_pag
 
 
 @each_way
-def test_rows_above_a_cursor_move_nothing_below_it(wanted: Wanted) -> None:
+def test_rows_above_a_cursor_move_nothing_below_it(wanted: AdjustmentFilter) -> None:
     ledger = a_ledger(5)
     first = page(ledger, wanted, limit=2)
     for number in range(6, 60):
@@ -301,7 +324,7 @@ def test_a_page_that_can_not_be_finished_in_time_ends_where_it_is_and_the_next_g
     while not pages or below is not None:
         clock.remaining_s, clock.read_s = 10, 0.5
         one = History(ledger, ledger, side_by_side).page(
-            BUSINESS, OF_VARIANT, below=below, limit=100, patience=clock.patience()
+            BUSINESS, OF_VARIANT, below=below, limit=100, budget=clock.budget()
         )
         assert clock.remaining_s >= CALL_BUDGET_S - 0.5, "no read was begun with less than 3.5 s left"
         pages.append(numbers(one))
@@ -317,7 +340,7 @@ def test_a_page_of_which_nothing_was_read_in_time_is_unavailable() -> None:
 
 
 @each_way
-def test_a_part_that_can_not_be_read_is_never_passed_over(wanted: Wanted) -> None:
+def test_a_part_that_can_not_be_read_is_never_passed_over(wanted: AdjustmentFilter) -> None:
     """The rows before it are given; the rows behind it are not, as its own belong between them."""
     ledger = MemoryLedger()
     for number in range(1, 61):
@@ -335,7 +358,7 @@ def test_a_part_that_can_not_be_read_is_never_passed_over(wanted: Wanted) -> Non
     ledger.before_page = lambda: None
 
     assert found.next_position is not None
-    assert calls == 9 + ATTEMPTS_MAX
+    assert calls == 9 + CALL_ATTEMPTS_MAX
     rest = page(ledger, wanted, below=found.next_position, limit=100)
     assert numbers(found) + numbers(rest) == list(range(60, 0, -1))
     assert found.rows

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inventory.jsontext import DEPTH_MAX
-from inventory.requests import ENTRIES_SIZE_MAX_BYTES
+from inventory.schemas.json_parser import DEPTH_MAX
+from inventory.schemas.problems import ENTRIES_SIZE_MAX_BYTES
 from tests.support.builders import VARIANT, a_body
 from tests.support.loading import ROOT
 
@@ -293,8 +293,10 @@ def test_no_body_fills_the_memory_of_the_function() -> None:
     """In a process with as much memory as the function has."""
     program = f"""
 import resource
-from inventory.jsontext import InvalidJSON, parse_json
-from inventory.requests import AdjustmentRequest, InvalidRequest, validated
+from inventory.domain.errors import InvalidRequest
+from inventory.schemas.adjustments import AdjustmentRequest
+from inventory.schemas.base import validated
+from inventory.schemas.json_parser import InvalidJSON, parse_json
 resource.setrlimit(resource.RLIMIT_AS, ({FUNCTION_MEMORY_BYTES}, {FUNCTION_MEMORY_BYTES}))
 size = {BODY_SIZE_MAX_BYTES}
 backslash, brackets = bytes([92]), b"[" * 101

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from inventory.identifiers import parse_uuid
+from inventory.domain.uuids import parse_uuid
 
 HYPHENATED = "6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01"
 HEX = HYPHENATED.replace("-", "")

@@ -14,14 +14,15 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
-from inventory import keys, queue
-from inventory.adjust import keyed_id
-from inventory.bus import DETAIL_SIZE_MAX_BYTES, detail_text
-from inventory.client import events_client
-from inventory.groups import GROUP_TIME_MAX_S
-from inventory.jsontext import parse_json
-from inventory.queue import ANSWER_TIME_S, TELLING_TIME_S
-from inventory.tries import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.adjusting.groups import GROUP_TIME_MAX_S
+from inventory.aws.clients import events_client
+from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, detail_text
+from inventory.domain.retry_budget import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.domain.rules import keyed_id
+from inventory.entrypoints import queue
+from inventory.entrypoints.queue import ANSWER_TIME_S, TELLING_TIME_S
+from inventory.schemas.json_parser import parse_json
+from inventory.storage import keys
 from tests.support.builders import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT, a_payload, a_stock_item
 from tests.support.loading import Context, load_event, load_handler
 from tests.support.memory_bus import MemoryBus
@@ -32,7 +33,7 @@ from tests.support.wire import broken, cancelled, fault, reply
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from inventory.errors import ServiceError
+    from inventory.domain.errors import ServiceError
     from tests.support.wire import Reply
 
 BUS = "the-bus"
@@ -530,7 +531,7 @@ def test_a_row_that_can_not_be_read_takes_no_other_message_of_its_stock_item_alo
 def test_a_message_that_meets_a_bug_is_handed_back_alone(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     read = queue.read_message
 
-    def failing(record: queue.Record) -> queue.Request:
+    def failing(record: queue.QueueRecord) -> queue.MessageRequest:
         if "spoilt" in record["body"]:
             raise AssertionError("a bug")
         return read(record)
@@ -547,7 +548,7 @@ def test_a_refusal_that_can_not_be_written_down_hands_back_that_message_only(
 ) -> None:
     write = queue.rejection
 
-    def failing(request: queue.Request, error: ServiceError) -> str:
+    def failing(request: queue.MessageRequest, error: ServiceError) -> str:
         if "spoilt" in str(request.payload):
             raise AssertionError("a bug")
         return write(request, error)

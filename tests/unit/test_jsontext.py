@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inventory.jsontext import DEPTH_MAX, DIGITS_MAX, InvalidJSON, parse_json
+from inventory.schemas.json_parser import DEPTH_MAX, DIGITS_MAX, InvalidJSON, parse_json
 
 
 @pytest.mark.parametrize("text", ["5", "-0", "9" * DIGITS_MAX, "-" + "9" * DIGITS_MAX], ids=len)

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory.queue import ORIGINAL_ID, read_message
-from inventory.requests import idempotency_key_entries
+from inventory.entrypoints.queue import ORIGINAL_ID, read_message
+from inventory.schemas.fields import idempotency_key_entries
 from local import redrive
 from tests.support.builders import a_payload
 from tests.support.loading import load_event
 
 if TYPE_CHECKING:
-    from inventory.queue import Record
+    from inventory.entrypoints.queue import QueueRecord
 
 
-def a_record(body: object, **attributes: Any) -> Record:
-    record: Record = load_event("ingest-adjustments")["Records"][0]
+def a_record(body: object, **attributes: Any) -> QueueRecord:
+    record: QueueRecord = load_event("ingest-adjustments")["Records"][0]
     return record | {"messageId": "m-2", "body": json.dumps(body), "messageAttributes": attributes}
 
 

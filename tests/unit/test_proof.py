@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory import cursors
-from inventory.chain_check import WAITING_MAX, ChainCheck, Kind, Problem
-from inventory.dynamodb import adjustment_of
-from inventory.errors import StoreUnavailable, TryAgain
-from inventory.model import GENESIS_HASH
-from inventory.proof import PAUSES_S, Proof, Prover
-from inventory.requests import InvalidRequest
+from inventory.domain.errors import InvalidRequest, StoreUnavailable, TryAgain
+from inventory.domain.model import GENESIS_HASH
+from inventory.integrity.chain_check import WAITING_MAX, ChainCheck, Problem, ProblemKind
+from inventory.integrity.proof import PROOF_PAUSES_S, Proof, Prover
+from inventory.storage import cursors
+from inventory.storage.items import adjustment_of
 from tests.support.bent_books import BENDS, Books, ReadBooks, books, stock_item
 from tests.support.builders import BUSINESS, LOCATION, OTHER_BUSINESS, OTHER_LOCATION, VARIANT
 
@@ -76,18 +75,18 @@ def test_a_row_that_is_late_is_waited_for(late: int, looks: int) -> None:
 
     desk.on_pause = arrives
     assert desk.prove().verified is True
-    assert desk.pauses_s == list(PAUSES_S[:looks])
+    assert desk.pauses_s == list(PROOF_PAUSES_S[:looks])
 
 
 def test_a_row_that_does_not_come_within_a_second_and_a_half_is_missing() -> None:
     desk = Desk(bent("a row was removed", [1] * 10, 4))
-    assert desk.prove().first_problem == Problem(5, Kind.ROW_MISSING)
+    assert desk.prove().first_problem == Problem(5, ProblemKind.ROW_MISSING)
     assert sum(desk.pauses_s) == pytest.approx(1.5)
 
 
 def test_what_is_wrong_by_itself_is_not_waited_for() -> None:
     desk = Desk(bent("a row's reason was changed", [1] * 10, 4))
-    assert desk.prove().first_problem == Problem(5, Kind.ROW_CHANGED)
+    assert desk.prove().first_problem == Problem(5, ProblemKind.ROW_CHANGED)
     assert desk.pauses_s == []
 
 
@@ -134,12 +133,12 @@ def test_a_row_at_the_end_of_time_that_was_missed_long_before_is_at_a_wrong_time
     assert moved is not None
     late = {**moved.rows[4], "created_at": {"S": "2027-01-01T00:00:00.000000Z"}}
     found = Books([*rows[:4], *rows[5:], late], books([1] * 300).stock)
-    assert Desk(found, page_rows=20).prove().first_problem == Problem(5, Kind.ROW_CHANGED)
+    assert Desk(found, page_rows=20).prove().first_problem == Problem(5, ProblemKind.ROW_CHANGED)
 
 
 def test_of_two_problems_the_first_in_the_chain_is_told_in_whichever_order_they_are_met() -> None:
     changed = bent("a row's reason was changed", [1] * 10, 1)
-    for n, first in ((0, Problem(1, Kind.ROW_INSERTED)), (7, Problem(2, Kind.ROW_CHANGED))):
+    for n, first in ((0, Problem(1, ProblemKind.ROW_INSERTED)), (7, Problem(2, ProblemKind.ROW_CHANGED))):
         both = BENDS["a row was inserted at the end of time"](changed, n)
         assert both is not None
         assert Desk(both).prove().first_problem == first
@@ -168,7 +167,7 @@ def test_a_stock_item_that_becomes_garbage_meanwhile_is_told() -> None:
 
     desk.read.before_read = bend
     proof = desk.prove()
-    assert (proof.verified, proof.first_problem) == (False, Problem(5, Kind.STOCK_ITEM_UNREADABLE))
+    assert (proof.verified, proof.first_problem) == (False, Problem(5, ProblemKind.STOCK_ITEM_UNREADABLE))
     assert (proof.quantity, proof.sequence) == (0, 0)
 
 
@@ -180,7 +179,7 @@ def test_no_more_rows_wait_than_may_and_one_page() -> None:
         if check.overflows:
             check.give_up_waiting(1_000)
         assert check.top - check.sequence <= WAITING_MAX + 10
-    assert check.problem == Problem(1, Kind.ROW_MISSING)
+    assert check.problem == Problem(1, ProblemKind.ROW_MISSING)
 
 
 # ------------------------------------------------------------------------------------------------- several requests
@@ -227,11 +226,11 @@ def test_to_go_on_costs_one_read_more_of_the_row_that_the_cursor_names() -> None
 def test_a_problem_that_was_found_is_kept_by_the_cursor() -> None:
     desk = Desk(bent("a row's reason was changed", [2] * 25, 2), page_rows=5, rows_max=5)
     proof = desk.prove()
-    assert (proof.verified, proof.first_problem) == (False, Problem(3, Kind.ROW_CHANGED))
+    assert (proof.verified, proof.first_problem) == (False, Problem(3, ProblemKind.ROW_CHANGED))
     assert (proof.rows, proof.sum, proof.sequence) == (5, 10, 25), "rows and sum so far, of a stock item that has more"
     while proof.next_cursor is not None:
         proof = desk.prove(proof.next_cursor)
-    assert (proof.verified, proof.rows, proof.first_problem) == (False, 25, Problem(3, Kind.ROW_CHANGED))
+    assert (proof.verified, proof.rows, proof.first_problem) == (False, 25, Problem(3, ProblemKind.ROW_CHANGED))
 
 
 def test_a_row_under_a_strange_key_is_no_place_to_go_on_from() -> None:
@@ -239,7 +238,11 @@ def test_a_row_under_a_strange_key_is_no_place_to_go_on_from() -> None:
     found.rows[1]["pk"] = {"S": "x" * 2_000}
     desk = Desk(found, page_rows=2, rows_max=1)
     proof = desk.prove()
-    assert (proof.verified, proof.first_problem, proof.next_cursor) == (False, Problem(2, Kind.ROW_MISPLACED), None)
+    assert (proof.verified, proof.first_problem, proof.next_cursor) == (
+        False,
+        Problem(2, ProblemKind.ROW_MISPLACED),
+        None,
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------- cursors
@@ -396,7 +399,7 @@ def test_with_a_problem_the_row_of_a_cursor_must_only_be_there() -> None:
     found = bent("a row's reason was changed", [2] * 25, 4)
     desk = Desk(found, page_rows=5, rows_max=5)
     cursor = desk.prove().next_cursor
-    assert desk.prove(cursor).first_problem == Problem(5, Kind.ROW_CHANGED)
+    assert desk.prove(cursor).first_problem == Problem(5, ProblemKind.ROW_CHANGED)
     del desk.read.books.rows[4]
     with pytest.raises(InvalidRequest):
         desk.prove(cursor)

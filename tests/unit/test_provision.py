@@ -16,9 +16,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from inventory.retries import ATTEMPTS_MAX, Patience
-from inventory.tokens import mint, well_formed
-from inventory.tries import CALL_BUDGET_S
+from inventory.domain.api_tokens import mint, well_formed
+from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S, RetryBudget
 from tests.support.loading import Context, load_event, load_handler
 from tests.support.wire import Reply, Wire, broken, cancelled, fault, reply
 
@@ -83,7 +82,7 @@ class Service:
         self._original = module.provision
         self._wires: list[Wire] = []
         module.logger.handlers[0].setStream(self.log)
-        module.Patience = partial(Patience, sleep=lambda _: None)
+        module.RetryBudget = partial(RetryBudget, sleep=lambda _: None)
         module.provision = replace(module.provision, clock=lambda: self.now, new_token=self._mint)
 
     def close(self) -> None:
@@ -504,7 +503,7 @@ def test_a_token_that_is_pasted_in_place_of_its_id_is_not_repeated(shop: Service
     ],
 )
 def test_what_is_no_command_is_told_so(service: Service, event: object, expected: list[Place]) -> None:
-    with pytest.raises(Exception) as raised:  # noqa: PT011  its name is what is judged
+    with pytest.raises(Exception) as raised:  # noqa: PT011  what the gateway goes by is the text
         service.invoke(event)
     assert type(raised.value).__name__ == "InvalidRequest"
     text = str(raised.value)
@@ -601,7 +600,7 @@ def test_a_fault_that_stays_asks_the_operator_to_try_again(shop: Service, comman
     wire = shop.wire(OPERATIONS[command["command"]], fault("ThrottlingException"))
     name, detail = shop.refused(command)
     assert (name, detail["code"]) == ("TryAgain", "try_again")
-    assert wire.calls == ATTEMPTS_MAX
+    assert wire.calls == CALL_ATTEMPTS_MAX
 
 
 @pytest.mark.parametrize(
@@ -625,7 +624,7 @@ def test_conflicts_and_replies_that_are_not_whole_are_tried_again(
 ) -> None:
     wire = shop.wire(operation, answer)
     assert shop.refused(command)[0] == "TryAgain"
-    assert wire.calls == ATTEMPTS_MAX
+    assert wire.calls == CALL_ATTEMPTS_MAX
 
 
 @pytest.mark.parametrize(

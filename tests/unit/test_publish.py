@@ -15,13 +15,18 @@ from uuid import UUID
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from inventory.answers import adjustment_members
-from inventory.bus import DETAIL_SIZE_MAX_BYTES, EVENTS_MAX
-from inventory.client import queues_client
-from inventory.dynamodb import ledger_item
-from inventory.model import GENESIS_HASH
-from inventory.retries import ATTEMPTS_MAX, Patience
-from inventory.tries import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.aws.clients import queues_client
+from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, EVENTS_MAX
+from inventory.domain.model import GENESIS_HASH
+from inventory.domain.retry_budget import (
+    CALL_ATTEMPTS_MAX,
+    CALL_BUDGET_S,
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    RetryBudget,
+)
+from inventory.entrypoints.responses import adjustment_members
+from inventory.storage.items import ledger_item
 from tests.support.builders import BUSINESS, TICK, an_adjustment
 from tests.support.event_schemas import assert_event, delivered
 from tests.support.loading import Context, load_event, load_handler
@@ -34,7 +39,7 @@ if TYPE_CHECKING:
 
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-    from inventory.model import Adjustment
+    from inventory.domain.model import Adjustment
     from tests.support.wire import Reply
 
 FUNCTION = load_template()["Resources"]["PublishAdjustmentsFunction"]["Properties"]
@@ -81,12 +86,12 @@ class Publish:
         self.context = Context(remaining_ms=TIMEOUT_MS)
         self.call_ms = 0
         self.left_at_calls_ms: list[int] = []
-        bus_client, queue_client = self._module.publisher.bus._client, self._module.publisher.dead_end._client
+        bus_client, queue_client = self._module.publisher.bus._client, self._module.publisher.dead_letter_queue._client
         for client, event in ((bus_client, "before-send.events"), (queue_client, "before-send.sqs")):
             client.meta.events.register(event, self._call_begins)
         self.bus = MemoryBus(bus_client)
-        self.dead_end = MemoryQueue(queue_client)
-        self._module.Patience = self._patience
+        self.dead_letter_queue = MemoryQueue(queue_client)
+        self._module.RetryBudget = self._patience
 
     def receive(self, *records: Any) -> str | None:
         """Hand a batch over; return the sequence number from which on it is to be handed over again."""
@@ -118,8 +123,8 @@ class Publish:
     def told(self) -> list[int]:
         return [detail["sequence"] for detail in self.bus.details]
 
-    def _patience(self, remaining_s: Callable[[], float]) -> Patience:
-        return Patience(remaining_s, self._pause, lambda: 1.0)
+    def _patience(self, remaining_s: Callable[[], float]) -> RetryBudget:
+        return RetryBudget(remaining_s, self._pause, lambda: 1.0)
 
     def _pause(self, seconds: float) -> None:
         self.context.remaining_ms -= int(seconds * 1000)
@@ -201,7 +206,7 @@ def test_a_batch_is_told_in_its_order_in_as_few_calls_as_there_can_be(publish: P
 
     assert publish.told == list(range(1, 101))
     assert publish.bus.call_sizes == [EVENTS_MAX] * 10
-    assert publish.dead_end.calls == 0
+    assert publish.dead_letter_queue.calls == 0
     assert publish.counted() == {"AdjustmentPublished": 100}
 
 
@@ -224,7 +229,7 @@ def test_a_row_that_was_altered_is_reported_not_told(publish: Publish, event: st
     assert publish.receive(first, altered, second) is None
 
     assert publish.told == [1, 2]
-    assert publish.dead_end.calls == 0
+    assert publish.dead_letter_queue.calls == 0
     lines, _ = publish.printed()
     (line,) = [line for line in lines if line["message"] == "ledger row altered"]
     assert (line["level"], line["change"]) == ("WARNING", event)
@@ -275,7 +280,9 @@ def test_an_item_that_is_no_row_is_set_aside_with_its_key_and_holds_up_nothing(
     assert publish.receive(first, a_change(item, number=7), second) is None
 
     assert publish.told == [1, 2]
-    assert publish.dead_end.sent == [{"problem": problem, "keys": {"pk": item["pk"]}, "sequence_number": at(7)}]
+    assert publish.dead_letter_queue.sent == [
+        {"problem": problem, "keys": {"pk": item["pk"]}, "sequence_number": at(7)}
+    ]
     lines, _ = publish.printed()
     (line,) = [line for line in lines if line["message"] == "ledger row set aside"]
     assert (line["level"], line["ledger_key"], line["problem"]) == ("ERROR", item["pk"]["S"], problem)
@@ -287,7 +294,7 @@ def test_a_record_without_its_item_is_set_aside(publish: Publish) -> None:
 
     assert publish.receive(record) is None
 
-    assert [each["keys"] for each in publish.dead_end.sent] == [KEY]
+    assert [each["keys"] for each in publish.dead_letter_queue.sent] == [KEY]
 
 
 def test_an_event_that_the_bus_will_never_take_is_set_aside(publish: Publish) -> None:
@@ -296,7 +303,7 @@ def test_an_event_that_the_bus_will_never_take_is_set_aside(publish: Publish) ->
     assert publish.receive(*a_batch(3)) is None
 
     assert publish.told == [1, 3]
-    (message,) = publish.dead_end.sent
+    (message,) = publish.dead_letter_queue.sent
     assert (message["problem"], message["sequence_number"]) == ("EventBridge: MalformedDetail", at(1))
     assert publish.counted() == {"AdjustmentPublished": 2, "LedgerRowSetAside": 1}
 
@@ -312,12 +319,12 @@ PASSING: dict[str, Reply] = {
 
 @pytest.mark.parametrize("met", PASSING.values(), ids=PASSING)
 def test_what_can_not_be_set_aside_now_is_handed_over_again(publish: Publish, met: Reply) -> None:
-    publish.dead_end.met = met
+    publish.dead_letter_queue.met = met
     first, second = a_batch(2)
 
     assert publish.receive(first, a_change(KEY, number=7), second) == at(7)
 
-    assert publish.dead_end.calls == ATTEMPTS_MAX
+    assert publish.dead_letter_queue.calls == CALL_ATTEMPTS_MAX
     assert publish.counted() == {"AdjustmentPublished": 1}
 
 
@@ -335,7 +342,7 @@ def test_from_the_first_record_that_was_not_told_the_batch_is_handed_over_again(
 
 def test_what_is_handed_over_again_is_told_again_from_there(publish: Publish) -> None:
     batch = a_batch(12)
-    publish.bus.failing = {'"sequence":3,': ["InternalFailure"] * ATTEMPTS_MAX}
+    publish.bus.failing = {'"sequence":3,': ["InternalFailure"] * CALL_ATTEMPTS_MAX}
     assert publish.receive(*batch) == at(2)
 
     assert publish.receive(*batch[2:]) is None
@@ -350,7 +357,7 @@ def test_reports_of_what_lies_behind_wait_for_their_turn(publish: Publish) -> No
 
     assert publish.receive(*a_batch(1), altered, a_change(KEY, number=8)) == at(0)
 
-    assert publish.dead_end.calls == 0
+    assert publish.dead_letter_queue.calls == 0
     assert publish.counted() == {}
 
 
@@ -397,7 +404,7 @@ def test_no_call_begins_that_could_be_cut_off(publish: Publish, remaining_ms: in
 def test_a_full_batch_has_time_for_a_slow_call_for_each_ten_and_for_one_of_them_to_be_outlived() -> None:
     calls = SOURCE["BatchSize"] / EVENTS_MAX
 
-    assert (calls + ATTEMPTS_MAX) * CALL_MAX_MS < TIMEOUT_MS
+    assert (calls + CALL_ATTEMPTS_MAX) * CALL_MAX_MS < TIMEOUT_MS
 
 
 def test_the_dead_end_has_the_bus_patience_and_is_tried_once_a_call() -> None:
@@ -419,4 +426,4 @@ def test_no_line_holds_anything_of_a_row_but_its_key(publish: Publish, monkeypat
 
     text = json.dumps(publish.printed())
     assert [each for each in ("whispered", "confidential", "somebody") if each in text] == []
-    assert "whispered" not in json.dumps(publish.dead_end.sent)
+    assert "whispered" not in json.dumps(publish.dead_letter_queue.sent)

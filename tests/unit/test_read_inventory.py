@@ -9,11 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from inventory import cursors
-from inventory.answers import adjustment_members
-from inventory.instants import instant_text
-from inventory.retries import ATTEMPTS_MAX
-from inventory.tries import CALL_BUDGET_S
+from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S
+from inventory.domain.timestamps import instant_text
+from inventory.entrypoints.responses import adjustment_members
+from inventory.storage import cursors
 from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,
@@ -34,7 +33,7 @@ from tests.support.service import NAMESPACE
 from tests.support.wire import broken, fault, reply
 
 if TYPE_CHECKING:
-    from inventory.model import Adjustment
+    from inventory.domain.model import Adjustment
     from tests.support.service import Answer
 
 REVERSAL = UUID(int=99)
@@ -589,7 +588,7 @@ def test_what_can_not_be_read_in_time_is_to_be_tried_again(
 
     assert refused(answer) == (503, "try_again")
     assert answer.headers["Retry-After"] == "1"
-    assert len(stocked.tables.requests[operation]) == ATTEMPTS_MAX
+    assert len(stocked.tables.requests[operation]) == CALL_ATTEMPTS_MAX
 
 
 @pytest.mark.parametrize(("resource", "operation"), NEEDED)

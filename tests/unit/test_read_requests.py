@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from inventory.model import ReasonCode
-from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
-from inventory.requests import InvalidRequest, validated
+from inventory.domain.errors import InvalidRequest
+from inventory.domain.model import ReasonCode
+from inventory.schemas.base import validated
+from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
 from tests.support.builders import ADJUSTMENT, LOCATION, VARIANT
 
 if TYPE_CHECKING:
-    from inventory.requests import Request, ValidationEntry
+    from inventory.domain.errors import ValidationEntry
+    from inventory.schemas.base import RequestModel
 
 
-def problems(model: type[Request], members: dict[str, str], place: str = "query") -> list[ValidationEntry]:
+def problems(model: type[RequestModel], members: dict[str, str], place: str = "query") -> list[ValidationEntry]:
     with pytest.raises(InvalidRequest) as raised:
         validated(model, members, place=place)
     return raised.value.entries
 
 
 def kinds(
-    model: type[Request], members: dict[str, str], place: str = "query"
+    model: type[RequestModel], members: dict[str, str], place: str = "query"
 ) -> list[tuple[tuple[str | int, ...], str]]:
     return [(tuple(each["loc"]), each["type"]) for each in problems(model, members, place)]
 

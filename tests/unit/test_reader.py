@@ -9,18 +9,23 @@ from uuid import UUID
 
 import pytest
 
-from inventory.adjust import stock_after
-from inventory.books import Books, StockItemsPage
-from inventory.client import dynamodb_client
-from inventory.errors import LocationNotFound, Refusal, RowMissing, StoreUnavailable, VariantNotFound
-from inventory.history import History
-from inventory.ledger_index import DynamoDBLedgerIndex
-from inventory.levels import LATE_AT_MOST, Level, level_at
-from inventory.model import StockItem
-from inventory.proof import Proof, Prover
-from inventory.reader import LevelsPage, Reader
-from inventory.retries import ATTEMPTS_MAX, Patience
-from inventory.tries import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.aws.clients import dynamodb_client
+from inventory.domain.errors import LocationNotFound, Refusal, RowMissing, StoreUnavailable, VariantNotFound
+from inventory.domain.model import StockItem
+from inventory.domain.retry_budget import (
+    CALL_ATTEMPTS_MAX,
+    CALL_BUDGET_S,
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    RetryBudget,
+)
+from inventory.domain.rules import stock_after
+from inventory.integrity.proof import Proof, Prover
+from inventory.queries.adjustments import History
+from inventory.queries.levels import LATE_AT_MOST, Level, level_at
+from inventory.queries.reader import LevelsPage, Reader
+from inventory.storage.ledger_index import DynamoDBLedgerIndex
+from inventory.storage.lookups import Lookups, StockItemsPage
 from tests.support.builders import (
     BUSINESS,
     LOCATION,
@@ -38,7 +43,7 @@ from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inventory.ledger_index import IndexPage, LedgerIndex
+    from inventory.storage.ledger_index import IndexPage, LedgerIndex
 
 
 @dataclass
@@ -51,7 +56,7 @@ class Desk:
     def __post_init__(self) -> None:
         client = dynamodb_client(None)
         self.tables = QueriedTables(client)
-        books = Books(client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE)
+        books = Lookups(client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE)
         index = DynamoDBLedgerIndex(client, LEDGER_TABLE)
         self.reader = Reader(books, index, History(index, books), Prover(index, books), clock=lambda: NOW)
 
@@ -63,9 +68,9 @@ class Desk:
         after: UUID | None = None,
         limit: int = 100,
     ) -> LevelsPage:
-        patience = Patience(lambda: self.remaining_s, sleep=self.pauses_s.append)
+        budget = RetryBudget(lambda: self.remaining_s, sleep=self.pauses_s.append)
         return self.reader.levels(
-            BUSINESS, VARIANT, location_id=location_id, as_of=as_of, after=after, limit=limit, patience=patience
+            BUSINESS, VARIANT, location_id=location_id, as_of=as_of, after=after, limit=limit, budget=budget
         )
 
 
@@ -78,7 +83,7 @@ def desk() -> Desk:
 
 
 def prove(desk: Desk) -> Proof:
-    return desk.reader.proof(BUSINESS, VARIANT, LOCATION, cursor=None, patience=Patience(lambda: desk.remaining_s))
+    return desk.reader.proof(BUSINESS, VARIANT, LOCATION, cursor=None, budget=RetryBudget(lambda: desk.remaining_s))
 
 
 # --- what is there to readers ----------------------------------------------------------------------------------------
@@ -188,7 +193,7 @@ def test_a_page_of_the_table_without_any_stock_item_is_read_on_from(
         assert limit == 101
         return StockItemsPage(*pages[after])
 
-    monkeypatch.setattr(Books, "stock_items", staticmethod(stock_items))
+    monkeypatch.setattr(Lookups, "stock_items", staticmethod(stock_items))
 
     assert desk.levels() == LevelsPage([Level(VARIANT, UUID(int=9), 5, 1, NOW)], None)
     del pages[OTHER_LOCATION]
@@ -333,10 +338,8 @@ def test_an_index_that_lags_is_waited_for(desk: Desk) -> None:
         desk.pauses_s.append(pause_s)
         desk.tables.items |= late
 
-    patience = Patience(lambda: 10, sleep=arrive)
-    page = desk.reader.levels(
-        BUSINESS, VARIANT, location_id=LOCATION, as_of=NOW, after=None, limit=1, patience=patience
-    )
+    budget = RetryBudget(lambda: 10, sleep=arrive)
+    page = desk.reader.levels(BUSINESS, VARIANT, location_id=LOCATION, as_of=NOW, after=None, limit=1, budget=budget)
 
     assert page == LevelsPage([Level(VARIANT, LOCATION, 5, 1, NOW)], None)
     assert len(desk.pauses_s) == 1
@@ -351,7 +354,7 @@ def test_an_index_that_lags_for_too_long_is_told_as_unavailable(desk: Desk) -> N
 
     with pytest.raises(StoreUnavailable):
         desk.levels(as_of=NOW)
-    assert len(desk.pauses_s) == ATTEMPTS_MAX - 1
+    assert len(desk.pauses_s) == CALL_ATTEMPTS_MAX - 1
 
 
 @dataclass
@@ -377,9 +380,9 @@ def test_each_of_the_two_reads_of_an_instant_begins_only_where_there_is_time_for
     slow = SlowIndex(desk.reader.index, remaining_s)
 
     def levels() -> LevelsPage:
-        patience = Patience(lambda: slow.remaining_s, sleep=lambda _: None)
+        budget = RetryBudget(lambda: slow.remaining_s, sleep=lambda _: None)
         return replace(desk.reader, index=slow).levels(
-            BUSINESS, VARIANT, location_id=LOCATION, as_of=NOW, after=None, limit=1, patience=patience
+            BUSINESS, VARIANT, location_id=LOCATION, as_of=NOW, after=None, limit=1, budget=budget
         )
 
     if calls == 2:

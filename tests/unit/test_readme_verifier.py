@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory.chain import canonical_members
-from inventory.dynamodb import adjustment_of
+from inventory.domain.hash_chain import canonical_members
+from inventory.storage.items import adjustment_of
 from tests.support.bent_books import BENDS, Books, books, history
 from tests.support.builders import OTHER_VARIANT
 from tests.support.sam_template import PROJECT_ROOT
@@ -20,7 +20,7 @@ from tests.support.sam_template import PROJECT_ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inventory.model import Adjustment
+    from inventory.domain.model import Adjustment
 
 DELTAS = [10, -3, 5, 7, -2]
 N = 2
@@ -46,7 +46,7 @@ def verify(folder: Path, lines: list[dict[str, Any]], *kept: str) -> subprocess.
     text = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in lines)
     (folder / "export.ndjson").write_text(text, encoding="utf-8")
     # -I and no environment: the standard library is all that it may use.
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(  # noqa: S603  our own arguments
         [sys.executable, "-I", "verify.py", "export.ndjson", *kept],
         cwd=folder,
         env={},

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inventory.adjust import Committed, stock_after
-from inventory.dynamodb import CATALOG_LIFETIME_S
-from inventory.errors import IdempotencyKeyReused, InsufficientStock, StaleQuantity, StoreUnavailable
-from inventory.known_stock import SHARED_LIFETIME_S, STOCK_ENTRIES_MAX, KnownStock
+from inventory.domain.errors import IdempotencyKeyReused, InsufficientStock, StaleQuantity, StoreUnavailable
+from inventory.domain.rules import stock_after
+from inventory.domain.store import Committed
+from inventory.storage.cache import SHARED_LIFETIME_S, STOCK_ENTRIES_MAX, KnownStock
+from inventory.storage.stock_store import CATALOG_LIFETIME_S
 from tests.support.builders import (
     BUSINESS,
     LOCATION,
@@ -28,7 +29,7 @@ from tests.support.stores import StoreOnTables
 from tests.support.wire import broken, cancelled
 
 if TYPE_CHECKING:
-    from inventory.model import Adjustment
+    from inventory.domain.model import Adjustment
     from tests.support.wire import Reply
 
 KEYED = a_command(quantity_change=-10, idempotency_key="key")
@@ -168,7 +169,7 @@ def test_a_state_from_before_an_item_was_shared_is_not_known_again_afterwards() 
     known: KnownStock[str] = KnownStock(lambda: now_s)
     known.saw("item", a_stock_item(10))
 
-    known.is_shared("item")
+    known.mark_contended("item")
     now_s += SHARED_LIFETIME_S
 
     assert known.state("item") is None
@@ -187,7 +188,7 @@ def test_a_long_lived_environment_remembers_so_many_stock_items_and_no_more() ->
 def test_so_many_shared_stock_items_are_marked_and_no_more() -> None:
     known: KnownStock[int] = KnownStock(lambda: 0.0)
     for number in range(STOCK_ENTRIES_MAX + 1):
-        known.is_shared(number)
+        known.mark_contended(number)
         known.saw(number, a_stock_item(number))
 
     assert known.state(0) is None  # its state went with its mark

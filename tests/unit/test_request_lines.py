@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory.answers import ANSWERS
+from inventory.entrypoints.responses import ERROR_ANSWERS
 from tests.support.builders import BUSINESS, GATEWAY_REQUEST_ID, a_body, a_payload, an_api_event
 from tests.support.reading import LIST
 from tests.support.sam_template import PROJECT_ROOT, load_template
@@ -54,7 +54,7 @@ def test_every_outcome_leaves_one_line_with_all_that_a_line_always_has(service: 
 
     assert line.keys() >= ALWAYS
     assert line["gateway_request_id"] == GATEWAY_REQUEST_ID
-    codes = {each.__name__: answer.code for each, answer in ANSWERS.items()}
+    codes = {each.__name__: answer.code for each, answer in ERROR_ANSWERS.items()}
     assert line["code"] == (codes | {"AdjustmentCreated": "created", "AdjustmentReplayed": "replayed"})[name]
     vouched_for = name not in {"Forbidden", "Unauthorized"}
     assert line.get("business_id") == (str(BUSINESS) if vouched_for else None)
@@ -175,7 +175,7 @@ def test_every_member_that_is_written_is_documented_and_nothing_else(
 
 def test_every_metric_is_documented_and_every_one_that_is_documented_is_written() -> None:
     written = {name for service in services() for name in written_by(service)} | set(counted_in_logs())
-    errors = {each.__name__ for each in ANSWERS}
+    errors = {each.__name__ for each in ERROR_ANSWERS}
     text = README.partition("\nMetrics are in")[2].replace("\n", " ")
     named = {name for name in re.findall(r"`([A-Z]\w+)`", text) if name != "CamelCase"}
     assert named >= written - errors

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inventory.instants import parse_instant
-from inventory.tries import ATTEMPTS_MAX
+from inventory.domain.retry_budget import ATTEMPTS_MAX
+from inventory.domain.timestamps import parse_instant
 from tests.support.builders import (
     LOCATION,
     OTHER_LOCATION,

@@ -6,9 +6,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from inventory.errors import StoreUnavailable
-from inventory.retries import ATTEMPTS_MAX, Patience
-from inventory.tries import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.domain.errors import StoreUnavailable
+from inventory.domain.retry_budget import (
+    CALL_ATTEMPTS_MAX,
+    CALL_BUDGET_S,
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    RetryBudget,
+)
 
 
 @dataclass
@@ -20,8 +25,8 @@ class Clock:
     pauses_s: list[float] = field(default_factory=list)
     left_s: list[float] = field(default_factory=list)
 
-    def patience(self) -> Patience:
-        return Patience(lambda: self.remaining_s, self.pause, lambda: 1.0)
+    def budget(self) -> RetryBudget:
+        return RetryBudget(lambda: self.remaining_s, self.pause, lambda: 1.0)
 
     def pause(self, seconds: float) -> None:
         self.pauses_s.append(seconds)
@@ -39,38 +44,38 @@ def test_a_call_is_given_its_time_outs_and_half_a_second() -> None:
 
 @pytest.mark.parametrize(("remaining_s", "begins"), [(CALL_BUDGET_S, True), (CALL_BUDGET_S - 0.001, False)])
 def test_a_call_begins_only_where_there_is_time_for_it(remaining_s: float, begins: bool) -> None:  # noqa: FBT001
-    patience = Clock(remaining_s).patience()
+    budget = Clock(remaining_s).budget()
     made: list[str] = []
 
-    assert patience.has_time() is begins
+    assert budget.has_time() is begins
     if begins:
-        patience.require_time()
-        patience.settle(lambda: made.append("call"))
+        budget.require_time()
+        budget.retry(lambda: made.append("call"))
     else:
         with pytest.raises(StoreUnavailable):
-            patience.require_time()
+            budget.require_time()
         with pytest.raises(StoreUnavailable):
-            patience.settle(lambda: made.append("call"))
+            budget.retry(lambda: made.append("call"))
     assert bool(made) is begins
 
 
 def test_time_for_a_call_after_a_pause_is_asked_for_with_the_pause() -> None:
-    patience = Clock(CALL_BUDGET_S + 1.0).patience()
+    budget = Clock(CALL_BUDGET_S + 1.0).budget()
 
-    assert patience.has_time(after_s=1.0)
-    patience.require_time(after_s=1.0)
-    assert not patience.has_time(after_s=1.1)
+    assert budget.has_time(after_s=1.0)
+    budget.require_time(after_s=1.0)
+    assert not budget.has_time(after_s=1.1)
     with pytest.raises(StoreUnavailable):
-        patience.require_time(after_s=1.1)
+        budget.require_time(after_s=1.1)
 
 
 def test_what_is_kept_is_never_used_and_the_rest_is() -> None:
     clock = Clock(CALL_BUDGET_S + 2.0)
 
-    assert clock.patience().all_but(2.0).has_time()
-    assert not clock.patience().all_but(2.1).has_time()
+    assert clock.budget().reserve(2.0).has_time()
+    assert not clock.budget().reserve(2.1).has_time()
     with pytest.raises(StoreUnavailable):
-        clock.patience().all_but(2.1).settle(clock.unanswered)
+        clock.budget().reserve(2.1).retry(clock.unanswered)
     assert clock.left_s == []
 
 
@@ -78,9 +83,9 @@ def test_an_unanswered_call_is_made_a_bounded_number_of_times_with_longer_and_lo
     clock = Clock(60)
 
     with pytest.raises(StoreUnavailable):
-        clock.patience().settle(clock.unanswered)
+        clock.budget().retry(clock.unanswered)
 
-    assert len(clock.left_s) == ATTEMPTS_MAX
+    assert len(clock.left_s) == CALL_ATTEMPTS_MAX
     assert clock.pauses_s == [0.1, 0.2, 0.4]
 
 
@@ -90,7 +95,7 @@ def test_after_a_slow_call_the_time_is_looked_at_again(remaining_s: float, kept_
     clock = Clock(remaining_s, call_s=CONNECT_TIMEOUT_S + READ_TIMEOUT_S)
 
     with pytest.raises(StoreUnavailable):
-        clock.patience().all_but(kept_s).settle(clock.unanswered)
+        clock.budget().reserve(kept_s).retry(clock.unanswered)
 
     assert all(left_s >= CALL_BUDGET_S + kept_s for left_s in clock.left_s)
     assert clock.remaining_s >= min(remaining_s, kept_s + 0.5 - 1e-9)

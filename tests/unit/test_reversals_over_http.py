@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from inventory.instants import instant_text
+from inventory.domain.timestamps import instant_text
 from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,

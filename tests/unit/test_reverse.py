@@ -8,8 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from inventory.adjust import keyed_id
-from inventory.errors import (
+from inventory.domain.errors import (
     AdjustmentNotFound,
     AlreadyReversed,
     IdempotencyKeyReused,
@@ -20,8 +19,9 @@ from inventory.errors import (
     TryAgain,
     VariantNotFound,
 )
-from inventory.model import QUANTITY_MAX
-from inventory.tries import ATTEMPTS_MAX, CALL_BUDGET_S
+from inventory.domain.model import QUANTITY_MAX
+from inventory.domain.retry_budget import ATTEMPTS_MAX, CALL_BUDGET_S
+from inventory.domain.rules import keyed_id
 from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,
@@ -40,8 +40,7 @@ from tests.support.scripted import Desk, Met, a_desk
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inventory.model import Adjustment, Command
-    from inventory.reverse import Reversal
+    from inventory.domain.model import Adjustment, Command, Reversal
 
 with_and_without_a_key = pytest.mark.parametrize("key", [None, "key"], ids=["unkeyed", "keyed"])
 

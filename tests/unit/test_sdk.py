@@ -9,7 +9,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from inventory import sdk
+from inventory.aws import fast_session
 from local import sdk_models
 from tests.support.loading import ROOT
 
@@ -103,7 +103,7 @@ def regions() -> list[str]:
 
 def test_a_call_goes_to_where_the_sdk_sends_it_in_every_region() -> None:
     """Without the endpoint table the service's own endpoint rules decide, which are the SDK's."""
-    plain, quick = boto3.Session(), sdk.quick_session()
+    plain, quick = boto3.Session(), fast_session.fast_session()
     differing = []
     for region in regions():
         of_plain, of_quick = (
@@ -122,7 +122,7 @@ def test_so_do_the_calls_of_the_other_services(service: str, region: str) -> Non
     answer = {"events": b'{"Entries": [], "FailedEntryCount": 0}', "sqs": b"{}"}[service]
     of_plain, of_quick = (
         sent_by(session.client(service, region_name=region), CALLS[service], answer)  # type: ignore[call-overload]
-        for session in (boto3.Session(), sdk.quick_session())
+        for session in (boto3.Session(), fast_session.fast_session())
     )
 
     assert (of_quick.url, of_quick.body, signed_for(of_quick)) == (of_plain.url, of_plain.body, signed_for(of_plain))
@@ -132,7 +132,7 @@ def test_so_do_the_calls_of_the_other_services(service: str, region: str) -> Non
 def test_a_request_is_the_sdks_own_to_the_byte(operation: str) -> None:
     of_plain, of_quick = (
         sent_by(session.client("dynamodb"), lambda client: getattr(client, operation)(**DYNAMODB_CALLS[operation]))
-        for session in (boto3.Session(), sdk.quick_session())
+        for session in (boto3.Session(), fast_session.fast_session())
     )
 
     assert of_quick.body == of_plain.body
@@ -142,12 +142,16 @@ def test_a_request_is_the_sdks_own_to_the_byte(operation: str) -> None:
 def test_every_operation_that_is_described_is_among_those_compared() -> None:
     snake = {name.replace("_", "") for name in DYNAMODB_CALLS}
 
-    assert {name.lower() for name in sdk.OPERATIONS["dynamodb"]} == snake
+    assert {name.lower() for name in fast_session.OPERATIONS["dynamodb"]} == snake
 
 
 def test_the_descriptions_are_those_of_the_locked_sdk() -> None:
     """``make sdk-models`` writes them anew."""
-    lying = {str(path.relative_to(sdk.MODELS)): path.read_text() for path in sdk.MODELS.rglob("*") if path.is_file()}
+    lying = {
+        str(path.relative_to(fast_session.MODELS)): path.read_text()
+        for path in fast_session.MODELS.rglob("*")
+        if path.is_file()
+    }
 
     assert lying == sdk_models.files()
 
@@ -155,12 +159,12 @@ def test_the_descriptions_are_those_of_the_locked_sdk() -> None:
 def test_no_code_calls_what_is_not_described() -> None:
     described = {
         "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
-        for names in sdk.OPERATIONS.values()
+        for names in fast_session.OPERATIONS.values()
         for name in names
     }
     called = {
         name
-        for path in (ROOT / "layers" / "inventory" / "inventory").glob("*.py")
+        for path in (ROOT / "layers" / "inventory" / "inventory").rglob("*.py")
         for name in _OPERATIONS_OF_CLIENTS
         if f"client.{name}(" in path.read_text(encoding="utf-8")
     }
@@ -170,16 +174,16 @@ def test_no_code_calls_what_is_not_described() -> None:
 
 _OPERATIONS_OF_CLIENTS: Final = {
     name
-    for service in sdk.OPERATIONS
+    for service in fast_session.OPERATIONS
     for name in boto3.client(service, region_name="us-east-1").meta.method_to_api_mapping  # type: ignore[call-overload]
 }
 
 
 def test_other_services_are_found_in_the_sdk_as_ever() -> None:
     """Credentials that are taken from a role, as on an operator's machine, need one."""
-    assert sdk.quick_session().client("sts").meta.service_model.operation_names
+    assert fast_session.fast_session().client("sts").meta.service_model.operation_names
 
 
 def test_a_missing_service_is_told_as_ever() -> None:
     with pytest.raises(Exception, match="no-such-service"):
-        sdk.quick_session().client("no-such-service")  # type: ignore[call-overload]
+        fast_session.fast_session().client("no-such-service")  # type: ignore[call-overload]

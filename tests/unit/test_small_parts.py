@@ -13,12 +13,12 @@ from uuid import UUID
 
 import pytest
 
-from inventory import keys
-from inventory.chain import row_hash
-from inventory.headers import HeaderEvent, header
-from inventory.instants import instant_text, parse_instant
-from inventory.memory import Memory
-from inventory.model import GENESIS_HASH, Adjustment
+from inventory.api.headers import HeaderEvent, header
+from inventory.domain.hash_chain import row_hash
+from inventory.domain.model import GENESIS_HASH, Adjustment
+from inventory.domain.timestamps import instant_text, parse_instant
+from inventory.storage import keys
+from inventory.storage.cache import Memory
 from tests.support.builders import BUSINESS, HEAD_HASH, LOCATION, NOW, TICK, VARIANT, an_adjustment
 
 # --- the hash chain --------------------------------------------------------------------------------------------------

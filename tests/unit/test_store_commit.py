@@ -21,9 +21,9 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from inventory.adjust import CommitResult, Committed, Contended
-from inventory.dynamodb import ledger_item
-from inventory.errors import StoreUnavailable
+from inventory.domain.errors import StoreUnavailable
+from inventory.domain.store import CommitResult, Committed, Contended
+from inventory.storage.items import ledger_item
 from tests.support.builders import BUSINESS, HEAD_HASH, a_snapshot, a_stock_item, an_adjustment
 from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE, stock_members
 from tests.support.stores import StoreOnTables
@@ -32,7 +32,7 @@ from tests.support.wire import broken, cancelled, fault, reply
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inventory.model import Adjustment, Snapshot, StockItem
+    from inventory.domain.model import Adjustment, Snapshot, StockItem
     from tests.support.wire import Reply
 
 ROW = an_adjustment(
@@ -220,7 +220,7 @@ def test_stock_that_has_moved_comes_with_the_refusal(ledger: dict[str, Any]) -> 
     assert result == replace(SNAPSHOT, stock=MOVED)
 
 
-@pytest.mark.parametrize("seen", [{"remembered": True}, {"of_one_moment": True}], ids=str)
+@pytest.mark.parametrize("seen", [{"remembered": True}, {"transactional": True}], ids=str)
 def test_what_a_cancellation_tells_is_of_the_present_and_of_several_moments(seen: dict[str, Any]) -> None:
     """Of a remembered state nothing would be refused, and of one moment without another look for the row."""
     tables = StoreOnTables()

@@ -10,9 +10,11 @@ from uuid import UUID
 import pytest
 from botocore.exceptions import ClientError
 
-from inventory.adjust import GROUP_MAX, Adjuster, keyed_id
-from inventory.errors import InsufficientStock, StoreUnavailable, TryAgain
-from inventory.tries import ATTEMPTS_MAX, CALL_BUDGET_S
+from inventory.adjusting.loop import Adjuster
+from inventory.domain.errors import InsufficientStock, StoreUnavailable, TryAgain
+from inventory.domain.retry_budget import ATTEMPTS_MAX, CALL_BUDGET_S
+from inventory.domain.rules import keyed_id
+from inventory.domain.store import GROUP_MAX
 from tests.support.builders import BUSINESS, LOCATION, NOW, a_command, a_stock_item, an_adjustment, tries_of
 from tests.support.memory_tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.stores import StoreOnTables
@@ -21,8 +23,7 @@ from tests.support.wire import broken, cancelled, fault, reply
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inventory.adjust import Outcome
-    from inventory.model import Command
+    from inventory.domain.model import Command, Outcome
     from tests.support.wire import Reply
 
 READ, LOOK, WRITE = "BatchGetItem", "TransactGetItems", "TransactWriteItems"

@@ -10,9 +10,11 @@ from uuid import UUID
 import pytest
 from botocore.exceptions import ClientError
 
-from inventory.adjust import GROUP_MAX, CommitResult, Committed, Contended, stock_after
-from inventory.dynamodb import KEYS_MAX, ledger_item
-from inventory.errors import StoreUnavailable, TryAgain
+from inventory.domain.errors import StoreUnavailable, TryAgain
+from inventory.domain.rules import stock_after
+from inventory.domain.store import GROUP_MAX, CommitResult, Committed, Contended
+from inventory.storage.items import ledger_item
+from inventory.storage.lookups import KEYS_MAX
 from tests.support.builders import (
     BUSINESS,
     HEAD_HASH,
@@ -28,7 +30,7 @@ from tests.support.stores import StoreOnTables
 from tests.support.wire import broken, fault, reply
 
 if TYPE_CHECKING:
-    from inventory.model import Adjustment
+    from inventory.domain.model import Adjustment
     from tests.support.wire import Reply
 
 SEEN = a_stock_item(10)

@@ -8,9 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from inventory.dynamodb import CATALOG_ENTRIES_MAX, CATALOG_LIFETIME_S, adjustment_of, ledger_item
-from inventory.errors import StoreUnavailable, TryAgain
-from inventory.model import Business, Snapshot
+from inventory.domain.errors import StoreUnavailable, TryAgain
+from inventory.domain.model import Business, Snapshot
+from inventory.storage.items import adjustment_of, ledger_item
+from inventory.storage.stock_store import CATALOG_ENTRIES_MAX, CATALOG_LIFETIME_S
 from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,

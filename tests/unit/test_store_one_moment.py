@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 from botocore.exceptions import ClientError
 
-from inventory.adjust import GROUP_MAX
-from inventory.errors import StoreUnavailable
+from inventory.domain.errors import StoreUnavailable
+from inventory.domain.store import GROUP_MAX
 from tests.support.builders import (
     ADJUSTMENT,
     BUSINESS,
@@ -28,7 +28,7 @@ from tests.support.wire import broken, cancelled, fault, reply
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inventory.model import Command, Snapshot
+    from inventory.domain.model import Command, Snapshot
     from tests.support.wire import Reply
 
 READ, TRANSACTION = "BatchGetItem", "TransactGetItems"
@@ -71,7 +71,7 @@ def warm(cold: StoreOnTables) -> StoreOnTables:
 
 
 def load(on: StoreOnTables, command: Command = AT_LOCATION, ids: Sequence[UUID] = (ADJUSTMENT,)) -> Snapshot:
-    return on.store.load(command, ids, of_one_moment=True)
+    return on.store.load(command, ids, transactional=True)
 
 
 def parts_read(on: StoreOnTables) -> list[list[dict[str, Any]]]:
@@ -84,7 +84,7 @@ def parts_read(on: StoreOnTables) -> list[list[dict[str, Any]]]:
 def test_all_is_read_in_one_transaction_and_the_snapshot_says_so(cold: StoreOnTables) -> None:
     cold.tables.with_row(an_adjustment())
 
-    assert load(cold) == a_snapshot(recorded={ADJUSTMENT: an_adjustment()}, of_one_moment=True)
+    assert load(cold) == a_snapshot(recorded={ADJUSTMENT: an_adjustment()}, transactional=True)
     assert cold.tables.requests == {
         TRANSACTION: [
             {
@@ -99,11 +99,11 @@ def test_what_is_not_there_is_left_out() -> None:
     empty = StoreOnTables()
     empty.tables.with_catalog()
 
-    assert load(empty) == a_snapshot(stock=None, of_one_moment=True)
+    assert load(empty) == a_snapshot(stock=None, transactional=True)
 
 
 def test_a_remembered_catalog_takes_no_part_in_the_transaction(warm: StoreOnTables) -> None:
-    assert load(warm) == a_snapshot(of_one_moment=True)
+    assert load(warm) == a_snapshot(transactional=True)
     assert parts_read(warm) == [[STOCK_PART, ROW_PART]]
 
 
@@ -118,25 +118,25 @@ def test_of_a_reversal_the_link_is_read_in_the_transaction(warm: StoreOnTables) 
 
     snapshot = load(warm, replace(AT_LOCATION, reverses=REVERSED_ID))
 
-    assert snapshot == a_snapshot(reversed_by=ADJUSTMENT, of_one_moment=True)
+    assert snapshot == a_snapshot(reversed_by=ADJUSTMENT, transactional=True)
     assert len(parts_read(warm)[0]) == 3
 
 
 def test_a_default_location_that_takes_a_second_read_makes_it_two_moments(cold: StoreOnTables) -> None:
-    assert load(cold, a_command()) == a_snapshot(of_one_moment=False)
+    assert load(cold, a_command()) == a_snapshot(transactional=False)
     assert parts_read(cold) == [[SETTINGS_PART, VARIANT_PART, ROW_PART]]
     assert len(cold.tables.requests[READ]) == 1
 
 
 def test_as_much_as_one_transaction_holds_is_read_in_one(warm: StoreOnTables) -> None:
-    assert load(warm, ids=[UUID(int=number) for number in range(1, GROUP_MAX + 1)]).of_one_moment
+    assert load(warm, ids=[UUID(int=number) for number in range(1, GROUP_MAX + 1)]).transactional
     assert [len(each) for each in parts_read(warm)] == [100]
 
 
 def test_what_no_transaction_holds_is_not_of_one_moment(cold: StoreOnTables) -> None:
     snapshot = load(cold, ids=[UUID(int=number) for number in range(1, GROUP_MAX + 1)])
 
-    assert snapshot == a_snapshot(of_one_moment=False)
+    assert snapshot == a_snapshot(transactional=False)
     assert list(cold.tables.requests) == [READ]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory.instants import instant_text
+from inventory.domain.timestamps import instant_text
 from tests.support.builders import BUSINESS, NOW, OTHER_BUSINESS, TICK, a_body, an_authorizer_context
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from uuid import UUID
 
 import pytest
 
-from inventory.tokens import (
-    Foreign,
+from inventory.domain.api_tokens import (
     Grant,
     Token,
     Unauthenticated,
+    WrongBusiness,
     authorize,
     digest_of,
     mint,
@@ -115,7 +115,7 @@ def test_a_token_that_shares_only_the_id_is_unknown() -> None:
 
 def test_digests_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     compare = Mock(wraps=hmac.compare_digest)
-    monkeypatch.setattr("inventory.tokens.hmac.compare_digest", compare)
+    monkeypatch.setattr("inventory.domain.api_tokens.hmac.compare_digest", compare)
     authorize(TOKEN, DIGEST, BUSINESS, NOW)
     compare.assert_called_once_with(DIGEST, DIGEST)
 
@@ -139,7 +139,7 @@ def test_a_revoked_token_is_good_for_nothing_whatever_another_machines_clock_sai
 
 @pytest.mark.parametrize("business_id", [OTHER_BUSINESS, None])
 def test_a_good_token_is_foreign_to_other_businesses_and_to_what_names_none(business_id: UUID | None) -> None:
-    assert authorize(TOKEN, DIGEST, business_id, NOW) == Foreign(TOKEN.id)
+    assert authorize(TOKEN, DIGEST, business_id, NOW) == WrongBusiness(TOKEN.id)
 
 
 def test_an_expired_token_is_refused_before_its_business_is_looked_at() -> None:
@@ -155,7 +155,7 @@ def test_a_token_can_not_be_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
         drawn.append(len(set(alphabet)))
         return alphabet[len(drawn) % len(alphabet)]
 
-    monkeypatch.setattr("inventory.tokens.secrets.choice", choice)
+    monkeypatch.setattr("inventory.domain.api_tokens.secrets.choice", choice)
     mint()
 
     assert sum(math.log2(size) for size in drawn) > 178

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from inventory.http import Caller, adjustment_command
+from inventory.api.requests import Caller, adjustment_command
 from tests.support.builders import BUSINESS, LOCATION, SUBJECT, a_stock_item, an_api_event
 from tests.support.loading import ROOT
 from tests.support.service import place

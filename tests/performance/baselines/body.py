@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from typing import Annotated, Literal
-from uuid import UUID  # noqa: TC003  pydantic reads the annotations
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
