@@ -45,9 +45,9 @@ CHANGES: Final = (
     Change("dynamodb._NOT_AT_FAULT", '_NOT_AT_FAULT: Final = "None"', '_NOT_AT_FAULT: Final = ""'),
     Change("known_stock.STOCK_ENTRIES_MAX", "STOCK_ENTRIES_MAX: Final = 10_000", "STOCK_ENTRIES_MAX: Final = 0"),
     Change("known_stock.SHARED_LIFETIME_S", "SHARED_LIFETIME_S: Final = 60", "SHARED_LIFETIME_S: Final = 0"),
-    Change("tries.Tries.number", "number: int = 1", "number: int = 0"),
-    Change("tries.Tries.number", "number: int = 1", "number: int = 2"),
-    Change("tries.CALL_BUDGET_S", "READ_TIMEOUT_S + 0.5", "READ_TIMEOUT_S - 0.5"),
+    Change("retry_budget.RetryBudget.attempts", "attempts: int = 1", "attempts: int = 0"),
+    Change("retry_budget.RetryBudget.attempts", "attempts: int = 1", "attempts: int = 2"),
+    Change("retry_budget.CALL_BUDGET_S", "READ_TIMEOUT_S + 0.5", "READ_TIMEOUT_S - 0.5"),
     *(
         Change("client._PASSING_CODES", f'        "{code}",\n', "")
         for code in (

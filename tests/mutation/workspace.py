@@ -27,7 +27,7 @@ TESTS = {
     ),
     "dynamodb": _STORE,
     "known_stock": ("test_remembered_stock",),
-    "tries": ("test_adjust", "test_adjust_all", "test_reverse"),
+    "retry_budget": ("test_adjust", "test_adjust_all", "test_reverse"),
     "client": ("test_client", "test_store_commit", "test_store_load"),
     "memory": ("test_small_parts", "test_remembered_stock", "test_store_load"),
     "reverse": ("test_reverse",),

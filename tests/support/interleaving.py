@@ -12,7 +12,7 @@ from inventory.adjusting.reversal import carry_out
 from inventory.domain.errors import Refusal, StoreUnavailable, TryAgain
 from inventory.domain.model import Command, Reversal
 from inventory.domain.store import CommitResult, Contended, unlimited
-from tests.support.builders import NOW, tries_of
+from tests.support.builders import NOW, budget_of
 from tests.support.scripted import Met
 
 if TYPE_CHECKING:
@@ -111,9 +111,9 @@ class Interleaving:
 def _carried_out(adjuster: Adjuster, asked: Command | Reversal | list[Command]) -> list[Result]:
     match asked:
         case Command():
-            return [adjuster.carry_out(asked, tries_of(adjuster, lambda: 1_000.0))]
+            return [adjuster.carry_out(asked, budget_of(adjuster, lambda: 1_000.0))]
         case Reversal():
-            return [carry_out(adjuster, asked, tries_of(adjuster, lambda: 1_000.0))]
+            return [carry_out(adjuster, asked, budget_of(adjuster, lambda: 1_000.0))]
         case _:
             return adjuster.adjust_all(asked, remaining_s=lambda: 1_000.0)
 

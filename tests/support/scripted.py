@@ -22,7 +22,7 @@ from tests.support.builders import (
     VARIANT,
     a_business,
     a_command,
-    tries_of,
+    budget_of,
 )
 from tests.support.fake_store import FakeStore
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from inventory.adjusting.loop import Result
     from inventory.domain.model import Adjustment, Command, Outcome, Reversal, Snapshot
-    from inventory.domain.retry_budget import Tries
+    from inventory.domain.retry_budget import RetryBudget
 
 
 class Met(Enum):
@@ -151,17 +151,17 @@ class Desk:
     _ids: int = 0
 
     def adjust(self, command: Command) -> Outcome:
-        return self._adjuster.carry_out(command, self._tries)
+        return self._adjuster.carry_out(command, self._budget)
 
     def adjust_all(self, commands: Sequence[Command]) -> list[Result]:
         return self._adjuster.adjust_all(commands, remaining_s=self.store.time.remaining_s)
 
     def reverse(self, reversal: Reversal) -> Outcome:
-        return carry_out(self._adjuster, reversal, self._tries)
+        return carry_out(self._adjuster, reversal, self._budget)
 
     @property
-    def _tries(self) -> Tries:
-        return tries_of(self._adjuster, self.store.time.remaining_s)
+    def _budget(self) -> RetryBudget:
+        return budget_of(self._adjuster, self.store.time.remaining_s)
 
     @property
     def _adjuster(self) -> Adjuster:

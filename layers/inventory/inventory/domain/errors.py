@@ -181,6 +181,10 @@ class StoreUnavailable(Exception):
     """The store, or the event bus, gave no whole answer; of a write the outcome is unknown. Never reaches a caller."""
 
 
+class RetryBudgetSpent(StoreUnavailable):
+    """There is no time or no attempt left for another call, so none was made."""
+
+
 class Unauthorized(ServiceError):
     """A required header is missing, or the caller was not authenticated."""
 
