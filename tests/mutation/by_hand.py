@@ -25,8 +25,8 @@ class Change:
 
 CHANGES: Final = (
     Change("adjust.GROUP_MAX", "GROUP_MAX: Final = 99", "GROUP_MAX: Final = 100"),
-    Change("adjust._TICK", "timedelta(microseconds=1)", "timedelta(microseconds=0)"),
-    Change("adjust._TICK", "timedelta(microseconds=1)", "timedelta(microseconds=2)"),
+    Change("timestamps.TICK", "timedelta(microseconds=1)", "timedelta(microseconds=0)"),
+    Change("timestamps.TICK", "timedelta(microseconds=1)", "timedelta(microseconds=2)"),
     Change("adjust._Request", "slots=True, eq=False", "slots=True"),
     Change("adjust._Group._waiting", "if request not in self._results]", "]"),
     Change("adjust._Group._waiting", "if request not in self._results]", "if request in self._results]"),
@@ -49,7 +49,7 @@ CHANGES: Final = (
     Change("retry_budget.RetryBudget.attempts", "attempts: int = 1", "attempts: int = 2"),
     Change("retry_budget.CALL_BUDGET_S", "READ_TIMEOUT_S + 0.5", "READ_TIMEOUT_S - 0.5"),
     *(
-        Change("client._PASSING_CODES", f'        "{code}",\n', "")
+        Change("failures._TRANSIENT_CODES", f'        "{code}",\n', "")
         for code in (
             "InternalServerError",
             "ProvisionedThroughputExceededException",
@@ -61,23 +61,23 @@ CHANGES: Final = (
             "TransactionInProgressException",
         )
     ),
-    Change("client.CONDITION_FAILED", '"ConditionalCheckFailed"', '"ConditionalCheckFailedException"'),
-    Change("client.PASSING_REASONS", '"TransactionConflict", ', ""),
-    Change("client.PASSING_REASONS", '"ThrottlingError", ', ""),
-    Change("client.PASSING_REASONS", ', "ProvisionedThroughputExceeded"})', "})"),
-    Change("client._HTTP_SERVER_ERROR", "_HTTP_SERVER_ERROR: Final = 500", "_HTTP_SERVER_ERROR: Final = 501"),
-    Change("client._HTTP_SERVER_ERROR", "_HTTP_SERVER_ERROR: Final = 500", "_HTTP_SERVER_ERROR: Final = 400"),
-    Change("client._NO_REPLY", "(ChecksumError, NoConnectionError", "(NoConnectionError"),
-    Change("client._NO_REPLY", "NoConnectionError, HTTPClientError", "HTTPClientError"),
-    Change("client._NO_REPLY", "HTTPClientError, IncompleteReadError", "IncompleteReadError"),
-    Change("client._NO_REPLY", "IncompleteReadError, ResponseParserError)", "ResponseParserError)"),
-    Change("client._NO_REPLY", "IncompleteReadError, ResponseParserError)\n", "IncompleteReadError)\n"),
-    Change("client.faults_as_unavailable", "if not _is_passing(error):", "if _is_passing(error):"),
-    Change("client.faults_as_unavailable", "if not _is_passing(error):", "if False:"),
-    Change("client.faults_as_unavailable", "if not _is_passing(error):", "if True:"),
-    Change("client.faults_as_unavailable", "except (BotoCoreError, ClientError", "except (ClientError"),
-    Change("client.faults_as_unavailable", "(BotoCoreError, ClientError, Resp", "(BotoCoreError, Resp"),
-    Change("client.faults_as_unavailable", "ClientError, ResponseParserError) as", "ClientError) as"),
+    Change("failures.CONDITION_FAILED", '"ConditionalCheckFailed"', '"ConditionalCheckFailedException"'),
+    Change("failures.TRANSIENT_REASONS", '"TransactionConflict", ', ""),
+    Change("failures.TRANSIENT_REASONS", '"ThrottlingError", ', ""),
+    Change("failures.TRANSIENT_REASONS", ', "ProvisionedThroughputExceeded"})', "})"),
+    Change("failures._HTTP_SERVER_ERROR", "_HTTP_SERVER_ERROR: Final = 500", "_HTTP_SERVER_ERROR: Final = 501"),
+    Change("failures._HTTP_SERVER_ERROR", "_HTTP_SERVER_ERROR: Final = 500", "_HTTP_SERVER_ERROR: Final = 400"),
+    Change("failures._NO_REPLY", "(ChecksumError, NoConnectionError", "(NoConnectionError"),
+    Change("failures._NO_REPLY", "NoConnectionError, HTTPClientError", "HTTPClientError"),
+    Change("failures._NO_REPLY", "HTTPClientError, IncompleteReadError", "IncompleteReadError"),
+    Change("failures._NO_REPLY", "IncompleteReadError, ResponseParserError)", "ResponseParserError)"),
+    Change("failures._NO_REPLY", "IncompleteReadError, ResponseParserError)\n", "IncompleteReadError)\n"),
+    Change("failures.translated_failures", "if not _is_transient(error):", "if _is_transient(error):"),
+    Change("failures.translated_failures", "if not _is_transient(error):", "if False:"),
+    Change("failures.translated_failures", "if not _is_transient(error):", "if True:"),
+    Change("failures.translated_failures", "except (BotoCoreError, ClientError", "except (ClientError"),
+    Change("failures.translated_failures", "(BotoCoreError, ClientError, Resp", "(BotoCoreError, Resp"),
+    Change("failures.translated_failures", "ClientError, ResponseParserError) as", "ClientError) as"),
     Change("chain.FORM", "FORM: Final = 1", "FORM: Final = 2"),
     Change("chain._CANONICAL", "ensure_ascii=True", "ensure_ascii=False"),
     Change("chain._CANONICAL", 'separators=(",", ":"), ', ""),
@@ -91,7 +91,7 @@ CHANGES: Final = (
     Change("model.QUANTITY_MAX", "2**53 - 1", "2**53"),
     Change("model.QUANTITY_MAX", "2**53 - 1", "2**53 - 2"),
     Change("model.GENESIS_HASH", '"0" * 64', '"0" * 63'),
-    Change("model.Snapshot", "remembered: bool = False", "remembered: bool = True"),
+    Change("model.Snapshot", "cached: bool = False", "cached: bool = True"),
 )
 
 

@@ -104,7 +104,7 @@ class _StoreOfHotItems(DynamoDBStore):
     """An item that is hot is moved by others too, and so it is read before each decision."""
 
     @override
-    def remembered(self, command: Command) -> Snapshot | None:
+    def cached(self, command: Command) -> Snapshot | None:
         return None
 
 

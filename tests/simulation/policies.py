@@ -98,7 +98,7 @@ class _StoreThatReads(CountingStore):
     """A store that reads before each decision."""
 
     @override
-    def remembered(self, command: Command) -> Snapshot | None:
+    def cached(self, command: Command) -> Snapshot | None:
         return None
 
 

@@ -11,7 +11,7 @@ from inventory.adjusting.loop import Adjuster
 from inventory.adjusting.reversal import carry_out
 from inventory.domain.errors import Refusal, StoreUnavailable, TryAgain
 from inventory.domain.model import Command, Reversal
-from inventory.domain.store import CommitResult, Contended, unlimited
+from inventory.domain.store import CommitResult, Contended, no_deadline
 from tests.support.builders import NOW, budget_of
 from tests.support.scripted import Met
 
@@ -125,11 +125,11 @@ class _Turns:
     of: Interleaving
     run: Run
 
-    def remembered(self, command: Command) -> Snapshot | None:
+    def cached(self, command: Command) -> Snapshot | None:
         """Nothing, or what any request has read so far of the same stock item: it may be long out of date."""
         seen = [None, *self.of.seen.get((command.variant_id, command.location_id), [])]
         snapshot = seen[self.of.choose(len(seen))]
-        return snapshot and replace(snapshot, recorded={}, reversed_by=None, remembered=True, transactional=False)
+        return snapshot and replace(snapshot, recorded={}, reversed_by=None, cached=True, transactional=False)
 
     def load(
         self,
@@ -137,7 +137,7 @@ class _Turns:
         recorded_ids: Sequence[UUID],
         *,
         transactional: bool = False,
-        between_calls: Callable[[], None] = unlimited,
+        require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
         """Read each row, the link to a reversal and the rest at several moments, for a batch of reads is not one."""
         if transactional:

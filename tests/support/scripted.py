@@ -12,7 +12,7 @@ from uuid import UUID
 from inventory.adjusting.loop import Adjuster
 from inventory.adjusting.reversal import carry_out
 from inventory.domain.errors import StoreUnavailable
-from inventory.domain.store import CommitResult, Contended, unlimited
+from inventory.domain.store import CommitResult, Contended, no_deadline
 from tests.support.builders import (
     BUSINESS,
     LOCATION,
@@ -94,8 +94,8 @@ class ScriptedStore(FakeStore):
     memory: Snapshot | None = None
     _under_way: list[tuple[Sequence[Adjustment], Snapshot]] = field(default_factory=list)
 
-    def remembered(self, command: Command) -> Snapshot | None:
-        return self.memory or super().remembered(command)
+    def cached(self, command: Command) -> Snapshot | None:
+        return self.memory or super().cached(command)
 
     def load(
         self,
@@ -103,10 +103,10 @@ class ScriptedStore(FakeStore):
         recorded_ids: Sequence[UUID],
         *,
         transactional: bool = False,
-        between_calls: Callable[[], None] = unlimited,
+        require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
         self._meet("load", self.on_load)
-        return super().load(command, recorded_ids, transactional=transactional, between_calls=between_calls)
+        return super().load(command, recorded_ids, transactional=transactional, require_time=require_time)
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         self._meet("find", self.on_find)

@@ -143,7 +143,7 @@ class _Group:
         return [self._results.get(request, error) for request in self._requests]
 
     def _settle_all(self) -> None:
-        snapshot = self._parts.store.remembered(self._located.command)
+        snapshot = self._parts.store.cached(self._located.command)
         while True:
             try:
                 snapshot = self._try(snapshot or self._load())
@@ -177,7 +177,7 @@ class _Group:
             self._located.command,
             may_be_recorded,
             transactional=before_refusal and bool(may_be_recorded),
-            between_calls=self._budget.require_time,
+            require_time=self._budget.require_time,
         )
 
     def _may_be_recorded(self, request: _PendingRequest) -> bool:
@@ -190,7 +190,7 @@ class _Group:
             # The reversal is this request's own: its row was looked for a moment too early.
             return None
         decided = self._decide(snapshot)
-        if decided.refused and snapshot.remembered:
+        if decided.refused and snapshot.cached:
             return self._try(self._load(before_refusal=True))
         if decided.rows:
             result = self._commit(decided.rows, snapshot)
