@@ -25,7 +25,7 @@ from inventory.ledger_index import DynamoDBLedgerIndex
 from inventory.proof import Prover
 from inventory.reader import Reader
 from inventory.retries import Patience
-from local.places import PROJECT_ROOT
+from ops.project import PROJECT_ROOT
 from tests.support.builders import an_adjustment
 from tests.support.emulated_tables import Tables, create_tables
 from tests.support.shop import AMPLE_S, Shop, environment

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from inventory.requests import AdjustmentRequest, IdempotencyKey, InvalidRequest, Label, Reason, validated
-from local.openapi.document import document
 from tests.support.builders import LOCATION, VARIANT, a_body
+from tools.openapi.document import document
 
 # What lies at the edges of the rules: blanks of all kinds, controls that are blanks and that are not, what looks blank.
 edges = st.sampled_from(
