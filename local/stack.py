@@ -189,8 +189,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     api_parser = commands.add_parser("sam-local", help="serve the API in Docker, on its tables")
     api_parser.add_argument("--sam-port", type=_port, default=3000)
     invoke_parser = commands.add_parser("sam-invoke", help="invoke one function in Docker, on its tables")
-    invoke_parser.add_argument("--function", required=True)
-    invoke_parser.add_argument("--event", required=True)
+    invoke_parser.add_argument("--function", default="")
+    invoke_parser.add_argument("--event", default="")
     for starting in (run_parser, api_parser, invoke_parser):
         starting.add_argument("--port", type=_port, default=4566)
     for dockerized in (api_parser, invoke_parser):
