@@ -76,7 +76,7 @@ def businesses(tables: DynamoDBClient, access_table: str) -> set[str]:
 @click.command("api-keys", cls=Command, interrupted_means="run it again for the rest.")
 @click.option("--stack", metavar="NAME", help="A stack in AWS, reached with your own credentials; it must be named.")
 def api_keys(stack: str | None) -> int:
-    """Give each business that has a token its API key in the usage plan of a stack."""
+    """Give each business that has a token its key in the usage plan."""
     if not stack:
         raise CommandError("which stack? for example: make api-keys STACK=inventory-adjustments-prod")
     aws = Aws(config=_CONFIG)

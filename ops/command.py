@@ -56,7 +56,7 @@ class Command(click.Command):
 
 
 def report(error: object) -> None:
-    """Print an error on one line."""
+    """Print an error."""
     click.echo(f"error: {error}", err=True)
 
 

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int | None = ops.main(arguments, prog_name="python -m ops", standalone_mode=False)
     except click.UsageError as error:
-        report(error.format_message())
+        report(" ".join(error.format_message().split()))
         command = error.ctx and error.ctx.command
         return command.misused if isinstance(command, Command) else MISUSED
     return status or 0

@@ -22,7 +22,7 @@ from ops.stacks import explained, find_target
 )
 @for_stack
 def provision(payload: str, stack: str | None) -> int:
-    """Carry out one of the operators' commands, and print its answer as JSON."""
+    """Carry out one of the operators' commands, and print its answer."""
     command = _command(payload)
     try:
         answer = find_target(stack).invoke("ProvisionFunctionName", command)

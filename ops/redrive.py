@@ -222,7 +222,7 @@ def _queue_url(queues: SQSClient, stack: Stack, logical_id: str) -> str:
 @click.option("--dry-run", is_flag=True, help="Only list the messages, and why they are there.")
 @for_stack
 def redrive(queue: str, dry_run: bool, stack: str | None) -> int:  # noqa: FBT001
-    """Move the messages of a dead-letter queue back to the requests queue.
+    """Move dead-letter messages back to the requests queue.
 
     The exit status is 1 where a message that can be sent was not.
     """

@@ -112,7 +112,9 @@ def _require_given(**given: str | None) -> None:
 @click.option("--variant", metavar="ID", callback=_id, help="A variant of the business, whose stock is adjusted.")
 @click.option("--location", metavar="ID", callback=_id, help="A location [default: the default one of the business].")
 def verify(url: str, business: str, variant: str, location: str | None) -> int:
-    """Check that a deployed API answers as it should, by HTTP alone; what it creates it reverses.
+    """Check by HTTP alone that a deployed API answers as it should.
+
+    It adjusts the stock of one variant, and reverses what it created.
 
     The token comes from the variable TOKEN, and one that may only read from READ_TOKEN: everybody on a machine can see
     the arguments of a command. The exit status is 0 where all is well, 1 where a check failed, and 2 where it could not
