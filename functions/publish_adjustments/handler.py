@@ -42,7 +42,7 @@ def handler(event: StreamBatch, context: LambdaContext) -> StreamBatchAnswer:
         published = publisher.publish(
             event["Records"], RetryBudget(lambda: context.get_remaining_time_in_millis() / 1000)
         )
-    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+    except Exception as error:  # noqa: BLE001  the edge: what is raised says no more than that it failed
         raise direct.raised(report_error(error, logger, metrics, line)) from None
     report_published(published, logger, metrics)
     return published.answer()

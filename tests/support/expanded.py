@@ -29,7 +29,7 @@ print(json.dumps(transform(template, parameters, SimpleNamespace(load=dict))))
 def expanded(**parameters: str) -> dict[str, Any]:
     """The template's sections, its serverless resources replaced by what they stand for."""
     given = {"CodeVersion": "x"} | parameters
-    done = subprocess.run(  # noqa: S603  our own README
+    done = subprocess.run(  # noqa: S603  our own interpreter and arguments
         [str(SAM_PYTHON), "-c", _EXPAND],
         input=json.dumps([with_language_extensions(given), given]),
         env=os.environ | {"AWS_DEFAULT_REGION": "eu-central-1"},

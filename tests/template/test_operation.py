@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import tomllib
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
@@ -405,41 +403,6 @@ def test_the_example_of_a_workflow_holds_no_key_and_deploys_only_what_was_tested
 
 
 # ------------------------------------------------------------------------------------------------------------- make
-
-
-def dry_run(*words: str, **exported: str) -> str:
-    """What make would do, told to do it on its command line and with these variables in its environment."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    done = subprocess.run(  # noqa: S603  our own README
-        ["make", "--dry-run", *words],  # noqa: S607
-        cwd=PROJECT_ROOT,
-        env=environment | exported,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
-
-
-@pytest.mark.parametrize("target", ["audit", "export", "provision", "redrive", "api-keys", "test-deployed", "deploy"])
-def test_what_was_exported_does_not_choose_a_stack_in_aws(target: str) -> None:
-    """Somebody who looked at production by night and then tries something locally must not do it to production."""
-    done = dry_run(target, STACK="production", STAGE="production", AT_ONCE="1")
-
-    assert "production" not in done
-    assert "AllAtOnce" not in done
-
-
-@pytest.mark.parametrize("target", ["audit", "export", "provision", "redrive", "api-keys"])
-def test_what_stands_on_the_command_line_does(target: str) -> None:
-    assert re.search(r'--stack[= ]"production"', dry_run(target, "STACK=production"))
-
-
-@pytest.mark.parametrize(("given", "is_written"), [(["AT_ONCE=1"], True), (["AT_ONCE=0"], False), ([], False)])
-def test_a_deployment_moves_at_once_where_it_is_told_to(given: list[str], is_written: bool) -> None:  # noqa: FBT001
-    done = dry_run("deploy", "STAGE=prod", *given)
-
-    assert ('echo "DeploymentPreference: AllAtOnce" >>' in done) == is_written
 
 
 @pytest.mark.parametrize("name", [name for name in SAMCONFIG if name != "version"])

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
-from local.code_version import code_version
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
+from tools.code_version import code_version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -226,7 +226,7 @@ def test_a_change_of_what_a_stage_gives_to_a_parameter_makes_another_code_versio
 ) -> None:
     for source in ("functions", "layers", "template.yaml", "samconfig.toml"):
         (tmp_path / source).touch()
-    monkeypatch.setattr("local.code_version.PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr("tools.code_version.PROJECT_ROOT", tmp_path)
     before = code_version()
 
     (tmp_path / "samconfig.toml").write_text('SnapStart = "true"\n', encoding="utf-8")
