@@ -134,8 +134,9 @@ api-keys: ## give each business that has a token its API key in the usage plan o
 # --- quality --------------------------------------------------------------------------------------------------------
 
 # No command here may look for credentials, send usage data or write outside of this folder.
+# The template has loops (Fn::ForEach), which the SAM CLI reads only with SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS.
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
-	.venv-sam/bin/python -m samcli
+	SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS=1 .venv-sam/bin/python -m samcli
 
 # In the order of the folders, one process from the first on, the other from the middle; who is done takes of the other's
 # last ones. So one stack serves all end-to-end tests, which come first: to start one takes long.
@@ -177,6 +178,7 @@ lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
 	@mkdir -p .aws-sam/settings
 	AWS_DEFAULT_REGION=us-east-1 $(sam) validate --lint
 	.venv-sam/bin/python .venv-sam/bin/cfn-lint template.yaml
+	.venv-sam/bin/python .venv-sam/bin/cfn-lint monitoring.yaml --ignore-checks W1101 # aliases: SAM writes them out
 	.venv-checkov/bin/python -m checkov.main --config-file local/checkov.yaml
 
 format: $(PROJECT) ## let ruff format and fix
