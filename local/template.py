@@ -62,6 +62,9 @@ def _with_value(fragment: Any, identifier: str, value: str) -> Any:
     match fragment:
         case {"Ref": name} if name == identifier:
             return value
+        case {"Fn::Sub": str(text)}:
+            filled = _with_value(text, identifier, value)
+            return {"Fn::Sub": filled} if "${" in filled else filled
         case dict():
             return {
                 _with_value(name, identifier, value): _with_value(each, identifier, value)
