@@ -26,7 +26,7 @@ metrics = Metrics()
 clock_s = perf_counter
 publisher = Publisher(
     bus=EventBus(events_client(), os.environ["EVENT_BUS"]),
-    dead_letter_queue=DeadLetterQueue(queues_client(), os.environ["DEAD_END_QUEUE"]),
+    dead_letter_queue=DeadLetterQueue(queues_client(), os.environ["DEAD_LETTER_QUEUE"]),
 )
 
 

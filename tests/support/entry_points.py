@@ -36,7 +36,7 @@ SETTINGS = {
     "LEDGER_TABLE": LEDGER_TABLE,
     "ACCESS_TABLE": "access-table",
     "EVENT_BUS": "the-bus",
-    "DEAD_END_QUEUE": "https://sqs.eu-central-1.amazonaws.com/000000000000/dead-end",
+    "DEAD_LETTER_QUEUE": "https://sqs.eu-central-1.amazonaws.com/000000000000/dead-end",
     "AUDIT_SEGMENTS": "24",
     "POWERTOOLS_METRICS_NAMESPACE": "InventoryAdjustments",
 }
