@@ -44,6 +44,6 @@ def handler(event: object, context: LambdaContext) -> responses.Response:
         )
         outcome = carry_out(adjuster, reversal, line.budget)
         report_outcome(outcome, logger, metrics, line)
-    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
         return responses.refused(report_error(error, logger, metrics, line), request_id=context.aws_request_id)
     return responses.created(outcome, request_id=context.aws_request_id)
