@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from uuid import UUID, uuid5
 
 from inventory.domain.api_tokens import Token, digest_of, token_id_of
-from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.stock_store import StockStore
 from inventory.storage.tokens import TokenTable
 from tests.performance.baselines import work
 from tests.support.builders import BUSINESS, HEAD_HASH, SUBJECT, VARIANT, an_api_event
@@ -102,7 +102,7 @@ class Ours(Handler):
     def __init__(self, ask: Callable[[int], Event], **expected: Any) -> None:
         module = load_by_path(ROOT / "functions" / "create_adjustment" / "handler.py", "handler")
         adjuster: Adjuster = module.adjuster
-        super().__init__(module, [cast("DynamoDBStore", adjuster.store)._client], ask, **expected)
+        super().__init__(module, [cast("StockStore", adjuster.store)._client], ask, **expected)
         self.forget()
 
     def open(self) -> None:
@@ -113,7 +113,7 @@ class Ours(Handler):
     def forget(self) -> None:
         """Remember nothing; whatever is learnt stays as young as it is, or a long run would read the catalog again."""
         (client,) = self.clients
-        store = DynamoDBStore(
+        store = StockStore(
             client,
             inventory_table=os.environ["INVENTORY_TABLE"],
             ledger_table=os.environ["LEDGER_TABLE"],

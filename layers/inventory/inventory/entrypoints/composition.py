@@ -9,12 +9,12 @@ from uuid import uuid4
 
 from inventory.adjusting.loop import Adjuster
 from inventory.aws.clients import dynamodb_client
-from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.stock_store import StockStore
 
 
 def adjuster_on_dynamodb(endpoint_url: str | None, *, inventory_table: str, ledger_table: str) -> Adjuster:
     """Make an adjuster with a client of its own; ``endpoint_url`` is None for AWS itself."""
-    store = DynamoDBStore(
+    store = StockStore(
         dynamodb_client(endpoint_url),
         inventory_table=inventory_table,
         ledger_table=ledger_table,

@@ -28,14 +28,14 @@ from inventory.integrity.item_checks import (
 )
 from inventory.schemas.problems import not_handed_out
 from inventory.storage import cursors, keys
-from inventory.storage.items import claimed_integer, read_stock_item
+from inventory.storage.items import claimed_integer, key_of, read_stock_item
 from inventory.storage.lookups import KEYS_MAX
-from inventory.storage.table_scan import ItemKey, key_of
 
 if TYPE_CHECKING:
     from inventory.domain.model import Adjustment, Place, Segment
     from inventory.integrity.proof import Proof, Prover
     from inventory.storage.items import Item
+    from inventory.storage.keys import ItemKey
     from inventory.storage.table_scan import AuditTables
 
 DIFFERENCES_LISTED_MAX: Final = 100

@@ -13,7 +13,7 @@ from inventory.storage.items import MALFORMED, read_stock_item
 if TYPE_CHECKING:
     from inventory.domain.model import Place
     from inventory.storage.items import Item
-    from inventory.storage.table_scan import ItemKey
+    from inventory.storage.keys import ItemKey
 
 
 class AuditKind(StrEnum):

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from inventory.domain.errors import RowUnreadable, StoreUnavailable
 from inventory.domain.timestamps import TICK, instant_text, parse_instant
-from inventory.storage.items import row_of
+from inventory.storage.items import read_adjustment
 from inventory.storage.ledger_index import EARLIEST, business_partitions, stock_item_partition
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class PartitionRows:
         Otherwise a page could begin above or behind what it goes on from: rows would come twice, or never.
         """
         try:
-            row = row_of(item)
+            row = read_adjustment(item)
             position = Position(row.created_at, row.id)
             in_place = item[self.partition.sort_name]["S"] in (instant_text(row.created_at), position.text())
             if in_place and (position <= last if self.newest_first else position >= last):

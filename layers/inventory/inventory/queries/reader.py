@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from inventory.domain.errors import AdjustmentNotFound, LocationNotFound, VariantNotFound
 from inventory.queries.levels import Level, level_at, level_now
-from inventory.storage.items import located
+from inventory.storage.items import read_stock_at_location
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +106,7 @@ class Reader:
             found, more = self._stock_items(business_id, variant_id, after, limit, budget)
         else:
             item = budget.retry(partial(self.books.stock_item, business_id, variant_id, location_id))
-            found, more = [] if item is None else [located(item)], False
+            found, more = [] if item is None else [read_stock_at_location(item)], False
         if not found and after is None:
             self._require_active(business_id, variant_id, location_id, budget)
 
