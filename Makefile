@@ -166,7 +166,7 @@ verify-deployed: ## whether a deployed API keeps its word, by HTTP alone (URL= T
 	@$(PYTHON) -m local.verify --url="$(URL)" --business="$(BUSINESS)" --variant="$(VARIANT)" --location="$(LOCATION)"
 
 fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 for each target, TARGET=json|creation|…); Linux only
-	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.fuzz --seconds "$(SECONDS)" $(if $(TARGET),--target "$(TARGET)")
+	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.campaigns.fuzz --seconds "$(SECONDS)" $(if $(TARGET),--target "$(TARGET)")
 
 lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
 	@$(call install,$(PROJECT) $(SAM) $(CHECKOV))
@@ -185,14 +185,14 @@ format: $(PROJECT) ## let ruff format and fix
 
 bench: ## starts, requests and calls beside baselines, and what merging saves (BENCH_ARGS=…; not part of make test)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.performance $(BENCH_ARGS)
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.benchmarks $(BENCH_ARGS)
 
 bench-gates: $(PROJECT) ## fail where a start or a request takes more instructions than its target; needs valgrind
-	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.performance.gates
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.benchmarks.gates
 
 mutation: ## whether the tests notice faults put into the domain and the store (MODULES="adjust dynamodb"; not part of make test)
 	@$(call install,$(MUTATION))
-	@.venv-mutation/bin/python -m tests.mutation $(MODULES)
+	@.venv-mutation/bin/python -m tests.campaigns.mutation $(MODULES)
 
 sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew from the SDK that is locked
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.sdk_models
@@ -205,7 +205,7 @@ soak: $(PROJECT) ## millions of simulated steps with faults, judged (SEEDS=10000
 
 chaos: ## real faults on a stack of its own, 64 clients: is what was acknowledged there, once? (MINUTES=5, SEED=, CRASHES=1)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(if $(crashes),$(DYNOXIDE)))
-	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.chaos --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)") \
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.campaigns.chaos --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)") \
 	$(if $(crashes),--crashes)
 
 # With the tables in another engine, whose process is killed as well, six times a minute. Linux on x86-64, with npm.

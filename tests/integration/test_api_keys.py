@@ -9,7 +9,7 @@ import pytest
 
 from local.api_keys import UsagePlan, businesses, main
 from local.aws import EmulatedAws
-from tests.support.builders import BUSINESS
+from tests.support.builders.values import BUSINESS
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient

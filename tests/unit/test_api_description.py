@@ -21,11 +21,11 @@ from inventory.schemas.base import validated
 from local.openapi.answers import InventoryAdjustmentResponse
 from local.openapi.document import OPENAPI_JSON, document, text
 from local.openapi.operations import OPERATIONS, Operation
-from tests.support.builders import a_body, an_adjustment
+from tests.support.builders.values import a_body, an_adjustment
 from tests.support.sam_template import load_template, resources
 
 if TYPE_CHECKING:
-    from tests.support.service import Service
+    from tests.support.harness.write_service import Service
 
 DOCUMENT = document()
 CREATION = DOCUMENT["paths"]["/api/v1/inventory/adjustments"]["post"]

@@ -16,7 +16,7 @@ from local import checks, verify
 from local.api import ADJUSTMENTS, ATTEMPTS_MAX, Api
 from local.checks import Visit
 from local.errors import LocalStackError
-from tests.support.builders import BUSINESS, LOCATION, VARIANT
+from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
