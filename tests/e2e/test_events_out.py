@@ -12,8 +12,8 @@ import pytest
 from ops.aws import EmulatedAws
 from ops.local_stack import STACK_NAME
 from tests.e2e.inbox import PATIENCE_S, dead_letter_queue, lying_in, subscribed, wait_until
-from tests.support.event_schemas import assert_event
-from tests.support.loading import load_by_path
+from tests.support.harness.event_schemas import assert_event
+from tests.support.harness.loading import load_by_path
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ import pytest
 
 from inventory.entrypoints import telemetry
 from inventory.entrypoints.responses import ERROR_ANSWERS
-from tests.support.sam_template import load_template, resources
-from tests.support.signals import (
+from tests.support.harness.signals import (
     NAMESPACE,
     counted_in_logs,
     dashboard,
@@ -22,6 +21,7 @@ from tests.support.signals import (
     why_not,
     written_by,
 )
+from tests.support.sam_template import load_template, resources
 
 ALARMS = resources("AWS::CloudWatch::Alarm")
 WIDGETS = dashboard()["widgets"]

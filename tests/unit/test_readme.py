@@ -28,8 +28,8 @@ from inventory.schemas.provisioning import MODELS
 from inventory.schemas.reading import PAGE_ROWS_MAX, AdjustmentsQuery, ExportRequest, LevelsQuery
 from local.template import read_template
 from ops.redrive import DEAD_LETTER_QUEUES
-from tests.support.bent_books import ReadBooks, books
-from tests.support.builders import BUSINESS, LOCATION, VARIANT
+from tests.support.builders.tampered_tables import ReadBooks, books
+from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
 from tests.support.sam_template import PROJECT_ROOT, load_template
 
 if TYPE_CHECKING:

@@ -18,14 +18,14 @@ from inventory.domain.model import Outcome
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
 from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.base import validated
-from tests.support.builders import a_body, an_adjustment
+from tests.support.builders.values import a_body, an_adjustment
 from tests.support.sam_template import load_template, resources
 from tools.openapi.answers import InventoryAdjustmentResponse
 from tools.openapi.document import OPENAPI_JSON, document, text
 from tools.openapi.operations import OPERATIONS, Operation
 
 if TYPE_CHECKING:
-    from tests.support.service import Service
+    from tests.support.harness.write_service import Service
 
 DOCUMENT = document()
 CREATION = DOCUMENT["paths"]["/api/v1/inventory/adjustments"]["post"]
