@@ -33,8 +33,7 @@ from inventory.storage.lookups import KEYS_MAX
 from inventory.storage.table_scan import ItemKey, key_of
 
 if TYPE_CHECKING:
-    from inventory.domain.model import Adjustment, Segment
-    from inventory.integrity.item_checks import Place
+    from inventory.domain.model import Adjustment, Place, Segment
     from inventory.integrity.proof import Proof, Prover
     from inventory.storage.items import Item
     from inventory.storage.table_scan import AuditTables

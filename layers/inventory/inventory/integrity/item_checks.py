@@ -11,11 +11,9 @@ from inventory.storage import keys
 from inventory.storage.items import MALFORMED, read_stock_item
 
 if TYPE_CHECKING:
+    from inventory.domain.model import Place
     from inventory.storage.items import Item
     from inventory.storage.table_scan import ItemKey
-
-type Place = tuple[UUID, UUID, UUID]
-"""Business, variant and location."""
 
 
 class AuditKind(StrEnum):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from inventory.domain.model import StockItem
+    from inventory.domain.model import Place, StockItem
     from inventory.storage.items import Item
     from inventory.storage.ledger_index import IndexPage, LedgerIndex, StartKey
 
@@ -124,9 +124,7 @@ class _Checkpoint:
 class _Walk:
     """One proof on its way along the index, with the stock item as it was last read."""
 
-    def __init__(
-        self, parts: Prover, place: proof_cursor.Place, cursor: str | None, remaining_s: Callable[[], float]
-    ) -> None:
+    def __init__(self, parts: Prover, place: Place, cursor: str | None, remaining_s: Callable[[], float]) -> None:
         self._parts = parts
         self._place = place
         self._partition = stock_item_partition(*place)

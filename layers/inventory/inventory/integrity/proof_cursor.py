@@ -18,6 +18,7 @@ from inventory.integrity.chain_check import ChainCheck, Problem, ProblemKind, re
 from inventory.storage import cursors, keys
 
 if TYPE_CHECKING:
+    from inventory.domain.model import Place
     from inventory.storage.items import Item
     from inventory.storage.ledger_index import Partition, StartKey
 
@@ -34,9 +35,6 @@ _HASH: Final = re.compile("[0-9a-f]{64}")
 
 _NOT_OURS: Final = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 """What a text that somebody else made up may raise, be it JSON or not."""
-
-type Place = tuple[UUID, UUID, UUID]
-"""Business, variant and location."""
 
 
 @dataclass(frozen=True, slots=True)

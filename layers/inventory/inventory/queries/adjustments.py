@@ -7,14 +7,14 @@ above the pages that were read, move nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from heapq import merge
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
 from inventory.domain.errors import RowUnreadable, StoreUnavailable
-from inventory.domain.timestamps import instant_text, parse_instant
+from inventory.domain.timestamps import TICK, instant_text, parse_instant
 from inventory.storage.items import row_of
 from inventory.storage.ledger_index import EARLIEST, business_partitions, stock_item_partition
 
@@ -38,8 +38,6 @@ _READ_AHEAD: Final = 8
 FIRST_ID: Final = UUID(int=0)
 
 _LAST_ID: Final = UUID(int=2**128 - 1)
-
-_TICK: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -164,7 +162,7 @@ class PartitionRows:
             stands_at = parse_position(item[self.partition.sort_name]["S"].partition("#")[0] + f"#{FIRST_ID}")
         except ValueError:
             # Behind the one before it; a hair further down, or who goes on below that one would not come to it.
-            return replace(last, created_at=last.created_at - _TICK) if self.newest_first else last, unreadable
+            return replace(last, created_at=last.created_at - TICK) if self.newest_first else last, unreadable
         return (min if self.newest_first else max)(stands_at, last), unreadable
 
 

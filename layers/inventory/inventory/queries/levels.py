@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from inventory.domain.errors import RowMissing, StoreUnavailable
-from inventory.domain.timestamps import instant_text
+from inventory.domain.timestamps import TICK, instant_text
 from inventory.storage.ledger_index import stock_item_partition
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 LATE_AT_MOST: Final = timedelta(minutes=5)
 """An index is behind for about a second; a row that is this old and not there will not come."""
-
-_TICK: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def level_at(
     partition = stock_item_partition(business_id, variant_id, location_id)
     until = index.page(partition, last=instant_text(as_of), newest_first=True, limit=1).rows()
     between_calls()
-    since = index.page(partition, first=instant_text(as_of + _TICK), limit=1).rows()
+    since = index.page(partition, first=instant_text(as_of + TICK), limit=1).rows()
     # The rows on both sides must be neighbours, and there is a later one: a row that the index does not have yet
     # would otherwise make an older balance pass for that of the instant.
     if not since or since[0].sequence != (until[0].sequence if until else 0) + 1:
