@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory.domain.errors import InvalidRequest
+from inventory.domain.errors import InvalidCursor
 from inventory.domain.model import GENESIS_HASH
 from inventory.integrity.chain_check import ChainCheck
 from inventory.integrity.proof import Proof, Prover
@@ -158,7 +158,7 @@ def test_no_garbage_in_an_item_is_ever_raised(found: list[Item], stock: Item | N
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(bytes.hex))
 def test_no_made_up_cursor_is_taken(cursor: str) -> None:
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(InvalidCursor):
         Prover(ReadBooks(books([1])), ReadBooks(books([1]))).prove(
             BUSINESS, VARIANT, LOCATION, cursor, remaining_s=lambda: 1_000.0
         )

@@ -6,12 +6,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from inventory.domain.errors import InvalidRequest
+from inventory.domain.errors import InvalidCursor, InvalidRequest
 from inventory.domain.timestamps import instant_text
 from inventory.entrypoints.responses import adjustment_members, proof_members
 from inventory.queries.adjustments import AdjustmentFilter, parse_position
 from inventory.schemas.base import RequestModel, problems, validated
-from inventory.schemas.problems import not_handed_out
+from inventory.schemas.problems import cursor_at
 from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, NoQuery, ProofQuery
 from inventory.storage import cursors
 
@@ -35,7 +35,8 @@ def answer(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudg
         AdjustmentNotFound, VariantNotFound, LocationNotFound: there is no such thing.
         StoreUnavailable: it could not be read in time.
     """
-    return _ANSWERING[event["resource"]](event, business_id, reader, budget)
+    with cursor_at("query", "cursor"):
+        return _ANSWERING[event["resource"]](event, business_id, reader, budget)
 
 
 def _adjustment(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
@@ -130,7 +131,7 @@ def _start[P](cursor: str | None, question: dict[str, str], parse: Callable[[str
     if position is not None:
         with suppress(ValueError):
             return parse(position)
-    raise not_handed_out(["query", "cursor"], cursor)
+    raise InvalidCursor(cursor)
 
 
 def _parse_location_id(text: str) -> UUID:

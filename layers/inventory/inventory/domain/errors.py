@@ -181,6 +181,14 @@ class StoreUnavailable(Exception):
     """The store, or the event bus, gave no whole answer; of a write the outcome is unknown. Never reaches a caller."""
 
 
+class InvalidCursor(Exception):
+    """A cursor that no earlier answer to the same question contained. The edge answers ``InvalidRequest``."""
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__(cursor)
+        self.cursor = cursor
+
+
 class Unauthorized(ServiceError):
     """A required header is missing, or the caller was not authenticated."""
 

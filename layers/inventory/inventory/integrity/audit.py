@@ -15,7 +15,7 @@ from itertools import batched
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from inventory.domain.errors import InvalidRequest, StoreUnavailable, TryAgain
+from inventory.domain.errors import InvalidCursor, StoreUnavailable, TryAgain
 from inventory.domain.retry_budget import CALL_BUDGET_S, RetryBudget
 from inventory.integrity.chain_check import Problem, ProblemKind, read_row
 from inventory.integrity.item_checks import (
@@ -26,7 +26,6 @@ from inventory.integrity.item_checks import (
     reversal_of,
     sequence_of_odd_stock,
 )
-from inventory.schemas.problems import not_handed_out
 from inventory.storage import cursors, keys
 from inventory.storage.items import claimed_integer, read_stock_item
 from inventory.storage.lookups import KEYS_MAX
@@ -118,7 +117,7 @@ class Auditor:
         what was found on it is found once more from ``next_position`` on; its rows and stock items are counted there.
 
         Raises:
-            InvalidRequest: the position is not one of this segment.
+            InvalidCursor: the position is not one of this segment.
             TryAgain: the tables gave no answer in time, before anything was looked at to its end.
         """
         try:
@@ -240,7 +239,7 @@ class _Run:
         prove = partial(self._parts.prover.prove, *place, remaining_s=self._proving.remaining_s)
         try:
             return prove(cursor)
-        except InvalidRequest:
+        except InvalidCursor:
             # The item whose proof the cursor goes on with is gone, or another one has come before it.
             return prove(None)
 
@@ -355,7 +354,7 @@ class _Run:
         found = cursors.position(text, self._question)
         position = None if found is None else _position(found)
         if position is None:
-            raise not_handed_out(["body", "position"], text)
+            raise InvalidCursor(text)
         return position
 
 

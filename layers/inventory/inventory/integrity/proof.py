@@ -18,12 +18,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from inventory.domain.errors import StoreUnavailable, TryAgain
+from inventory.domain.errors import InvalidCursor, StoreUnavailable, TryAgain
 from inventory.domain.model import GENESIS_HASH
 from inventory.domain.retry_budget import RetryBudget
 from inventory.integrity import proof_cursor
 from inventory.integrity.chain_check import ChainCheck, Problem, ProblemKind
-from inventory.schemas.problems import not_handed_out
 from inventory.storage.items import read_stock_item
 from inventory.storage.ledger_index import stock_item_partition
 
@@ -103,7 +102,7 @@ class Prover:
         """Prove one stock item, or go on with a proof; ``remaining_s`` is the time left in seconds.
 
         Raises:
-            InvalidRequest: the cursor is not one of this stock item's proof, or the row where it was made is no longer
+            InvalidCursor: the cursor is not one of this stock item's proof, or the row where it was made is no longer
                 as it was: then a proof from the beginning tells what has become of it.
             TryAgain: the tables gave no answer in time.
         """
@@ -282,4 +281,4 @@ class _Walk:
             item = self._patience.retry(lambda: self._parts.items.ledger_row(self._place[0], found.adjustment_id))
             if item is not None and proof_cursor.agrees(found, item):
                 return _Checkpoint(found.check, found.start)
-        raise not_handed_out(["query", "cursor"], cursor)
+        raise InvalidCursor(cursor)

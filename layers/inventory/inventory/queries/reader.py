@@ -140,7 +140,7 @@ class Reader:
 
         Raises:
             VariantNotFound, LocationNotFound: as of its level.
-            InvalidRequest: the cursor is not one of this stock item's proof.
+            InvalidCursor: the cursor is not one of this stock item's proof.
             TryAgain: the tables gave no answer in time.
         """
         proof = self.prover.prove(business_id, variant_id, location_id, cursor, remaining_s=budget.remaining_s)
