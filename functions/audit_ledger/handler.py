@@ -48,7 +48,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
     try:
         task = audit_task(event, segments=SEGMENTS)
         with cursor_at("body", "position"):
-            findings = auditor.audit(
+            result = auditor.audit(
                 task.segment,
                 task.position,
                 seconds=inf if task.seconds is None else task.seconds,
@@ -56,5 +56,5 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
             )
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
         raise raised(report_error(error, logger, metrics, line)) from None
-    report_audit(task, findings, logger, metrics)
-    return audit_members(findings)
+    report_audit(task, result, logger, metrics)
+    return audit_members(result)

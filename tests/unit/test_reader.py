@@ -11,7 +11,7 @@ import pytest
 
 from inventory.aws.clients import dynamodb_client
 from inventory.domain.errors import LocationNotFound, Refusal, RowMissing, StoreUnavailable, VariantNotFound
-from inventory.domain.model import StockItem
+from inventory.domain.model import StockItem, StockItemId
 from inventory.domain.retry_budget import (
     CALL_ATTEMPTS_MAX,
     CALL_BUDGET_S,
@@ -83,7 +83,9 @@ def desk() -> Desk:
 
 
 def prove(desk: Desk) -> Proof:
-    return desk.reader.proof(BUSINESS, VARIANT, LOCATION, cursor=None, budget=RetryBudget(lambda: desk.remaining_s))
+    return desk.reader.proof(
+        StockItemId(BUSINESS, VARIANT, LOCATION), cursor=None, budget=RetryBudget(lambda: desk.remaining_s)
+    )
 
 
 # --- what is there to readers ----------------------------------------------------------------------------------------

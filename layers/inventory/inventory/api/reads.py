@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from inventory.domain.errors import InvalidCursor, InvalidRequest
+from inventory.domain.model import StockItemId
 from inventory.domain.timestamps import instant_text
 from inventory.entrypoints.responses import adjustment_members, proof_members
 from inventory.queries.adjustments import AdjustmentFilter, parse_position
@@ -85,9 +86,8 @@ def _levels(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBud
 def _proof(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
     path = _validated_path(LevelPath, ProofQuery, event)
     query = validated(ProofQuery, _query_string(event), place="query")
-    return proof_members(
-        reader.proof(business_id, path.variant_id, path.location_id, cursor=query.cursor, budget=budget)
-    )
+    stock_item_id = StockItemId(business_id, path.variant_id, path.location_id)
+    return proof_members(reader.proof(stock_item_id, cursor=query.cursor, budget=budget))
 
 
 _ANSWERING: Final[Mapping[str, Answering]] = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from inventory.domain.concurrency import AtOnce
-    from inventory.domain.model import Adjustment, StockItem
+    from inventory.domain.model import Adjustment, StockItem, StockItemId
     from inventory.domain.retry_budget import RetryBudget
     from inventory.integrity.proof import Proof, Prover
     from inventory.queries.adjustments import AdjustmentFilter, History, Position
@@ -133,9 +133,7 @@ class Reader:
                 return page.stock_items[:limit], len(page.stock_items) > limit or page.next_after is not None
             after = page.next_after
 
-    def proof(
-        self, business_id: UUID, variant_id: UUID, location_id: UUID, *, cursor: str | None, budget: RetryBudget
-    ) -> Proof:
+    def proof(self, stock_item_id: StockItemId, *, cursor: str | None, budget: RetryBudget) -> Proof:
         """Prove the history of one stock item, or go on with a proof.
 
         Raises:
@@ -143,9 +141,9 @@ class Reader:
             InvalidCursor: the cursor is not one of this stock item's proof.
             TryAgain: the tables gave no answer in time.
         """
-        proof = self.prover.prove(business_id, variant_id, location_id, cursor, remaining_s=budget.remaining_s)
+        proof = self.prover.prove(stock_item_id, cursor, remaining_s=budget.remaining_s)
         if proof.verified and not proof.rows:
-            self._require_active(business_id, variant_id, location_id, budget)
+            self._require_active(*stock_item_id, budget)
         return proof
 
     def _require_active(
