@@ -34,7 +34,7 @@ reader = reader_on_dynamodb(
     ledger_table=os.environ["LEDGER_TABLE"],
     at_once=ThreadPoolExecutor(CALLS_AT_ONCE).map,
 )
-exporter = Exporter(reader.books, reader.index, clock)
+exporter = Exporter(reader.lookups, reader.index, clock)
 
 
 # An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.

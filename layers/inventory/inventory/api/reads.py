@@ -10,7 +10,9 @@ from inventory.domain.errors import InvalidCursor, InvalidRequest
 from inventory.domain.model import StockItemId
 from inventory.domain.timestamps import instant_text
 from inventory.entrypoints.responses import adjustment_members, proof_members
-from inventory.queries.adjustments import AdjustmentFilter, parse_position
+from inventory.queries.adjustments import AdjustmentFilter
+from inventory.queries.ledger_order import parse_position
+from inventory.queries.levels import LevelFilter
 from inventory.schemas.base import RequestModel, problems, validated
 from inventory.schemas.problems import cursor_at
 from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, NoQuery, ProofQuery
@@ -68,15 +70,8 @@ def _levels(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBud
     query = validated(LevelsQuery, _query_string(event), place="query")
     question = _question(query, business_id)
     after = _start(query.cursor, question, _parse_location_id)
-    page = reader.levels(
-        business_id,
-        query.variant_id,
-        location_id=query.location_id,
-        as_of=query.as_of,
-        after=after,
-        limit=query.limit,
-        budget=budget,
-    )
+    wanted = LevelFilter(query.variant_id, query.location_id, query.as_of)
+    page = reader.levels(business_id, wanted, after=after, limit=query.limit, budget=budget)
     return {
         "data": [_level_members(each) for each in page.levels],
         "next_cursor": None if page.next_location_id is None else cursors.cursor(str(page.next_location_id), question),

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final, Protocol, TypedDict
 
 from inventory.domain.errors import BusinessNotFound, ExportStopped, InvalidCursor, RowUnreadable, StoreUnavailable
 from inventory.domain.timestamps import instant_text, parse_instant
-from inventory.queries.adjustments import FIRST_ID, AdjustmentFilter, PartitionRows, Position, merged, parse_position
+from inventory.queries.adjustments import AdjustmentFilter
 from inventory.queries.export_formats import FORMATS
+from inventory.queries.ledger_order import FIRST_ID, FIRST_POSITION, PartitionRows, Position, merged, parse_position
 from inventory.storage import cursors, keys
 from inventory.storage.ledger_index import EARLIEST, business_partitions, stock_item_partition
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from inventory.domain.model import Adjustment, ExportFormat
     from inventory.domain.retry_budget import RetryBudget
     from inventory.queries.export_formats import LineFormat
-    from inventory.storage.ledger_index import IndexPage, LedgerIndex, Partition, StartKey
+    from inventory.storage.ledger_index import LedgerIndex, Partition
 
 TEXT_SIZE_MAX_BYTES: Final = 5_000_000
 """Size of one page's text as a JSON string. Lambda's limit for an answer is 6 MB."""
@@ -36,8 +37,6 @@ CHUNK_ROWS: Final = 500
 
 _ANSWERING_S: Final = 1.0
 """Time that is reserved to build and send the answer of up to 5 MB."""
-
-_BEFORE_ALL: Final = Position(datetime.min.replace(tzinfo=UTC), FIRST_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,22 +226,25 @@ class Exporter:
         self, query: ExportQuery, remainder: _Remainder, budget: RetryBudget
     ) -> Iterator[tuple[Position, Adjustment]]:
         """Give the remaining rows in order."""
-        begin, end = remainder.after or _BEFORE_ALL, Position(remainder.created_to, FIRST_ID)
+        begin, end = remainder.after or FIRST_POSITION, Position(remainder.created_to, FIRST_ID)
         earliest = EARLIEST if query.created_from is None else instant_text(query.created_from)
         first = earliest if remainder.after is None else remainder.after.text()
-
-        def reading(partition: Partition) -> Callable[[int, StartKey | None], IndexPage]:
-            return lambda rows, start: budget.retry(
-                lambda: self.index.page(partition, first=first, last=end.text(), limit=rows, start=start)
-            )
-
         # One Query after the other. A page is long, so concurrent reads would gain little.
-        sources = [
-            PartitionRows(partition, reading(partition), begin, CHUNK_ROWS, newest_first=False)
+        partitions = [
+            PartitionRows(
+                self.index,
+                budget,
+                partition,
+                first=first,
+                last=end.text(),
+                bound=begin,
+                newest_first=False,
+                chunk_rows=CHUNK_ROWS,
+            )
             for partition in _partitions(query)
         ]
         # The index's bounds are inclusive at both ends; an export's are not.
-        for position, row in merged(sources, newest_first=False, below=end):
+        for position, row in merged(partitions, newest_first=False, below=end):
             if begin < position:
                 yield position, row
 
