@@ -42,8 +42,8 @@ INWARD = {
     "aws": {"domain"},
     "schemas": {"domain"},
     "storage": {"domain", "aws"},
-    "integrity": {"domain", "aws", "schemas", "storage"},
-    "queries": {"domain", "aws", "schemas", "storage", "integrity"},
+    "integrity": {"domain", "aws", "storage"},
+    "queries": {"domain", "aws", "storage", "integrity"},
     "entrypoints": {"domain", "adjusting", "aws", "schemas", "storage", "integrity", "queries"},
     "api": {"domain", "adjusting", "aws", "schemas", "storage", "integrity", "queries", "entrypoints"},
 }

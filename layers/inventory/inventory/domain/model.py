@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from uuid import UUID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +63,14 @@ class Business:
 
     allow_negative_stock: bool
     default_location_id: UUID | None
+
+
+class StockItemId(NamedTuple):
+    """Which stock item: one variant at one location of a business."""
+
+    business_id: UUID
+    variant_id: UUID
+    location_id: UUID
 
 
 @dataclass(frozen=True, slots=True)

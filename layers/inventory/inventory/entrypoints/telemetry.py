@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inventory.domain.retry_budget import RetryBudget
     from inventory.entrypoints.ledger_stream import Published
     from inventory.entrypoints.schedule import AuditTask
-    from inventory.integrity.audit import Findings
+    from inventory.integrity.audit import AuditResult
     from inventory.queries.export import ExportPage
 
 CREATED: Final = "AdjustmentCreated"
@@ -183,18 +183,18 @@ def report_unreadable(problem: str, logger: Logger, metrics: Counts, line: Reque
     logger.warning("message unreadable", extra=line.members("unreadable") | {"problem": problem})
 
 
-def report_audit(task: AuditTask, findings: Findings, logger: Logger, metrics: Metrics) -> None:
+def report_audit(task: AuditTask, result: AuditResult, logger: Logger, metrics: Metrics) -> None:
     """Say what an audit found: each listed difference on a line of its own, and the figures as metrics.
 
     Whether it came to the end is a metric of scheduled audits only: whoever invokes one directly goes on with it. An
     alarm also takes that metric's absence for what it is.
     """
-    metrics.add_metric(AUDIT_DIFFERENCES, MetricUnit.Count, findings.differences_count)
-    metrics.add_metric(AUDITED_ROWS, MetricUnit.Count, findings.rows)
-    metrics.add_metric(AUDITED_STOCK_ITEMS, MetricUnit.Count, findings.stock_items)
+    metrics.add_metric(AUDIT_DIFFERENCES, MetricUnit.Count, result.mismatch_count)
+    metrics.add_metric(AUDITED_ROWS, MetricUnit.Count, result.rows)
+    metrics.add_metric(AUDITED_STOCK_ITEMS, MetricUnit.Count, result.stock_items)
     if task.scheduled:
-        metrics.add_metric(AUDIT_UNFINISHED, MetricUnit.Count, int(findings.next_position is not None))
-    for each in findings.differences:
+        metrics.add_metric(AUDIT_UNFINISHED, MetricUnit.Count, int(result.next_position is not None))
+    for each in result.mismatches:
         logger.error(
             "difference found",
             extra={
@@ -206,18 +206,18 @@ def report_audit(task: AuditTask, findings: Findings, logger: Logger, metrics: M
                 "adjustment_id": each.adjustment_id,
             },
         )
-    if findings.stopped_by is not None:
-        logger.warning("audit stopped by a fault", exc_info=findings.stopped_by)
+    if result.stopped_by is not None:
+        logger.warning("audit stopped by a fault", exc_info=result.stopped_by)
     logger.info(
         "segment audited",
         extra={
             "segment": task.segment.number,
             "segments": task.segment.total,
             "scheduled": task.scheduled,
-            "rows": findings.rows,
-            "stock_items": findings.stock_items,
-            "differences": findings.differences_count,
-            "finished": findings.next_position is None,
+            "rows": result.rows,
+            "stock_items": result.stock_items,
+            "differences": result.mismatch_count,
+            "finished": result.next_position is None,
         },
     )
 
