@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final, Self
 from inventory.adjust import GROUP_MAX
 from inventory.bus import EVENTS_MAX
 from inventory.keys import BUSINESS_SHARDS
-from local.places import TEMPLATE
-from local.template import Template, read_template
-from ops.project import PROJECT_ROOT
+from ops.project import PROJECT_ROOT, TEMPLATE
+from tools.template import Template, read_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable

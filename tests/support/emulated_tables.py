@@ -10,8 +10,8 @@ from uuid import uuid4
 from inventory import keys
 from inventory.catalog import Catalog
 from inventory.dynamodb import DynamoDBStore, adjustment_of, stock_item_of
-from local.places import TEMPLATE
-from local.template import read_template
+from ops.project import TEMPLATE
+from tools.template import read_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,11 +26,11 @@ from inventory.queue import DEFAULT_ACTOR, ORIGINAL_ID, REJECTED, TELLING_TIME_S
 from inventory.read_requests import PAGE_ROWS_MAX, AdjustmentsQuery, ExportRequest, LevelsQuery
 from inventory.report import AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS
 from inventory.requests import AdjustmentRequest, DirectAdjustmentRequest
-from local.template import read_template
 from ops.redrive import DEAD_LETTER_QUEUES
 from tests.support.bent_books import ReadBooks, books
 from tests.support.builders import BUSINESS, LOCATION, VARIANT
 from tests.support.sam_template import PROJECT_ROOT, load_template
+from tools.template import read_template
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from inventory.answers import ANSWERS
 from inventory.errors import ServiceError
-from local.places import TEMPLATE
-from local.template import read_template
+from ops.project import TEMPLATE
 from tools.openapi.answers import HTTPValidationError
 from tools.openapi.schemas import Components, Schema
+from tools.template import read_template
 
 SOME_ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 _SAMPLES: dict[str, object] = {"quantity_on_hand": 2, "quantity_change": -3, "reversed_by": UUID(SOME_ID)}
