@@ -98,7 +98,7 @@ def test_make_export_finds_a_stack_by_its_name(busy: Business, local_stack: Loca
     ("variables", "line"),
     [
         ({"BUSINESS": str(uuid4())}, "error: There is no such business."),
-        ({"BUSINESS": ""}, "error: argument --business: which business?"),
+        ({"BUSINESS": ""}, "error: Invalid value for '--business': which business?"),
         ({"FROM": "yesterday"}, "error: created_from: Input should be an ISO 8601 instant"),
         ({"LOCAL_DIR": "nowhere"}, "error: no local stack is running"),
     ],
