@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from local.deployment import local_parameters
-from local.template import read_template
 from tests.support.expanded import expanded
 from tests.support.sam_template import MONITORING, PROJECT_ROOT, load_monitoring, load_root, load_template, resources
+from tools.template import read_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,16 +6,12 @@ import ast
 import json
 import re
 import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
-from tools.code_version import code_version
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 ROLES = resources("AWS::IAM::Role")
@@ -219,19 +215,6 @@ def test_a_change_in_a_layer_alone_reaches_the_alias(function: str) -> None:
 
 def test_a_function_is_another_one_with_each_code_version_so_that_lambda_publishes_it() -> None:
     assert load_template()["Globals"]["Function"]["Environment"]["Variables"]["CODE_VERSION"] == {"Ref": "CodeVersion"}
-
-
-def test_a_change_of_what_a_stage_gives_to_a_parameter_makes_another_code_version(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for source in ("functions", "layers", "template.yaml", "monitoring.yaml", "samconfig.toml"):
-        (tmp_path / source).touch()
-    monkeypatch.setattr("tools.code_version.PROJECT_ROOT", tmp_path)
-    before = code_version()
-
-    (tmp_path / "samconfig.toml").write_text('SnapStart = "true"\n', encoding="utf-8")
-
-    assert code_version() != before
 
 
 def test_every_stage_names_every_parameter_as_one_that_is_left_out_would_keep_its_last_value() -> None:
