@@ -169,6 +169,12 @@ verify-deployed: ## whether a deployed API keeps its word, by HTTP alone (URL= T
 fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 for each target, TARGET=json|creation|…); Linux only
 	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.fuzz --seconds "$(SECONDS)" $(if $(TARGET),--target "$(TARGET)")
 
+EXPANDED := .aws-sam/expanded
+# What transforms leave behind: parameters (W2), mappings (W7) and conditions (W8) that are no longer used, code that was
+# not uploaded (W3002), aliases in the copied nested template (W1101), and a DependsOn on what a condition leaves out,
+# which CloudFormation ignores (E3005).
+LEFT_OF_TRANSFORMS := W2001 W7001 W8001 W3002 W1101 E3005
+
 lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
 	@$(call install,$(PROJECT) $(SAM) $(CHECKOV))
 	$(PYTHON) -m ruff check
@@ -178,7 +184,9 @@ lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
 	@mkdir -p .aws-sam/settings
 	AWS_DEFAULT_REGION=us-east-1 $(sam) validate --lint
 	.venv-sam/bin/python .venv-sam/bin/cfn-lint template.yaml
-	.venv-sam/bin/python .venv-sam/bin/cfn-lint monitoring.yaml --ignore-checks W1101 # aliases: SAM writes them out
+	.venv-sam/bin/python .venv-sam/bin/cfn-lint monitoring.yaml --ignore-checks W1101 # aliases, which SAM writes out
+	$(PYTHON) -m tests.support.expanded $(EXPANDED)
+	.venv-sam/bin/python .venv-sam/bin/cfn-lint $(EXPANDED)/*.json --ignore-checks $(LEFT_OF_TRANSFORMS)
 	.venv-checkov/bin/python -m checkov.main --config-file local/checkov.yaml
 
 format: $(PROJECT) ## let ruff format and fix
