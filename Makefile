@@ -128,7 +128,9 @@ verify-deployed: ## check a deployed API by HTTP alone (URL= TOKEN= BUSINESS= VA
 	$(call option,LOCATION,--location)
 
 # No command here may look for credentials, send usage data or write outside of this folder.
-sam = env PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
+# The template has loops (Fn::ForEach), which the SAM CLI reads only with SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS.
+sam = env PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS=1 \
+	__SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
 # In the order of the folders, one process from the first on, the other from the middle; who is done takes of the other's
@@ -165,6 +167,7 @@ lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
 	@mkdir -p .aws-sam/settings
 	AWS_DEFAULT_REGION=us-east-1 $(sam) validate --lint
 	.venv-sam/bin/python .venv-sam/bin/cfn-lint template.yaml
+	.venv-sam/bin/python .venv-sam/bin/cfn-lint monitoring.yaml --ignore-checks W1101 # aliases: SAM writes them out
 	.venv-checkov/bin/python -m checkov.main --config-file tools/checkov.yaml
 
 format: $(PROJECT) ## let ruff format and fix
@@ -175,15 +178,15 @@ format: $(PROJECT) ## let ruff format and fix
 unexport SECONDS
 fuzz: export FUZZ_SECONDS = $(value SECONDS)
 fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 for each target, TARGET=json|creation|…); Linux only
-	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.fuzz $(call option,FUZZ_SECONDS,--seconds) $(call option,TARGET,--target)
+	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.campaigns.fuzz $(call option,FUZZ_SECONDS,--seconds) $(call option,TARGET,--target)
 
 mutation: ## whether the tests notice faults put into the domain and the store (MODULES="adjust dynamodb"; not part of make test)
 	@$(call install,$(MUTATION))
-	@.venv-mutation/bin/python -m tools.with_words MODULES .venv-mutation/bin/python -m tests.mutation
+	@.venv-mutation/bin/python -m tools.with_words MODULES .venv-mutation/bin/python -m tests.campaigns.mutation
 
 chaos: ## real faults on a stack of its own, 64 clients: is what was acknowledged there, once? (MINUTES=5, SEED=, CRASHES=1)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(call flag,CRASHES,$(DYNOXIDE)))
-	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.chaos $(call option,MINUTES,--minutes) $(call option,SEED,--seed) \
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.campaigns.chaos $(call option,MINUTES,--minutes) $(call option,SEED,--seed) \
 	$(call flag,CRASHES,--crashes)
 
 soak: $(PROJECT) ## millions of simulated steps with faults, judged (SEEDS=10000 histories, SEED=… replays one)
@@ -194,10 +197,10 @@ soak: $(PROJECT) ## millions of simulated steps with faults, judged (SEEDS=10000
 .PHONY: bench bench-gates contention capacity
 bench: ## starts, requests and calls beside baselines, and what merging saves (BENCH_ARGS=…; not part of make test)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@PYTHONPATH=layers/inventory $(PYTHON) -m tools.with_words BENCH_ARGS $(PYTHON) -m tests.performance
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tools.with_words BENCH_ARGS $(PYTHON) -m tests.benchmarks
 
 bench-gates: $(PROJECT) ## fail where a start or a request takes more instructions than its target; needs valgrind
-	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.performance.gates
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.benchmarks.gates
 
 contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes the README's table, docs/contention.md and the curve
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation contention

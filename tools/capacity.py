@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Final, Self
 
-from inventory.adjust import GROUP_MAX
-from inventory.bus import EVENTS_MAX
-from inventory.keys import BUSINESS_SHARDS
+from inventory.aws.event_bus import EVENTS_MAX
+from inventory.domain.store import GROUP_MAX
+from inventory.storage.keys import BUSINESS_SHARDS
 from ops.project import PROJECT_ROOT, TEMPLATE
 from tools.template import Template, read_template
 

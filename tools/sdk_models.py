@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.loaders import create_loader
 
-from inventory.sdk import MODELS, OPERATIONS
+from inventory.aws.fast_session import MODELS, OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
 
-from inventory.answers import audit_members
-from inventory.audit import PAUSES_S, Auditor
-from inventory.audit_requests import audit_task
-from inventory.audit_tables import DynamoDBAuditTables
-from inventory.books import Books
-from inventory.client import dynamodb_client
-from inventory.direct import raised
-from inventory.ledger_index import DynamoDBLedgerIndex
-from inventory.proof import Prover
-from inventory.report import RequestLine, report_audit, report_error
+from inventory.aws.clients import dynamodb_client
+from inventory.entrypoints.direct import raised
+from inventory.entrypoints.responses import audit_members
+from inventory.entrypoints.schedule import audit_task
+from inventory.entrypoints.telemetry import RequestLine, report_audit, report_error
+from inventory.integrity.audit import AUDIT_PAUSES_S, Auditor
+from inventory.integrity.proof import Prover
+from inventory.storage.ledger_index import DynamoDBLedgerIndex
+from inventory.storage.lookups import Lookups
+from inventory.storage.table_scan import DynamoDBAuditTables
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -32,8 +32,8 @@ auditor = Auditor(
     tables=DynamoDBAuditTables(client, inventory_table=inventory_table, ledger_table=ledger_table),
     prover=Prover(
         index=DynamoDBLedgerIndex(client, ledger_table),
-        items=Books(client, inventory_table=inventory_table, ledger_table=ledger_table),
-        pauses_s=PAUSES_S,
+        items=Lookups(client, inventory_table=inventory_table, ledger_table=ledger_table),
+        pauses_s=AUDIT_PAUSES_S,
     ),
 )
 SEGMENTS = int(os.environ["AUDIT_SEGMENTS"])

@@ -87,7 +87,7 @@ def subscribed(service: Service, detail_types: list[str], detail: object) -> Ite
         service.queues.delete_queue(QueueUrl=queue_url)
 
 
-def dead_end(stack: LocalStack, service: Service, logical_id: str) -> str:
+def dead_letter_queue(stack: LocalStack, service: Service, logical_id: str) -> str:
     """The address of a queue that no output names."""
     return service.queues.get_queue_url(QueueName=resource(stack, logical_id).rpartition("/")[2])["QueueUrl"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inventory.tokens import mint
+from inventory.domain.api_tokens import mint
 from local.emulator import free_port
 from ops.checks import AT_THE_END, CHECKS
 from tests.support.sam_template import PROJECT_ROOT

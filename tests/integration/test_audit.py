@@ -10,31 +10,32 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from inventory import books as read_books
-from inventory import keys
-from inventory.adjust import stock_after
-from inventory.audit import Auditor, Findings
-from inventory.audit_items import AuditKind
-from inventory.audit_tables import DynamoDBAuditTables, Segment
-from inventory.chain import row_hash
-from inventory.chain_check import Kind
-from inventory.dynamodb import adjustment_of, ledger_item
-from inventory.errors import TryAgain
-from inventory.ledger_index import DynamoDBLedgerIndex
-from inventory.proof import Prover
-from tests.support.bent_books import BENDS, Books, books, stock_item
-from tests.support.builders import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
-from tests.support.faults import Ending, Fault
-from tests.support.shop import AMPLE_S, Shop, Waits, environment
+from inventory.domain.errors import TryAgain
+from inventory.domain.hash_chain import row_hash
+from inventory.domain.model import Segment
+from inventory.domain.rules import stock_after
+from inventory.integrity.audit import Auditor, Findings
+from inventory.integrity.chain_check import ProblemKind
+from inventory.integrity.item_checks import AuditKind
+from inventory.integrity.proof import Prover
+from inventory.storage import keys
+from inventory.storage import lookups as read_books
+from inventory.storage.items import adjustment_of, ledger_item
+from inventory.storage.ledger_index import DynamoDBLedgerIndex
+from inventory.storage.table_scan import DynamoDBAuditTables
+from tests.support.builders.tampered_tables import BENDS, Books, books, stock_item
+from tests.support.builders.values import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
+from tests.support.faults.proxy import Ending, Fault
+from tests.support.harness.shop import AMPLE_S, Shop, Waits, environment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from inventory.model import Adjustment
-    from inventory.proof import Proof
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
-    from tests.support.faults import FaultsProxy
+    from inventory.domain.model import Adjustment
+    from inventory.integrity.proof import Proof
+    from tests.support.faults.proxy import FaultsProxy
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
 SEGMENTS = (1, 3, 24)
 DELTAS = (10, -3, 5, 7, -2, 8)
@@ -78,7 +79,7 @@ def by_hand(tables: Tables) -> Hand:
 
 
 def prover(client: DynamoDBClient, tables: Tables, **settings: Any) -> Prover:
-    stock_items = read_books.Books(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
+    stock_items = read_books.Lookups(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
     made = Prover(DynamoDBLedgerIndex(client, tables.ledger), stock_items, Waits())
     return replace(made, **settings)
 
@@ -112,7 +113,7 @@ def audited(client: DynamoDBClient, tables: Tables, segments: int = 1, **setting
     return whole
 
 
-def told(found: Findings) -> set[tuple[int | None, Kind | AuditKind]]:
+def told(found: Findings) -> set[tuple[int | None, ProblemKind | AuditKind]]:
     return {(each.sequence, each.kind) for each in found.differences}
 
 
@@ -136,7 +137,7 @@ def test_what_was_bent_is_named_by_the_proof_and_by_the_audit(
     proof, found = proved(client, tables), audited(client, tables)
     assert (proof.verified, proof.first_problem) == (False, bent.problem)
     if bent.stock is None:  # then it is the rows that have lost something
-        assert told(found) == {(number, Kind.STOCK_ITEM_MISSING) for number in range(1, len(DELTAS) + 1)}
+        assert told(found) == {(number, ProblemKind.STOCK_ITEM_MISSING) for number in range(1, len(DELTAS) + 1)}
     else:
         assert (bent.problem.sequence, bent.problem.kind) in told(found)
     assert {each.business_id for each in found.differences} == {str(BUSINESS)} or "id" in bend
@@ -169,8 +170,8 @@ def test_rows_in_no_index_and_of_no_stock_item_are_found_in_the_ledger_itself(
     by_hand.put(tables.inventory, {"pk": {"S": "STOCK#x"}, "sk": {"S": "y"}})
     found = audited(clients.make(), tables)
     assert {(each.kind, each.key) for each in found.differences} == {
-        (Kind.STOCK_ITEM_MISSING, strays.rows[0]["pk"]["S"]),
-        (Kind.ROW_UNREADABLE, "written by hand"),
+        (ProblemKind.STOCK_ITEM_MISSING, strays.rows[0]["pk"]["S"]),
+        (ProblemKind.ROW_UNREADABLE, "written by hand"),
         (AuditKind.ITEM_UNKNOWN, "STOCK#x y"),
     }
 
@@ -230,7 +231,7 @@ def test_a_reversal_of_something_else_is_found_and_so_is_what_the_service_never_
     by_hand.remove(tables.ledger, found.rows[-2])
     assert told(audited(client, tables)) == {
         (row.sequence, AuditKind.REVERSAL_WRONG),
-        (row.sequence - 1, Kind.ROW_MISSING),
+        (row.sequence - 1, ProblemKind.ROW_MISSING),
     }
     by_hand.put(tables.ledger, found.rows[-2])
 
@@ -239,7 +240,7 @@ def test_a_reversal_of_something_else_is_found_and_so_is_what_the_service_never_
     by_hand.put(tables.inventory, {**link, "note": {"S": "by hand"}})
     by_hand.put(tables.inventory, {"pk": {"S": "BUSINESS#garbage"}, "sk": {"S": "SETTINGS"}})
     assert told(audited(client, tables)) == {
-        (row.sequence, Kind.STOCK_ITEM_CHANGED),
+        (row.sequence, ProblemKind.STOCK_ITEM_CHANGED),
         (None, AuditKind.REVERSAL_LINK_WRONG),
         (None, AuditKind.ITEM_UNKNOWN),
     }

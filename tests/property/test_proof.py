@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory.chain_check import ChainCheck
-from inventory.dynamodb import adjustment_of, ledger_item
-from inventory.model import GENESIS_HASH
-from inventory.proof import Proof, Prover
-from inventory.requests import InvalidRequest
-from tests.support.bent_books import BENDS, Books, ReadBooks, books, history, stock_item
-from tests.support.builders import BUSINESS, LOCATION, VARIANT
+from inventory.domain.errors import InvalidRequest
+from inventory.domain.model import GENESIS_HASH
+from inventory.integrity.chain_check import ChainCheck
+from inventory.integrity.proof import Proof, Prover
+from inventory.storage.items import adjustment_of, ledger_item
+from tests.support.builders.tampered_tables import BENDS, Books, ReadBooks, books, history, stock_item
+from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
 
 if TYPE_CHECKING:
-    from inventory.dynamodb import Item
+    from inventory.storage.items import Item
 
 FOR_EACH_BEND = max(1, settings.default.max_examples // 4) if settings.default else 25
 deltas = st.lists(st.integers(-1_000, 1_000).filter(bool), min_size=1, max_size=12)

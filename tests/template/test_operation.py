@@ -13,7 +13,8 @@ import yaml
 
 from local.deployment import local_parameters
 from tests.support.expanded import expanded
-from tests.support.sam_template import PROJECT_ROOT, load_template, resources
+from tests.support.sam_template import MONITORING, PROJECT_ROOT, load_monitoring, load_root, load_template, resources
+from tools.template import read_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,6 +160,37 @@ def _named_by(value: Any, values: dict[str, str] | None = None) -> Iterator[str]
             pass
 
 
+# --------------------------------------------------------------------------------------------------- nested template
+
+
+def test_the_nested_template_is_given_every_parameter_and_uses_each() -> None:
+    nested = read_template(MONITORING)
+    given = load_root()["Resources"]["MonitoringStack"]["Properties"]["Parameters"]
+    assert given.keys() == nested["Parameters"].keys()
+    text = json.dumps([nested["Conditions"], nested["Resources"]])
+    assert [name for name in given if f'{{"Ref": "{name}"}}' not in text and f"${{{name}}}" not in text] == []
+
+
+def test_the_nested_template_answers_what_the_root_template_asks_for_and_no_more() -> None:
+    asked = re.findall(r'\["MonitoringStack", "Outputs\.(\w+)"\]', json.dumps(load_root()))
+    assert sorted(asked) == sorted(load_monitoring()["Outputs"])
+
+
+def test_a_condition_of_both_templates_means_the_same_in_both() -> None:
+    both = load_root()["Conditions"].keys() & load_monitoring()["Conditions"].keys()
+    assert both == {"KeepData", "Monitoring"}
+    assert all(load_root()["Conditions"][name] == load_monitoring()["Conditions"][name] for name in both)
+
+
+def test_no_resource_is_in_both_templates() -> None:
+    assert not load_root()["Resources"].keys() & load_monitoring()["Resources"].keys()
+
+
+def test_alarms_and_what_they_notify_are_all_in_the_nested_template() -> None:
+    kinds = {each["Type"] for each in load_root()["Resources"].values()}
+    assert not kinds & {each["Type"] for each in load_monitoring()["Resources"].values()}
+
+
 # ------------------------------------------------------------------------------------------------ gradual deployment
 
 
@@ -174,7 +206,7 @@ def test_every_alias_moves_gradually_and_back_where_an_alarm_goes_off() -> None:
         assert "DEPLOYMENT_STOP_ON_ALARM" in properties["AutoRollbackConfiguration"]["Events"]
         _, alarms, _ = properties["AlarmConfiguration"]["Fn::If"]
         assert alarms["Enabled"] is True
-        named = [each["Name"]["Ref"] for each in alarms["Alarms"]]
+        named = [alarm_behind(each["Name"]) for each in alarms["Alarms"]]
         assert len(named) <= 10, "CodeDeploy takes no more"
         assert set(named) >= {"ApiFaultsAlarm", "AuthorizerFaultsAlarm", "ServiceFaultsAlarm", "FunctionErrorsAlarm"}
         assert set(named) <= set(resources("AWS::CloudWatch::Alarm"))
@@ -184,7 +216,17 @@ def rolling_back() -> list[str]:
     """The alarms that CodeDeploy goes by."""
     condition, alarms, none = load_template()["Globals"]["Function"]["DeploymentPreference"]["Alarms"]["Fn::If"]
     assert (condition, none) == ("Monitoring", [{"Ref": "AWS::NoValue"}])
-    return [each["Ref"] for each in alarms]
+    return [alarm_behind(each) for each in alarms]
+
+
+def alarm_behind(value: dict[str, Any]) -> str:
+    """The alarm whose name the root template reads from an output of the nested one."""
+    stack, output = value["Fn::GetAtt"]
+    assert stack == "MonitoringStack"
+    found = load_monitoring()["Outputs"][output.removeprefix("Outputs.")]
+    alarm: str = found["Value"]["Ref"]
+    assert found["Condition"] == load_template()["Resources"][alarm]["Condition"] == "Monitoring"
+    return alarm
 
 
 def test_an_alarm_that_rolls_back_notices_within_the_five_minutes_of_a_canary_and_is_soon_over() -> None:
@@ -198,8 +240,8 @@ def test_an_alarm_that_rolls_back_notices_within_the_five_minutes_of_a_canary_an
         assert period * properties["EvaluationPeriods"] <= 5 * 60
 
 
-def test_rows_that_wait_do_not_hold_up_the_version_that_tells_them() -> None:
-    assert not {"LatePublishingAlarm", "UntoldAdjustmentsAlarm", "UnpublishedAdjustmentsAlarm"} & set(rolling_back())
+def test_rows_that_wait_do_not_hold_up_the_version_that_publishes_them() -> None:
+    assert not {"LatePublishingAlarm", "PublishingStoppedAlarm", "UnpublishedAdjustmentsAlarm"} & set(rolling_back())
 
 
 def test_nothing_waits_for_itself() -> None:
@@ -220,7 +262,7 @@ def test_production_moves_gradually_and_a_stack_to_throw_away_all_at_once() -> N
     assert stage("prod")["DeploymentPreference"] != "AllAtOnce"
     assert stage("prod")["Monitoring"] == "true"
     assert stage("dev")["DeploymentPreference"] == PARAMETERS["DeploymentPreference"]["Default"] == "AllAtOnce"
-    gradually = load_template()["Mappings"]["Gradually"]
+    gradually = load_template()["Mappings"]["GradualDeployment"]
     assert list(gradually) == PARAMETERS["DeploymentPreference"]["AllowedValues"]
     assert [name for name, each in gradually.items() if each["Enabled"] == "false"] == ["AllAtOnce"]
 
@@ -289,13 +331,13 @@ def test_keys_can_not_be_required_without_a_plan_nor_a_roll_back_without_alarms(
 
 def test_production_asks_once_whom_its_alarms_tell_and_takes_nobody_for_an_answer() -> None:
     """It is the operators' to say, so what lies here is refused, in a sentence, before anything is made."""
-    assert refused(stage("prod")) == {"SomebodyIsTold"}
-    assert refused({}) == {"SomebodyIsTold"}
+    assert refused(stage("prod")) == {"AlarmsNeedAnAddress"}
+    assert refused({}) == {"AlarmsNeedAnAddress"}
     for address in ("none", "night@example.com"):
         assert refused(stage("prod") | {"AlarmAddress": address}) == set()
         there = made(stage("prod") | {"AlarmAddress": address})
         assert ("AlarmTopic" in there) == (address != "none")
-    (asked,) = load_template()["Rules"]["SomebodyIsTold"]["Assertions"]
+    (asked,) = load_template()["Rules"]["AlarmsNeedAnAddress"]["Assertions"]
     assert '"none"' in asked["AssertDescription"]
 
 

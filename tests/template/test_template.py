@@ -1,4 +1,4 @@
-"""What must hold in the template, whoever extends it."""
+"""What must hold in the template after every change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from inventory.tries import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 
 FUNCTIONS = resources("AWS::Serverless::Function")
@@ -509,7 +509,7 @@ def on_failure(config: dict[str, Any]) -> str:
 def dead_ends() -> set[str]:
     """Where ends what nobody could carry out, from every asynchronous source."""
     return {
-        *(dead_end for queue in QUEUES if (dead_end := dead_end_of(queue))),
+        *(dead_letter_queue for queue in QUEUES if (dead_letter_queue := dead_end_of(queue))),
         *(on_failure(source) for _, source in sources("DynamoDB")),
         *(on_failure(each["Properties"]) for each in resources("AWS::Lambda::EventInvokeConfig").values()),
         *(
@@ -605,9 +605,10 @@ FROM_THE_RULE = {"AdjustmentRequestsQueue", "AdjustmentRequestsDeadLetterQueue"}
 
 def test_of_all_services_only_the_rule_may_send_to_a_queue() -> None:
     policies = [each["Properties"] for each in resources("AWS::SQS::QueuePolicy").values()]
-    assert sorted(queue["Ref"] for policy in policies for queue in policy["Queues"]) == sorted(FROM_THE_RULE)
+    guarded = [queue["Fn::GetAtt"] for policy in policies for queue in policy["Queues"]]
+    assert sorted(guarded) == [[queue, "QueueUrl"] for queue in sorted(FROM_THE_RULE)]
     for policy in policies:
-        ((queue,),) = (each.values() for each in policy["Queues"])
+        ((queue, _),) = (each["Fn::GetAtt"] for each in policy["Queues"])
         assert policy["PolicyDocument"]["Statement"] == [
             {
                 "Effect": "Allow",
@@ -653,7 +654,7 @@ def test_a_bus_that_is_away_is_waited_for_but_never_until_the_stream_forgets() -
     assert source["BisectBatchOnFunctionError"] is True
     assert source["MaximumRetryAttempts"] == -1
     assert 60 * 60 <= source["MaximumRecordAgeInSeconds"] <= STREAM_KEEPS_S / 2
-    queue = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]["DEAD_END_QUEUE"]
+    queue = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]["DEAD_LETTER_QUEUE"]
     assert queue == {"Ref": on_failure(source)}, "what the function sets aside lies with what Lambda gives up"
 
 

@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inventory.adjust import GROUP_MAX
-from inventory.answers import ANSWERS, proof_members
-from inventory.audit_items import AuditKind
-from inventory.bus import DETAIL_SIZE_MAX_BYTES, SOURCE
-from inventory.chain_check import Kind
-from inventory.errors import InsufficientStock
-from inventory.export import SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES
-from inventory.export_formats import COLUMNS
-from inventory.groups import GROUP_TIME_MAX_S
-from inventory.history import ROWS_EXAMINED_MAX
-from inventory.http import READ_SCOPE
-from inventory.ledger_stream import ADJUSTED
-from inventory.proof import Prover
-from inventory.provision_requests import MODELS
-from inventory.queue import DEFAULT_ACTOR, ORIGINAL_ID, REJECTED, TELLING_TIME_S, Request, rejection
-from inventory.read_requests import PAGE_ROWS_MAX, AdjustmentsQuery, ExportRequest, LevelsQuery
-from inventory.report import AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS
-from inventory.requests import AdjustmentRequest, DirectAdjustmentRequest
+from inventory.adjusting.groups import GROUP_TIME_MAX_S
+from inventory.api.requests import READ_SCOPE
+from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, SOURCE
+from inventory.domain.errors import InsufficientStock
+from inventory.domain.store import GROUP_MAX
+from inventory.entrypoints.ledger_stream import ADJUSTED
+from inventory.entrypoints.queue import ORIGINAL_ID, QUEUE_ACTOR, REJECTED, TELLING_TIME_S, MessageRequest, rejection
+from inventory.entrypoints.responses import ERROR_ANSWERS, proof_members
+from inventory.entrypoints.telemetry import AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS
+from inventory.integrity.chain_check import ProblemKind
+from inventory.integrity.item_checks import AuditKind
+from inventory.integrity.proof import Prover
+from inventory.queries.adjustments import ROWS_EXAMINED_MAX
+from inventory.queries.export import SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES
+from inventory.queries.export_formats import COLUMNS
+from inventory.schemas.adjustments import AdjustmentRequest, DirectAdjustmentRequest
+from inventory.schemas.provisioning import MODELS
+from inventory.schemas.reading import PAGE_ROWS_MAX, AdjustmentsQuery, ExportRequest, LevelsQuery
 from ops.redrive import DEAD_LETTER_QUEUES
-from tests.support.bent_books import ReadBooks, books
-from tests.support.builders import BUSINESS, LOCATION, VARIANT
+from tests.support.builders.tampered_tables import ReadBooks, books
+from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
 from tests.support.sam_template import PROJECT_ROOT, load_template
 from tools.template import read_template
 
@@ -57,7 +57,7 @@ def gateway_codes() -> set[str]:
 
 def test_every_error_of_the_code_stands_in_the_table_with_its_status_and_nothing_else_does() -> None:
     documented = {(int(status), code) for status, code, *_ in rows(section("Errors")) if status.isdigit()}
-    of_the_code = {(answer.status, answer.code) for answer in ANSWERS.values()}
+    of_the_code = {(answer.status, answer.code) for answer in ERROR_ANSWERS.values()}
     of_the_gateway = {(404, "not_found"), (429, "too_many_requests")}
     assert documented == of_the_code | of_the_gateway
 
@@ -138,7 +138,7 @@ def test_what_is_said_of_the_queue_is_what_template_and_code_say() -> None:
     assert (queue["RedrivePolicy"]["maxReceiveCount"], queue["MessageRetentionPeriod"]) == (5, 14 * 24 * 60 * 60)
     assert "after five times" in text
     assert "for 14 days" in text
-    assert f"`created_by` is `{DEFAULT_ACTOR}`" in text
+    assert f"`created_by` is `{QUEUE_ACTOR}`" in text
     for name in (*rule["EventPattern"]["detail-type"], REJECTED, SOURCE, "DeadAdjustmentRequestsAlarm"):
         assert f"`{name}`" in text
     assert "DeadAdjustmentRequestsAlarm" in resources
@@ -150,7 +150,7 @@ def test_the_example_of_a_told_refusal_has_the_form_of_one() -> None:
     assert found
     example = json.loads(found[1])
     refusal = InsufficientStock(quantity_on_hand=2, quantity_change=-3)
-    told = json.loads(rejection(Request(example["request"], "key"), refusal))
+    told = json.loads(rejection(MessageRequest(example["request"], "key"), refusal))
     assert example["error"]["detail"].keys() == told["error"]["detail"].keys()
     assert example | {"error": told["error"]} == told
     assert example["error"]["type"] == told["error"]["type"]
@@ -224,7 +224,7 @@ def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:
 
 
 def test_every_kind_of_problem_stands_in_the_table_and_every_alarm_of_the_audit_in_its_own() -> None:
-    assert [row[0] for row in rows(section("Proving and auditing"))[1:]] == [*Kind, *AuditKind]
+    assert [row[0] for row in rows(section("Proving and auditing"))[1:]] == [*ProblemKind, *AuditKind]
     resources = load_template()["Resources"]
     service = resources["AuditLedgerFunction"]["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
     of_the_audit = (

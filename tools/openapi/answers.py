@@ -9,9 +9,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from inventory.chain_check import Kind
-from inventory.model import ReasonCode
-from inventory.requests import ValidationEntry
+from inventory.domain.errors import ValidationEntry
+from inventory.domain.model import ReasonCode
+from inventory.integrity.chain_check import ProblemKind
 
 type Units = Annotated[int, Field(json_schema_extra={"format": "int64"})]
 
@@ -64,7 +64,7 @@ class InventoryProofProblem(TypedDict):
     """The first place where a history does not add up."""
 
     sequence: Units
-    kind: Kind
+    kind: ProblemKind
 
 
 class InventoryLevelProof(TypedDict):

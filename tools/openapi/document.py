@@ -3,7 +3,7 @@
 import json
 import re
 
-from inventory.requests import IdempotencyKey
+from inventory.schemas.fields import IdempotencyKey
 from ops.project import PROJECT_ROOT
 from tools.openapi.operations import OPERATIONS, Operation
 from tools.openapi.problems import HEADERS, headers, refused

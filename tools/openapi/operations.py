@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from inventory.errors import (
+from inventory.domain.api_tokens import Scope
+from inventory.domain.errors import (
     AdjustmentNotFound,
     AlreadyReversed,
     Forbidden,
     IdempotencyKeyReused,
     InsufficientStock,
     InternalError,
+    InvalidRequest,
     LocationNotFound,
     NoDefaultLocation,
     QuantityLimitExceeded,
@@ -20,9 +22,9 @@ from inventory.errors import (
     Unauthorized,
     VariantNotFound,
 )
-from inventory.read_requests import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
-from inventory.requests import AdjustmentRequest, InvalidRequest, Request, ReversalRequest
-from inventory.tokens import Scope
+from inventory.schemas.adjustments import AdjustmentRequest, ReversalRequest
+from inventory.schemas.base import RequestModel
+from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
 from tools.openapi.answers import (
     InventoryAdjustmentResponse,
     InventoryAdjustmentsPage,
@@ -64,9 +66,9 @@ class Operation:
     refusals: tuple[type[ServiceError], ...]
     creates: bool = False
     links: tuple[str, ...] = ()
-    path_model: type[Request] | None = None
-    query_model: type[Request] | None = None
-    body_model: type[Request] | None = None
+    path_model: type[RequestModel] | None = None
+    query_model: type[RequestModel] | None = None
+    body_model: type[RequestModel] | None = None
     examples: Mapping[str, Any] = field(default_factory=dict)
 
 

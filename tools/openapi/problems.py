@@ -6,8 +6,8 @@ from functools import cache
 from http import HTTPStatus
 from uuid import UUID
 
-from inventory.answers import ANSWERS
-from inventory.errors import ServiceError
+from inventory.domain.errors import ServiceError
+from inventory.entrypoints.responses import ERROR_ANSWERS
 from ops.project import TEMPLATE
 from tools.openapi.answers import HTTPValidationError
 from tools.openapi.schemas import Components, Schema
@@ -50,7 +50,7 @@ def refused(errors: Iterable[type[ServiceError]], components: Components, *, has
     for status, kind in _BY_THE_GATEWAY.items():
         details[status] = {(detail := _of_the_gateway(kind))["code"]: detail}
     for error in errors:
-        answer = ANSWERS[error]
+        answer = ERROR_ANSWERS[error]
         if answer.status != HTTPStatus.UNPROCESSABLE_ENTITY:
             details.setdefault(answer.status, {})[answer.code] = _of(error)
     answers = {status: _problem(status, each, components) for status, each in details.items()}
@@ -65,7 +65,7 @@ def _of(error: type[ServiceError]) -> Schema:
     """An example of an error's detail: its code, its message and its facts."""
     named = getattr(error.__init__, "__annotations__", {}).keys() - {"return"}
     facts = error(**{name: _SAMPLES[name] for name in named}).facts()
-    return {"code": ANSWERS[error].code, "message": error.message, **facts}
+    return {"code": ERROR_ANSWERS[error].code, "message": error.message, **facts}
 
 
 @cache

@@ -10,7 +10,7 @@ type Schema = dict[str, Any]
 # The names of the public page, where ours are others.
 _NAMES = {
     "AdjustmentRequest": "InventoryAdjustmentRequest",
-    "Kind": "InventoryProofProblemKind",
+    "ProblemKind": "InventoryProofProblemKind",
     "ReversalRequest": "InventoryAdjustmentReversalRequest",
     "ValidationEntry": "ValidationError",
 }

@@ -13,7 +13,7 @@ from botocore.exceptions import NoCredentialsError
 
 from ops.command_line import COMMANDS, main
 from ops.errors import CommandError
-from tests.support.loading import ROOT
+from tests.support.harness.loading import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.loading import ROOT
+from tests.support.harness.loading import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

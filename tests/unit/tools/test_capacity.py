@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from inventory.adjust import GROUP_MAX
+from inventory.domain.store import GROUP_MAX
 from tests.support.sam_template import PROJECT_ROOT, TEMPLATE, load_template
 from tools import capacity
 from tools.capacity import PAGE, Service, costs, demands, keeping, limits, tables, written

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def test_a_change_of_what_a_stage_gives_to_a_parameter_makes_another_code_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for source in ("functions", "layers", "template.yaml", "samconfig.toml"):
+    for source in ("functions", "layers", "template.yaml", "monitoring.yaml", "samconfig.toml"):
         (tmp_path / source).touch()
     monkeypatch.setattr("tools.code_version.PROJECT_ROOT", tmp_path)
     before = code_version()

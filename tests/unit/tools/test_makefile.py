@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.support.loading import ROOT
+from tests.support.harness.loading import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,6 +60,7 @@ FLAGS: Final = {
 }
 ON_THE_COMMAND_LINE_ONLY: Final = {"STAGE", "STACK", "AT_ONCE"}
 MADE_HERE: Final = {"DEPLOYED_STACK", "FUZZ_SECONDS", "OTHER_ENGINE", "PYTHONPATH", "AWS_DEFAULT_REGION"} | {
+    "SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS",
     "SAM_CLI_TELEMETRY",
     "__SAM_CLI_APP_DIR",
 }

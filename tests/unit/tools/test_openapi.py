@@ -11,20 +11,21 @@ import jsonschema_rs
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from inventory.adjust import Outcome
-from inventory.answers import ANSWERS, adjustment_members
-from inventory.errors import BusinessNotFound, ExportStopped, ServiceError, TokenNotFound
-from inventory.gateway import ROUTES
-from inventory.http import created, refused
-from inventory.requests import AdjustmentRequest, InvalidRequest, validated
-from tests.support.builders import a_body, an_adjustment
+from inventory.api.authorizer import ROUTES
+from inventory.api.responses import created, refused
+from inventory.domain.errors import BusinessNotFound, ExportStopped, InvalidRequest, ServiceError, TokenNotFound
+from inventory.domain.model import Outcome
+from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
+from inventory.schemas.adjustments import AdjustmentRequest
+from inventory.schemas.base import validated
+from tests.support.builders.values import a_body, an_adjustment
 from tests.support.sam_template import load_template, resources
 from tools.openapi.answers import InventoryAdjustmentResponse
 from tools.openapi.document import OPENAPI_JSON, document, text
 from tools.openapi.operations import OPERATIONS, Operation
 
 if TYPE_CHECKING:
-    from tests.support.service import Service
+    from tests.support.harness.write_service import Service
 
 DOCUMENT = document()
 CREATION = DOCUMENT["paths"]["/api/v1/inventory/adjustments"]["post"]
@@ -230,7 +231,7 @@ def test_an_adjustments_members_are_those_that_are_described() -> None:
 
 
 def test_every_error_is_described_but_those_of_operators() -> None:
-    assert {error for operation in OPERATIONS for error in operation.refusals} == ANSWERS.keys() - OPERATORS_ONLY
+    assert {error for operation in OPERATIONS for error in operation.refusals} == ERROR_ANSWERS.keys() - OPERATORS_ONLY
 
 
 FACTS: dict[str, Any] = {

@@ -1,0 +1,16 @@
+"""How calls are made side by side, without a word on threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+
+class AtOnce(Protocol):
+    """Makes calls side by side and gives their results in order, as ``Executor.map`` does; ``map`` will do."""
+
+    def __call__[T, R](self, function: Callable[[T], R], values: Iterable[T], /) -> Iterator[R]:
+        """Call ``function`` with each of ``values``."""
+        ...

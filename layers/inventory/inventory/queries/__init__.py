@@ -1,0 +1,1 @@
+"""The questions of readers: levels, lists of adjustments, exports."""
