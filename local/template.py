@@ -8,10 +8,10 @@ from tools.template import Template
 
 
 def with_defaults(template: Template, values: Mapping[str, str]) -> Template:
-    """Return the template with those of `values` as defaults that it has parameters for.
+    """Return the template with `values` as defaults of its parameters; values without a parameter are left out.
 
-    The emulator expands the serverless resources before it knows the values that a stack is given: it sees defaults
-    only. A code version that is passed in the ordinary way would therefore never publish a version.
+    The emulator expands serverless resources with the parameters' defaults, not with the values of the stack. So a code
+    version that is passed in the ordinary way would never publish a version.
     """
     parameters = {
         name: parameter | ({"Default": values[name]} if name in values else {})
@@ -21,9 +21,9 @@ def with_defaults(template: Template, values: Mapping[str, str]) -> Template:
 
 
 def with_names_filled_in(template: Template, values: Mapping[str, str]) -> Template:
-    """Return the template with the name of a resource where a parameter is part of it: `!Ref` of a `!Sub`.
+    """Return the template with `!Ref` of a `!Sub` replaced by the name of the resource.
 
-    CloudFormation does that when it carries out LanguageExtensions; the emulator refuses it.
+    CloudFormation's LanguageExtensions do that; the emulator refuses it.
     """
     filled: Template = _filled_in(template, values)
     return filled
@@ -42,10 +42,10 @@ def _filled_in(value: Any, values: Mapping[str, str]) -> Any:
 
 
 def with_fewer_batches_at_once(template: Template, most: int) -> Template:
-    """Return the template with at most so many batches of a queue under way at a time.
+    """Return the template with at most `most` batches of a queue at a time.
 
-    The emulator hands out 10 messages a batch, whatever is set, and starts an interpreter for each batch under way: ten
-    cold starts on two cores, only to meet at the same stock items, took a burst four times as long as four.
+    The emulator delivers at most 10 messages a batch and starts an interpreter for each batch at a time. On two cores a
+    burst with ten batches at a time, which conflicted on the same stock items, took four times as long as with four.
     """
     resources = dict(template["Resources"])
     for name, resource in resources.items():
@@ -64,7 +64,7 @@ def with_fewer_batches_at_once(template: Template, most: int) -> Template:
 def with_plain_media_types(template: Template) -> Template:
     """Return the template with `*/*` where API Gateway wants `*~1*`.
 
-    The emulator takes it as it is written: it would hand every body over as text, and answers in base64.
+    The emulator takes it literally: every body would reach the functions as text, and answers would stay in base64.
     """
     resources = {
         name: resource
