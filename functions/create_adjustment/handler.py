@@ -42,7 +42,7 @@ def handler(event: object, context: LambdaContext) -> responses.Response | dict[
         # Lambda keeps an invocation's id across its asynchronous retries.
         command = direct.adjustment_command(event, default_key=context.aws_request_id)
         return adjustment_members(_adjust(command, context, line).adjustment)
-    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
         raise direct.raised(report_error(error, logger, metrics, line)) from None
 
 
@@ -52,7 +52,7 @@ def _over_http(event: requests.ApiEvent, context: LambdaContext, line: RequestLi
         caller = requests.authenticated_caller(event, scope=requests.WRITE_SCOPE, clock=adjuster.clock)
         line.business_id = caller.business_id
         outcome = _adjust(requests.adjustment_command(event, caller), context, line)
-    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
         return responses.refused(report_error(error, logger, metrics, line), request_id=context.aws_request_id)
     return responses.created(outcome, request_id=context.aws_request_id)
 

@@ -26,7 +26,7 @@ metrics = Metrics()
 clock_s = perf_counter
 publisher = Publisher(
     bus=EventBus(events_client(), os.environ["EVENT_BUS"]),
-    dead_letter_queue=DeadLetterQueue(queues_client(), os.environ["DEAD_END_QUEUE"]),
+    dead_letter_queue=DeadLetterQueue(queues_client(), os.environ["DEAD_LETTER_QUEUE"]),
 )
 
 
@@ -42,7 +42,7 @@ def handler(event: StreamBatch, context: LambdaContext) -> StreamBatchAnswer:
         published = publisher.publish(
             event["Records"], RetryBudget(lambda: context.get_remaining_time_in_millis() / 1000)
         )
-    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+    except Exception as error:  # noqa: BLE001  the edge: what is raised says no more than that it failed
         raise direct.raised(report_error(error, logger, metrics, line)) from None
     report_published(published, logger, metrics)
     return published.answer()

@@ -51,7 +51,7 @@ def handler(event: object, context: LambdaContext) -> responses.Response | Expor
         request = validated(ExportRequest, event)
         line.business_id = request.business_id
         page = exporter.page(request, budget)
-    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
         raise direct.raised(report_error(error, logger, metrics, line)) from None
     report_export(page, logger, metrics, line)
     return page.answer()
@@ -65,7 +65,7 @@ def _over_http(
         caller = requests.authenticated_caller(event, scope=requests.READ_SCOPE, clock=clock)
         line.business_id = caller.business_id
         members = reads.answer(event, caller.business_id, reader, budget)
-    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
         return responses.refused(report_error(error, logger, metrics, line), request_id=context.aws_request_id)
     report_read(event["resource"], logger, metrics, line)
     return responses.found(members, request_id=context.aws_request_id)

@@ -42,6 +42,6 @@ def handler(event: object, context: LambdaContext) -> responses.Response:
         line.tries = Tries(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)
         outcome = carry_out(adjuster, reversal, line.tries)
         report_outcome(outcome, logger, metrics, line)
-    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
         return responses.refused(report_error(error, logger, metrics, line), request_id=context.aws_request_id)
     return responses.created(outcome, request_id=context.aws_request_id)

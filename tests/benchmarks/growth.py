@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.config import Config
 
-from local.aws import REGION
 from local.emulator import bare_emulator
 from local.places import Places
+from ops.aws import REGION
 from tests.benchmarks import meters
 from tests.benchmarks.checks import AGAIN, INSTRUCTIONS_CONTROL_MAX, Check, control, ratio
 from tests.benchmarks.formatting import say

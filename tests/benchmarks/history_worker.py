@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inventory.domain.rules import keyed_id
 from inventory.storage import keys
-from local.aws import EmulatedAws
+from ops.aws import EmulatedAws
 from tests.benchmarks.capacity import read_units, transaction_read_units
 from tests.benchmarks.histories import QUANTITY_CHANGE, Axis, Place, asked_for, command, key_of, place, request
 from tests.benchmarks.meters import Work

@@ -13,9 +13,9 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from local.aws import REGION
 from local.emulator import bare_emulator
 from local.places import Places
+from ops.aws import REGION
 from tests.benchmarks import meters
 from tests.benchmarks.checks import (
     AGAIN,

@@ -46,7 +46,7 @@ def verify(folder: Path, lines: list[dict[str, Any]], *kept: str) -> subprocess.
     text = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in lines)
     (folder / "export.ndjson").write_text(text, encoding="utf-8")
     # -I and no environment: the standard library is all that it may use.
-    return subprocess.run(  # noqa: S603  our own arguments
+    return subprocess.run(  # noqa: S603
         [sys.executable, "-I", "verify.py", "export.ndjson", *kept],
         cwd=folder,
         env={},

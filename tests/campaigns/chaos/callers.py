@@ -14,7 +14,7 @@ import httpx
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.aws import EmulatedAws
+from ops.aws import EmulatedAws
 from tests.campaigns.chaos.record import Request, Way
 
 if TYPE_CHECKING:

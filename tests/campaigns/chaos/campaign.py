@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Final, Literal
 
-from local.redrive import DEAD_ENDS, Redrive
+from ops.redrive import DEAD_LETTER_QUEUES, Redrive
 from tests.campaigns.chaos.callers import Gate, HttpCaller, QueueSender
 from tests.campaigns.chaos.proxy import BreakingProxy
 from tests.campaigns.chaos.record import Way
@@ -226,7 +226,10 @@ class Campaign:
         """Wait until every message was handled, bringing back what lies in the dead end; the marks of those told."""
         letters = dead_letter_queue(self._stack, self._service, "AdjustmentRequestsDeadLetterQueue")
         redrive = Redrive(
-            self._service.queues, letters, self._service.outputs["AdjustmentRequestsQueueUrl"], DEAD_ENDS["requests"][1]
+            self._service.queues,
+            letters,
+            self._service.outputs["AdjustmentRequestsQueueUrl"],
+            DEAD_LETTER_QUEUES["requests"][1],
         )
 
         def drained() -> bool:

@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from local.emulator import find_running
+from ops.local_stack import find_running
 from tests.e2e.inbox import resource
 from tests.support.sam_template import PROJECT_ROOT
 

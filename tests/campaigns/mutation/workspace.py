@@ -37,7 +37,7 @@ TESTS = {
 }
 """Modules, the most important ones first, and the fast tests that concern each."""
 
-READ_BY_TESTS = ("template.yaml", "functions", "events", "local")
+READ_BY_TESTS = ("template.yaml", "functions", "events", "local", "ops")
 """What some of the tests read, or load from, besides the package."""
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.exceptions import BotoCoreError
 
-from local.aws import EmulatedAws
-from local.emulator import HOST, free_port
-from local.places import PROJECT_ROOT
+from local.emulator import free_port
+from ops.aws import EmulatedAws
+from ops.local_stack import HOST
+from ops.project import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

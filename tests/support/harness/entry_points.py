@@ -36,7 +36,7 @@ SETTINGS = {
     "LEDGER_TABLE": LEDGER_TABLE,
     "ACCESS_TABLE": "access-table",
     "EVENT_BUS": "the-bus",
-    "DEAD_END_QUEUE": "https://sqs.eu-central-1.amazonaws.com/000000000000/dead-end",
+    "DEAD_LETTER_QUEUE": "https://sqs.eu-central-1.amazonaws.com/000000000000/dead-end",
     "AUDIT_SEGMENTS": "24",
     "POWERTOOLS_METRICS_NAMESPACE": "InventoryAdjustments",
 }
@@ -77,7 +77,7 @@ class EntryPoint:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             try:
                 answer = self.module.handler(event, Context())
-            except Exception as error:  # noqa: BLE001  the edge: who invoked is told, be it a refusal or a fault
+            except Exception as error:  # noqa: BLE001  what may leave a handler is judged by the caller
                 raised = error
         # CloudWatch ends a line at a line feed and at nothing else that Unicode has for one.
         lines = [json.loads(line) for line in printed.getvalue().split("\n") if line]

@@ -155,10 +155,9 @@ def dashboard() -> dict[str, Any]:
     """The dashboard's body as CloudWatch gets it, except that what names a resource still stands in ``${…}``."""
     text, values = resources("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     for name, value in values.items():
-        if "Fn::If" in value:
-            _, more, nothing = value["Fn::If"]
-            assert nothing == ""
-            text = text.replace(f"${{{name}}}", more["Fn::Sub"])
+        _, shown, nothing = value.get("Fn::If", [None, value, ""])
+        assert nothing == ""
+        text = text.replace(f"${{{name}}}", shown["Fn::Sub"])
     body: dict[str, Any] = json.loads(text)
     return body
 
@@ -184,9 +183,9 @@ def shown_in(widget: dict[str, Any]) -> list[Reference]:
 
 def _searched(expression: str) -> list[Reference]:
     # In quotation marks, as more than letters and digits are in the namespace: a search without finds nothing.
-    found = re.fullmatch(r"SEARCH\('\{\"\$\{Metrics\}\",service\} MetricName=\(?([^)]*)\)?', 'Sum', 300\)", expression)
-    assert found, f"another form of search: {expression}"
-    names = re.findall(r'"(\w+)"', found[1])
+    begin, end = f'SEARCH(\'{{"{NAMESPACE["Fn::Sub"]}",service}} MetricName=', "', 'Sum', 300)"
+    assert (expression.startswith(begin), expression.endswith(end)) == (True, True), f"another search: {expression}"
+    names = re.findall(r'"(\w+)"', expression.removeprefix(begin))
     return [
         (NAMESPACE, name, {"service": next((each for each in services() if name in written_by(each)), "nobody")})
         for name in names
@@ -195,9 +194,9 @@ def _searched(expression: str) -> list[Reference]:
 
 def _resource(text: str) -> object:
     """What ``${…}`` stands for, in the form of the rest of the template."""
+    if text == NAMESPACE["Fn::Sub"]:
+        return NAMESPACE
     match text.removeprefix("${").removesuffix("}").split("."):
-        case ["Metrics"]:
-            return NAMESPACE
         case [name, attribute] if text.startswith("${"):
             return {"Fn::GetAtt": [name, attribute]}
         case [name] if text.startswith("${"):

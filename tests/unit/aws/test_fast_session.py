@@ -10,8 +10,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 from inventory.aws import fast_session
-from local import sdk_models
 from tests.support.harness.loading import ROOT
+from tools import sdk_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -114,7 +114,9 @@ BENT: dict[str, tuple[Callable[[Books], Books], str]] = {
 
 
 @pytest.mark.parametrize(("bend", "line"), BENT.values(), ids=BENT)
-def test_wrong_tables_are_named(requests: list[Request], books: Books, bend: Callable[[Books], Books], line: str) -> None:
+def test_wrong_tables_are_named(
+    requests: list[Request], books: Books, bend: Callable[[Books], Books], line: str
+) -> None:
     assert [each for each in differences(requests, bend(books)) if line in each]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from inventory.entrypoints.queue import ORIGINAL_ID, read_message
 from inventory.schemas.fields import idempotency_key_entries
-from local import redrive
+from ops import redrive
 from tests.support.builders.values import a_payload
 from tests.support.harness.loading import load_event
 

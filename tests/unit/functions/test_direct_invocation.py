@@ -285,7 +285,7 @@ def test_a_token_in_a_fields_value_is_not_raised_at_all(service: Service) -> Non
     for name in (*DirectAdjustmentRequest.model_fields, "other"):
         try:
             service.invoke(a_payload(**{name: token}))
-        except Exception as error:  # noqa: BLE001  the edge of a business
+        except Exception as error:  # noqa: BLE001  the class is made for each error
             raised.append(str(error))
 
     assert len(raised) > 5

@@ -503,7 +503,7 @@ def test_a_token_that_is_pasted_in_place_of_its_id_is_not_repeated(shop: Service
     ],
 )
 def test_what_is_no_command_is_told_so(service: Service, event: object, expected: list[Place]) -> None:
-    with pytest.raises(Exception) as raised:  # noqa: PT011  what the gateway goes by is the text
+    with pytest.raises(Exception) as raised:  # noqa: PT011  its name is what is judged
         service.invoke(event)
     assert type(raised.value).__name__ == "InvalidRequest"
     text = str(raised.value)

@@ -77,7 +77,7 @@ class Publish:
     """One environment of the function, cold until its first batch."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        settings = {"EVENT_BUS": "the-bus", "DEAD_END_QUEUE": DEAD_END}
+        settings = {"EVENT_BUS": "the-bus", "DEAD_LETTER_QUEUE": DEAD_END}
         # Under the name that the template gives it: the alarm finds the metric by that.
         settings["POWERTOOLS_SERVICE_NAME"] = FUNCTION["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
         settings["POWERTOOLS_METRICS_NAMESPACE"] = NAMESPACE

@@ -267,7 +267,7 @@ def exported(reading: ReadService, **fields: object) -> tuple[list[int], str, di
     while True:
         try:
             page = reading.module.handler(command, Context())
-        except Exception as error:  # noqa: BLE001  the edge of a business
+        except Exception as error:  # noqa: BLE001  its class is made when it is raised
             detail: dict[str, object] = json.loads(str(error))
             return found, type(error).__name__, detail
         found += [UUID(json.loads(line)["id"]).int for line in page["text"].splitlines()]
