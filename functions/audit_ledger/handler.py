@@ -16,6 +16,7 @@ from inventory.entrypoints.schedule import audit_task
 from inventory.entrypoints.telemetry import RequestLine, report_audit, report_error
 from inventory.integrity.audit import AUDIT_PAUSES_S, Auditor
 from inventory.integrity.proof import Prover
+from inventory.schemas.problems import cursor_at
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
 from inventory.storage.table_scan import DynamoDBAuditTables
@@ -46,13 +47,14 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
     line = RequestLine(clock_s)
     try:
         task = audit_task(event, segments=SEGMENTS)
-        findings = auditor.audit(
-            task.segment,
-            task.position,
-            seconds=inf if task.seconds is None else task.seconds,
-            remaining_s=lambda: context.get_remaining_time_in_millis() / 1000,
-        )
+        with cursor_at("body", "position"):
+            result = auditor.audit(
+                task.segment,
+                task.position,
+                seconds=inf if task.seconds is None else task.seconds,
+                remaining_s=lambda: context.get_remaining_time_in_millis() / 1000,
+            )
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
         raise raised(report_error(error, logger, metrics, line)) from None
-    report_audit(task, findings, logger, metrics)
-    return audit_members(findings)
+    report_audit(task, result, logger, metrics)
+    return audit_members(result)

@@ -14,11 +14,10 @@ from aws_lambda_powertools import Logger, Metrics
 from inventory.api import reads, requests, responses
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints import direct
+from inventory.entrypoints.exporting import exported_page
 from inventory.entrypoints.reader_composition import reader_on_dynamodb
 from inventory.entrypoints.telemetry import RequestLine, report_error, report_export, report_read
 from inventory.queries.export import ExportAnswer, Exporter
-from inventory.schemas.base import validated
-from inventory.schemas.reading import ExportRequest
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -35,7 +34,7 @@ reader = reader_on_dynamodb(
     ledger_table=os.environ["LEDGER_TABLE"],
     at_once=ThreadPoolExecutor(CALLS_AT_ONCE).map,
 )
-exporter = Exporter(reader.books, reader.index, clock)
+exporter = Exporter(reader.lookups, reader.index, clock)
 
 
 # An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
@@ -48,9 +47,7 @@ def handler(event: object, context: LambdaContext) -> responses.Response | Expor
     if requests.is_api_event(event):
         return _over_http(event, budget, context, line)
     try:
-        request = validated(ExportRequest, event)
-        line.business_id = request.business_id
-        page = exporter.page(request, budget)
+        page = exported_page(event, exporter, budget, line)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
         raise direct.raised(report_error(error, logger, metrics, line)) from None
     report_export(page, logger, metrics, line)

@@ -24,7 +24,7 @@ from inventory.domain.errors import InvalidRequest
 from inventory.domain.retry_budget import RetryBudget
 from inventory.domain.uuids import parse_uuid
 from inventory.entrypoints import queue
-from inventory.queries.adjustments import parse_position
+from inventory.queries.ledger_order import parse_position
 from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.base import validated
 from inventory.schemas.json_parser import DEPTH_MAX, InvalidJSON, parse_json

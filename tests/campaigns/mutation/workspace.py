@@ -27,7 +27,7 @@ TESTS = {
     ),
     "dynamodb": _STORE,
     "known_stock": ("storage/test_cached_stock",),
-    "tries": ("adjusting/test_loop", "adjusting/test_loop_batches", "adjusting/test_reversal"),
+    "retry_budget": ("adjusting/test_loop", "adjusting/test_loop_batches", "adjusting/test_reversal"),
     "client": ("aws/test_clients", "storage/test_stock_store_commit", "storage/test_stock_store_load"),
     "memory": ("storage/test_cache", "storage/test_cached_stock", "storage/test_stock_store_load"),
     "reverse": ("adjusting/test_reversal",),

@@ -18,6 +18,6 @@ if TYPE_CHECKING:
 def reader_on_dynamodb(endpoint_url: str | None, *, inventory_table: str, ledger_table: str, at_once: AtOnce) -> Reader:
     """Make a reader with a client of its own; ``endpoint_url`` is None for AWS itself."""
     client = dynamodb_client(endpoint_url)
-    books = Lookups(client, inventory_table=inventory_table, ledger_table=ledger_table)
+    lookups = Lookups(client, inventory_table=inventory_table, ledger_table=ledger_table)
     index = DynamoDBLedgerIndex(client, ledger_table)
-    return Reader(books, index, History(index, books, at_once), Prover(index, books), at_once)
+    return Reader(lookups, index, History(index, lookups, at_once), Prover(index, lookups), at_once)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from inventory.domain.errors import (
     AdjustmentNotFound,
@@ -30,8 +30,14 @@ from inventory.schemas.problems import entry
 
 if TYPE_CHECKING:
     from inventory.domain.model import Adjustment
-    from inventory.integrity.audit import Findings
+    from inventory.integrity.audit import AuditResult
     from inventory.integrity.proof import Proof
+
+
+class BatchItemFailure(TypedDict):
+    """One message or record of a batch that Lambda shall deliver again, by its id."""
+
+    itemIdentifier: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +122,12 @@ def proof_members(proof: Proof) -> dict[str, object]:
     }
 
 
-def audit_members(findings: Findings) -> dict[str, object]:
+def audit_members(result: AuditResult) -> dict[str, object]:
     """What an audit found, as its invoker sees it."""
     return {
-        "rows": findings.rows,
-        "stock_items": findings.stock_items,
-        "problem_count": findings.differences_count,
+        "rows": result.rows,
+        "stock_items": result.stock_items,
+        "problem_count": result.mismatch_count,
         "problems": [
             {
                 "kind": each.kind.value,
@@ -132,7 +138,7 @@ def audit_members(findings: Findings) -> dict[str, object]:
                 "adjustment_id": each.adjustment_id,
                 "key": each.key,
             }
-            for each in findings.differences
+            for each in result.mismatches
         ],
-        "next": findings.next_position,
+        "next": result.next_position,
     }

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from inventory.domain.model import Outcome
-    from inventory.domain.retry_budget import Tries
+    from inventory.domain.retry_budget import RetryBudget
     from inventory.entrypoints.ledger_stream import Published
     from inventory.entrypoints.schedule import AuditTask
-    from inventory.integrity.audit import Findings
+    from inventory.integrity.audit import AuditResult
     from inventory.queries.export import ExportPage
 
 CREATED: Final = "AdjustmentCreated"
@@ -82,14 +82,14 @@ class Tally:
 class RequestLine:
     """What the one line of a request says whatever became of it: begun with the request, filled in on the way.
 
-    ``clock_s`` is monotonic, in seconds. ``business_id`` stays None until somebody vouches for it: what a caller merely
-    claims is not logged. ``tries`` stays None where a request is not tried as a whole. What is None is not in the line.
+    ``clock_s`` is monotonic, in seconds. ``business_id`` stays None until it is authenticated: what a caller merely
+    claims is not logged. ``budget`` stays None where a request has no attempts of its own. A None is not in the line.
     """
 
     clock_s: Callable[[], float]
     gateway_request_id: str | None = None
     business_id: UUID | None = None
-    tries: Tries | None = None
+    budget: RetryBudget | None = None
     _started_s: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,8 +98,8 @@ class RequestLine:
 
     def members(self, code: str, attempts: int | None = None) -> dict[str, object]:
         """All of it, for a request that ended with ``code``."""
-        if attempts is None and self.tries is not None:
-            attempts = self.tries.number
+        if attempts is None and self.budget is not None:
+            attempts = self.budget.attempts
         return {
             "business_id": None if self.business_id is None else str(self.business_id),
             "code": code,
@@ -183,18 +183,18 @@ def report_unreadable(problem: str, logger: Logger, metrics: Counts, line: Reque
     logger.warning("message unreadable", extra=line.members("unreadable") | {"problem": problem})
 
 
-def report_audit(task: AuditTask, findings: Findings, logger: Logger, metrics: Metrics) -> None:
+def report_audit(task: AuditTask, result: AuditResult, logger: Logger, metrics: Metrics) -> None:
     """Say what an audit found: each listed difference on a line of its own, and the figures as metrics.
 
     Whether it came to the end is a metric of scheduled audits only: whoever invokes one directly goes on with it. An
     alarm also takes that metric's absence for what it is.
     """
-    metrics.add_metric(AUDIT_DIFFERENCES, MetricUnit.Count, findings.differences_count)
-    metrics.add_metric(AUDITED_ROWS, MetricUnit.Count, findings.rows)
-    metrics.add_metric(AUDITED_STOCK_ITEMS, MetricUnit.Count, findings.stock_items)
+    metrics.add_metric(AUDIT_DIFFERENCES, MetricUnit.Count, result.mismatch_count)
+    metrics.add_metric(AUDITED_ROWS, MetricUnit.Count, result.rows)
+    metrics.add_metric(AUDITED_STOCK_ITEMS, MetricUnit.Count, result.stock_items)
     if task.scheduled:
-        metrics.add_metric(AUDIT_UNFINISHED, MetricUnit.Count, int(findings.next_position is not None))
-    for each in findings.differences:
+        metrics.add_metric(AUDIT_UNFINISHED, MetricUnit.Count, int(result.next_position is not None))
+    for each in result.mismatches:
         logger.error(
             "difference found",
             extra={
@@ -206,18 +206,18 @@ def report_audit(task: AuditTask, findings: Findings, logger: Logger, metrics: M
                 "adjustment_id": each.adjustment_id,
             },
         )
-    if findings.stopped_by is not None:
-        logger.warning("audit stopped by a fault", exc_info=findings.stopped_by)
+    if result.stopped_by is not None:
+        logger.warning("audit stopped by a fault", exc_info=result.stopped_by)
     logger.info(
         "segment audited",
         extra={
             "segment": task.segment.number,
             "segments": task.segment.total,
             "scheduled": task.scheduled,
-            "rows": findings.rows,
-            "stock_items": findings.stock_items,
-            "differences": findings.differences_count,
-            "finished": findings.next_position is None,
+            "rows": result.rows,
+            "stock_items": result.stock_items,
+            "differences": result.mismatch_count,
+            "finished": result.next_position is None,
         },
     )
 
