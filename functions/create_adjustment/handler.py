@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory.api import requests, responses
+from inventory.api.routes import CREATE_ADJUSTMENT
 from inventory.domain.retry_budget import Tries
 from inventory.entrypoints import direct
 from inventory.entrypoints.composition import adjuster_on_dynamodb
@@ -49,7 +50,7 @@ def handler(event: object, context: LambdaContext) -> responses.Response | dict[
 def _over_http(event: requests.ApiEvent, context: LambdaContext, line: RequestLine) -> responses.Response:
     line.gateway_request_id = requests.gateway_request_id(event)
     try:
-        caller = requests.authenticated_caller(event, scope=requests.WRITE_SCOPE, clock=adjuster.clock)
+        caller = requests.authenticated_caller(event, scope=CREATE_ADJUSTMENT.scope, clock=adjuster.clock)
         line.business_id = caller.business_id
         outcome = _adjust(requests.adjustment_command(event, caller), context, line)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker

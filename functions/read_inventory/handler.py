@@ -62,7 +62,7 @@ def _over_http(
 ) -> responses.Response:
     line.gateway_request_id = requests.gateway_request_id(event)
     try:
-        caller = requests.authenticated_caller(event, scope=requests.READ_SCOPE, clock=clock)
+        caller = requests.authenticated_caller(event, scope=reads.SCOPE, clock=clock)
         line.business_id = caller.business_id
         members = reads.answer(event, caller.business_id, reader, budget)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker

@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger, Metrics
 
 from inventory.adjusting.reversal import carry_out
 from inventory.api import requests, responses
+from inventory.api.routes import REVERSE_ADJUSTMENT
 from inventory.domain.retry_budget import Tries
 from inventory.entrypoints.composition import adjuster_on_dynamodb
 from inventory.entrypoints.telemetry import RequestLine, report_error, report_outcome
@@ -36,7 +37,7 @@ def handler(event: object, context: LambdaContext) -> responses.Response:
     try:
         request = requests.api_event(event)
         line.gateway_request_id = requests.gateway_request_id(request)
-        caller = requests.authenticated_caller(request, scope=requests.REVERSE_SCOPE, clock=adjuster.clock)
+        caller = requests.authenticated_caller(request, scope=REVERSE_ADJUSTMENT.scope, clock=adjuster.clock)
         line.business_id = caller.business_id
         reversal = requests.reversal(request, caller)
         line.tries = Tries(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)

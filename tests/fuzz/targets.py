@@ -19,6 +19,7 @@ from inventory.api import authorizer, headers
 from inventory.api.reads import answer
 from inventory.api.requests import Caller, adjustment_command, is_api_event, reversal
 from inventory.api.responses import refused
+from inventory.api.routes import PROVE_LEVEL
 from inventory.domain.api_tokens import well_formed
 from inventory.domain.errors import InvalidRequest
 from inventory.domain.retry_budget import RetryBudget
@@ -238,7 +239,7 @@ def query_string(data: bytes) -> None:
             _check_answerable(error, {"query"})
         else:
             assert 1 <= question.limit <= 100
-    event = an_api_event() | {"resource": "/api/v1/inventory/levels/{variant_id}/{location_id}/proof"}
+    event = an_api_event() | {"resource": PROVE_LEVEL.path}
     event |= {"queryStringParameters": query, "pathParameters": {"variant_id": query.get("a", "")}}
     with contextlib.suppress(InvalidRequest):
         # The path lacks its second id: nothing is read.

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from inventory.api.routes import GET_ADJUSTMENT, LIST_ADJUSTMENTS, LIST_LEVELS
 from inventory.domain.retry_budget import RetryBudget
 from tests.support.builders import BUSINESS, GATEWAY_REQUEST_ID, an_authorizer_context
 from tests.support.loading import Context, load_handler
@@ -18,9 +19,7 @@ from tests.support.service import NAMESPACE, Answer
 if TYPE_CHECKING:
     import pytest
 
-LIST = "/api/v1/inventory/adjustments"
-ONE = "/api/v1/inventory/adjustments/{id}"
-LEVELS = "/api/v1/inventory/levels"
+LIST, ONE, LEVELS = LIST_ADJUSTMENTS.path, GET_ADJUSTMENT.path, LIST_LEVELS.path
 
 
 def a_get_event(

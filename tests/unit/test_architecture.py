@@ -50,7 +50,7 @@ STANDARD_LIBRARY_ONLY = {
     *(name for name in MODULES if name.startswith("domain.")),
     *("schemas.json_parser", "schemas.json_schema", "schemas.problems"),
     *("storage.cache", "storage.cursors", "storage.keys"),
-    *("api.authorizer", "api.headers", "api.static_files"),
+    *("api.authorizer", "api.headers", "api.routes", "api.static_files"),
 }
 """The modules that load no third-party package, so that every function can afford them."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inventory.adjusting.groups import GROUP_TIME_MAX_S
-from inventory.api.requests import READ_SCOPE
+from inventory.api.routes import LIST_ADJUSTMENTS
 from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, SOURCE
 from inventory.domain.errors import InsufficientStock
 from inventory.domain.store import GROUP_MAX
@@ -110,8 +110,8 @@ def test_what_is_said_of_reading_is_what_code_and_template_say() -> None:
     assert paths == {row[0] for row in rows(text) if row[0].startswith("/")}
     assert f"looks at {ROWS_EXAMINED_MAX:,} rows at" in text
     assert f"1–{PAGE_ROWS_MAX}" in text
-    assert f"`{READ_SCOPE}`" in text
-    assert f"`{READ_SCOPE}`" in section("Tokens")
+    assert f"`{LIST_ADJUSTMENTS.scope}`" in text
+    assert f"`{LIST_ADJUSTMENTS.scope}`" in section("Tokens")
 
 
 def test_the_example_of_a_direct_invocation_names_every_field_that_it_takes() -> None:

@@ -23,13 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from inventory.domain.api_tokens import Scope
     from inventory.domain.model import Command
-
-READ_SCOPE: Final = "adjustments:read"
-
-WRITE_SCOPE: Final = "adjustments:write"
-
-REVERSE_SCOPE: Final = "adjustments:reverse"
 
 _GATEWAY_SETS: Final = {"httpMethod", "path", "requestContext", "resource"}
 
@@ -102,7 +97,7 @@ def gateway_request_id(event: ApiEvent) -> str | None:
     return told if isinstance(told, str) and parse_uuid(told) is not None else None
 
 
-def authenticated_caller(event: ApiEvent, *, scope: str, clock: Callable[[], datetime]) -> Caller:
+def authenticated_caller(event: ApiEvent, *, scope: Scope | None, clock: Callable[[], datetime]) -> Caller:
     """Read the authorizer's context, and check the tenant and the scope once more.
 
     Raises:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
+from inventory.api.routes import GET_ADJUSTMENT
 from inventory.domain.errors import ServiceError, TryAgain, Unauthorized
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members, detail_of
 
 if TYPE_CHECKING:
     from inventory.domain.model import Outcome
-
-ADJUSTMENTS_PATH: Final = "/api/v1/inventory/adjustments"
 
 
 class Response(TypedDict):
@@ -26,7 +25,7 @@ class Response(TypedDict):
 def created(outcome: Outcome, *, request_id: str) -> Response:
     """Answer 201; a replay says so in a header."""
     members = adjustment_members(outcome.adjustment)
-    headers = {"Location": f"{ADJUSTMENTS_PATH}/{outcome.adjustment.id}"}
+    headers = {"Location": GET_ADJUSTMENT.path.format(id=outcome.adjustment.id)}
     if outcome.replayed:
         headers["Idempotent-Replayed"] = "true"
     return _response(HTTPStatus.CREATED, members, headers, request_id)
