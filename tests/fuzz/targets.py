@@ -24,7 +24,8 @@ from inventory.domain.api_tokens import well_formed
 from inventory.domain.errors import InvalidRequest
 from inventory.domain.retry_budget import RetryBudget
 from inventory.domain.uuids import parse_uuid
-from inventory.entrypoints import queue
+from inventory.entrypoints.messages import QueueRecord, UnreadableMessage, read_message
+from inventory.entrypoints.rejections import rejection
 from inventory.queries.adjustments import parse_position
 from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.base import validated
@@ -186,13 +187,13 @@ def api_event(data: bytes) -> None:
 
 def message(data: bytes) -> None:
     """A message of the queue is a request or unreadable, and a refusal of it can be told."""
-    record: queue.QueueRecord = {"messageId": "m-1", "body": data.decode("utf-8", "surrogateescape")}
-    with contextlib.suppress(queue.Unreadable):
-        request = queue.read_message(record)
+    record: QueueRecord = {"messageId": "m-1", "body": data.decode("utf-8", "surrogateescape")}
+    with contextlib.suppress(UnreadableMessage):
+        request = read_message(record)
         try:
             command = request.command()
         except InvalidRequest as error:
-            json.loads(queue.rejection(request, error))
+            json.loads(rejection(request.payload, error))
         else:
             assert command.idempotency_key
 

@@ -67,7 +67,7 @@ class ReadService:
                 POWERTOOLS_METRICS_NAMESPACE=NAMESPACE,
             ),
         )
-        self.tables = QueriedTables(self.module.reader.index._client)
+        self.tables = QueriedTables(self.module.client)
         self.pauses_s: list[float] = []
         reader = self.module.reader
         self.module.reader = replace(reader, at_once=map, history=replace(reader.history, at_once=map))

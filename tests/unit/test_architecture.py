@@ -129,8 +129,11 @@ def test_a_package_says_what_it_is_for_and_exports_nothing(package: str) -> None
         ("snapshot_restore_py", {"aws.snapstart"}),
         ("pydantic", {name for name in MODULES if package_of(name) == "schemas"}),
         ("pydantic_core", {"schemas.instants"}),
-        ("aws_lambda_powertools", {"schemas.base", "entrypoints.telemetry"}),
-        ("mypy_boto3_dynamodb", {name for name in MODULES if package_of(name) == "storage"} | {"aws.clients"}),
+        ("aws_lambda_powertools", {"schemas.base", "entrypoints.deadline", "entrypoints.telemetry"}),
+        (
+            "mypy_boto3_dynamodb",
+            {name for name in MODULES if package_of(name) == "storage"} | {"aws.clients", "entrypoints.composition"},
+        ),
     ],
 )
 def test_a_library_is_known_in_few_places(library: str, users: set[str]) -> None:

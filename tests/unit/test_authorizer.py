@@ -107,7 +107,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
     def loaded(*replies: Reply, **environment: str) -> tuple[Any, Wire]:
         module: Any = load_handler("authorizer", monkeypatch, ACCESS_TABLE="secret-table", **environment)
         monkeypatch.setattr(module, "RetryBudget", partial(RetryBudget, sleep=lambda _: None))
-        return module, Wire(module.access._client, "GetItem", *replies)
+        return module, Wire(module.client, "GetItem", *replies)
 
     return loaded
 
@@ -248,7 +248,7 @@ def test_every_spelling_of_the_business_is_told_as_one(load: Load, spelling: str
 def test_the_token_is_looked_for_by_its_id_and_consistently(load: Load) -> None:
     module, _ = load(stored())
     sent: list[dict[str, Any]] = []
-    module.access._client.meta.events.register("before-call.dynamodb.GetItem", lambda params, **_: sent.append(params))
+    module.client.meta.events.register("before-call.dynamodb.GetItem", lambda params, **_: sent.append(params))
 
     answer(module, request())
 

@@ -14,7 +14,9 @@ from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, SOURCE
 from inventory.domain.errors import InsufficientStock
 from inventory.domain.store import GROUP_MAX
 from inventory.entrypoints.ledger_stream import ADJUSTED
-from inventory.entrypoints.queue import ORIGINAL_ID, QUEUE_ACTOR, REJECTED, TELLING_TIME_S, MessageRequest, rejection
+from inventory.entrypoints.messages import ORIGINAL_ID, QUEUE_ACTOR
+from inventory.entrypoints.queue import PUBLISHING_TIME_S
+from inventory.entrypoints.rejections import REJECTED, rejection
 from inventory.entrypoints.responses import ERROR_ANSWERS, proof_members
 from inventory.entrypoints.telemetry import AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS
 from inventory.integrity.chain_check import ProblemKind
@@ -133,7 +135,7 @@ def test_what_is_said_of_the_queue_is_what_template_and_code_say() -> None:
     assert f"up to {source['ScalingConfig']['MaximumConcurrency']} batches" in text
     assert f"one transaction for each {GROUP_MAX} adjustments" in text
     assert f"A batch has {function['Timeout']} seconds" in text
-    assert f"The last {TELLING_TIME_S:.0f} are for telling refusals" in text
+    assert f"The last {PUBLISHING_TIME_S:.0f} are for telling refusals" in text
     assert f"goes on for {GROUP_TIME_MAX_S:.0f} while others wait" in text
     assert (queue["RedrivePolicy"]["maxReceiveCount"], queue["MessageRetentionPeriod"]) == (5, 14 * 24 * 60 * 60)
     assert "after five times" in text
@@ -150,7 +152,7 @@ def test_the_example_of_a_told_refusal_has_the_form_of_one() -> None:
     assert found
     example = json.loads(found[1])
     refusal = InsufficientStock(quantity_on_hand=2, quantity_change=-3)
-    told = json.loads(rejection(MessageRequest(example["request"], "key"), refusal))
+    told = json.loads(rejection(example["request"], refusal))
     assert example["error"]["detail"].keys() == told["error"]["detail"].keys()
     assert example | {"error": told["error"]} == told
     assert example["error"]["type"] == told["error"]["type"]

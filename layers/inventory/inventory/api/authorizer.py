@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, NotRequired, TypedDict, TypeIs
 
-from inventory.api.headers import HeaderEvent, has_headers
+from inventory.api.headers import HeaderEvent, has_headers, header
 from inventory.api.routes import ROUTES
+from inventory.domain.api_tokens import Unauthenticated, authorize, digest_of, token_id_of, well_formed
 from inventory.domain.timestamps import instant_text
+from inventory.domain.uuids import parse_uuid
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from inventory.api.routes import Route
-    from inventory.domain.api_tokens import Grant
+    from inventory.domain.api_tokens import Grant, WrongBusiness
+    from inventory.domain.retry_budget import RetryBudget
+    from inventory.storage.tokens import TokenTable
 
 ANONYMOUS: Final = "anonymous"
 """The principal of a caller without a valid token."""
@@ -68,6 +75,25 @@ def bearer_token(authorization: str) -> str:
     """Read the credentials of an ``Authorization: Bearer …`` header; "" for another scheme."""
     scheme, _, credentials = authorization.partition(" ")
     return credentials.lstrip(" ") if scheme.lower() == "bearer" else ""
+
+
+def decide(
+    event: AuthorizerEvent, tokens: TokenTable, budget: RetryBudget, clock: Callable[[], datetime]
+) -> Grant | WrongBusiness | Unauthenticated:
+    """Decide which business and which scopes the caller may use.
+
+    Raises:
+        StoreUnavailable: the token could not be read in time.
+    """
+    authorization, business_id = header(event, "authorization"), header(event, "x-business-id")
+    if not authorization or not business_id:
+        return Unauthenticated("missing")
+    token = bearer_token(authorization)
+    if not well_formed(token):
+        return Unauthenticated("malformed")
+    digest = digest_of(token)
+    known = budget.retry(lambda: tokens.find(token_id_of(digest)))
+    return authorize(known, digest, parse_uuid(business_id), clock())
 
 
 def allow(grant: Grant, method_arn: str) -> Policy:

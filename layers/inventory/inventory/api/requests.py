@@ -77,17 +77,6 @@ def is_api_event(event: object) -> TypeIs[ApiEvent]:
     )
 
 
-def api_event(event: object) -> ApiEvent:
-    """Read an event of a function that is behind the API alone.
-
-    Raises:
-        Unauthorized: it did not come from the gateway, and so passed no authorizer.
-    """
-    if not is_api_event(event):
-        raise Unauthorized
-    return event
-
-
 def gateway_request_id(event: ApiEvent) -> str | None:
     """The gateway's own id of a request, which is a UUID; None for any other text.
 
