@@ -39,10 +39,43 @@ yaml.add_multi_constructor("!", _intrinsic, _Loader)
 
 
 def read_template(path: Path) -> Template:
-    """Return a template with its short intrinsic functions written out."""
+    """Return a template with its short intrinsic functions and its loops of resources (`Fn::ForEach`) written out."""
     text = path.read_text(encoding="utf-8")
     template: Template = yaml.load(text, Loader=_Loader)  # noqa: S506 — a SafeLoader  # nosec B506
-    return template
+    return template | {"Resources": _without_loops(template["Resources"])}
+
+
+def _without_loops(resources: dict[str, Any]) -> dict[str, Any]:
+    written: dict[str, Any] = {}
+    for name, resource in resources.items():
+        if name.startswith("Fn::ForEach::"):
+            identifier, values, fragment = resource
+            for value in values:
+                written |= _with_value(fragment, identifier, value)
+        else:
+            written[name] = resource
+    return written
+
+
+def _with_value(fragment: Any, identifier: str, value: str) -> Any:
+    """Return the fragment of a loop with one value in the place of its identifier."""
+    match fragment:
+        case {"Ref": name} if name == identifier:
+            return value
+        case {"Fn::Sub": str(text)}:
+            filled = _with_value(text, identifier, value)
+            return {"Fn::Sub": filled} if "${" in filled else filled
+        case dict():
+            return {
+                _with_value(name, identifier, value): _with_value(each, identifier, value)
+                for name, each in fragment.items()
+            }
+        case list():
+            return [_with_value(each, identifier, value) for each in fragment]
+        case str():
+            return fragment.replace(f"${{{identifier}}}", value)
+        case _:
+            return fragment
 
 
 def write_template(template: Template, path: Path) -> None:

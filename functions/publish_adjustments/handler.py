@@ -26,7 +26,7 @@ session = fast_session()
 events, queues = events_client(session), queues_client(session)
 publisher = Publisher(
     bus=EventBus(events, os.environ["EVENT_BUS"]),
-    dead_letter_queue=DeadLetterQueue(queues, os.environ["DEAD_END_QUEUE"]),
+    dead_letter_queue=DeadLetterQueue(queues, os.environ["DEAD_LETTER_QUEUE"]),
 )
 
 

@@ -16,9 +16,9 @@ import boto3
 import httpx
 import pytest
 
-from local.aws import EmulatedAws
 from local.emulator import free_port
 from local.places import Places
+from ops.aws import EmulatedAws
 from tests.e2e.service import Business, Service
 from tests.support.sam_template import PROJECT_ROOT
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from local.aws import EmulatedAws
-from local.deployment import STACK_NAME
+from ops.aws import EmulatedAws
+from ops.local_stack import STACK_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

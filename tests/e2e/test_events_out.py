@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import pytest
 
-from local.aws import EmulatedAws
-from local.deployment import STACK_NAME
+from ops.aws import EmulatedAws
+from ops.local_stack import STACK_NAME
 from tests.e2e.inbox import PATIENCE_S, dead_letter_queue, lying_in, subscribed, wait_until
-from tests.support.event_schemas import assert_event
-from tests.support.loading import load_by_path
+from tests.support.harness.event_schemas import assert_event
+from tests.support.harness.loading import load_by_path
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:

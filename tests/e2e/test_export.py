@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from local.deployment import STACK_NAME
+from ops.local_stack import STACK_NAME
 from tests.e2e.service import Refused
 from tests.support.sam_template import PROJECT_ROOT
 

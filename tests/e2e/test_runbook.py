@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from local.aws import REGION, EmulatedAws
-from local.deployment import STACK_NAME
-from tests.support.aws_command import AwsCommand, Desk, NotHere, Signature
+from ops.aws import REGION, EmulatedAws
+from ops.local_stack import STACK_NAME
+from tests.support.fakes.aws_command import AwsCommand, Desk, NotHere, Signature
 from tests.support.runbook import TO_FILL_IN, beginning, blocks, calls_of_aws, commands
 from tests.support.sam_template import PROJECT_ROOT, load_template
 
@@ -68,7 +68,7 @@ def test_every_command_for_the_local_stack_works_as_it_stands(local_stack: Local
     pasted = list(dict.fromkeys(command.text for command in commands() if command.is_local))
     assert len(pasted) > 10
 
-    done = subprocess.run(  # noqa: S603  our own README
+    done = subprocess.run(  # noqa: S603  our own runbook
         ["bash", "-eu", "-o", "pipefail", "-c", "\n".join(pasted)],  # noqa: S607
         cwd=PROJECT_ROOT,
         # Whoever looked at production before has its name in this variable still.
@@ -231,7 +231,7 @@ def paste(
         "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "AWS_ENDPOINT_URL": aws.endpoint_url,
     }
-    done = subprocess.run(  # noqa: S603  our own README
+    done = subprocess.run(  # noqa: S603  our own runbook
         ["bash", "-eu", "-o", "pipefail", "-c", "\n".join(lines)],  # noqa: S607
         cwd=folder,
         env=environment(local_stack) | on_the_emulator,

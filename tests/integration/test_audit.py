@@ -23,19 +23,19 @@ from inventory.storage import lookups as read_books
 from inventory.storage.items import adjustment_of, ledger_item
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.table_scan import DynamoDBAuditTables
-from tests.support.bent_books import BENDS, Books, books, stock_item
-from tests.support.builders import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
-from tests.support.faults import Ending, Fault
-from tests.support.shop import AMPLE_S, Shop, Waits, environment
+from tests.support.builders.tampered_tables import BENDS, Books, books, stock_item
+from tests.support.builders.values import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
+from tests.support.faults.proxy import Ending, Fault
+from tests.support.harness.shop import AMPLE_S, Shop, Waits, environment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from inventory.domain.model import Adjustment
     from inventory.integrity.proof import Proof
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
-    from tests.support.faults import FaultsProxy
+    from tests.support.faults.proxy import FaultsProxy
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
 SEGMENTS = (1, 3, 24)
 DELTAS = (10, -3, 5, 7, -2, 8)

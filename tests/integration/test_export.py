@@ -14,17 +14,17 @@ from inventory.queries.export import Exporter
 from inventory.schemas.reading import ExportRequest
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
-from tests.support.proof import assert_adds_up
-from tests.support.shop import AMPLE_S, Shop
+from tests.support.harness.ledger_invariants import assert_adds_up
+from tests.support.harness.shop import AMPLE_S, Shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inventory.domain.model import Adjustment
     from inventory.queries.export import ExportPage
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
-    from tests.support.shop import Environment
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
+    from tests.support.harness.shop import Environment
 
 
 class Exports:

@@ -13,18 +13,18 @@ from inventory.domain.retry_budget import ATTEMPTS_MAX
 from inventory.domain.rules import keyed_id
 from inventory.entrypoints.responses import adjustment_members
 from inventory.storage.stock_store import CATALOG_LIFETIME_S
-from tests.support.builders import a_write_token
-from tests.support.emulator import Calls
-from tests.support.faults import Ending, Fault, FaultsProxy
-from tests.support.proof import assert_adds_up
-from tests.support.shop import Environment, Shop, environment
+from tests.support.builders.values import a_write_token
+from tests.support.faults.proxy import Ending, Fault, FaultsProxy
+from tests.support.harness.emulator import Calls
+from tests.support.harness.ledger_invariants import assert_adds_up
+from tests.support.harness.shop import Environment, Shop, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inventory.domain.model import Adjustment, Command, Outcome
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
 READ, LOOK, WRITE = "BatchGetItem", "TransactGetItems", "TransactWriteItems"
 SHORT_READ_TIMEOUT_S = 0.25

@@ -15,18 +15,18 @@ from inventory.domain import retry_budget
 from inventory.domain.errors import IdempotencyKeyReused, InsufficientStock, ServiceError
 from inventory.domain.model import QUANTITY_CHANGE_MAX, Outcome
 from inventory.domain.store import GROUP_MAX
-from tests.support.emulator import Calls
-from tests.support.faults import Ending, Fault, FaultsProxy
-from tests.support.proof import assert_adds_up
-from tests.support.shop import AMPLE_S, Environment, Shop, environment
+from tests.support.faults.proxy import Ending, Fault, FaultsProxy
+from tests.support.harness.emulator import Calls
+from tests.support.harness.ledger_invariants import assert_adds_up
+from tests.support.harness.shop import AMPLE_S, Environment, Shop, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inventory.adjusting.loop import Result
     from inventory.domain.model import Command
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
 READ, LOOK, WRITE = "BatchGetItem", "TransactGetItems", "TransactWriteItems"
 LONG_READ_TIMEOUT_S = 60

@@ -26,10 +26,10 @@ from inventory.storage import keys
 from inventory.storage.items import ledger_item
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
-from local.places import PROJECT_ROOT
-from tests.support.builders import an_adjustment
-from tests.support.emulated_tables import Tables, create_tables
-from tests.support.shop import AMPLE_S, Shop, environment
+from ops.project import PROJECT_ROOT
+from tests.support.builders.values import an_adjustment
+from tests.support.harness.emulated_tables import Tables, create_tables
+from tests.support.harness.shop import AMPLE_S, Shop, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from inventory.domain.concurrency import AtOnce
     from inventory.domain.model import Adjustment
     from inventory.queries.levels import Level
-    from tests.support.emulator import Clients
+    from tests.support.harness.emulator import Clients
 
 PATIENCE = RetryBudget(lambda: AMPLE_S)
 WRITERS = 16

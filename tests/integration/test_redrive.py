@@ -9,8 +9,9 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from local.aws import EmulatedAws
-from local.redrive import DEAD_ENDS, ORIGINAL_ID, Redrive, main
+from ops.aws import EmulatedAws
+from ops.command_line import main
+from ops.redrive import DEAD_LETTER_QUEUES, ORIGINAL_ID, Redrive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +39,7 @@ class Queues:
         return sent["MessageId"]
 
     def redrive(self, queue: str = "requests", *, dry: bool = False) -> int:
-        _, read = DEAD_ENDS[queue]
+        _, read = DEAD_LETTER_QUEUES[queue]
         return Redrive(self.client, self.dead_letter_queue, self.requests, read).run(dry=dry)
 
     def moved(self) -> list[MessageTypeDef]:
@@ -262,7 +263,7 @@ def test_what_was_sent_but_not_deleted_is_moved_again_under_the_same_key(queues:
     first = queues.bury(REQUEST)
     deaf = EmulatedAws(queues.client.meta.endpoint_url).queues()
     deaf.meta.events.register("before-send.sqs.DeleteMessage", lambda **_: broken())
-    _, read = DEAD_ENDS["requests"]
+    _, read = DEAD_LETTER_QUEUES["requests"]
 
     with pytest.raises(ConnectionClosedError):
         Redrive(deaf, queues.dead_letter_queue, queues.requests, read).run(dry=False)
@@ -340,13 +341,12 @@ def test_without_a_stack_it_says_so(
 ) -> None:
     monkeypatch.setenv("LOCAL_DIR", str(tmp_path))
 
-    assert main(["--queue", "requests"]) == 1
+    assert main(["redrive", "--queue", "requests"]) == 1
 
     assert "make run" in capsys.readouterr().err
 
 
 def test_a_dead_end_that_holds_no_requests_can_not_be_named(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["--queue", "unpublished"])
+    assert main(["redrive", "--queue", "unpublished"]) == 2
 
     assert "invocations" in capsys.readouterr().err

@@ -17,8 +17,8 @@ from inventory.domain.retry_budget import RetryBudget
 from inventory.queries.export import Exporter
 from inventory.queries.export_formats import COLUMNS
 from inventory.schemas.reading import ExportRequest
-from tests.support.builders import BUSINESS, NOW
-from tests.support.indexed_ledger import IndexedLedger, a_history
+from tests.support.builders.values import BUSINESS, NOW
+from tests.support.fakes.ledger_index import IndexedLedger, a_history
 
 if TYPE_CHECKING:
     from inventory.domain.model import Adjustment, ExportFormat

@@ -48,7 +48,7 @@ from tests.simulation.service import (
     Parts,
     World,
 )
-from tests.support.builders import tries_of
+from tests.support.builders.values import tries_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -448,7 +448,7 @@ class History:
             answer = Unknown()
         except ServiceError as error:
             answer = Refused(type(error).__name__, error.facts())
-        except Exception as error:  # noqa: BLE001  the edge of a business
+        except Exception as error:  # noqa: BLE001  whatever else comes out is a fault of the service, unless of a denial
             answer = _failed(error)
         else:
             answer = Created(_members(outcome.adjustment), outcome.replayed)
@@ -689,7 +689,7 @@ class History:
             )
         except (NoAnswer, StoreUnavailable):
             return
-        except Exception as error:  # noqa: BLE001  the edge of a business
+        except Exception as error:  # noqa: BLE001  whatever else comes out is a fault of the service, unless of a denial
             if not _failed(error).is_denial:
                 self._problems.append(f"{command} of {sender}: failed by {error!r}")
             return

@@ -32,7 +32,7 @@ class Scene:
         def work() -> None:
             try:
                 self.ends[name] = call()
-            except Exception as error:  # noqa: BLE001  the edge: who invoked is told, be it a refusal or a fault
+            except Exception as error:  # noqa: BLE001  how a call ends is what a test looks at
                 self.ends[name] = error
 
         self.scheduler.after(seconds, lambda: self.scheduler.spawn(work))

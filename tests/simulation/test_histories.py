@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from local.places import PROJECT_ROOT
+from ops.project import PROJECT_ROOT
 from tests.simulation.faults import Fault
 from tests.simulation.history import History
 from tests.simulation.mutants import MUTANTS

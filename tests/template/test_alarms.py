@@ -1,4 +1,4 @@
-"""Every alarm can go off, says what it means and tells somebody; the dashboard shows what there is."""
+"""Every alarm can go off, says what it means and notifies the address; the dashboard shows metrics that exist."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 
 from inventory.entrypoints import telemetry
 from inventory.entrypoints.responses import ERROR_ANSWERS
-from tests.support.sam_template import load_template, resources
-from tests.support.signals import (
+from tests.support.harness.signals import (
     NAMESPACE,
     counted_in_logs,
     dashboard,
@@ -22,13 +21,14 @@ from tests.support.signals import (
     why_not,
     written_by,
 )
+from tests.support.sam_template import load_template, resources
 
 ALARMS = resources("AWS::CloudWatch::Alarm")
 WIDGETS = dashboard()["widgets"]
 FILTERS = resources("AWS::Logs::MetricFilter")
 GATEWAY_ANSWERS = load_template()["Resources"]["Api"]["Properties"]["GatewayResponses"]
 
-UNTOLD = ALARMS["UntoldAdjustmentsAlarm"]["Properties"]
+STOPPED = ALARMS["PublishingStoppedAlarm"]["Properties"]
 
 each_alarm = pytest.mark.parametrize("alarm", ALARMS)
 
@@ -194,24 +194,24 @@ def test_an_outage_is_noticed_however_few_ask(requests_a_minute: float, alarm: s
     assert properties["Threshold"] < 100
 
 
-def test_rows_that_nobody_tells_are_noticed_by_who_writes_and_who_tells() -> None:
-    watched = {(name, dimensions["service"]) for _, name, dimensions in watched_by(UNTOLD) if dimensions}
+def test_stopped_publishing_is_noticed_by_comparing_who_writes_and_who_publishes() -> None:
+    watched = {(name, dimensions["service"]) for _, name, dimensions in watched_by(STOPPED) if dimensions}
     assert watched == {
         (telemetry.CREATED, "create_adjustment"),
         (telemetry.CREATED, "ingest_adjustments"),
         (telemetry.REVERSED, "reverse_adjustment"),
         (telemetry.PUBLISHED, "publish_adjustments"),
     }
-    # More than one, as a row may be written at the end of a period and told in the next.
-    assert UNTOLD["DatapointsToAlarm"] == 2
+    # More than one, because a row may be written at the end of a period and published in the next.
+    assert STOPPED["DatapointsToAlarm"] == 2
     ((_, source),) = [
         (name, event["Properties"])
         for name, each in resources("AWS::Serverless::Function").items()
         for event in each["Properties"].get("Events", {}).values()
         if event["Type"] == "DynamoDB"
     ]
-    (period,) = {each["MetricStat"]["Period"] for each in UNTOLD["Metrics"] if "MetricStat" in each}
-    assert period * UNTOLD["EvaluationPeriods"] < source["MaximumRecordAgeInSeconds"] / 2
+    (period,) = {each["MetricStat"]["Period"] for each in STOPPED["Metrics"] if "MetricStat" in each}
+    assert period * STOPPED["EvaluationPeriods"] < source["MaximumRecordAgeInSeconds"] / 2
 
 
 def test_throttles_are_watched_in_every_function_table_and_index() -> None:
@@ -336,9 +336,9 @@ def test_every_metric_that_is_counted_in_a_log_has_its_alarm_under_the_same_cond
         assert watched == conditions
 
 
-# ------------------------------------------------------------------------------------------------- whom alarms call
+# ---------------------------------------------------------------------------------------------- whom alarms notify
 
-CALLED = {"Fn::If": ["CallSomebody", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
+NOTIFIED = {"Fn::If": ["HasAlarmAddress", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
 NEVER_OVER = {
     "AlteredLedgerAlarm",
     "AuditDifferencesAlarm",
@@ -350,23 +350,23 @@ NEVER_OVER = {
     "ServiceFaultsAlarm",
     "UnusualVolumeAlarm",
 }
-"""These tell of something that has happened: that it did not happen again is no news."""
+"""These report an event: that it did not happen again is no news."""
 
 
 @each_alarm
-def test_an_alarm_tells_the_address_and_once_more_where_it_is_over(alarm: str) -> None:
+def test_an_alarm_notifies_the_address_and_again_when_it_is_over(alarm: str) -> None:
     properties = ALARMS[alarm]["Properties"]
-    assert properties["AlarmActions"] == CALLED
-    assert properties.get("OKActions") == (None if alarm in NEVER_OVER else CALLED)
+    assert properties["AlarmActions"] == NOTIFIED
+    assert properties.get("OKActions") == (None if alarm in NEVER_OVER else NOTIFIED)
 
 
-def test_what_the_alarms_tell_is_encrypted_and_only_this_accounts_alarms_may() -> None:
+def test_notifications_are_encrypted_and_only_this_accounts_alarms_may_send_them() -> None:
     (topic,) = resources("AWS::SNS::Topic").values()
     (key,) = resources("AWS::KMS::Key").values()
     (policy,) = resources("AWS::SNS::TopicPolicy").values()
     assert topic["Properties"]["KmsMasterKeyId"] == {"Ref": "AlarmKey"}
     assert topic["Properties"]["Subscription"] == [{"Protocol": "email", "Endpoint": {"Ref": "AlarmAddress"}}]
-    assert {each["Condition"] for each in (topic, key, policy)} == {"CallSomebody"}
+    assert {each["Condition"] for each in (topic, key, policy)} == {"HasAlarmAddress"}
     (publishes,) = policy["Properties"]["PolicyDocument"]["Statement"]
     _, encrypts = key["Properties"]["KeyPolicy"]["Statement"]
     assert publishes["Principal"] == encrypts["Principal"] == {"Service": "cloudwatch.amazonaws.com"}

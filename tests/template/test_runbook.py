@@ -10,11 +10,11 @@ import pytest
 from botocore import xform_name
 
 from inventory.entrypoints.responses import ERROR_ANSWERS
-from tests.support.aws_command import OF_EVERY_CALL, SERVICES, Misread, as_text, parameters
 from tests.support.expanded import expanded
+from tests.support.fakes.aws_command import OF_EVERY_CALL, SERVICES, Misread, as_text, parameters
+from tests.support.harness.signals import counted_in_logs
 from tests.support.runbook import TO_FILL_IN, Block, beginning, blocks, calls_of_aws, commands, sections, text
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
-from tests.support.signals import counted_in_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +168,8 @@ def test_what_commands_look_for_is_in_the_template() -> None:
     assert set(re.findall(r"\(parameter (\w+)", everything)) <= set(template["Parameters"])
     groups = {
         each["Properties"]["LogGroupName"]["Fn::Sub"].replace("${AWS::StackName}", "$STACK")
-        for each in resources("AWS::Logs::LogGroup").values()
+        for each in template["Resources"].values()
+        if each["Type"] == "AWS::Logs::LogGroup"
     }
     used = set(re.findall(r"(?<=log-group-name \")[^\"]+", everything)) - {"/aws/lambda/$STACK-$1"}
     assert used <= groups

@@ -1,4 +1,4 @@
-"""What must hold in the template, whoever extends it."""
+"""What must hold in the template after every change."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from inventory.api.routes import API_DESCRIPTION, DOCS_ASSET, DOCS_PAGE
 from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
-from local.code_version import code_version
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
+from tools.code_version import code_version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -225,9 +225,9 @@ def test_a_function_is_another_one_with_each_code_version_so_that_lambda_publish
 def test_a_change_of_what_a_stage_gives_to_a_parameter_makes_another_code_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for source in ("functions", "layers", "template.yaml", "samconfig.toml"):
+    for source in ("functions", "layers", "template.yaml", "monitoring.yaml", "samconfig.toml"):
         (tmp_path / source).touch()
-    monkeypatch.setattr("local.code_version.PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr("tools.code_version.PROJECT_ROOT", tmp_path)
     before = code_version()
 
     (tmp_path / "samconfig.toml").write_text('SnapStart = "true"\n', encoding="utf-8")
@@ -623,9 +623,10 @@ FROM_THE_RULE = {"AdjustmentRequestsQueue", "AdjustmentRequestsDeadLetterQueue"}
 
 def test_of_all_services_only_the_rule_may_send_to_a_queue() -> None:
     policies = [each["Properties"] for each in resources("AWS::SQS::QueuePolicy").values()]
-    assert sorted(queue["Ref"] for policy in policies for queue in policy["Queues"]) == sorted(FROM_THE_RULE)
+    guarded = [queue["Fn::GetAtt"] for policy in policies for queue in policy["Queues"]]
+    assert sorted(guarded) == [[queue, "QueueUrl"] for queue in sorted(FROM_THE_RULE)]
     for policy in policies:
-        ((queue,),) = (each.values() for each in policy["Queues"])
+        ((queue, _),) = (each["Fn::GetAtt"] for each in policy["Queues"])
         assert policy["PolicyDocument"]["Statement"] == [
             {
                 "Effect": "Allow",
@@ -671,7 +672,7 @@ def test_a_bus_that_is_away_is_waited_for_but_never_until_the_stream_forgets() -
     assert source["BisectBatchOnFunctionError"] is True
     assert source["MaximumRetryAttempts"] == -1
     assert 60 * 60 <= source["MaximumRecordAgeInSeconds"] <= STREAM_KEEPS_S / 2
-    queue = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]["DEAD_END_QUEUE"]
+    queue = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]["DEAD_LETTER_QUEUE"]
     assert queue == {"Ref": on_failure(source)}, "what the function sets aside lies with what Lambda gives up"
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_socket
 
-from tests.support.loading import ROOT
+from tests.support.harness.loading import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,10 +28,10 @@ from inventory.queries.export_formats import COLUMNS
 from inventory.schemas.adjustments import AdjustmentRequest, DirectAdjustmentRequest
 from inventory.schemas.provisioning import MODELS
 from inventory.schemas.reading import PAGE_ROWS_MAX, AdjustmentsQuery, ExportRequest, LevelsQuery
-from local.redrive import DEAD_ENDS
 from local.template import read_template
-from tests.support.bent_books import ReadBooks, books
-from tests.support.builders import BUSINESS, LOCATION, VARIANT
+from ops.redrive import DEAD_LETTER_QUEUES
+from tests.support.builders.tampered_tables import ReadBooks, books
+from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
 from tests.support.sam_template import PROJECT_ROOT, load_template
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def test_every_dead_end_stands_in_the_table_with_its_alarm_and_its_way_back() ->
     }
     documented = {queue: (alarm, back) for queue, _, alarm, back in rows(section("Dead ends"))[1:]}
     assert {queue: alarm for queue, (alarm, _) in documented.items()} == alarms
-    ways_back = {queue: f"make redrive QUEUE={name}" for name, (queue, _) in DEAD_ENDS.items()}
+    ways_back = {queue: f"make redrive QUEUE={name}" for name, (queue, _) in DEAD_LETTER_QUEUES.items()}
     ways_back["AdjustmentRequestsDeadLetterQueue"] = "make redrive"
     assert {queue: back for queue, (_, back) in documented.items() if back.startswith("make")} == ways_back
     named = set(re.findall(r"`(\w+(?:Alarm|Queue|Function))`", section("Dead ends")))

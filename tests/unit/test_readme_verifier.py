@@ -13,8 +13,8 @@ import pytest
 
 from inventory.domain.hash_chain import canonical_members
 from inventory.storage.items import adjustment_of
-from tests.support.bent_books import BENDS, Books, books, history
-from tests.support.builders import OTHER_VARIANT
+from tests.support.builders.tampered_tables import BENDS, Books, books, history
+from tests.support.builders.values import OTHER_VARIANT
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def verify(folder: Path, lines: list[dict[str, Any]], *kept: str) -> subprocess.
     text = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in lines)
     (folder / "export.ndjson").write_text(text, encoding="utf-8")
     # -I and no environment: the standard library is all that it may use.
-    return subprocess.run(  # noqa: S603  our own arguments
+    return subprocess.run(  # noqa: S603
         [sys.executable, "-I", "verify.py", "export.ndjson", *kept],
         cwd=folder,
         env={},

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.support.loading import ROOT
+from tests.support.harness.loading import ROOT
 
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGE)))

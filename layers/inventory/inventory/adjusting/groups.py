@@ -90,7 +90,7 @@ def _settled_together(
     """
     try:
         return [*adjuster.adjust_all(commands, remaining_s=remaining_s)]
-    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+    except Exception as error:  # noqa: BLE001  the edge of a group
         if len(commands) == 1:
             return [Fault(error)]
     half = len(commands) // 2

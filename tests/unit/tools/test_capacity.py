@@ -1,0 +1,132 @@
+"""The page about capacity says what template and package say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from inventory.domain.store import GROUP_MAX
+from local.template import read_template
+from tests.support.sam_template import PROJECT_ROOT, TEMPLATE, load_template
+from tools import capacity
+from tools.capacity import PAGE, Service, costs, demands, keeping, limits, tables, written
+
+SERVICE = Service.of(read_template(TEMPLATE))
+TEXT = PAGE.read_text(encoding="utf-8")
+
+
+def test_the_pages_tables_are_those_of_the_template() -> None:
+    assert written(TEXT, SERVICE) == TEXT, "`make capacity` writes them anew"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "changed"),
+    [
+        ("architecture", "x86_64", {"costs", "demands", "memories"}),
+        ("batches_at_once", 20, {"limits"}),
+        ("indexes", 3, {"costs", "demands", "keeping", "limits"}),
+        ("memory_mb", 512, {"costs", "demands", "limits", "snapshots"}),
+        ("messages_a_batch", 500, {"limits"}),
+        ("rows_a_batch", 10, {"costs", "demands"}),
+        ("snapshots", 5, {"snapshots"}),
+        ("throttle_requests_per_s", 900, {"limits"}),
+    ],
+)
+def test_each_setting_shows_in_the_tables(setting: str, value: Any, changed: set[str]) -> None:
+    now, then = tables(SERVICE), tables(replace(SERVICE, **{setting: value}))
+    assert {name for name in now if now[name] != then[name]} == changed
+
+
+def test_a_page_that_lacks_a_place_for_a_table_is_refused() -> None:
+    with pytest.raises(ValueError, match="limits"):
+        written(TEXT.replace("<!-- limits -->", ""), SERVICE)
+
+
+def test_an_adjustment_takes_what_the_design_says() -> None:
+    assert (SERVICE.stock_units, SERVICE.ledger_units) == (2, 2 + 1 + 1)
+    assert SERVICE.stored_bytes == 3 * (820 + 100)
+
+
+def test_the_first_limit_is_a_hot_item_and_the_last_ones_are_the_regions() -> None:
+    per_s = {what: at for at, what, *_ in limits(SERVICE)}
+    assert list(per_s.values()) == sorted(per_s.values())
+    assert per_s["one stock item, over HTTP"] == 44
+    assert per_s["one stock item, without any conflict"] == 1_000 / 2
+    assert per_s["one stock item, through the queue"] == min(44 * 99, 1_000)
+    assert per_s["one business"] == 8 * 1_000
+    assert per_s["the ledger"] == 40_000 / (2 + 1 + 1)
+    assert per_s["the API, all requests"] == 500
+
+
+def test_a_row_of_over_a_kilobyte_takes_twice_the_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity, "ROW_SIZE_BYTES", 1025)
+    assert SERVICE.ledger_units == 2 * (2 + 1 + 1)
+
+
+def test_a_load_grows_in_proportion_but_for_what_comes_in_whole_pieces() -> None:
+    by_name = dict(demands(SERVICE))
+    for name in ("write units a second: inventory", "stored, GB a day", "logged, GB a day", "US dollars a day"):
+        assert by_name[name](1_000) == pytest.approx(1_000 * by_name[name](1))
+    # Short requests are limited by their number, not by the time that they take.
+    assert by_name["functions at work"](1_000) == 24
+    assert by_name["concurrency to ask for"](1_000) == 1_000 / 10
+
+
+def test_the_price_of_a_million_is_that_of_its_parts() -> None:
+    http = {name: dollars for name, dollars, _ in costs(SERVICE)}
+    merged = {name: dollars for name, _, dollars in costs(SERVICE)}
+    assert http["API Gateway, or the queue"] == pytest.approx(3.50)
+    assert http["write units"] == pytest.approx(6 * 0.625)
+    assert merged["write units"] == pytest.approx((4 + 2 / 99) * 0.625)
+    assert http["the function"] == pytest.approx(0.20 + (0.020 + 0.0021 * 1769 / 1024) * 13.3334)
+    assert keeping(SERVICE) == pytest.approx(2.76 * 0.25 + 0.92 * 0.20)
+
+
+def test_more_memory_than_a_whole_processor_makes_a_request_no_faster() -> None:
+    assert replace(SERVICE, memory_mb=1769).duration_s == replace(SERVICE, memory_mb=10_240).duration_s
+
+
+def test_what_the_page_says_in_words_is_so() -> None:
+    parameters = load_template()["Parameters"]
+    cache_s = parameters["AuthorizerCacheSeconds"]["Default"]
+    assert f"up to {GROUP_MAX} adjustments in one" in TEXT
+    assert f"1,000 of them that\nnever rest are {round(1_000 / cache_s)} calls a second" in TEXT
+    assert cache_s == 60
+    assert f"{parameters['MemorySize']['MinValue']}, the least that the template takes" in TEXT
+    assert f"{parameters['MemorySize']['Default']:,} is where a start stays under a second" in TEXT
+    assert SERVICE.working_s(capacity.START_CPU_S) < 1
+    assert f"{2 * capacity.WRITE_UNIT * 10**6:.2f} more a million" in TEXT
+    assert parameters["SnapStart"]["Default"] == "false"
+    assert "It is off unless asked for" in TEXT
+    assert "LatePublishingAlarm" in load_template()["Resources"]
+    assert "AuditUnfinishedAlarm" in load_template()["Resources"]
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        f"partitions: {capacity.PARTITION_WRITE_UNITS_PER_S:,} write",
+        f"new tables: {capacity.NEW_TABLE_WRITE_UNITS_PER_S:,} and",
+        f"{capacity.TABLE_WRITE_UNITS_PER_S:,} units of an on-demand table",
+        f"API Gateway: {capacity.GATEWAY_REQUESTS_PER_S:,} requests a second",
+        f"Lambda: {capacity.LAMBDA_CONCURRENCY:,} at a time, {capacity.LAMBDA_REQUESTS_PER_S} requests a second each",
+        f"EventBridge: {capacity.PUT_EVENTS_PER_S:,} calls of PutEvents and {capacity.DELIVERIES_PER_S:,} invocations",
+        f"SQS: {capacity.IN_FLIGHT_MESSAGES:,} messages in flight",
+        f"units ${capacity.WRITE_UNIT * 10**6:.3f} and ${capacity.READ_UNIT * 10**6:.3f} a million",
+        f"${capacity.STORED_GB_MONTH:.2f} a GB and month, backups ${capacity.BACKED_UP_GB_MONTH:.2f}",
+        f"REST API ${capacity.GATEWAY_REQUEST * 10**6:.2f} a million",
+        f"${capacity.LAMBDA_REQUEST * 10**6:.2f} a million requests, ${capacity.LAMBDA_GB_S['arm64']:.10f} a GB",
+        f"SnapStart ${capacity.SNAPSHOT_GB_S:.10f} a GB and second and ${capacity.RESTORED_GB} a GB restored",
+        f"own events ${capacity.EVENT * 10**6:.2f}, queue requests ${capacity.QUEUE_REQUEST * 10**6:.2f} a million",
+        f"logs ${capacity.LOGGED_GB:.2f} a GB",
+    ],
+)
+def test_each_quota_and_price_stands_in_the_page_beside_where_it_comes_from(figure: str) -> None:
+    (row,) = [line for line in TEXT.splitlines() if line.startswith("| ") and figure in line]
+    assert "](https://" in row
+
+
+def test_the_readme_leads_to_the_page() -> None:
+    assert "](docs/capacity.md)" in (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
