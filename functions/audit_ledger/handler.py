@@ -14,6 +14,7 @@ from inventory.entrypoints.schedule import audit_task
 from inventory.entrypoints.telemetry import entry_point, report_audit, translated_errors
 from inventory.integrity.audit import AUDIT_PAUSES_S, Auditor
 from inventory.integrity.proof import Prover
+from inventory.schemas.problems import cursor_at
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
 from inventory.storage.table_scan import DynamoDBAuditTables
@@ -42,6 +43,7 @@ def handler(event: object, invocation: Invocation) -> dict[str, object]:
     with translated_errors(invocation):
         task = audit_task(event, segments=SEGMENTS)
         seconds = inf if task.seconds is None else task.seconds
-        findings = auditor.audit(task.segment, task.position, seconds=seconds, remaining_s=invocation.remaining_s)
-    report_audit(task, findings, invocation)
-    return audit_members(findings)
+        with cursor_at("body", "position"):
+            result = auditor.audit(task.segment, task.position, seconds=seconds, remaining_s=invocation.remaining_s)
+    report_audit(task, result, invocation)
+    return audit_members(result)

@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger, Metrics
 from inventory.api import requests, responses
 from inventory.api.routes import CREATE_ADJUSTMENT
 from inventory.aws.clients import dynamodb_client
-from inventory.domain.retry_budget import Tries
+from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints import direct
 from inventory.entrypoints.composition import adjuster_on_dynamodb
 from inventory.entrypoints.responses import adjustment_members
@@ -48,7 +48,7 @@ def _create(event: requests.ApiEvent, invocation: Invocation) -> responses.Respo
 
 def _adjust(command: Command, invocation: Invocation) -> Outcome:
     invocation.business_id = command.business_id
-    invocation.budget = Tries(invocation.remaining_s, adjuster.sleep, adjuster.fraction)
+    invocation.budget = RetryBudget(invocation.remaining_s, adjuster.sleep, adjuster.fraction)
     outcome = adjuster.carry_out(command, invocation.budget)
     report_outcome(outcome, invocation)
     return outcome

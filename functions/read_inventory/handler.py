@@ -13,13 +13,12 @@ from aws_lambda_powertools import Logger, Metrics
 from inventory.api import reads, requests, responses
 from inventory.aws.clients import dynamodb_client
 from inventory.domain.retry_budget import RetryBudget
+from inventory.entrypoints.exporting import exported_page
 from inventory.entrypoints.telemetry import entry_point, report_export, report_read, translated_errors
 from inventory.integrity.proof import Prover
 from inventory.queries.adjustments import History
 from inventory.queries.export import ExportAnswer, Exporter
 from inventory.queries.reader import Reader
-from inventory.schemas.base import validated
-from inventory.schemas.reading import ExportRequest
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
 
@@ -32,10 +31,10 @@ metrics = Metrics()
 clock = partial(datetime.now, UTC)
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 at_once = ThreadPoolExecutor(CALLS_AT_ONCE).map
-books = Lookups(client, inventory_table=os.environ["INVENTORY_TABLE"], ledger_table=os.environ["LEDGER_TABLE"])
+lookups = Lookups(client, inventory_table=os.environ["INVENTORY_TABLE"], ledger_table=os.environ["LEDGER_TABLE"])
 index = DynamoDBLedgerIndex(client, os.environ["LEDGER_TABLE"])
-reader = Reader(books, index, History(index, books, at_once), Prover(index, books), at_once)
-exporter = Exporter(books, index, clock)
+reader = Reader(lookups, index, History(index, lookups, at_once), Prover(index, lookups), at_once)
+exporter = Exporter(lookups, index, clock)
 
 
 @entry_point(logger, metrics)
@@ -44,9 +43,7 @@ def handler(event: object, invocation: Invocation) -> responses.Response | Expor
     if requests.is_api_event(event):
         return responses.respond(event, invocation, _read)
     with translated_errors(invocation):
-        request = validated(ExportRequest, event)
-        invocation.business_id = request.business_id
-        page = exporter.page(request, RetryBudget(invocation.remaining_s))
+        page = exported_page(event, exporter, RetryBudget(invocation.remaining_s), invocation)
         report_export(page, invocation)
         return page.answer()
 

@@ -12,7 +12,7 @@ from inventory.api import requests, responses
 from inventory.api.routes import REVERSE_ADJUSTMENT
 from inventory.aws.clients import dynamodb_client
 from inventory.domain.errors import Unauthorized
-from inventory.domain.retry_budget import Tries
+from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.composition import adjuster_on_dynamodb
 from inventory.entrypoints.telemetry import entry_point, report_error, report_outcome
 
@@ -40,7 +40,7 @@ def _reverse(event: requests.ApiEvent, invocation: Invocation) -> responses.Resp
     caller = requests.authenticated_caller(event, scope=REVERSE_ADJUSTMENT.scope, clock=adjuster.clock)
     invocation.business_id = caller.business_id
     request = requests.reversal(event, caller)
-    invocation.budget = Tries(invocation.remaining_s, adjuster.sleep, adjuster.fraction)
+    invocation.budget = RetryBudget(invocation.remaining_s, adjuster.sleep, adjuster.fraction)
     outcome = carry_out(adjuster, request, invocation.budget)
     report_outcome(outcome, invocation)
     return responses.created(outcome, request_id=invocation.context.aws_request_id)

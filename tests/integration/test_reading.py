@@ -20,7 +20,9 @@ from inventory.domain.retry_budget import RetryBudget
 from inventory.domain.rules import stock_after
 from inventory.domain.timestamps import instant_text
 from inventory.integrity.proof import Prover
-from inventory.queries.adjustments import AdjustmentFilter, History, Position
+from inventory.queries.adjustments import AdjustmentFilter, History
+from inventory.queries.ledger_order import Position
+from inventory.queries.levels import LevelFilter
 from inventory.queries.reader import Reader
 from inventory.storage import keys
 from inventory.storage.items import ledger_item
@@ -184,9 +186,8 @@ def newest(rows: list[Adjustment], place: tuple[UUID, UUID]) -> Adjustment:
 
 
 def levels(reader: Reader, shop: Shop, as_of: datetime | None) -> list[Level]:
-    page = reader.levels(
-        shop.business_id, shop.variant_id, location_id=None, as_of=as_of, after=None, limit=100, budget=PATIENCE
-    )
+    wanted = LevelFilter(shop.variant_id, as_of=as_of)
+    page = reader.levels(shop.business_id, wanted, after=None, limit=100, budget=PATIENCE)
     assert page.next_location_id is None
     return page.levels
 
@@ -336,15 +337,10 @@ def listing(wanted: Callable[[Archive], AdjustmentFilter], limit: int = 20) -> C
 def levels_of(*, location: bool, as_of: bool) -> Callable[[Reader, Archive], int]:
     def ask(reader: Reader, archive: Archive) -> int:
         variant_id, location_id = archive.places[0]
-        page = reader.levels(
-            archive.business_id,
-            variant_id,
-            location_id=location_id if location else None,
-            as_of=archive.middle.created_at if as_of else None,
-            after=None,
-            limit=100,
-            budget=PATIENCE,
+        wanted = LevelFilter(
+            variant_id, location_id if location else None, archive.middle.created_at if as_of else None
         )
+        page = reader.levels(archive.business_id, wanted, after=None, limit=100, budget=PATIENCE)
         return len(page.levels)
 
     return ask

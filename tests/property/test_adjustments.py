@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory.domain.errors import StoreUnavailable
+from inventory.domain.model import StockItemId
 from inventory.domain.retry_budget import RetryBudget
 from inventory.domain.rules import stock_after
 from inventory.queries import adjustments
-from inventory.queries.adjustments import AdjustmentFilter, History, Position
+from inventory.queries.adjustments import AdjustmentFilter, History
+from inventory.queries.ledger_order import Position
 from inventory.queries.levels import Level, level_at
 from tests.support.builders.values import BUSINESS, NOW, TICK
 from tests.support.fakes.ledger import MemoryLedger
@@ -232,7 +234,9 @@ def test_the_level_of_an_instant_is_the_sum_of_all_changes_up_to_it(arrivals: li
         expected = Level(*place, sum(row.delta for row in until), len(until), until[-1].created_at) if until else None
         ledger.rows_read = 0
         assert (
-            level_at(ledger, BUSINESS, *place, stock_after(head), as_of, now=NOW, between_calls=lambda: None)
+            level_at(
+                ledger, StockItemId(BUSINESS, *place), stock_after(head), as_of, now=NOW, between_calls=lambda: None
+            )
             == expected
         )
         assert ledger.rows_read <= 2
@@ -251,7 +255,9 @@ def test_an_index_that_lacks_rows_gives_no_level_or_the_right_one(
             row.delta for row in ledger.rows if (row.variant_id, row.location_id) == place and row.created_at <= as_of
         ]
         try:
-            found = level_at(ledger, BUSINESS, *place, stock_after(head), as_of, now=NOW, between_calls=lambda: None)
+            found = level_at(
+                ledger, StockItemId(BUSINESS, *place), stock_after(head), as_of, now=NOW, between_calls=lambda: None
+            )
         except StoreUnavailable:
             continue
         assert (found.quantity, found.sequence) == (sum(changes), len(changes)) if found else not changes

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.retry_budget import RetryBudget
-from inventory.queries.export import Exporter
+from inventory.queries.export import Exporter, ExportQuery
 from inventory.queries.export_formats import COLUMNS
-from inventory.schemas.reading import ExportRequest
 from tests.support.builders.values import BUSINESS, NOW
 from tests.support.fakes.ledger_index import IndexedLedger, a_history
 
@@ -34,15 +33,16 @@ def exported(rows: list[Adjustment], form: ExportFormat, text_size_max_bytes: in
     ledger = IndexedLedger(rows, chunk_rows_max=chunk_rows_max)
     exporter = Exporter(ledger, ledger, lambda: NOW, text_size_max_bytes)
     budget = RetryBudget(lambda: 10.0, lambda _: None)
-    request = ExportRequest(command="export", business_id=BUSINESS, format=form)
+    query = ExportQuery(BUSINESS, form)
     pages = []
+    cursor: str | None = None
     while True:
-        page = exporter.page(request, budget)
+        page = exporter.page(query, cursor, budget)
         pages.append(page.text)
         assert page.rows or page.next_cursor is None
-        if page.next_cursor is None:
+        cursor = page.next_cursor
+        if cursor is None:
             return pages
-        request = request.model_copy(update={"cursor": page.next_cursor})
 
 
 def with_texts(rows: list[Adjustment], found: list[str]) -> list[Adjustment]:

@@ -12,6 +12,7 @@ from inventory.adjusting.groups import GROUP_TIME_MAX_S
 from inventory.api.routes import LIST_ADJUSTMENTS
 from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, SOURCE
 from inventory.domain.errors import InsufficientStock
+from inventory.domain.model import StockItemId
 from inventory.domain.store import GROUP_MAX
 from inventory.entrypoints.ledger_stream import ADJUSTED
 from inventory.entrypoints.messages import ORIGINAL_ID, QUEUE_ACTOR
@@ -26,13 +27,13 @@ from inventory.queries.adjustments import ROWS_EXAMINED_MAX
 from inventory.queries.export import SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES
 from inventory.queries.export_formats import COLUMNS
 from inventory.schemas.adjustments import AdjustmentRequest, DirectAdjustmentRequest
-from inventory.schemas.provisioning import MODELS
+from inventory.schemas.provisioning import COMMAND_MODELS
 from inventory.schemas.reading import PAGE_ROWS_MAX, AdjustmentsQuery, ExportRequest, LevelsQuery
-from local.template import read_template
 from ops.redrive import DEAD_LETTER_QUEUES
 from tests.support.builders.tampered_tables import ReadBooks, books
 from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
 from tests.support.sam_template import PROJECT_ROOT, load_template
+from tools.template import read_template
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -220,7 +221,7 @@ def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:
         }
     of_the_code = {
         command: {(name, not field.is_required()) for name, field in model.model_fields.items() if name != "command"}
-        for command, model in MODELS.items()
+        for command, model in COMMAND_MODELS.items()
     }
     assert documented == of_the_code
 
@@ -262,7 +263,7 @@ def test_the_example_of_a_proof_has_the_form_of_one() -> None:
     found = re.search(r"```json\n(.*?)```", section("Proving and auditing"), re.DOTALL)
     assert found
     read = ReadBooks(books([20, -3]))
-    proof = Prover(read, read).prove(BUSINESS, VARIANT, LOCATION, None, remaining_s=lambda: 10.0)
+    proof = Prover(read, read).prove(StockItemId(BUSINESS, VARIANT, LOCATION), None, remaining_s=lambda: 10.0)
     example = json.loads(found[1])
     assert list(example) == list(proof_members(proof))
     assert {name: type(value) for name, value in example.items()} == {

@@ -26,7 +26,7 @@ from inventory.domain.retry_budget import RetryBudget
 from inventory.domain.uuids import parse_uuid
 from inventory.entrypoints.messages import QueueRecord, UnreadableMessage, read_message
 from inventory.entrypoints.rejections import rejection
-from inventory.queries.adjustments import parse_position
+from inventory.queries.ledger_order import parse_position
 from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.base import validated
 from inventory.schemas.json_parser import DEPTH_MAX, InvalidJSON, parse_json

@@ -17,8 +17,8 @@ from inventory.domain.errors import StoreUnavailable, TryAgain
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import Segment
 from inventory.domain.retry_budget import CALL_BUDGET_S
-from inventory.integrity.audit import AUDIT_PAUSES_S, DIFFERENCES_LISTED_MAX
-from inventory.integrity.item_checks import AuditKind, sequence_of_odd_stock
+from inventory.integrity.audit import AUDIT_PAUSES_S, MISMATCHES_LISTED_MAX
+from inventory.integrity.item_checks import AuditKind, sequence_of_altered_stock_item
 from inventory.storage import cursors, keys
 from inventory.storage.items import adjustment_of, ledger_item, stock_item_of
 from inventory.storage.table_scan import TablePage
@@ -129,7 +129,7 @@ def test_a_difference_is_answered_counted_and_logged_with_its_place(audit: Audit
 
 
 def test_all_differences_are_counted_and_a_hundred_listed(audit: Audit) -> None:
-    audit.books.ledger += [{"pk": {"S": f"by hand {number}"}} for number in range(DIFFERENCES_LISTED_MAX + 5)]
+    audit.books.ledger += [{"pk": {"S": f"by hand {number}"}} for number in range(MISMATCHES_LISTED_MAX + 5)]
     answer = audit.invoke(WHOLE)
     assert (answer["problem_count"], len(answer["problems"])) == (105, 100)
 
@@ -681,6 +681,6 @@ def test_a_stock_item_that_can_not_be_read_is_left_to_its_proof() -> None:
     item = books([1]).stock
     assert item is not None
 
-    assert sequence_of_odd_stock(item) is None
-    assert sequence_of_odd_stock(item | {"colour": {"S": "red"}}) == 1
-    assert sequence_of_odd_stock(item | {"colour": {"S": "red"}, "quantity": {"S": "one"}}) is None
+    assert sequence_of_altered_stock_item(item) is None
+    assert sequence_of_altered_stock_item(item | {"colour": {"S": "red"}}) == 1
+    assert sequence_of_altered_stock_item(item | {"colour": {"S": "red"}, "quantity": {"S": "one"}}) is None

@@ -642,7 +642,7 @@ def test_with_its_own_threads_it_answers_the_same(stocked: ReadService, monkeypa
         stocked.module,
         "reader",
         type(reader)(
-            reader.books,
+            reader.lookups,
             reader.index,
             type(reader.history)(reader.history.index, reader.history.stock_items, threads.map),
             threads.map,

@@ -16,9 +16,8 @@ from inventory.queries.adjustments import (
     AdjustmentFilter,
     History,
     HistoryPage,
-    Position,
-    parse_position,
 )
+from inventory.queries.ledger_order import Position, parse_position
 from tests.support.builders.values import (
     ADJUSTMENT,
     BUSINESS,

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from inventory.entrypoints.responses import adjustment_members
-from inventory.queries.levels import LATE_AT_MOST
+from inventory.queries.levels import INDEX_DELAY_MAX
 from inventory.storage import keys
 from tests.support.builders.values import ADJUSTMENT, BUSINESS, LOCATION, NOW, OTHER_VARIANT, VARIANT, an_adjustment
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
@@ -179,7 +179,7 @@ def test_a_link_that_names_no_reversal_is_as_good_as_none(reading: ReadService, 
 # --- levels ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("age", "status"), [(LATE_AT_MOST, 503), (LATE_AT_MOST + timedelta(seconds=1), 500)])
+@pytest.mark.parametrize(("age", "status"), [(INDEX_DELAY_MAX, 503), (INDEX_DELAY_MAX + timedelta(seconds=1), 500)])
 def test_a_gap_that_is_old_is_no_reason_to_try_again(reading: ReadService, age: timedelta, status: int) -> None:
     reading.tables.with_history(*history(3))
     del reading.tables.items[LEDGER_TABLE, key_of(2), ""]

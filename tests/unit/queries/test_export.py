@@ -15,11 +15,13 @@ import pytest
 from inventory.domain.errors import BusinessNotFound, InvalidRequest, StoreUnavailable
 from inventory.domain.retry_budget import CALL_BUDGET_S, RetryBudget
 from inventory.domain.timestamps import instant_text
+from inventory.entrypoints.exporting import exported_page
 from inventory.queries.export import CHUNK_ROWS, SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES, Exporter
 from inventory.queries.export_formats import COLUMNS, csv_line, ndjson_line
 from inventory.schemas.base import validated
 from inventory.schemas.reading import ExportRequest
 from inventory.storage import cursors, keys
+from tests.support.builders.invocations import an_invocation
 from tests.support.builders.values import BUSINESS, LOCATION, NOW, OTHER_BUSINESS, VARIANT, an_adjustment
 from tests.support.fakes.ledger_index import IndexedLedger, a_history
 
@@ -59,7 +61,7 @@ class Desk:
         exporter = Exporter(self.ledger, self.ledger, lambda: self.now, self.text_size_max_bytes)
         budget = RetryBudget(lambda: self.remaining_s, self.pauses_s.append, lambda: 0.5)
         payload = {"command": "export", "business_id": str(BUSINESS)} | fields
-        return exporter.page(validated(ExportRequest, payload), budget)
+        return exported_page(payload, exporter, budget, an_invocation())
 
     def pages(self, **fields: object) -> list[ExportPage]:
         pages = [self.page(**fields)]
@@ -308,6 +310,43 @@ def test_a_cursor_is_good_for_its_own_export_only(other: dict[str, object]) -> N
         desk.page(cursor=cursor, **other)
     (entry,) = refused.value.entries
     assert (entry["loc"], entry["type"]) == (["body", "cursor"], "value_error")
+
+
+AFTER_FIRST_ROW = "afDIwMjYtMTAtMjRUMTQ6MDU6MDkuMTIzNDU2WiMwMDAwMDAwMC0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDA"
+ISSUED_AT_NOW = f"MjAyNi0xMS0yM1QxNDowNTowOS4xMjM0NTZ{AFTER_FIRST_ROW}"
+ISSUED_AT_END = f"MjAyNi0xMS0yM1QxNDowNTowOS4xMjAwMDB{AFTER_FIRST_ROW}"
+"""What follows the digest in the cursors below: the end of the export, and its first row."""
+FIRST_VARIANT = FIRST_LOCATION = str(UUID(int=1, version=4))
+
+
+@pytest.mark.parametrize(
+    ("fields", "cursor"),
+    [
+        ({}, f"rqiLKJVs_H407QyM{ISSUED_AT_NOW}"),
+        ({"format": "csv"}, f"Vscs2viL6hjNHcnH{ISSUED_AT_NOW}"),
+        ({"variant_id": FIRST_VARIANT}, f"hDtlDfgT-GnQAQqZ{ISSUED_AT_NOW}"),
+        (
+            {
+                "format": "csv",
+                "variant_id": FIRST_VARIANT,
+                "location_id": FIRST_LOCATION,
+                "created_from": "2026-01-01T01:00:00+01:00",
+                "created_to": "2026-11-23T14:05:09.120000Z",
+            },
+            f"CaDD3RrylzeB2KtE{ISSUED_AT_END}",
+        ),
+        (
+            {"location_id": FIRST_LOCATION, "created_from": "0999-01-01T00:00:00.000001Z"},
+            f"4PjveMIdUQZc42-w{ISSUED_AT_NOW}",
+        ),
+        ({"created_to": "2027-01-01T00:00:00Z"}, f"v3msl8ibM_QkPygK{ISSUED_AT_NOW}"),
+    ],
+)
+def test_a_cursor_keeps_its_text_from_version_to_version(fields: dict[str, object], cursor: str) -> None:
+    """Literal cursors of an earlier version: an export that began before an upgrade goes on after it."""
+    desk, issued = a_cursor_of(**fields)
+    assert issued == cursor
+    assert desk.page(cursor=cursor, **fields).rows == 1
 
 
 def test_a_cursor_does_not_care_how_the_same_export_is_spelt() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from inventory.aws.clients import dynamodb_client
 from inventory.domain.errors import LocationNotFound, Refusal, RowMissing, StoreUnavailable, VariantNotFound
-from inventory.domain.model import StockItem
+from inventory.domain.model import StockItem, StockItemId
 from inventory.domain.retry_budget import (
     CALL_ATTEMPTS_MAX,
     CALL_BUDGET_S,
@@ -22,7 +22,7 @@ from inventory.domain.retry_budget import (
 from inventory.domain.rules import stock_after
 from inventory.integrity.proof import Proof, Prover
 from inventory.queries.adjustments import History
-from inventory.queries.levels import LATE_AT_MOST, Level, level_at
+from inventory.queries.levels import INDEX_DELAY_MAX, Level, LevelFilter, level_at
 from inventory.queries.reader import LevelsPage, Reader
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups, StockItemsPage
@@ -69,9 +69,8 @@ class Desk:
         limit: int = 100,
     ) -> LevelsPage:
         budget = RetryBudget(lambda: self.remaining_s, sleep=self.pauses_s.append)
-        return self.reader.levels(
-            BUSINESS, VARIANT, location_id=location_id, as_of=as_of, after=after, limit=limit, budget=budget
-        )
+        wanted = LevelFilter(VARIANT, location_id, as_of)
+        return self.reader.levels(BUSINESS, wanted, after=after, limit=limit, budget=budget)
 
 
 @pytest.fixture
@@ -83,7 +82,9 @@ def desk() -> Desk:
 
 
 def prove(desk: Desk) -> Proof:
-    return desk.reader.proof(BUSINESS, VARIANT, LOCATION, cursor=None, budget=RetryBudget(lambda: desk.remaining_s))
+    return desk.reader.proof(
+        StockItemId(BUSINESS, VARIANT, LOCATION), cursor=None, budget=RetryBudget(lambda: desk.remaining_s)
+    )
 
 
 # --- what is there to readers ----------------------------------------------------------------------------------------
@@ -233,9 +234,8 @@ def a_call() -> None:
 
 def level(ledger: MemoryLedger, as_of: datetime, now: datetime = NOW) -> tuple[int, int] | None:
     """Quantity and sequence at an instant; the one row that a level comes from has its time, too."""
-    found = level_at(
-        ledger, BUSINESS, VARIANT, LOCATION, stock_after(ledger.heads[PLACE]), as_of, now=now, between_calls=a_call
-    )
+    stock_item_id = StockItemId(BUSINESS, VARIANT, LOCATION)
+    found = level_at(ledger, stock_item_id, stock_after(ledger.heads[PLACE]), as_of, now=now, between_calls=a_call)
     if found is None:
         return None
     assert found.updated_at == ledger.rows[found.sequence - 1].created_at
@@ -299,9 +299,9 @@ def test_a_row_that_is_still_not_there_after_minutes_is_lost_and_not_waited_for(
     as_of, behind = NOW + timedelta(seconds=15), NOW + timedelta(seconds=seconds_since)
 
     with pytest.raises(StoreUnavailable):
-        level(ledger, as_of, now=behind + LATE_AT_MOST)
+        level(ledger, as_of, now=behind + INDEX_DELAY_MAX)
     with pytest.raises(RowMissing) as missing:
-        level(ledger, as_of, now=behind + LATE_AT_MOST + TICK)
+        level(ledger, as_of, now=behind + INDEX_DELAY_MAX + TICK)
     assert missing.value.where == {
         "business_id": str(BUSINESS),
         "variant_id": str(VARIANT),
@@ -339,7 +339,7 @@ def test_an_index_that_lags_is_waited_for(desk: Desk) -> None:
         desk.tables.items |= late
 
     budget = RetryBudget(lambda: 10, sleep=arrive)
-    page = desk.reader.levels(BUSINESS, VARIANT, location_id=LOCATION, as_of=NOW, after=None, limit=1, budget=budget)
+    page = desk.reader.levels(BUSINESS, LevelFilter(VARIANT, LOCATION, NOW), after=None, limit=1, budget=budget)
 
     assert page == LevelsPage([Level(VARIANT, LOCATION, 5, 1, NOW)], None)
     assert len(desk.pauses_s) == 1
@@ -382,7 +382,7 @@ def test_each_of_the_two_reads_of_an_instant_begins_only_where_there_is_time_for
     def levels() -> LevelsPage:
         budget = RetryBudget(lambda: slow.remaining_s, sleep=lambda _: None)
         return replace(desk.reader, index=slow).levels(
-            BUSINESS, VARIANT, location_id=LOCATION, as_of=NOW, after=None, limit=1, budget=budget
+            BUSINESS, LevelFilter(VARIANT, LOCATION, NOW), after=None, limit=1, budget=budget
         )
 
     if calls == 2:

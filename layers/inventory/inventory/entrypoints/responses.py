@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inventory.domain.model import Adjustment
-    from inventory.integrity.audit import Findings
+    from inventory.integrity.audit import AuditResult
     from inventory.integrity.proof import Proof
 
 MASKED: Final = "dz_***"
@@ -160,12 +160,12 @@ def proof_members(proof: Proof) -> dict[str, object]:
     }
 
 
-def audit_members(findings: Findings) -> dict[str, object]:
+def audit_members(result: AuditResult) -> dict[str, object]:
     """The findings of an audit, as its invoker sees them."""
     return {
-        "rows": findings.rows,
-        "stock_items": findings.stock_items,
-        "problem_count": findings.differences_count,
+        "rows": result.rows,
+        "stock_items": result.stock_items,
+        "problem_count": result.mismatch_count,
         "problems": [
             {
                 "kind": each.kind.value,
@@ -176,7 +176,7 @@ def audit_members(findings: Findings) -> dict[str, object]:
                 "adjustment_id": each.adjustment_id,
                 "key": each.key,
             }
-            for each in findings.differences
+            for each in result.mismatches
         ],
-        "next": findings.next_position,
+        "next": result.next_position,
     }

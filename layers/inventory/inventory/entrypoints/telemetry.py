@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from inventory.domain.model import Outcome
-    from inventory.domain.retry_budget import Tries
+    from inventory.domain.retry_budget import RetryBudget
     from inventory.entrypoints.ledger_stream import PublishResult
     from inventory.entrypoints.schedule import AuditTask
-    from inventory.integrity.audit import Findings
+    from inventory.integrity.audit import AuditResult
     from inventory.queries.export import ExportPage
 
     class MetricSink(Protocol):
@@ -104,7 +104,7 @@ class Invocation:
     clock_s: Callable[[], float]
     gateway_request_id: str | None = None
     business_id: UUID | None = None
-    budget: Tries | None = None
+    budget: RetryBudget | None = None
     remaining_s: Callable[[], float] = field(init=False)
     _started_s: float = field(init=False)
 
@@ -120,7 +120,7 @@ class Invocation:
     def members(self, code: str, attempts: int | None = None) -> dict[str, object]:
         """The members of the line of a request that ended with ``code``."""
         if attempts is None and self.budget is not None:
-            attempts = self.budget.number
+            attempts = self.budget.attempts
         return {
             "business_id": None if self.business_id is None else str(self.business_id),
             "code": code,
@@ -225,36 +225,36 @@ def report_unreadable(problem: str, invocation: Invocation) -> None:
     invocation.logger.warning("message unreadable", extra=invocation.members("unreadable") | {"problem": problem})
 
 
-def report_audit(task: AuditTask, findings: Findings, invocation: Invocation) -> None:
+def report_audit(task: AuditTask, result: AuditResult, invocation: Invocation) -> None:
     """Log each listed difference and the segment, and write the figures as metrics.
 
     Whether the audit reached the end is a metric of scheduled audits only: the invoker of any other goes on with it. An
     alarm also watches for this metric's absence.
     """
-    invocation.count(AUDIT_DIFFERENCES, findings.differences_count)
-    invocation.count(AUDITED_ROWS, findings.rows)
-    invocation.count(AUDITED_STOCK_ITEMS, findings.stock_items)
+    invocation.count(AUDIT_DIFFERENCES, result.mismatch_count)
+    invocation.count(AUDITED_ROWS, result.rows)
+    invocation.count(AUDITED_STOCK_ITEMS, result.stock_items)
     if task.scheduled:
-        invocation.count(AUDIT_UNFINISHED, int(findings.next_position is not None))
-    _log_differences(findings, invocation.logger)
-    if findings.stopped_by is not None:
-        invocation.logger.warning("audit stopped by a fault", exc_info=findings.stopped_by)
+        invocation.count(AUDIT_UNFINISHED, int(result.next_position is not None))
+    _log_mismatches(result, invocation.logger)
+    if result.stopped_by is not None:
+        invocation.logger.warning("audit stopped by a fault", exc_info=result.stopped_by)
     invocation.logger.info(
         "segment audited",
         extra={
             "segment": task.segment.number,
             "segments": task.segment.total,
             "scheduled": task.scheduled,
-            "rows": findings.rows,
-            "stock_items": findings.stock_items,
-            "differences": findings.differences_count,
-            "finished": findings.next_position is None,
+            "rows": result.rows,
+            "stock_items": result.stock_items,
+            "differences": result.mismatch_count,
+            "finished": result.next_position is None,
         },
     )
 
 
-def _log_differences(findings: Findings, logger: Logger) -> None:
-    for each in findings.differences:
+def _log_mismatches(result: AuditResult, logger: Logger) -> None:
+    for each in result.mismatches:
         logger.error(
             "difference found",
             extra={

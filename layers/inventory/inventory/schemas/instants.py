@@ -7,11 +7,13 @@ among ours: of those up to an instant the last one before it, of those from an i
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Final, NamedTuple
 
 from pydantic import AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError, PydanticKnownError
+
+from inventory.domain.timestamps import TICK
 
 # The standard library also takes what ISO 8601 does not have, such as seconds behind a point that follows minutes, and
 # pydantic seconds since 1970. A plus that was not encoded is a space in a query string; it is meant as a plus.
@@ -23,8 +25,6 @@ _INSTANT: Final = re.compile(
 )
 
 _DIGITS: Final = 6
-
-_TICK: Final = timedelta(microseconds=1)
 
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -65,7 +65,7 @@ def _last_before(value: object) -> datetime:
 def _first_after(value: object) -> datetime:
     instant, lies_past = _read(value)
     # There is none after the last one, and nothing will ever be of it.
-    return instant + _TICK if lies_past and instant < _LAST else instant
+    return instant + TICK if lies_past and instant < _LAST else instant
 
 
 type UpToInstant = Annotated[AwareDatetime, BeforeValidator(_last_before)]

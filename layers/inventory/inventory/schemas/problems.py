@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from inventory.domain.errors import InvalidRequest, ValidationEntry
+from inventory.domain.errors import InvalidCursor, InvalidRequest, ValidationEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 ENTRIES_SIZE_MAX_BYTES: Final = 2 * 1024 * 1024
 """Of the entries of one answer: a body of a million unknown fields must get one that can be sent, too. Lambda's limit
@@ -22,10 +23,20 @@ _ESCAPED_LENGTH_MAX: Final = 12
 """Of one character in JSON: an escaped pair of surrogates."""
 
 
-def not_handed_out(loc: list[str | int], given: str) -> InvalidRequest:
-    """The refusal of a cursor, or another place to go on from, that no earlier answer to this question named."""
-    fact = "must be one that an earlier answer to the same question handed out"
-    return InvalidRequest([entry(loc, "value_error", f"Value error, {fact}", given=given, ctx={"error": fact})])
+@contextmanager
+def cursor_at(*loc: str) -> Iterator[None]:
+    """Turn an ``InvalidCursor`` into the 422 that names where the cursor was in the request.
+
+    Raises:
+        InvalidRequest: the cursor is not one of this question.
+    """
+    try:
+        yield
+    except InvalidCursor as error:
+        fact = "must be one that an earlier answer to the same question handed out"
+        raise InvalidRequest(
+            [entry([*loc], "value_error", f"Value error, {fact}", given=error.cursor, ctx={"error": fact})]
+        ) from None
 
 
 def bounded_entries(entries: Iterable[ValidationEntry], size_max_bytes: int) -> list[ValidationEntry]:
