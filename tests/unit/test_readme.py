@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inventory.adjusting.groups import GROUP_TIME_MAX_S
-from inventory.api.requests import READ_SCOPE
+from inventory.api.routes import LIST_ADJUSTMENTS
 from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, SOURCE
 from inventory.domain.errors import InsufficientStock
 from inventory.domain.model import StockItemId
 from inventory.domain.store import GROUP_MAX
 from inventory.entrypoints.ledger_stream import ADJUSTED
-from inventory.entrypoints.queue import ORIGINAL_ID, QUEUE_ACTOR, REJECTED, TELLING_TIME_S, MessageRequest, rejection
+from inventory.entrypoints.messages import ORIGINAL_ID, QUEUE_ACTOR
+from inventory.entrypoints.queue import PUBLISHING_TIME_S
+from inventory.entrypoints.rejections import REJECTED, rejection
 from inventory.entrypoints.responses import ERROR_ANSWERS, proof_members
 from inventory.entrypoints.telemetry import AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS
 from inventory.integrity.chain_check import ProblemKind
@@ -111,8 +113,8 @@ def test_what_is_said_of_reading_is_what_code_and_template_say() -> None:
     assert paths == {row[0] for row in rows(text) if row[0].startswith("/")}
     assert f"looks at {ROWS_EXAMINED_MAX:,} rows at" in text
     assert f"1–{PAGE_ROWS_MAX}" in text
-    assert f"`{READ_SCOPE}`" in text
-    assert f"`{READ_SCOPE}`" in section("Tokens")
+    assert f"`{LIST_ADJUSTMENTS.scope}`" in text
+    assert f"`{LIST_ADJUSTMENTS.scope}`" in section("Tokens")
 
 
 def test_the_example_of_a_direct_invocation_names_every_field_that_it_takes() -> None:
@@ -134,7 +136,7 @@ def test_what_is_said_of_the_queue_is_what_template_and_code_say() -> None:
     assert f"up to {source['ScalingConfig']['MaximumConcurrency']} batches" in text
     assert f"one transaction for each {GROUP_MAX} adjustments" in text
     assert f"A batch has {function['Timeout']} seconds" in text
-    assert f"The last {TELLING_TIME_S:.0f} are for telling refusals" in text
+    assert f"The last {PUBLISHING_TIME_S:.0f} are for telling refusals" in text
     assert f"goes on for {GROUP_TIME_MAX_S:.0f} while others wait" in text
     assert (queue["RedrivePolicy"]["maxReceiveCount"], queue["MessageRetentionPeriod"]) == (5, 14 * 24 * 60 * 60)
     assert "after five times" in text
@@ -151,7 +153,7 @@ def test_the_example_of_a_told_refusal_has_the_form_of_one() -> None:
     assert found
     example = json.loads(found[1])
     refusal = InsufficientStock(quantity_on_hand=2, quantity_change=-3)
-    told = json.loads(rejection(MessageRequest(example["request"], "key"), refusal))
+    told = json.loads(rejection(example["request"], refusal))
     assert example["error"]["detail"].keys() == told["error"]["detail"].keys()
     assert example | {"error": told["error"]} == told
     assert example["error"]["type"] == told["error"]["type"]

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+from inventory.api.routes import CREATE_ADJUSTMENT
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import GENESIS_HASH, Adjustment, Business, Command, Reversal, Snapshot, StockItem
 from inventory.domain.retry_budget import RetryBudget
@@ -142,8 +143,8 @@ def an_api_event(
     for name, value in sent:
         several.setdefault(name, []).append(value)
     return {
-        "resource": "/api/v1/inventory/adjustments",
-        "path": "/api/v1/inventory/adjustments",
+        "resource": CREATE_ADJUSTMENT.path,
+        "path": CREATE_ADJUSTMENT.path,
         "httpMethod": "POST",
         "headers": {name: values[-1] for name, values in several.items()},
         "multiValueHeaders": several,
