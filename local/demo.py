@@ -1,4 +1,4 @@
-"""Two businesses to try the service with, made by the service's own operator commands."""
+"""Two businesses to try the service with, created by the operators' commands of the service."""
 
 from __future__ import annotations
 
@@ -86,6 +86,19 @@ class _Shop:
             "variant_ids": list(self.variant_ids.values()),
         }
 
+    def opening_stock(self, sku: str) -> dict[str, object]:
+        """Return the adjustment that a variant begins with, at the default location."""
+        return {
+            "business_id": self.business_id,
+            "variant_id": self.variant_ids[sku],
+            "location_id": self.default_location_id,
+            "quantity_change": OPENING_QUANTITY,
+            "reason": "Opening stock",
+            "reason_code": "found",
+            "idempotency_key": f"opening-stock-{sku}",
+            "actor": "demo",
+        }
+
     def _id(self, kind: str, name: str) -> str:
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{kind}.{name}.{self.name}.demo.invalid"))
 
@@ -142,7 +155,7 @@ def read_demo(places: Places) -> Demo:
 
 
 def withdraw_demo(places: Places) -> None:
-    """Put demo.json aside while the stack starts: whoever waits for the file must not find the last run's."""
+    """Put demo.json aside while the stack starts: a client that waits for the file must not find the last run's."""
     if places.demo_json.exists():
         places.demo_json.replace(places.previous_demo_json)
 
@@ -184,18 +197,7 @@ def _provision_shop(target: Target, base_url: str, shop: _Shop) -> Business:
     for sku, variant_id in shop.variant_ids.items():
         fields = {"sku": sku, "name": shop.skus[sku], "variant_id": variant_id}
         _operate(target, {"command": "register_variant", "business_id": business_id, **fields})
-        opening_stock = {
-            "business_id": business_id,
-            "variant_id": variant_id,
-            "location_id": shop.default_location_id,
-            "quantity_change": OPENING_QUANTITY,
-            "reason": "Opening stock",
-            "reason_code": "found",
-            "idempotency_key": f"opening-stock-{sku}",
-            "actor": "demo",
-        }
-        _invoke(target, "CreateAdjustmentFunctionName", opening_stock)
-
+        _invoke(target, "CreateAdjustmentFunctionName", shop.opening_stock(sku))
     for sample in _SAMPLES:
         registration = json.loads((EVENTS / f"{sample}.json").read_text(encoding="utf-8"))
         if registration["business_id"] == business_id:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory.api import requests, responses
-from inventory.domain.retry_budget import Tries
+from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints import direct
 from inventory.entrypoints.composition import adjuster_on_dynamodb
 from inventory.entrypoints.responses import adjustment_members
@@ -59,7 +59,7 @@ def _over_http(event: requests.ApiEvent, context: LambdaContext, line: RequestLi
 
 def _adjust(command: Command, context: LambdaContext, line: RequestLine) -> Outcome:
     line.business_id = command.business_id
-    line.tries = Tries(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)
-    outcome = adjuster.carry_out(command, line.tries)
+    line.budget = RetryBudget(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)
+    outcome = adjuster.carry_out(command, line.budget)
     report_outcome(outcome, logger, metrics, line)
     return outcome

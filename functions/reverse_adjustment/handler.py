@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger, Metrics
 
 from inventory.adjusting.reversal import carry_out
 from inventory.api import requests, responses
-from inventory.domain.retry_budget import Tries
+from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.composition import adjuster_on_dynamodb
 from inventory.entrypoints.telemetry import RequestLine, report_error, report_outcome
 
@@ -39,8 +39,10 @@ def handler(event: object, context: LambdaContext) -> responses.Response:
         caller = requests.authenticated_caller(request, scope=requests.REVERSE_SCOPE, clock=adjuster.clock)
         line.business_id = caller.business_id
         reversal = requests.reversal(request, caller)
-        line.tries = Tries(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)
-        outcome = carry_out(adjuster, reversal, line.tries)
+        line.budget = RetryBudget(
+            lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction
+        )
+        outcome = carry_out(adjuster, reversal, line.budget)
         report_outcome(outcome, logger, metrics, line)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
         return responses.refused(report_error(error, logger, metrics, line), request_id=context.aws_request_id)

@@ -24,7 +24,7 @@ from tests.benchmarks.history_worker import Grown, Kind
 from tests.benchmarks.meters import Work, work_of
 from tests.benchmarks.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.benchmarks.transport import Transport
-from tests.support.builders.values import BUSINESS, VARIANT, tries_of
+from tests.support.builders.values import BUSINESS, VARIANT, budget_of
 from tests.support.harness.loading import ROOT, Context, load_by_path
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class _StoreOfHotItems(DynamoDBStore):
     """An item that is hot is moved by others too, and so it is read before each decision."""
 
     @override
-    def remembered(self, command: Command) -> Snapshot | None:
+    def cached(self, command: Command) -> Snapshot | None:
         return None
 
 
@@ -126,7 +126,7 @@ class _Bench:
         self.adjuster = Adjuster(store, self.clock.now, _no_new_id, lambda: 0.0, _no_pause)
         # The first request of an environment reads the catalog; it is none of those that are compared.
         (opening,) = _commands([_message(-1)])
-        _require_settled(self.adjuster.carry_out(opening, tries_of(self.adjuster, _a_minute)))
+        _require_settled(self.adjuster.carry_out(opening, budget_of(self.adjuster, _a_minute)))
         self.transport.begin_recording()
 
 
@@ -174,7 +174,7 @@ class _OfAdjuster(_OfMerging):
         adjuster = self._bench.adjuster
         if self._size is None:
             for command in self._commands:
-                _require_settled(adjuster.carry_out(command, tries_of(adjuster, _a_minute)))
+                _require_settled(adjuster.carry_out(command, budget_of(adjuster, _a_minute)))
             return
         for group in batched(self._commands, self._size, strict=True):
             for result in adjuster.adjust_all(group, remaining_s=_a_minute):

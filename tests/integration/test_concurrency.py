@@ -16,7 +16,7 @@ import pytest
 from inventory.domain import retry_budget
 from inventory.domain.errors import AlreadyReversed, IdempotencyKeyReused, InsufficientStock, ServiceError
 from inventory.domain.model import Command, Outcome, Reversal
-from inventory.domain.store import unlimited
+from inventory.domain.store import no_deadline
 from tests.support.harness.ledger_invariants import assert_adds_up
 from tests.support.harness.shop import Environment, Shop, environment
 
@@ -274,8 +274,8 @@ class TornReads:
     inner: Store
     between: Callable[[], object]
 
-    def remembered(self, command: Command) -> Snapshot | None:
-        return self.inner.remembered(command)
+    def cached(self, command: Command) -> Snapshot | None:
+        return self.inner.cached(command)
 
     def load(
         self,
@@ -283,7 +283,7 @@ class TornReads:
         recorded_ids: Sequence[UUID],
         *,
         transactional: bool = False,
-        between_calls: Callable[[], None] = unlimited,
+        require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
         if transactional:
             return self.inner.load(command, recorded_ids, transactional=True)

@@ -25,7 +25,7 @@ from tests.support.builders.values import (
     OTHER_VARIANT,
     VARIANT,
     a_command,
-    tries_of,
+    budget_of,
 )
 from tests.support.fakes.store import FakeStore
 from tests.support.harness.ledger_invariants import assert_adds_up
@@ -94,7 +94,7 @@ class Shop:
 
     def _alone(self, command: Command) -> Result:
         try:
-            return self.adjuster.carry_out(command, tries_of(self.adjuster, lambda: 1_000.0))
+            return self.adjuster.carry_out(command, budget_of(self.adjuster, lambda: 1_000.0))
         except Refusal as refusal:
             return refusal
 

@@ -16,7 +16,7 @@ from inventory.domain import rules
 from inventory.domain.errors import StaleQuantity, StoreUnavailable, TryAgain
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import Outcome
-from inventory.domain.store import Committed, unlimited
+from inventory.domain.store import Committed, no_deadline
 from inventory.entrypoints import queue
 from inventory.storage import items, stock_store, tokens
 from inventory.storage.cache import Memory
@@ -100,7 +100,7 @@ class _RemembersPastConflicts(DynamoDBStore):
         self._seen: dict[tuple[UUID, UUID, UUID | None, UUID | None], Snapshot] = {}
 
     @override
-    def remembered(self, command: Command) -> Snapshot | None:
+    def cached(self, command: Command) -> Snapshot | None:
         return None
 
     @override
@@ -110,12 +110,12 @@ class _RemembersPastConflicts(DynamoDBStore):
         recorded_ids: Sequence[UUID],
         *,
         transactional: bool = False,
-        between_calls: Callable[[], None] = unlimited,
+        require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
         key = (command.business_id, command.variant_id, command.location_id, command.reverses)
         if key in self._seen:
             return replace(self._seen[key], recorded={})
-        self._seen[key] = super().load(command, recorded_ids, transactional=transactional, between_calls=between_calls)
+        self._seen[key] = super().load(command, recorded_ids, transactional=transactional, require_time=require_time)
         return self._seen[key]
 
 
@@ -123,9 +123,9 @@ class _RefusesFromMemory(DynamoDBStore):
     """Takes what it remembers for what it has read."""
 
     @override
-    def remembered(self, command: Command) -> Snapshot | None:
-        snapshot = super().remembered(command)
-        return snapshot and replace(snapshot, remembered=False, transactional=True)
+    def cached(self, command: Command) -> Snapshot | None:
+        snapshot = super().cached(command)
+        return snapshot and replace(snapshot, cached=False, transactional=True)
 
 
 class _OneTokenForEachRow(SimulatedClient):
@@ -342,7 +342,7 @@ MUTANTS = {
     "any reply is whole": Mutant("an empty reply is taken for an answer", change=_any_reply_is_whole),
     "time stands still": Mutant(
         "a row may bear the time of the one before it",
-        change=lambda: patch.object(rules, "_TICK", timedelta(0)),
+        change=lambda: patch.object(rules, "TICK", timedelta(0)),
     ),
     "catalog remembered for an hour": Mutant(
         "what was deactivated is adjusted on and on",

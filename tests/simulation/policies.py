@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, override
 from unittest.mock import patch
 
 from inventory.domain import retry_budget
-from inventory.domain.errors import TryAgain
+from inventory.domain.errors import RetryBudgetSpent
 from inventory.storage.cache import KnownStock
 from inventory.storage.stock_store import DynamoDBStore
 
@@ -69,17 +69,17 @@ class Policy:
         """Let the loop go by this policy."""
         waits, attempts_max = self.waits, self.attempts_max or retry_budget.ATTEMPTS_MAX
 
-        def again(these: retry_budget.Tries) -> None:
+        def next_attempt(these: retry_budget.RetryBudget) -> None:
             assert waits is not None
-            if these.number >= attempts_max:
-                raise TryAgain
-            these.sleep(these.fraction() * waits(these.number))
-            these.number += 1
+            if these.attempts >= attempts_max:
+                raise RetryBudgetSpent
+            these.sleep(these.fraction() * waits(these.attempts))
+            these.attempts += 1
 
         with ExitStack() as stack:
             stack.enter_context(patch.object(retry_budget, "ATTEMPTS_MAX", attempts_max))
             if waits is not None:
-                stack.enter_context(patch.object(retry_budget.Tries, "again", again))
+                stack.enter_context(patch.object(retry_budget.RetryBudget, "next_attempt", next_attempt))
             yield
 
 
@@ -98,7 +98,7 @@ class _StoreThatReads(CountingStore):
     """A store that reads before each decision."""
 
     @override
-    def remembered(self, command: Command) -> Snapshot | None:
+    def cached(self, command: Command) -> Snapshot | None:
         return None
 
 

@@ -1,4 +1,4 @@
-"""The runbook's sections and commands, as whoever reads it by night would paste them."""
+"""The runbook's sections and commands, as an operator pastes them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.sam_template import PROJECT_ROOT
 
 RUNBOOK: Final = PROJECT_ROOT / "docs" / "runbook.md"
 TO_FILL_IN: Final = re.compile(r"(\w+)=([0dz_:TZ.-]*0[0dz_:TZ.-]*)(?= |$)")
-"""A variable that a command sets to zeros: whoever pastes it fills it in."""
+"""A variable that a command sets to zeros, for the operator to fill in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import socket
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_socket
 
+from inventory.domain import errors
 from tests.support.harness.loading import ROOT
 
 if TYPE_CHECKING:
@@ -108,6 +111,36 @@ def test_a_module_imports_only_what_exists_and_lies_further_in(name: str) -> Non
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     assert set(TopologicalSorter({name: inward(name) for name in MODULES}).static_order()) == set(MODULES)
+
+
+def definitions(body: list[ast.stmt]) -> Iterator[str]:
+    """Names of the classes, constants and types that a module defines, also those for types only."""
+    for node in body:
+        match node:
+            case ast.ClassDef(name):
+                yield name
+            case ast.AnnAssign(ast.Name(name)) | ast.Assign([ast.Name(name)]) | ast.TypeAlias(ast.Name(name)):
+                yield name
+            case ast.If(_, inner):
+                yield from definitions(inner)
+
+
+def test_no_two_classes_or_constants_share_a_name() -> None:
+    named = Counter(each for name in MODULES for each in definitions(tree(MODULES[name]).body))
+    assert len(named) > 200
+    assert [each for each, count in named.items() if count > 1] == []
+
+
+def test_the_errors_are_drawn_as_the_tree_that_they_are() -> None:
+    drawn = [each for each in str(errors.__doc__).split("::", 1)[1].splitlines() if each.startswith("    ")]
+    above: list[str] = []
+    parents: dict[str, str] = {}
+    for line in drawn:
+        branch, name = re.match(r"    ([│├└─ ]*)(\w+)", line).groups()  # type: ignore[union-attr]
+        above[len(branch) // 4 :] = [name]
+        parents[name] = above[-2] if len(above) > 1 else "Exception"
+    raised = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]
+    assert parents == {each.__name__: each.__base__.__name__ for each in raised if each.__base__ is not None}
 
 
 @pytest.mark.parametrize("name", sorted(STANDARD_LIBRARY_ONLY))

@@ -25,13 +25,13 @@ from inventory.queries.adjustments import ROWS_EXAMINED_MAX
 from inventory.queries.export import SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES
 from inventory.queries.export_formats import COLUMNS
 from inventory.schemas.adjustments import AdjustmentRequest, DirectAdjustmentRequest
-from inventory.schemas.provisioning import MODELS
+from inventory.schemas.provisioning import COMMAND_MODELS
 from inventory.schemas.reading import PAGE_ROWS_MAX, AdjustmentsQuery, ExportRequest, LevelsQuery
-from local.template import read_template
 from ops.redrive import DEAD_LETTER_QUEUES
 from tests.support.builders.tampered_tables import ReadBooks, books
 from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
 from tests.support.sam_template import PROJECT_ROOT, load_template
+from tools.template import read_template
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -219,7 +219,7 @@ def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:
         }
     of_the_code = {
         command: {(name, not field.is_required()) for name, field in model.model_fields.items() if name != "command"}
-        for command, model in MODELS.items()
+        for command, model in COMMAND_MODELS.items()
     }
     assert documented == of_the_code
 

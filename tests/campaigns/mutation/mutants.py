@@ -60,7 +60,7 @@ def _tried(folder: Path, name: str, exit_code: int | None) -> Tried:
 
 
 def _where(name: str) -> str:
-    """A mutant's place: ``inventory.tries.xǁTriesǁagain__mutmut_3`` is in ``tries.Tries.again``."""
+    """A mutant's place: ``inventory.loop.xǁAdjusterǁadjust_all__mutmut_3`` is in ``loop.Adjuster.adjust_all``."""
     module, _, function = name.removeprefix("inventory.").rpartition("__mutmut_")[0].partition(".x")
     return f"{module}.{function.strip('ǁ').replace('ǁ', '.')}" if "ǁ" in function else f"{module}.{function[1:]}"
 

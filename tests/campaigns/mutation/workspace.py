@@ -27,7 +27,7 @@ TESTS = {
     ),
     "dynamodb": _STORE,
     "known_stock": ("storage/test_cached_stock",),
-    "tries": ("adjusting/test_loop", "adjusting/test_loop_batches", "adjusting/test_reversal"),
+    "retry_budget": ("adjusting/test_loop", "adjusting/test_loop_batches", "adjusting/test_reversal"),
     "client": ("aws/test_clients", "storage/test_stock_store_commit", "storage/test_stock_store_load"),
     "memory": ("storage/test_cache", "storage/test_cached_stock", "storage/test_stock_store_load"),
     "reverse": ("adjusting/test_reversal",),
@@ -37,7 +37,7 @@ TESTS = {
 }
 """Modules, the most important ones first, and the fast tests that concern each."""
 
-READ_BY_TESTS = ("template.yaml", "functions", "events", "local", "ops")
+READ_BY_TESTS = ("template.yaml", "monitoring.yaml", "functions", "events", "ops", "tools")
 """What some of the tests read, or load from, besides the package."""
 
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import GENESIS_HASH, Adjustment, Business, Command, Reversal, Snapshot, StockItem
-from inventory.domain.retry_budget import Tries
+from inventory.domain.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,9 +158,9 @@ def an_api_event(
     } | changes
 
 
-def tries_of(adjuster: Adjuster, remaining_s: Callable[[], float]) -> Tries:
+def budget_of(adjuster: Adjuster, remaining_s: Callable[[], float]) -> RetryBudget:
     """What one request may do, as a handler hands it to the use case."""
-    return Tries(remaining_s, adjuster.sleep, adjuster.fraction)
+    return RetryBudget(remaining_s, adjuster.sleep, adjuster.fraction)
 
 
 def a_write_token() -> str:

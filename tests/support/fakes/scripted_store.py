@@ -12,7 +12,7 @@ from uuid import UUID
 from inventory.adjusting.loop import Adjuster
 from inventory.adjusting.reversal import carry_out
 from inventory.domain.errors import StoreUnavailable
-from inventory.domain.store import CommitResult, Contended, unlimited
+from inventory.domain.store import CommitResult, Contended, no_deadline
 from tests.support.builders.values import (
     BUSINESS,
     LOCATION,
@@ -22,7 +22,7 @@ from tests.support.builders.values import (
     VARIANT,
     a_business,
     a_command,
-    tries_of,
+    budget_of,
 )
 from tests.support.fakes.store import FakeStore
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from inventory.adjusting.loop import Result
     from inventory.domain.model import Adjustment, Command, Outcome, Reversal, Snapshot
-    from inventory.domain.retry_budget import Tries
+    from inventory.domain.retry_budget import RetryBudget
 
 
 class Met(Enum):
@@ -94,8 +94,8 @@ class ScriptedStore(FakeStore):
     memory: Snapshot | None = None
     _under_way: list[tuple[Sequence[Adjustment], Snapshot]] = field(default_factory=list)
 
-    def remembered(self, command: Command) -> Snapshot | None:
-        return self.memory or super().remembered(command)
+    def cached(self, command: Command) -> Snapshot | None:
+        return self.memory or super().cached(command)
 
     def load(
         self,
@@ -103,10 +103,10 @@ class ScriptedStore(FakeStore):
         recorded_ids: Sequence[UUID],
         *,
         transactional: bool = False,
-        between_calls: Callable[[], None] = unlimited,
+        require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
         self._meet("load", self.on_load)
-        return super().load(command, recorded_ids, transactional=transactional, between_calls=between_calls)
+        return super().load(command, recorded_ids, transactional=transactional, require_time=require_time)
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         self._meet("find", self.on_find)
@@ -151,17 +151,17 @@ class Desk:
     _ids: int = 0
 
     def adjust(self, command: Command) -> Outcome:
-        return self._adjuster.carry_out(command, self._tries)
+        return self._adjuster.carry_out(command, self._budget)
 
     def adjust_all(self, commands: Sequence[Command]) -> list[Result]:
         return self._adjuster.adjust_all(commands, remaining_s=self.store.time.remaining_s)
 
     def reverse(self, reversal: Reversal) -> Outcome:
-        return carry_out(self._adjuster, reversal, self._tries)
+        return carry_out(self._adjuster, reversal, self._budget)
 
     @property
-    def _tries(self) -> Tries:
-        return tries_of(self._adjuster, self.store.time.remaining_s)
+    def _budget(self) -> RetryBudget:
+        return budget_of(self._adjuster, self.store.time.remaining_s)
 
     @property
     def _adjuster(self) -> Adjuster:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from inventory.domain.model import Adjustment, Business, Command, Snapshot, StockItem
 from inventory.domain.rules import stock_after
-from inventory.domain.store import GROUP_MAX, CommitResult, Committed, unlimited
+from inventory.domain.store import GROUP_MAX, CommitResult, Committed, no_deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ class FakeStore:
     reversals: dict[tuple[UUID, UUID], UUID] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def remembered(self, command: Command) -> Snapshot | None:
+    def cached(self, command: Command) -> Snapshot | None:
         return None
 
     def load(
@@ -42,7 +42,7 @@ class FakeStore:
         recorded_ids: Sequence[UUID],
         *,
         transactional: bool = False,
-        between_calls: Callable[[], None] = unlimited,
+        require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
         business = self.businesses.get(command.business_id)
         location_id = command.location_id or (business.default_location_id if business else None)
@@ -87,7 +87,7 @@ class FakeStore:
                     recorded={**snapshot.recorded, **recorded},
                     reversed_by=reversed_by[0] if reversed_by else snapshot.reversed_by,
                     stock=stock,
-                    remembered=False,
+                    cached=False,
                     transactional=False,
                 )
             self.ledger |= {(business_id, row.id): row for row in rows}

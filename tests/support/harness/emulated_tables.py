@@ -11,8 +11,8 @@ from inventory.storage import keys
 from inventory.storage.catalog import Catalog
 from inventory.storage.items import adjustment_of, stock_item_of
 from inventory.storage.stock_store import DynamoDBStore
-from local.places import TEMPLATE
-from local.template import read_template
+from ops.project import TEMPLATE
+from tools.template import read_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable

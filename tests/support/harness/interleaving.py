@@ -11,8 +11,8 @@ from inventory.adjusting.loop import Adjuster
 from inventory.adjusting.reversal import carry_out
 from inventory.domain.errors import Refusal, StoreUnavailable, TryAgain
 from inventory.domain.model import Command, Reversal
-from inventory.domain.store import CommitResult, Contended, unlimited
-from tests.support.builders.values import NOW, tries_of
+from inventory.domain.store import CommitResult, Contended, no_deadline
+from tests.support.builders.values import NOW, budget_of
 from tests.support.fakes.scripted_store import Met
 
 if TYPE_CHECKING:
@@ -111,9 +111,9 @@ class Interleaving:
 def _carried_out(adjuster: Adjuster, asked: Command | Reversal | list[Command]) -> list[Result]:
     match asked:
         case Command():
-            return [adjuster.carry_out(asked, tries_of(adjuster, lambda: 1_000.0))]
+            return [adjuster.carry_out(asked, budget_of(adjuster, lambda: 1_000.0))]
         case Reversal():
-            return [carry_out(adjuster, asked, tries_of(adjuster, lambda: 1_000.0))]
+            return [carry_out(adjuster, asked, budget_of(adjuster, lambda: 1_000.0))]
         case _:
             return adjuster.adjust_all(asked, remaining_s=lambda: 1_000.0)
 
@@ -125,11 +125,11 @@ class _Turns:
     of: Interleaving
     run: Run
 
-    def remembered(self, command: Command) -> Snapshot | None:
+    def cached(self, command: Command) -> Snapshot | None:
         """Nothing, or what any request has read so far of the same stock item: it may be long out of date."""
         seen = [None, *self.of.seen.get((command.variant_id, command.location_id), [])]
         snapshot = seen[self.of.choose(len(seen))]
-        return snapshot and replace(snapshot, recorded={}, reversed_by=None, remembered=True, transactional=False)
+        return snapshot and replace(snapshot, recorded={}, reversed_by=None, cached=True, transactional=False)
 
     def load(
         self,
@@ -137,7 +137,7 @@ class _Turns:
         recorded_ids: Sequence[UUID],
         *,
         transactional: bool = False,
-        between_calls: Callable[[], None] = unlimited,
+        require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
         """Read each row, the link to a reversal and the rest at several moments, for a batch of reads is not one."""
         if transactional:

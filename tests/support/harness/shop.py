@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from inventory.adjusting.loop import Adjuster
 from inventory.adjusting.reversal import carry_out
 from inventory.domain.model import Command, Reversal
-from tests.support.builders.values import a_write_token, tries_of
+from tests.support.builders.values import a_write_token, budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,11 +84,11 @@ class Environment:
 
     def adjust(self, command: Command, *, remaining_s: Callable[[], float] = lambda: AMPLE_S) -> Outcome:
         """Apply a command as a handler does."""
-        return self.adjuster.carry_out(command, tries_of(self.adjuster, remaining_s))
+        return self.adjuster.carry_out(command, budget_of(self.adjuster, remaining_s))
 
     def reverse(self, reversal: Reversal, *, remaining_s: Callable[[], float] = lambda: AMPLE_S) -> Outcome:
         """Reverse an adjustment as a handler does."""
-        return carry_out(self.adjuster, reversal, tries_of(self.adjuster, remaining_s))
+        return carry_out(self.adjuster, reversal, budget_of(self.adjuster, remaining_s))
 
 
 @dataclass

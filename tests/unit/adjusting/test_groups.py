@@ -17,7 +17,7 @@ from inventory.domain.model import Outcome
 from inventory.domain.retry_budget import ATTEMPTS_MAX as TRIES_MAX
 from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.rules import keyed_id
-from inventory.domain.store import GROUP_MAX, CommitResult, unlimited
+from inventory.domain.store import GROUP_MAX, CommitResult, no_deadline
 from tests.support.builders.values import (
     BUSINESS,
     LOCATION,
@@ -135,10 +135,10 @@ def test_groups_are_carried_out_side_by_side() -> None:
             recorded_ids: Sequence[UUID],
             *,
             transactional: bool = False,
-            between_calls: Callable[[], None] = unlimited,
+            require_time: Callable[[], None] = no_deadline,
         ) -> Snapshot:
             both_begun.wait()
-            return super().load(command, recorded_ids, transactional=transactional, between_calls=between_calls)
+            return super().load(command, recorded_ids, transactional=transactional, require_time=require_time)
 
     plain = a_batch_store()
     store = Meeting(plain.businesses, plain.active_variants, plain.active_locations, time=plain.time)
@@ -239,11 +239,11 @@ class Spoilt(BatchStore):
         recorded_ids: Sequence[UUID],
         *,
         transactional: bool = False,
-        between_calls: Callable[[], None] = unlimited,
+        require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
         if self.spoilt & set(recorded_ids):
             raise KeyError("sequence")
-        return super().load(command, recorded_ids, transactional=transactional, between_calls=between_calls)
+        return super().load(command, recorded_ids, transactional=transactional, require_time=require_time)
 
 
 @pytest.mark.parametrize("place", [0, 7, 98, 99, 120])

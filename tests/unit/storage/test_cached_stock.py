@@ -58,24 +58,24 @@ def next_row() -> Adjustment:
 def test_what_was_loaded_is_remembered_and_says_so(warm: StoreOnTables, location_id: object) -> None:
     command = a_command(location_id=location_id)
 
-    assert warm.store.remembered(command) == a_snapshot(stock=a_stock_item(10), remembered=True)
+    assert warm.store.cached(command) == a_snapshot(stock=a_stock_item(10), cached=True)
 
 
 def test_what_was_committed_is_remembered(warm: StoreOnTables) -> None:
     assert warm.store.commit([next_row()], a_snapshot(stock=a_stock_item(10))) == Committed()
 
-    remembered = warm.store.remembered(a_command())
+    remembered = warm.store.cached(a_command())
     assert remembered is not None
     assert remembered.stock == stock_after(next_row())
 
 
 @pytest.mark.parametrize("change", [{"variant_id": OTHER_VARIANT}, {"location_id": OTHER_LOCATION}], ids=str)
 def test_nothing_is_remembered_of_what_was_not_read(warm: StoreOnTables, change: dict[str, object]) -> None:
-    assert warm.store.remembered(replace(a_command(), **change)) is None  # type: ignore[arg-type]
+    assert warm.store.cached(replace(a_command(), **change)) is None  # type: ignore[arg-type]
 
 
 def test_a_cold_store_remembers_nothing() -> None:
-    assert StoreOnTables().store.remembered(a_command()) is None
+    assert StoreOnTables().store.cached(a_command()) is None
 
 
 def test_nothing_is_remembered_of_a_stock_item_that_was_not_there() -> None:
@@ -83,7 +83,7 @@ def test_nothing_is_remembered_of_a_stock_item_that_was_not_there() -> None:
     made.tables.with_catalog()
     made.load()
 
-    assert made.store.remembered(a_command()) is None
+    assert made.store.cached(a_command()) is None
 
 
 @pytest.mark.parametrize(
@@ -97,13 +97,13 @@ def test_nothing_is_remembered_where_a_part_of_the_catalog_has_turned_out_to_be_
     warm.now_s += CATALOG_LIFETIME_S
     warm.load(a_command(location_id=LOCATION))
 
-    assert warm.store.remembered(a_command(location_id=LOCATION)) is None
+    assert warm.store.cached(a_command(location_id=LOCATION)) is None
 
 
 def test_the_catalog_is_read_as_often_as_without_a_remembered_state(warm: StoreOnTables) -> None:
     warm.now_s += CATALOG_LIFETIME_S
 
-    assert warm.store.remembered(a_command()) is None
+    assert warm.store.cached(a_command()) is None
 
 
 @pytest.mark.parametrize(
@@ -116,31 +116,31 @@ def test_an_item_that_others_are_moving_is_read_for_a_minute(warm: StoreOnTables
     warm.store.commit([next_row()], a_snapshot(stock=a_stock_item(10)))
     assert warm.store.commit([next_row()], a_snapshot(stock=a_stock_item(10))) == Committed()
 
-    assert warm.store.remembered(a_command()) is None
+    assert warm.store.cached(a_command()) is None
     warm.load()
-    assert warm.store.remembered(a_command()) is None
+    assert warm.store.cached(a_command()) is None
 
     warm.now_s += SHARED_LIFETIME_S
     warm.load()
-    assert warm.store.remembered(a_command()) is not None
+    assert warm.store.cached(a_command()) is not None
 
 
 def test_an_item_that_was_found_moved_is_read_for_a_minute(warm: StoreOnTables) -> None:
     warm.tables.with_stock(a_stock_item(3, sequence=43))
 
-    warm.store.commit([next_row()], a_snapshot(stock=a_stock_item(10), remembered=True))
+    warm.store.commit([next_row()], a_snapshot(stock=a_stock_item(10), cached=True))
 
-    assert warm.store.remembered(a_command()) is None
+    assert warm.store.cached(a_command()) is None
 
 
 def test_a_row_that_was_there_before_says_nothing_of_others(warm: StoreOnTables) -> None:
     """The commit's condition on the stock item held: it is as it was remembered."""
     warm.tables.with_row(next_row())
-    before = warm.store.remembered(a_command())
+    before = warm.store.cached(a_command())
 
-    warm.store.commit([next_row()], a_snapshot(stock=a_stock_item(10), remembered=True))
+    warm.store.commit([next_row()], a_snapshot(stock=a_stock_item(10), cached=True))
 
-    assert warm.store.remembered(a_command()) == before
+    assert warm.store.cached(a_command()) == before
     assert before is not None
 
 
@@ -149,16 +149,16 @@ def test_a_write_of_unknown_outcome_is_forgotten_until_the_next_load(warm: Store
     with pytest.raises(StoreUnavailable):
         warm.store.commit([next_row()], a_snapshot(stock=a_stock_item(10)))
 
-    assert warm.store.remembered(a_command()) is None
+    assert warm.store.cached(a_command()) is None
     warm.load()
-    assert warm.store.remembered(a_command()) is not None
+    assert warm.store.cached(a_command()) is not None
 
 
 def test_a_state_with_the_number_of_another_history_is_refused(warm: StoreOnTables) -> None:
     """After a restore from a backup the numbers are given out again: the hash tells the two histories apart."""
     warm.tables.with_stock(a_stock_item(2, head_hash="cd" * 32))
 
-    result = warm.store.commit([next_row()], a_snapshot(stock=a_stock_item(10), remembered=True))
+    result = warm.store.commit([next_row()], a_snapshot(stock=a_stock_item(10), cached=True))
 
     assert result != Committed()
     assert warm.tables.rows == []
@@ -201,7 +201,7 @@ def test_so_many_shared_stock_items_are_marked_and_no_more() -> None:
 def a_desk_that_remembers(quantity: int, *, in_truth: int) -> Desk:
     desk = a_desk(in_truth)
     stock = desk.store.stock[BUSINESS, VARIANT, LOCATION]
-    desk.store.memory = a_snapshot(stock=replace(stock, quantity=quantity), remembered=True)
+    desk.store.memory = a_snapshot(stock=replace(stock, quantity=quantity), cached=True)
     if quantity != in_truth:
         # Someone else has moved it since.
         desk.store.stock[BUSINESS, VARIANT, LOCATION] = replace(stock, sequence=stock.sequence + 1)
@@ -279,7 +279,7 @@ def test_an_expectation_is_held_against_the_present() -> None:
 def test_a_replay_that_memory_would_grant_again_shows_at_the_commit() -> None:
     desk = a_desk(20)
     first = desk.adjust(KEYED)
-    desk.store.memory = a_snapshot(stock=desk.store.stock[BUSINESS, VARIANT, LOCATION], remembered=True)
+    desk.store.memory = a_snapshot(stock=desk.store.stock[BUSINESS, VARIANT, LOCATION], cached=True)
     desk.store.calls.clear()
 
     assert desk.adjust(KEYED) == replace(first, replayed=True)
@@ -289,7 +289,7 @@ def test_a_replay_that_memory_would_grant_again_shows_at_the_commit() -> None:
 def test_a_replay_that_memory_would_refuse_is_found_before_it_is_refused() -> None:
     desk = a_desk(10)
     first = desk.adjust(KEYED)
-    desk.store.memory = a_snapshot(stock=desk.store.stock[BUSINESS, VARIANT, LOCATION], remembered=True)
+    desk.store.memory = a_snapshot(stock=desk.store.stock[BUSINESS, VARIANT, LOCATION], cached=True)
     desk.store.calls.clear()
 
     assert desk.adjust(KEYED) == replace(first, replayed=True)
@@ -299,7 +299,7 @@ def test_a_replay_that_memory_would_refuse_is_found_before_it_is_refused() -> No
 def test_a_key_of_another_request_is_found_out_at_the_commit() -> None:
     desk = a_desk(20)
     desk.adjust(KEYED)
-    desk.store.memory = a_snapshot(stock=desk.store.stock[BUSINESS, VARIANT, LOCATION], remembered=True)
+    desk.store.memory = a_snapshot(stock=desk.store.stock[BUSINESS, VARIANT, LOCATION], cached=True)
 
     with pytest.raises(IdempotencyKeyReused):
         desk.adjust(replace(KEYED, quantity_change=-1))
@@ -308,7 +308,7 @@ def test_a_key_of_another_request_is_found_out_at_the_commit() -> None:
 def test_memory_is_asked_for_the_requests_own_stock_item() -> None:
     desk = a_desk_that_remembers(10, in_truth=10)
     asked: list[object] = []
-    desk.store.remembered = asked.append  # type: ignore[method-assign, assignment]
+    desk.store.cached = asked.append  # type: ignore[method-assign, assignment]
 
     desk.adjust(KEYED)
 

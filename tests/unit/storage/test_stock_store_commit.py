@@ -220,7 +220,7 @@ def test_stock_that_has_moved_comes_with_the_refusal(ledger: dict[str, Any]) -> 
     assert result == replace(SNAPSHOT, stock=MOVED)
 
 
-@pytest.mark.parametrize("seen", [{"remembered": True}, {"transactional": True}], ids=str)
+@pytest.mark.parametrize("seen", [{"cached": True}, {"transactional": True}], ids=str)
 def test_what_a_cancellation_tells_is_of_the_present_and_of_several_moments(seen: dict[str, Any]) -> None:
     """Of a remembered state nothing would be refused, and of one moment without another look for the row."""
     tables = StoreOnTables()

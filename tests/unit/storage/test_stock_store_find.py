@@ -15,7 +15,15 @@ from inventory.domain.errors import InsufficientStock, StoreUnavailable, TryAgai
 from inventory.domain.retry_budget import ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.rules import keyed_id
 from inventory.domain.store import GROUP_MAX
-from tests.support.builders.values import BUSINESS, LOCATION, NOW, a_command, a_stock_item, an_adjustment, tries_of
+from tests.support.builders.values import (
+    BUSINESS,
+    LOCATION,
+    NOW,
+    a_command,
+    a_stock_item,
+    an_adjustment,
+    budget_of,
+)
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.faults.wire import broken, cancelled, fault, reply
 from tests.support.harness.stores import StoreOnTables
@@ -158,7 +166,7 @@ def adjuster_on(tables: StoreOnTables) -> Adjuster:
 
 def carried_out(tables: StoreOnTables, command: Command, remaining_s: Callable[[], float]) -> Outcome:
     adjuster = adjuster_on(tables)
-    return adjuster.carry_out(command, tries_of(adjuster, remaining_s))
+    return adjuster.carry_out(command, budget_of(adjuster, remaining_s))
 
 
 def test_a_load_begins_no_second_read_where_the_time_for_it_is_up() -> None:

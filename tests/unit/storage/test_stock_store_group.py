@@ -256,7 +256,7 @@ def test_no_further_read_is_begun_where_the_time_for_it_is_up(full: StoreOnTable
             raise TryAgain
 
     with pytest.raises(TryAgain):
-        full.store.load(a_command(), IDS, between_calls=until_the_time_is_up)
+        full.store.load(a_command(), IDS, require_time=until_the_time_is_up)
 
     assert len(full.keys_read) == allowed + 1
 

@@ -158,7 +158,7 @@ def test_a_further_read_is_not_begun_where_the_time_for_it_is_up(cold: StoreOnTa
         raise TryAgain
 
     with pytest.raises(TryAgain):
-        cold.store.load(a_command(), [], between_calls=no_time)
+        cold.store.load(a_command(), [], require_time=no_time)
     assert cold.keys_read == [[SETTINGS_KEY, VARIANT_KEY]]
 
 

@@ -110,7 +110,7 @@ def test_a_remembered_catalog_takes_no_part_in_the_transaction(warm: StoreOnTabl
 def test_what_the_transaction_found_is_remembered(cold: StoreOnTables) -> None:
     load(cold)
 
-    assert cold.store.remembered(AT_LOCATION) == a_snapshot(remembered=True)
+    assert cold.store.cached(AT_LOCATION) == a_snapshot(cached=True)
 
 
 def test_of_a_reversal_the_link_is_read_in_the_transaction(warm: StoreOnTables) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from inventory.domain.store import GROUP_MAX
-from local.template import read_template
 from tests.support.sam_template import PROJECT_ROOT, TEMPLATE, load_template
 from tools import capacity
 from tools.capacity import PAGE, Service, costs, demands, keeping, limits, tables, written
+from tools.template import read_template
 
 SERVICE = Service.of(read_template(TEMPLATE))
 TEXT = PAGE.read_text(encoding="utf-8")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from inventory.aws.dead_letter_queue import DeadLetterQueue
     from inventory.aws.event_bus import EventBus
     from inventory.domain.retry_budget import RetryBudget
+    from inventory.entrypoints.responses import BatchItemFailure
     from inventory.storage.items import Item
 
 ADJUSTED: Final = "InventoryAdjusted"
@@ -50,14 +51,10 @@ class StreamBatch(TypedDict):
     Records: list[StreamRecord]
 
 
-class _ItemFailure(TypedDict):
-    itemIdentifier: str
-
-
 class StreamBatchAnswer(TypedDict):
     """From which record on, by its sequence number, the batch is to be handed over again; empty where all is done."""
 
-    batchItemFailures: list[_ItemFailure]
+    batchItemFailures: list[BatchItemFailure]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from inventory.domain.errors import ServiceError
     from inventory.domain.model import Command
     from inventory.domain.retry_budget import RetryBudget
+    from inventory.entrypoints.responses import BatchItemFailure
     from inventory.schemas.json_parser import JSONValue
 
 REJECTED: Final = "InventoryAdjustmentRejected"
@@ -65,14 +66,10 @@ class QueueBatch(TypedDict):
     Records: list[QueueRecord]
 
 
-class _ItemFailure(TypedDict):
-    itemIdentifier: str
-
-
 class QueueBatchAnswer(TypedDict):
     """Which messages are to be delivered again; all others are done, and are deleted."""
 
-    batchItemFailures: list[_ItemFailure]
+    batchItemFailures: list[BatchItemFailure]
 
 
 class Unreadable(Exception):

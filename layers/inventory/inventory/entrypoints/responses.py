@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from inventory.domain.errors import (
     AdjustmentNotFound,
@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from inventory.domain.model import Adjustment
     from inventory.integrity.audit import AuditResult
     from inventory.integrity.proof import Proof
+
+
+class BatchItemFailure(TypedDict):
+    """One message or record of a batch that Lambda shall deliver again, by its id."""
+
+    itemIdentifier: str
 
 
 @dataclass(frozen=True, slots=True)

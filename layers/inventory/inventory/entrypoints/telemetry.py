@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from inventory.domain.model import Outcome
-    from inventory.domain.retry_budget import Tries
+    from inventory.domain.retry_budget import RetryBudget
     from inventory.entrypoints.ledger_stream import Published
     from inventory.entrypoints.schedule import AuditTask
     from inventory.integrity.audit import AuditResult
@@ -82,14 +82,14 @@ class Tally:
 class RequestLine:
     """What the one line of a request says whatever became of it: begun with the request, filled in on the way.
 
-    ``clock_s`` is monotonic, in seconds. ``business_id`` stays None until somebody vouches for it: what a caller merely
-    claims is not logged. ``tries`` stays None where a request is not tried as a whole. What is None is not in the line.
+    ``clock_s`` is monotonic, in seconds. ``business_id`` stays None until it is authenticated: what a caller merely
+    claims is not logged. ``budget`` stays None where a request has no attempts of its own. A None is not in the line.
     """
 
     clock_s: Callable[[], float]
     gateway_request_id: str | None = None
     business_id: UUID | None = None
-    tries: Tries | None = None
+    budget: RetryBudget | None = None
     _started_s: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,8 +98,8 @@ class RequestLine:
 
     def members(self, code: str, attempts: int | None = None) -> dict[str, object]:
         """All of it, for a request that ended with ``code``."""
-        if attempts is None and self.tries is not None:
-            attempts = self.tries.number
+        if attempts is None and self.budget is not None:
+            attempts = self.budget.attempts
         return {
             "business_id": None if self.business_id is None else str(self.business_id),
             "code": code,

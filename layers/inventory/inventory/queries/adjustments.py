@@ -7,6 +7,7 @@ pages that were read, do not move the next pages.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Protocol
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from heapq import merge
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from inventory.domain.errors import RowUnreadable
-from inventory.domain.timestamps import instant_text, parse_instant
+from inventory.domain.timestamps import TICK, instant_text, parse_instant
 from inventory.storage.items import row_of
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 FIRST_ID: Final = UUID(int=0)
 
 LAST_ID: Final = UUID(int=2**128 - 1)
-
-_TICK: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -137,7 +135,7 @@ class PartitionRows:
             position = parse_position(sort_key.partition("#")[0] + f"#{FIRST_ID}")
         except ValueError:
             # Strictly below the previous row: a page that continues below that row must come to this item.
-            return replace(previous, created_at=previous.created_at - _TICK) if self.newest_first else previous
+            return replace(previous, created_at=previous.created_at - TICK) if self.newest_first else previous
         return (min if self.newest_first else max)(position, previous)
 
 

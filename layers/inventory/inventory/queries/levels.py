@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from inventory.domain.errors import RowMissing, StoreUnavailable
-from inventory.domain.timestamps import instant_text
+from inventory.domain.timestamps import TICK, instant_text
 from inventory.storage.ledger_index import stock_item_partition
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 INDEX_DELAY_MAX: Final = timedelta(minutes=5)
 """An index is usually about a second behind. A row that is older than this and not there is missing."""
-
-_TICK: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def level_at(
     partition = stock_item_partition(*stock_item_id)
     before = index.page(partition, last=instant_text(as_of), newest_first=True, limit=1).rows()
     between_calls()
-    after = index.page(partition, first=instant_text(as_of + _TICK), limit=1).rows()
+    after = index.page(partition, first=instant_text(as_of + TICK), limit=1).rows()
     # There is a row after the instant, and both rows must be neighbours. Otherwise a row that the index does not have
     # yet is missing between them, and the level would be an older one.
     if not after or after[0].sequence != (before[0].sequence if before else 0) + 1:

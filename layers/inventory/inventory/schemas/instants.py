@@ -7,11 +7,13 @@ same adjustments: the last one before it for "up to", the first one after it for
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Final, NamedTuple
 
 from pydantic import AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError, PydanticKnownError
+
+from inventory.domain.timestamps import TICK
 
 # Stricter than ``datetime.fromisoformat``, which accepts more than ISO 8601, and pydantic, which accepts seconds since
 # 1970. In a query string a plus that was not encoded arrives as a space, and is read as a plus.
@@ -23,8 +25,6 @@ _INSTANT: Final = re.compile(
 )
 
 _DIGITS: Final = 6
-
-_TICK: Final = timedelta(microseconds=1)
 
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -65,7 +65,7 @@ def _round_down(value: object) -> datetime:
 def _round_up(value: object) -> datetime:
     instant, is_cut = _parse(value)
     # The last microsecond of the year 9999 can't be rounded up. No adjustment will ever have it.
-    return instant + _TICK if is_cut and instant < _LAST else instant
+    return instant + TICK if is_cut and instant < _LAST else instant
 
 
 type UpToInstant = Annotated[AwareDatetime, BeforeValidator(_round_down)]

@@ -115,7 +115,7 @@ type ProvisionRequest = (
     | RevokeToken
 )
 
-MODELS: Final[dict[CommandName, type[ProvisionRequest]]] = {
+COMMAND_MODELS: Final[dict[CommandName, type[ProvisionRequest]]] = {
     "register_business": RegisterBusiness,
     "register_location": RegisterLocation,
     "register_variant": RegisterVariant,
@@ -135,4 +135,4 @@ def provision_request(payload: object) -> ProvisionRequest:
         InvalidRequest: with the errors of all fields, in field order.
     """
     command = validated(_CommandField, payload).command
-    return validated(MODELS[command], payload)
+    return validated(COMMAND_MODELS[command], payload)

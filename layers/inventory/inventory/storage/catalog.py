@@ -11,9 +11,9 @@ has been acknowledged, and would undo that one:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from inventory.aws.failures import CONDITION_FAILED, PASSING_REASONS, require_complete, translated_failures
+from inventory.aws.failures import CONDITION_FAILED, TRANSIENT_REASONS, require_complete, translated_failures
 from inventory.domain.errors import BusinessNotFound, LocationNotFound, StoreUnavailable, VariantNotFound
 from inventory.domain.timestamps import instant_text
 from inventory.storage import keys
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from inventory.domain.errors import Refusal
     from inventory.storage.items import Item
-
-_PRESENT: Final = "attribute_exists(pk)"
 
 
 class Catalog:
@@ -120,7 +118,7 @@ class Catalog:
 
     def _deactivate(self, business_id: UUID, sk: str, absent: type[Refusal], now: datetime, token: str) -> None:
         item = self._update(self._key(business_id, sk), {"active": {"BOOL": False}}, now)
-        item["ConditionExpression"] = _PRESENT
+        item["ConditionExpression"] = keys.ITEM_EXISTS
         self._commit([self._business_exists(business_id), {"Update": item}], token, absent=(BusinessNotFound, absent))
 
     def _commit(
@@ -138,19 +136,19 @@ class Catalog:
             for code, refusal in zip(codes, absent, strict=True):
                 if code == CONDITION_FAILED:
                     raise refusal from error
-            if not PASSING_REASONS.isdisjoint(codes):
+            if not TRANSIENT_REASONS.isdisjoint(codes):
                 raise StoreUnavailable from error
             raise
         require_complete(reply)
 
     def _business_exists(self, business_id: UUID) -> TransactWriteItemTypeDef:
         key = self._key(business_id, keys.SETTINGS)
-        return {"ConditionCheck": {"TableName": self._table_name, "Key": key, "ConditionExpression": _PRESENT}}
+        return {"ConditionCheck": {"TableName": self._table_name, "Key": key, "ConditionExpression": keys.ITEM_EXISTS}}
 
     def _with_default(self, business_id: UUID, location_id: UUID, now: datetime) -> TransactWriteItemTypeDef:
         values: Item = {"default_location_id": {"S": str(location_id)}}
         settings = self._update(self._key(business_id, keys.SETTINGS), values, now)
-        settings["ConditionExpression"] = _PRESENT
+        settings["ConditionExpression"] = keys.ITEM_EXISTS
         return {"Update": settings}
 
     def _registration(self, key: Item, values: Item, now: datetime) -> UpdateTypeDef:

@@ -13,6 +13,11 @@ SETTINGS: Final = "SETTINGS"
 
 REVERSAL: Final = "REVERSAL"
 
+ITEM_EXISTS: Final = "attribute_exists(pk)"
+
+ITEM_ABSENT: Final = "attribute_not_exists(pk)"
+"""Conditions of a write on the item under its key."""
+
 BUSINESS_SHARDS: Final = 8
 """Partitions of one business in the ledger's index by business: one alone would cap it at 1,000 rows a second."""
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, TypedDict, cast
 
-from inventory.aws.failures import CONDITION_FAILED, PASSING_REASONS, require_complete, translated_failures
+from inventory.aws.failures import CONDITION_FAILED, TRANSIENT_REASONS, require_complete, translated_failures
 from inventory.domain.errors import StoreUnavailable
 from inventory.domain.model import Adjustment, Command, Snapshot, StockItem
 from inventory.domain.rules import stock_after
-from inventory.domain.store import CommitResult, Committed, Contended, unlimited
+from inventory.domain.store import CommitResult, Committed, Contended, no_deadline
 from inventory.domain.timestamps import instant_text
 from inventory.storage import keys
 from inventory.storage.cache import KnownStock, Memory
@@ -41,9 +41,7 @@ if TYPE_CHECKING:
         UpdateTypeDef,
     )
 
-    type Item = Mapping[str, AttributeValueTypeDef]
-    type KeyAttributes = Mapping[str, AttributeValueTypeDef]
-    type InventoryKey = tuple[str, str]
+    from inventory.storage.items import InventoryKey, Item
 
 CATALOG_LIFETIME_S: Final = 60
 """Seconds for which an active variant, an active location and a business's settings are taken as read."""
@@ -84,7 +82,7 @@ class DynamoDBStore:
         )
         self._stock: KnownStock[InventoryKey] = KnownStock(time_s)
 
-    def remembered(self, command: Command) -> Snapshot | None:
+    def cached(self, command: Command) -> Snapshot | None:
         """Put together what was read or written before: catalog items still trusted, and the stock item's state."""
         settings = self._catalog.trusted((keys.business(command.business_id), keys.SETTINGS))
         variant = self._catalog.trusted((keys.business(command.business_id), keys.variant(command.variant_id)))
@@ -102,7 +100,7 @@ class DynamoDBStore:
             location_active=is_active(location),
             stock=stock,
             recorded={},
-            remembered=True,
+            cached=True,
         )
 
     def load(
@@ -111,7 +109,7 @@ class DynamoDBStore:
         recorded_ids: Sequence[UUID],
         *,
         transactional: bool = False,
-        between_calls: Callable[[], None] = unlimited,
+        require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
         """Read catalog, stock item, ledger rows and the link to an earlier reversal in one call.
 
@@ -129,14 +127,14 @@ class DynamoDBStore:
             location_id,
             recorded_ids,
             transactional=transactional,
-            between_calls=between_calls,
+            require_time=require_time,
         )
         settings = items.get(settings_key)
         if command.location_id is None and location_id != default_location_id_of(settings):
             location_id = default_location_id_of(settings)
             if location_id is not None:
-                between_calls()
-                more, _, _ = self._read(command, [], location_id, [], transactional=False, between_calls=between_calls)
+                require_time()
+                more, _, _ = self._read(command, [], location_id, [], transactional=False, require_time=require_time)
                 items |= more
                 in_one_transaction = False
 
@@ -282,7 +280,7 @@ class DynamoDBStore:
         recorded_ids: Sequence[UUID],
         *,
         transactional: bool,
-        between_calls: Callable[[], None],
+        require_time: Callable[[], None],
     ) -> tuple[dict[InventoryKey, Item], list[Item], bool]:
         """Read catalog items (or remember them), and stock item, link and ledger rows where their ids are known.
 
@@ -307,7 +305,7 @@ class DynamoDBStore:
         rows: list[Item] = []
         if not fits:
             _, rows = self._batch_get([], ledger_keys[in_one_call:])
-            between_calls()
+            require_time()
         read = self._transact_get if transactional and fits else self._batch_get
         found, others = read(inventory_keys, ledger_keys[:in_one_call])
         for key in missing:
@@ -332,7 +330,7 @@ class DynamoDBStore:
                 reply = self._client.transact_get_items(TransactItems=parts, ReturnConsumedCapacity="TOTAL")
         except self._client.exceptions.TransactionCanceledException as error:
             reasons = _reasons(error)
-            if len(reasons) == len(parts) and _may_pass(reasons, PASSING_REASONS):
+            if len(reasons) == len(parts) and _may_pass(reasons, TRANSIENT_REASONS):
                 raise StoreUnavailable from error
             raise
         require_complete(reply)
@@ -380,11 +378,11 @@ def _cancelled(
             recorded={**snapshot.recorded, **adjustments_by_id(recorded)},
             stock=snapshot.stock if stock is None else stock_item_of(stock),
             reversed_by=snapshot.reversed_by if link is None else link_reversal_id(link),
-            remembered=False,
+            cached=False,
             transactional=False,
         )
     # A condition that failed on an item that is not handed back: the item is gone again, so it must be read.
-    if _may_pass(reasons, PASSING_REASONS | {CONDITION_FAILED}):
+    if _may_pass(reasons, TRANSIENT_REASONS | {CONDITION_FAILED}):
         return Contended()
     raise error
 

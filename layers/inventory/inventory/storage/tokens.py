@@ -5,7 +5,7 @@ Whatever goes wrong is raised. A fault must not read as "no such token": the gat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from inventory.aws.failures import require_complete, translated_failures
 from inventory.domain.errors import TokenNotFound
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
     from inventory.domain.api_tokens import Token
     from inventory.storage.items import Item
-
-_ABSENT: Final = "attribute_not_exists(pk)"
-
-_PRESENT: Final = "attribute_exists(pk)"
 
 
 class TokenTable:
@@ -52,7 +48,7 @@ class TokenTable:
                 reply = self._client.put_item(
                     TableName=self._table_name,
                     Item=token_item(token),
-                    ConditionExpression=_ABSENT,
+                    ConditionExpression=keys.ITEM_ABSENT,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     ReturnConsumedCapacity="TOTAL",
                 )
@@ -75,7 +71,7 @@ class TokenTable:
                     TableName=self._table_name,
                     Key={"pk": {"S": keys.token(token_id)}},
                     UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
-                    ConditionExpression=_PRESENT,
+                    ConditionExpression=keys.ITEM_EXISTS,
                     ExpressionAttributeValues={":now": {"S": instant_text(now)}},
                     ReturnValues="ALL_NEW",
                     ReturnConsumedCapacity="TOTAL",

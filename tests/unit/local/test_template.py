@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from local.deployment import local_parameters
 from local.emulator import calls_in_flight
-from local.template import read_template, with_fewer_batches_at_once, with_names_filled_in
+from local.template import with_fewer_batches_at_once, with_names_filled_in
 from tests.support.sam_template import TEMPLATE
+from tools.template import read_template
 
 
 def test_the_emulator_has_no_more_batches_of_a_queue_under_way_than_it_serves_calls() -> None:
