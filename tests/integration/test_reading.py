@@ -25,9 +25,9 @@ from inventory.ledger_index import DynamoDBLedgerIndex
 from inventory.proof import Prover
 from inventory.reader import Reader
 from inventory.retries import Patience
-from local.places import PROJECT_ROOT
 from tests.support.builders import an_adjustment
 from tests.support.emulated_tables import Tables, create_tables
+from tests.support.pages import rows, section
 from tests.support.shop import AMPLE_S, Shop, environment
 
 if TYPE_CHECKING:
@@ -378,7 +378,7 @@ REQUESTS: dict[str, Callable[[Reader, Archive], int]] = {
 
 
 @pytest.mark.parametrize("request_name", REQUESTS)
-def test_a_request_costs_what_the_readme_says_however_long_the_history_is(
+def test_a_request_costs_what_the_page_says_however_long_the_history_is(
     request_name: str, archives: dict[int, Archive], clients: Clients
 ) -> None:
     measured = []
@@ -391,14 +391,10 @@ def test_a_request_costs_what_the_readme_says_however_long_the_history_is(
     assert figures().get(request_name) == measured
 
 
-def test_the_readme_lists_every_request_that_is_measured_and_no_other() -> None:
+def test_the_page_lists_every_request_that_is_measured_and_no_other() -> None:
     assert list(figures()) == list(REQUESTS)
 
 
 def figures() -> dict[str, list[str]]:
-    """The README's table of read units, by request."""
-    readme = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
-    _, _, table = readme.partition("| read units (calls) |")
-    lines = table.partition("\n\n")[0].splitlines()[2:]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {request: told for request, *told in cells}
+    """The page's table of read units, by request."""
+    return {request: units for request, *units in rows(section("docs/api.md", "Pagination"))[1:]}
