@@ -197,7 +197,7 @@ mutation: ## whether the tests notice faults put into the domain and the store (
 sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew from the SDK that is locked
 	PYTHONPATH=layers/inventory $(PYTHON) -m local.sdk_models
 
-contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes the README's table, docs/contention.md and the curve
+contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes docs/contention.md, the table of docs/performance.md and the curve
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation contention
 
 soak: $(PROJECT) ## millions of simulated steps with faults, judged (SEEDS=10000 histories, SEED=… replays one)

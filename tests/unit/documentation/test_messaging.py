@@ -61,7 +61,7 @@ def test_what_is_said_of_events_is_what_template_and_code_say() -> None:
     late = resources("AWS::CloudWatch::Alarm")["LatePublishingAlarm"]["Properties"]
     assert f"up to {source['MaximumRecordAgeInSeconds'] // 3600} hours" in text
     assert (late["Threshold"], late["EvaluationPeriods"]) == (5 * 60 * 1000, 3)
-    assert "after\n  five minutes" in text
+    assert "after five minutes" in prose(text)
     for name in (ADJUSTED, SOURCE):
         assert f"`{name}`" in text
     pattern = re.search(r"--event-pattern '(.*)'", text)
