@@ -19,7 +19,7 @@ type Place = tuple[UUID, UUID, UUID]
 
 
 class AuditKind(StrEnum):
-    """What can be wrong besides, where no proof of one stock item looks. The README says what each means."""
+    """What only an audit finds, because no proof of one stock item reads it. docs/integrity.md explains each kind."""
 
     REVERSAL_WRONG = "reversal_wrong"
     REVERSAL_NOT_LINKED = "reversal_not_linked"

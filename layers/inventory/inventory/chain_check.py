@@ -35,7 +35,7 @@ _INTEGER: Final = re.compile(r"-?[0-9]{1,38}")
 
 
 class Kind(StrEnum):
-    """What can be wrong with one stock item's history, as it is told. The README says what each means."""
+    """What can be wrong with the history of one stock item."""
 
     ROW_MISSING = "row_missing"
     ROW_INSERTED = "row_inserted"

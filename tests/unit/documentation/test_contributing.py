@@ -1,0 +1,46 @@
+"""The steps of contributing.md: each test that is said to fail exists, and what must follow a reason code does."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from typing import get_args
+
+import pytest
+
+from inventory.model import ReasonCode
+from tests.performance.baselines.body import Body
+from tests.performance.baselines.work import REASON_CODES
+from tests.support.pages import page, rows, section
+from tests.support.sam_template import PROJECT_ROOT
+
+NAME = "docs/contributing.md"
+CHANGES = ["Add a reason code", "Add a field to the answer", "Add a field to the request"]
+
+
+@cache
+def names_of_tests() -> set[str]:
+    """The name of every test."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PROJECT_ROOT.glob("tests/**/test_*.py")]
+    return {node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(test_\w+)`", page(NAME)))))
+def test_a_test_that_is_said_to_fail_exists(name: str) -> None:
+    assert name in names_of_tests()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_place_names_the_test_that_fails_or_says_that_there_is_none(change: str) -> None:
+    for place, what, test in rows(section(NAME, change))[1:]:
+        assert what, place
+        assert test.startswith(("test_", "mypy", "none")), place
+
+
+def test_the_baselines_take_the_same_reason_codes() -> None:
+    of_the_domain = get_args(ReasonCode.__value__)
+    of_the_body = Body.model_fields["reason_code"].annotation
+
+    assert of_the_domain == REASON_CODES
+    assert get_args(get_args(of_the_body)[0]) == of_the_domain
