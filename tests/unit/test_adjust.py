@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from inventory.errors import (
     TryAgain,
     VariantNotFound,
 )
+from inventory.model import Command
 from inventory.tries import (
     ATTEMPTS_MAX,
     BACKOFF_BASE_S,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from inventory.adjust import CommitResult
-    from inventory.model import Adjustment, Command, Snapshot
+    from inventory.model import Adjustment, Snapshot
 
 TAKE_ALL = a_command(quantity_change=-10, reason="sold", idempotency_key="key")
 UNKEYED = replace(TAKE_ALL, idempotency_key=None)
@@ -201,20 +202,25 @@ def test_naming_the_default_location_is_another_request_than_leaving_it_out(
         desk.adjust(replace(TAKE_ALL, location_id=second))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"variant_id": OTHER_VARIANT},
-        {"quantity_change": 4},
-        {"quantity_change": -5},
-        {"reason": "restock "},
-        {"location_id": OTHER_LOCATION},
-        {"reason_code": "found"},
-        {"reference": "count 7"},
-        {"expected_quantity": 0},
-    ],
-    ids=str,
-)
+CHANGES: list[dict[str, Any]] = [
+    {"variant_id": OTHER_VARIANT},
+    {"quantity_change": 4},
+    {"quantity_change": -5},
+    {"reason": "restock "},
+    {"location_id": OTHER_LOCATION},
+    {"reason_code": "found"},
+    {"reference": "count 7"},
+    {"expected_quantity": 0},
+]
+ASIDE = {"business_id", "actor", "idempotency_key", "reverses"}
+"""What a request is not compared by: whose and who sends it, its key; and what makes it a reversal, see below."""
+
+
+def test_every_field_that_a_request_is_compared_by_is_changed() -> None:
+    assert {name for change in CHANGES for name in change} == {field.name for field in fields(Command)} - ASIDE
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_a_key_names_one_request_and_every_field_counts(change: dict[str, Any]) -> None:
     desk = a_desk()
     first = a_command(idempotency_key="key")
