@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import asdict
 from functools import cache
 from typing import get_args
 
 import pytest
 
 from inventory.model import ReasonCode
+from inventory.requests import AdjustmentRequest
 from tests.performance.baselines.body import Body
 from tests.performance.baselines.work import REASON_CODES
+from tests.support.builders import BUSINESS
 from tests.support.pages import page, rows, section
 from tests.support.sam_template import PROJECT_ROOT
 
@@ -36,6 +39,17 @@ def test_each_place_names_the_test_that_fails_or_says_that_there_is_none(change:
     for place, what, test in rows(section(NAME, change))[1:]:
         assert what, place
         assert test.startswith(("test_", "mypy", "none")), place
+
+
+def test_every_field_of_the_body_reaches_the_command() -> None:
+    names = set(AdjustmentRequest.model_fields)
+    request = AdjustmentRequest.model_construct(None, **{name: f"the {name}" for name in names})
+    command = request.command(business_id=BUSINESS, actor="somebody", idempotency_key=None)
+    assert {f"the {name}" for name in names} <= set(asdict(command).values())
+
+
+def test_the_validating_baselines_take_the_same_fields() -> None:
+    assert Body.model_fields.keys() == AdjustmentRequest.model_fields.keys()
 
 
 def test_the_plain_baseline_takes_the_same_reason_codes() -> None:
