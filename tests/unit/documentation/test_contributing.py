@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import asdict
 from functools import cache
@@ -25,8 +24,8 @@ CHANGES = ["Add a reason code", "Add a field to the answer", "Add a field to the
 @cache
 def names_of_tests() -> set[str]:
     """The name of every test."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PROJECT_ROOT.glob("tests/**/test_*.py")]
-    return {node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
+    sources = [path.read_text(encoding="utf-8") for path in PROJECT_ROOT.glob("tests/**/test_*.py")]
+    return {name for source in sources for name in re.findall(r"^def (test_\w+)", source, re.MULTILINE)}
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`(test_\w+)`", page(NAME)))))
