@@ -3,38 +3,22 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-PORT ?= 4566
-SAM_PORT ?= 3000
-LOCAL_DIR ?= .local
-DETACH ?=
-SAM_ARGS ?=
-EVENT ?=
-FUNCTION ?=
-SEGMENTS ?=
-BUSINESS ?=
-FORMAT ?=
-OUT ?=
-FROM ?=
-TO ?=
-QUEUE ?= requests
-DRY ?=
-BENCH_ARGS ?=
-URL ?=
-VARIANT ?=
-LOCATION ?=
-SECONDS ?= 30
-TARGET ?=
-SEED ?=
-SEEDS ?=
-MINUTES ?= 5
-CRASHES ?=
-MODULES ?=
-# These decide what in AWS is touched, and how, so they count on make's own command line alone (`=`, not `?=`): somebody
-# who exported STACK for a look at production and then types `make redrive` means the local stack.
+# A value on make's command line is data. Left alone, make would replace a `$` in it, and run a `$(shell …)`.
+$(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),\
+	$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
+
+# So recipes read such a variable from the environment, as "$$NAME", and never write $(NAME).
+# $(call option,NAME,--name) is an option with the value of NAME, or nothing where NAME is not set.
+# $(call flag,NAME,--name) is `--name`, or nothing where NAME is not set or says no.
+option = $${$(1):+"$(2)=$$$(1)"}
+flag = $(if $(filter-out 0 no false,$(value $(1))),$(2))
+
+# These decide what is touched in AWS, and how, so only make's own command line can set them: somebody who exported STACK
+# to look at production, and then types `make redrive`, means the local stack.
 STAGE =
 STACK =
 AT_ONCE =
-export LOCAL_DIR
+export STAGE STACK AT_ONCE
 
 PYTHON := .venv/bin/python
 PROJECT := .venv/.installed
@@ -44,16 +28,17 @@ FUZZER := .venv-fuzz/.installed
 MUTATION := .venv-mutation/.installed
 CHECKOV := .venv-checkov/.installed
 DYNOXIDE := .dynoxide/.installed
-LOCK := local/locks
+LOCK := tools/locks
 
 .PHONY: help
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+	/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # --- environments ---------------------------------------------------------------------------------------------------
-# A stamp is written last, so an installation that was interrupted is started over. It is a copy of the lock: a lock with
-# a new date but the same content is installed already, a changed one is installed into an empty environment. Compiling
-# is left to the first import: most of what is installed is never imported, and compiling all of it takes half the time.
+# A stamp is written last, so an installation that was interrupted starts over. It is a copy of the lock: a lock with a
+# new date or other comments but the same packages is installed already, a changed one is installed into an empty
+# environment. Files are compiled when they are first imported: most never are, and compiling all takes half the time.
 
 $(PROJECT): $(LOCK)/project.txt
 $(SAM): $(LOCK)/sam.txt
@@ -62,8 +47,8 @@ $(FUZZER): $(LOCK)/fuzz.txt
 $(MUTATION): $(LOCK)/mutation.txt
 $(CHECKOV): $(LOCK)/checkov.txt
 $(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV):
-	@if cmp -s $< $@; then touch $@; exit; fi; \
-	python=$$(local/find-python.sh) || exit 1; \
+	@if [ -f $@ ] && cmp -s <(sed '/^ *#/d' $<) <(sed '/^ *#/d' $@); then touch $@; exit; fi; \
+	python=$$(tools/find-python.sh) || exit 1; \
 	echo "$(@D): installing from $< ..."; \
 	rm -rf $(@D) && "$$python" -m venv $(@D) && \
 	$(@D)/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-input --require-hashes -r $< && \
@@ -76,14 +61,14 @@ $(DYNOXIDE): $(LOCK)/dynoxide/package-lock.json
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && cp $< $@ && echo "$(@D): ready"
 
 # They do not depend on each other: `$(call install,…)` installs what is missing at the same time.
-install = { ls $(1) >/dev/null 2>&1 || local/find-python.sh >/dev/null; } && $(MAKE) --no-print-directory --silent -j3 $(1)
+install = { ls $(1) >/dev/null 2>&1 || tools/find-python.sh >/dev/null; } && $(MAKE) --no-print-directory --silent -j3 $(1)
 
-# --- the local stack ------------------------------------------------------------------------------------------------
+##@ The local stack
 
-.PHONY: run env stop reset logs redrive sam-local sam-invoke
+.PHONY: run env stop reset logs sam-local sam-invoke
 run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@$(PYTHON) -m local.stack run --port "$(PORT)" $(if $(filter-out 0 no false,$(DETACH)),--detach)
+	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach)
 
 # Where nothing was ever installed nothing can run: these do not install it only to say so.
 installed = [ -f $(PROJECT) ] || { echo "Nothing is running: \`make run\` was never called here."; exit 0; }
@@ -101,47 +86,60 @@ reset: ## forget the local data
 logs: ## follow what the functions log
 	@$(installed); $(PYTHON) -m local.stack logs
 
-redrive: $(PROJECT) ## move a dead end's messages back to the requests queue (QUEUE=requests|invocations, DRY=1, STACK=…)
-	@$(PYTHON) -m local.redrive --queue "$(QUEUE)" $(if $(filter-out 0 no false,$(DRY)),--dry-run) --stack "$(STACK)"
+sam_local = $(call option,PORT,--port) $(call option,SAM_ARGS,--sam-args)
 
 sam-local: ## the API under `sam local start-api`, in Docker, on the local stack's tables (SAM_PORT=3000, SAM_ARGS=…)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@$(PYTHON) -m local.stack sam-local --port "$(PORT)" --sam-port "$(SAM_PORT)" --sam-args="$(SAM_ARGS)"
+	@$(PYTHON) -m local.stack sam-local $(sam_local) $(call option,SAM_PORT,--sam-port)
 
 sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentFunction EVENT=events/….json)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@$(PYTHON) -m local.stack sam-invoke --port "$(PORT)" --function "$(FUNCTION)" --event "$(EVENT)" --sam-args="$(SAM_ARGS)"
+	@$(PYTHON) -m local.stack sam-invoke $(sam_local) $(call option,FUNCTION,--function) $(call option,EVENT,--event)
 
-# --- operators' commands --------------------------------------------------------------------------------------------
+##@ Operating a stack: the local one, or one in AWS (STACK=<name>)
 
-.PHONY: audit export provision api-keys
-audit: ## look for anything that does not add up, with a verdict as exit status (STACK=<name> for a stack in AWS, SEGMENTS=24)
+ops = $(PYTHON) -m ops
+
+.PHONY: audit export provision redrive api-keys verify-deployed
+audit: ## look for anything that does not add up, with a verdict as exit status (SEGMENTS=24)
 	@{ $(call install,$(PROJECT)); } >&2
-	@$(PYTHON) -m local.audit --stack="$(STACK)" --segments="$(SEGMENTS)"
+	@$(ops) audit $(call option,STACK,--stack) $(call option,SEGMENTS,--segments)
 
-export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson|csv, OUT=file or -, FROM=, TO=, STACK=)
+export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson|csv, OUT=file or -, FROM=, TO=)
 	@{ $(call install,$(PROJECT)); } >&2
-	@$(PYTHON) -m local.export --business="$(BUSINESS)" --format="$(FORMAT)" --out="$(OUT)" --from="$(FROM)" --to="$(TO)" --stack="$(STACK)"
+	@$(ops) export $(call option,STACK,--stack) $(call option,BUSINESS,--business) $(call option,FORMAT,--format) \
+	$(call option,OUT,--out) $(call option,FROM,--from) $(call option,TO,--to)
 
-provision: ## one of the operators' commands (PAYLOAD='{"command": …}', STACK=<name> for a stack in AWS)
+provision: ## one of the operators' commands (PAYLOAD='{"command": …}')
 	@{ $(call install,$(PROJECT)); } >&2
-	@PAYLOAD="$${PAYLOAD-}" $(PYTHON) -m local.provision --stack="$(STACK)"
+	@$(ops) provision $(call option,STACK,--stack)
 
-api-keys: ## give each business that has a token its API key in the usage plan of a stack in AWS (STACK=<name>)
+redrive: $(PROJECT) ## move the messages of a dead-letter queue back (QUEUE=requests|invocations, DRY=1 only lists them)
+	@$(ops) redrive $(call option,STACK,--stack) --queue="$${QUEUE:-requests}" $(call flag,DRY,--dry-run)
+
+api-keys: ## give each business that has a token its API key in the usage plan of a stack in AWS
 	@{ $(call install,$(PROJECT)); } >&2
-	@$(PYTHON) -m local.api_keys --stack="$(STACK)"
+	@$(ops) api-keys $(call option,STACK,--stack)
 
-# --- quality --------------------------------------------------------------------------------------------------------
+# Tokens stay in the environment: everybody on a machine can see the arguments of a command.
+verify-deployed: ## check a deployed API by HTTP alone (URL= TOKEN= BUSINESS= VARIANT=, LOCATION=, READ_TOKEN=)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(ops) verify $(call option,URL,--url) $(call option,BUSINESS,--business) $(call option,VARIANT,--variant) \
+	$(call option,LOCATION,--location)
 
 # No command here may look for credentials, send usage data or write outside of this folder.
-sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
+# The template has loops (Fn::ForEach), which the SAM CLI reads only with SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS.
+sam = env PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS=1 \
+	__SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
 # In the order of the folders, one process from the first on, the other from the middle; who is done takes of the other's
 # last ones. So one stack serves all end-to-end tests, which come first: to start one takes long.
 IN_PARALLEL := --numprocesses=2 --dist=worksteal
 
-.PHONY: test test-fast test-dynoxide test-deployed verify-deployed fuzz bench bench-gates mutation chaos contention soak lint format openapi capacity sdk-models
+##@ Tests and checks
+
+.PHONY: test test-fast test-dynoxide test-deployed lint format fuzz mutation chaos soak
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest $(IN_PARALLEL) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -157,99 +155,104 @@ test-dynoxide: ## the tests on DynamoDB once more, on an engine that is not the 
 	OTHER_ENGINE=1 $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile $(ELSEWHERE)
 
 test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your own credentials (STACK=inventory-adjustments-dev)
-	@[ -n "$(STACK)" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
-	DEPLOYED_STACK="$(STACK)" $(PYTHON) -m pytest tests/e2e
+	@[ -n "$$STACK" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
+	DEPLOYED_STACK="$$STACK" $(PYTHON) -m pytest tests/e2e
 
-# Tokens go by the environment, where make puts what stands on its command line: who lists processes sees arguments.
-verify-deployed: ## whether a deployed API keeps its word, by HTTP alone (URL= TOKEN= BUSINESS= VARIANT=, LOCATION=, READ_TOKEN=)
-	@{ $(call install,$(PROJECT)); } >&2
-	@$(PYTHON) -m local.verify --url="$(URL)" --business="$(BUSINESS)" --variant="$(VARIANT)" --location="$(LOCATION)"
-
-fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 for each target, TARGET=json|creation|…); Linux only
-	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.fuzz --seconds "$(SECONDS)" $(if $(TARGET),--target "$(TARGET)")
+EXPANDED := .aws-sam/expanded
+# What transforms leave behind: parameters (W2), mappings (W7) and conditions (W8) that are no longer used, code that was
+# not uploaded (W3002), aliases in the copied nested template (W1101), and a DependsOn on what a condition leaves out,
+# which CloudFormation ignores (E3005).
+LEFT_OF_TRANSFORMS := W2001 W7001 W8001 W3002 W1101 E3005
 
 lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
 	@$(call install,$(PROJECT) $(SAM) $(CHECKOV))
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
-	$(PYTHON) -m mypy functions layers/inventory local tests
-	$(PYTHON) -m bandit --quiet --configfile pyproject.toml --recursive functions layers/inventory local events
+	$(PYTHON) -m mypy functions layers/inventory ops local tools tests
+	$(PYTHON) -m bandit --quiet --configfile pyproject.toml --recursive functions layers/inventory ops local tools events
 	@mkdir -p .aws-sam/settings
 	AWS_DEFAULT_REGION=us-east-1 $(sam) validate --lint
 	.venv-sam/bin/python .venv-sam/bin/cfn-lint template.yaml
-	.venv-checkov/bin/python -m checkov.main --config-file local/checkov.yaml
+	.venv-sam/bin/python .venv-sam/bin/cfn-lint monitoring.yaml --ignore-checks W1101 # aliases, which SAM writes out
+	$(PYTHON) -m tests.support.expanded $(EXPANDED)
+	.venv-sam/bin/python .venv-sam/bin/cfn-lint $(EXPANDED)/*.json --ignore-checks $(LEFT_OF_TRANSFORMS)
+	.venv-checkov/bin/python -m checkov.main --config-file tools/checkov.yaml
 
 format: $(PROJECT) ## let ruff format and fix
 	$(PYTHON) -m ruff check --fix --exit-zero
 	$(PYTHON) -m ruff format
 
-bench: ## starts, requests and calls beside baselines, and what merging saves (BENCH_ARGS=…; not part of make test)
-	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.performance $(BENCH_ARGS)
-
-bench-gates: $(PROJECT) ## fail where a start or a request takes more instructions than its target; needs valgrind
-	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.performance.gates
+# The shell has a SECONDS of its own, which counts.
+unexport SECONDS
+fuzz: export FUZZ_SECONDS = $(value SECONDS)
+fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 for each target, TARGET=json|creation|…); Linux only
+	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.campaigns.fuzz $(call option,FUZZ_SECONDS,--seconds) $(call option,TARGET,--target)
 
 mutation: ## whether the tests notice faults put into the domain and the store (MODULES="adjust dynamodb"; not part of make test)
 	@$(call install,$(MUTATION))
-	@.venv-mutation/bin/python -m tests.mutation $(MODULES)
+	@.venv-mutation/bin/python -m tools.with_words MODULES .venv-mutation/bin/python -m tests.campaigns.mutation
 
-sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew from the SDK that is locked
-	PYTHONPATH=layers/inventory $(PYTHON) -m local.sdk_models
+chaos: ## real faults on a stack of its own, 64 clients: is what was acknowledged there, once? (MINUTES=5, SEED=, CRASHES=1)
+	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(call flag,CRASHES,$(DYNOXIDE)))
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.campaigns.chaos $(call option,MINUTES,--minutes) $(call option,SEED,--seed) \
+	$(call flag,CRASHES,--crashes)
+
+soak: $(PROJECT) ## millions of simulated steps with faults, judged (SEEDS=10000 histories, SEED=… replays one)
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation soak
+
+##@ Measurements
+
+.PHONY: bench bench-gates contention capacity
+bench: ## starts, requests and calls beside baselines, and what merging saves (BENCH_ARGS=…; not part of make test)
+	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tools.with_words BENCH_ARGS $(PYTHON) -m tests.benchmarks
+
+bench-gates: $(PROJECT) ## fail where a start or a request takes more instructions than its target; needs valgrind
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.benchmarks.gates
 
 contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes docs/contention.md, the table of docs/performance.md and the curve
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation contention
 
-soak: $(PROJECT) ## millions of simulated steps with faults, judged (SEEDS=10000 histories, SEED=… replays one)
-	@SEED="$(SEED)" SEEDS="$(SEEDS)" PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation soak
-
-chaos: ## real faults on a stack of its own, 64 clients: is what was acknowledged there, once? (MINUTES=5, SEED=, CRASHES=1)
-	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(if $(crashes),$(DYNOXIDE)))
-	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.chaos --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)") \
-	$(if $(crashes),--crashes)
-
-# With the tables in another engine, whose process is killed as well, six times a minute. Linux on x86-64, with npm.
-chaos: crashes = $(filter-out 0 no false,$(CRASHES))
-
-openapi: $(PROJECT) ## write the API's description anew from the models that validate
-	PYTHONPATH=layers/inventory $(PYTHON) -m local.openapi
-
 capacity: $(PROJECT) ## write the tables of docs/capacity.md anew from the template
-	PYTHONPATH=layers/inventory $(PYTHON) -m local.capacity
+	PYTHONPATH=layers/inventory $(PYTHON) -m tools.capacity
 
-# --- AWS ------------------------------------------------------------------------------------------------------------
+##@ Generated files
+
+.PHONY: openapi sdk-models lock
+openapi: $(PROJECT) ## write the API's description anew from the models that validate
+	PYTHONPATH=layers/inventory $(PYTHON) -m tools.openapi
+
+sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew from the SDK that is locked
+	PYTHONPATH=layers/inventory $(PYTHON) -m tools.sdk_models
+
+uv = .venv-uv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-header --no-emit-index-url
+LOCKS := layers/dependencies/requirements $(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov)
+
+lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest that they allow)
+	@python=$$(tools/find-python.sh) || exit 1; \
+	[ -x .venv-uv/bin/uv ] || { "$$python" -m venv .venv-uv && .venv-uv/bin/python -m pip install --quiet uv; }
+	for lock in $(LOCKS); do $(uv) $(call flag,UPGRADE,--upgrade) $$lock.in --output-file $$lock.txt || exit 1; done
+	@rm -rf .venv-uv
+
+##@ AWS
 
 .PHONY: build deploy
 build: $(SAM) ## what a deployment would upload, into .aws-sam/build
 	@mkdir -p .aws-sam/settings
 	$(sam) build --cached --parallel
 
-# What stands in this file comes last in samconfig.toml, and so wins over what is written there.
+# This file is named last in samconfig.toml, so its values win over those that are written there.
 deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=dev|prod, see samconfig.toml; AT_ONCE=1, SAM_ARGS=…)
-	@[ -n "$(STAGE)" ] || { echo "which stage? for example: make deploy STAGE=dev" >&2; exit 1; }
+	@[ -n "$$STAGE" ] || { echo "which stage? for example: make deploy STAGE=dev" >&2; exit 1; }
 	@$(MAKE) --no-print-directory build
-	@echo "CodeVersion: $$($(PYTHON) -m local.code_version)" > .aws-sam/this-deployment.yaml
-	@$(if $(filter-out 0 no false,$(AT_ONCE)),echo "DeploymentPreference: AllAtOnce" >> .aws-sam/this-deployment.yaml,:)
-	$(sam) deploy --config-env "$(STAGE)" $(SAM_ARGS)
+	@echo "CodeVersion: $$($(PYTHON) -m tools.code_version)" > .aws-sam/this-deployment.yaml
+	@$(or $(call flag,AT_ONCE,echo "DeploymentPreference: AllAtOnce" >> .aws-sam/this-deployment.yaml),:)
+	$(PYTHON) -m tools.with_words SAM_ARGS $(sam) deploy --config-env "$$STAGE"
 
-# --- housekeeping ---------------------------------------------------------------------------------------------------
+##@ Housekeeping
 
-uv = .venv-uv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-header --no-emit-index-url
-
-.PHONY: lock clean
-lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest that they allow)
-	@python=$$(local/find-python.sh) || exit 1; \
-	[ -x .venv-uv/bin/uv ] || { "$$python" -m venv .venv-uv && .venv-uv/bin/python -m pip install --quiet uv; }
-	$(uv) $(if $(UPGRADE),--upgrade) layers/dependencies/requirements.in --output-file layers/dependencies/requirements.txt
-	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/project.in --output-file $(LOCK)/project.txt
-	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/sam.in --output-file $(LOCK)/sam.txt
-	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/emulator.in --output-file $(LOCK)/emulator.txt
-	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/fuzz.in --output-file $(LOCK)/fuzz.txt
-	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/mutation.in --output-file $(LOCK)/mutation.txt
-	$(uv) $(if $(UPGRADE),--upgrade) $(LOCK)/checkov.in --output-file $(LOCK)/checkov.txt
-	@rm -rf .venv-uv
-
+.PHONY: clean
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf $(LOCAL_DIR) .aws-sam .dynoxide .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Two businesses to try the service with, made by the service's own operator commands."""
+"""Two businesses to try the service with, created by the operators' commands of the service."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from local.aws import REGION, EmulatedAws
-from local.errors import LocalStackError
 from local.places import EVENTS
+from ops.aws import REGION, EmulatedAws
+from ops.errors import CommandError, FunctionError
+from ops.stacks import Target, explained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    from mypy_boto3_lambda import LambdaClient
 
     from local.deployment import Deployment
     from local.places import Places
@@ -87,6 +86,19 @@ class _Shop:
             "variant_ids": list(self.variant_ids.values()),
         }
 
+    def opening_stock(self, sku: str) -> dict[str, object]:
+        """Return the adjustment that a variant begins with, at the default location."""
+        return {
+            "business_id": self.business_id,
+            "variant_id": self.variant_ids[sku],
+            "location_id": self.default_location_id,
+            "quantity_change": OPENING_QUANTITY,
+            "reason": "Opening stock",
+            "reason_code": "found",
+            "idempotency_key": f"opening-stock-{sku}",
+            "actor": "demo",
+        }
+
     def _id(self, kind: str, name: str) -> str:
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{kind}.{name}.{self.name}.demo.invalid"))
 
@@ -112,17 +124,17 @@ def provision_demo(places: Places, deployment: Deployment) -> Demo:
     are kept, since the service shows a token only once.
 
     Raises:
-        LocalStackError: the service refused something.
+        CommandError: the service refused something.
 
     """
-    functions = EmulatedAws(deployment.endpoint_url).functions()
+    target = Target(EmulatedAws(deployment.endpoint_url).functions(), deployment.outputs)
     earlier = {business["id"]: business for business in _earlier_businesses(places)}
     businesses = []
     for shop in _SHOPS:
         known = earlier.get(shop.business_id)
         # Tokens are issued last and saved with the rest, so where they work the rest is there too.
         if known is None or known | shop.described() != known or not _tokens_work(deployment.base_url, known):
-            known = _provision_shop(functions, deployment, shop)
+            known = _provision_shop(target, deployment.base_url, shop)
         businesses.append(known)
     demo: Demo = {
         "base_url": deployment.base_url,
@@ -143,7 +155,7 @@ def read_demo(places: Places) -> Demo:
 
 
 def withdraw_demo(places: Places) -> None:
-    """Put demo.json aside while the stack starts: whoever waits for the file must not find the last run's."""
+    """Put demo.json aside while the stack starts: a client that waits for the file must not find the last run's."""
     if places.demo_json.exists():
         places.demo_json.replace(places.previous_demo_json)
 
@@ -175,38 +187,25 @@ def curl_command(demo: Demo, base_url: str) -> str:
     )
 
 
-def _provision_shop(functions: LambdaClient, deployment: Deployment, shop: _Shop) -> Business:
-    operator = deployment.outputs["ProvisionFunctionName"]
-    creator = deployment.outputs["CreateAdjustmentFunctionName"]
+def _provision_shop(target: Target, base_url: str, shop: _Shop) -> Business:
     business_id = shop.business_id
 
-    _invoke(functions, operator, {"command": "register_business", "name": shop.name, "business_id": business_id})
+    _operate(target, {"command": "register_business", "name": shop.name, "business_id": business_id})
     for location, location_id in shop.location_ids.items():
         fields = {"name": location, "location_id": location_id, "default": location_id == shop.default_location_id}
-        _invoke(functions, operator, {"command": "register_location", "business_id": business_id, **fields})
+        _operate(target, {"command": "register_location", "business_id": business_id, **fields})
     for sku, variant_id in shop.variant_ids.items():
         fields = {"sku": sku, "name": shop.skus[sku], "variant_id": variant_id}
-        _invoke(functions, operator, {"command": "register_variant", "business_id": business_id, **fields})
-        opening_stock = {
-            "business_id": business_id,
-            "variant_id": variant_id,
-            "location_id": shop.default_location_id,
-            "quantity_change": OPENING_QUANTITY,
-            "reason": "Opening stock",
-            "reason_code": "found",
-            "idempotency_key": f"opening-stock-{sku}",
-            "actor": "demo",
-        }
-        _invoke(functions, creator, opening_stock)
-
+        _operate(target, {"command": "register_variant", "business_id": business_id, **fields})
+        _invoke(target, "CreateAdjustmentFunctionName", shop.opening_stock(sku))
     for sample in _SAMPLES:
         registration = json.loads((EVENTS / f"{sample}.json").read_text(encoding="utf-8"))
         if registration["business_id"] == business_id:
-            _invoke(functions, operator, registration)
+            _operate(target, registration)
 
     def issue(role: str, scopes: Sequence[str]) -> str:
         fields = {"subject": f"demo {role}", "business_ids": [business_id], "scopes": list(scopes)}
-        token: str = _invoke(functions, operator, {"command": "issue_token", **fields})["token"]
+        token: str = _operate(target, {"command": "issue_token", **fields})["token"]
         return token
 
     business: Business = {
@@ -218,8 +217,8 @@ def _provision_shop(functions: LambdaClient, deployment: Deployment, shop: _Shop
         "location_ids": list(shop.location_ids.values()),
         "variant_ids": list(shop.variant_ids.values()),
     }
-    if not _tokens_work(deployment.base_url, business):
-        raise LocalStackError(f"the API at {deployment.base_url} refuses tokens that were just issued")
+    if not _tokens_work(base_url, business):
+        raise CommandError(f"the API at {base_url} refuses tokens that were just issued")
     return business
 
 
@@ -231,13 +230,17 @@ def _earlier_businesses(places: Places) -> list[Business]:
     return businesses
 
 
-def _invoke(functions: LambdaClient, function_name: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    response = functions.invoke(FunctionName=function_name, Payload=json.dumps(payload).encode())
-    answer = json.loads(response["Payload"].read())
-    if response.get("FunctionError"):
+def _operate(target: Target, command: Mapping[str, object]) -> dict[str, Any]:
+    return _invoke(target, "ProvisionFunctionName", command)
+
+
+def _invoke(target: Target, output: str, payload: Mapping[str, object]) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = target.invoke(output, payload)
+    except FunctionError as error:
         what = payload.get("command", "the opening stock")
-        raise LocalStackError(f"{function_name} refused {what}: {json.dumps(answer)}")
-    return dict(answer)
+        raise CommandError(f"{target.outputs[output]} refused {what}: {explained(error)}") from None
+    return answer
 
 
 def _tokens_work(base_url: str, business: Business) -> bool:

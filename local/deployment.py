@@ -1,34 +1,33 @@
 """Building the real template with `sam build` and deploying it with `sam deploy`, to the emulator."""
 
-import json
 import platform
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.aws import REGION, EmulatedAws, tool_environment
-from local.code_version import code_version
 from local.emulator import calls_in_flight
-from local.errors import LocalStackError
-from local.places import PROJECT_ROOT, SAM_PYTHON, TEMPLATE, Places
+from local.places import SAM_PYTHON, Places
 from local.progress import step
+from local.sam import prepare_sam_settings, tool_environment
 from local.template import (
     gateway_responses,
-    read_template,
     with_defaults,
     with_fewer_batches_at_once,
     with_names_filled_in,
     with_plain_media_types,
-    write_template,
 )
+from ops.aws import REGION, EmulatedAws
+from ops.errors import CommandError
+from ops.local_stack import STACK_NAME
+from ops.project import PROJECT_ROOT, TEMPLATE
+from tools.code_version import code_version
+from tools.template import read_template, write_template
 
-STACK_NAME = "inventory-adjustments"
 _BUCKET = "local-artifacts"
 _API_URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.[^/]+/(?P<stage>[^/]+)/?")
 _QUEUE_URL = re.compile(r"https?://[^/]+/(?P<account>\d{12})/(?P<name>[^/]+)")
@@ -64,7 +63,7 @@ def deploy(places: Places, endpoint_url: str) -> Deployment:
     """Build and deploy what is in the working tree, unless exactly that is deployed already.
 
     Raises:
-        LocalStackError: a tool failed; the error holds what it printed.
+        CommandError: a tool failed; the error holds what it printed.
 
     """
     aws = EmulatedAws(endpoint_url)
@@ -122,7 +121,7 @@ def describe(aws: EmulatedAws) -> Deployment:
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     api = _API_URL.fullmatch(outputs["ApiUrl"])
     if api is None:
-        raise LocalStackError(f"the stack's output ApiUrl is no address of a REST API: {outputs['ApiUrl']}")
+        raise CommandError(f"the stack's output ApiUrl is no address of a REST API: {outputs['ApiUrl']}")
     base_url = f"{aws.endpoint_url}/_aws/execute-api/{api['api']}/{api['stage']}"
     outputs["ApiUrl"] = base_url
     for name, value in outputs.items():
@@ -164,13 +163,6 @@ def _apply_gateway_responses(
     client.create_deployment(restApiId=api_id, stageName=stage)
 
 
-def prepare_sam_settings(places: Places) -> None:
-    """Tell the SAM command line that it looked for a newer version just now, so that it does not call home for one."""
-    settings = places.sam_dir / "settings"
-    settings.mkdir(parents=True, exist_ok=True)
-    (settings / "metadata.json").write_text(json.dumps({"lastVersionCheck": time.time()}), encoding="utf-8")
-
-
 def _sam(places: Places, endpoint_url: str, arguments: Sequence[str]) -> None:
     """Run the SAM command line; what it prints goes to a file, and to the screen if it fails."""
     prepare_sam_settings(places)
@@ -189,4 +181,4 @@ def _sam(places: Places, endpoint_url: str, arguments: Sequence[str]) -> None:
         if status != 0:
             log.seek(start)
             printed = log.read().decode(errors="replace").strip()
-            raise LocalStackError(f"`sam {arguments[0]}` failed with status {status}:\n{printed}")
+            raise CommandError(f"`sam {arguments[0]}` failed with status {status}:\n{printed}")

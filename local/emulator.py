@@ -1,7 +1,6 @@
 """Starting and stopping an emulator of AWS on a port of 127.0.0.1, and knowing whether one runs."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
@@ -11,54 +10,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Self
 
-from local.aws import EmulatedAws
 from local.emulator_process import ALREADY_RUNNING
-from local.errors import LocalStackError
-from local.places import EMULATOR_PYTHON, PROJECT_ROOT, Places
+from local.places import EMULATOR_PYTHON, Places
+from ops.aws import EmulatedAws
+from ops.errors import CommandError
+from ops.local_stack import HOST, Running, find_running
+from ops.project import PROJECT_ROOT
 
-HOST = "127.0.0.1"
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
 _LOG_LIMIT_BYTES = 20_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """An emulator that is alive."""
-
-    pid: int
-    port: int
-
-    @property
-    def endpoint_url(self) -> str:
-        """Where it answers."""
-        return f"http://{HOST}:{self.port}"
-
-
-def find_running(places: Places) -> Running | None:
-    """Return the emulator of `places`, or None when none is alive.
-
-    The emulator holds a lock on its pid file, which the system releases however it ends: a number left behind by a
-    crash is never taken for a process, and no other process is ever signalled by mistake.
-    """
-    try:
-        pid_file = places.pid_file.open(encoding="ascii")
-    except FileNotFoundError:
-        return None
-    with pid_file:
-        try:
-            fcntl.flock(pid_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            words = pid_file.read().split()
-            while len(words) < 2:  # it holds the lock but has not written yet
-                time.sleep(0.01)
-                pid_file.seek(0)
-                words = pid_file.read().split()
-            return Running(pid=int(words[0]), port=int(words[1]))
-        return None
 
 
 def calls_in_flight() -> int:
@@ -81,7 +44,7 @@ def check_port(port: int, setting: str) -> None:
     """Do nothing where `port` can be listened on; `setting` is the name of the variable that chooses another.
 
     Raises:
-        LocalStackError: something else listens there.
+        CommandError: something else listens there.
 
     """
     with socket.socket() as probe:
@@ -90,7 +53,7 @@ def check_port(port: int, setting: str) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise LocalStackError(
+            raise CommandError(
                 f"port {port} is taken by another program: stop that one, or choose a port with {setting}=…"
             ) from error
 
@@ -99,7 +62,7 @@ def stop_running(places: Places) -> Running | None:
     """Stop the emulator of `places` with its state saved; return what was stopped, or None.
 
     Raises:
-        LocalStackError: it did not end within STOP_TIMEOUT_S and was killed, so its latest data is lost.
+        CommandError: it did not end within STOP_TIMEOUT_S and was killed, so its latest data is lost.
 
     """
     running = find_running(places)
@@ -112,7 +75,7 @@ def stop_running(places: Places) -> Running | None:
         if time.monotonic() > deadline:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(running.pid, signal.SIGKILL)
-            raise LocalStackError(
+            raise CommandError(
                 f"the emulator (process {running.pid}) did not stop within {STOP_TIMEOUT_S:.0f} s and was killed; "
                 "what changed since its start is lost"
             )
@@ -162,36 +125,24 @@ class Emulator:
         """Start it and return when it answers.
 
         Raises:
-            LocalStackError: one runs here already, the port is taken, or it ended or hung while starting.
+            CommandError: one runs here already, the port is taken, or it ended or hung while starting.
 
         """
         if (running := find_running(self.places)) is not None:
             raise _already_running(running)
         if not EMULATOR_PYTHON.exists():
-            raise LocalStackError("the emulator is not installed: run `make run`, which installs it first")
+            raise CommandError("the emulator is not installed: run `make run`, which installs it first")
         check_port(self.port, "PORT")
-        places = self.places
-        shutil.rmtree(places.temporary_dir, ignore_errors=True)  # left behind by a run that was killed
-        for directory in (places.temporary_dir, places.state_dir, places.objects_dir):
-            directory.mkdir(parents=True, exist_ok=True)
-        for log in (places.emulator_log, places.functions_log, places.sam_log):
-            if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
-                log.replace(log.with_suffix(".log.1"))
-            log.touch(mode=0o600)  # what people send in place of what they meant is nobody else's business
-        command = [
-            *(str(EMULATOR_PYTHON), "-m", "local.emulator_process"),
-            *("--pid-file", str(places.pid_file), "--functions-log", str(places.functions_log)),
-            *("--in-flight", str(calls_in_flight()), *([] if self._detached else ["--lifeline"])),
-        ]
-        with places.emulator_log.open("ab") as log_file:
+        self._prepare_files()
+        with self.places.emulator_log.open("ab") as log_file:
             self._process = subprocess.Popen(  # noqa: S603 — our own interpreter and arguments
-                command,
+                self._command(),
                 cwd=PROJECT_ROOT,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL if self._detached else subprocess.PIPE,
                 stdout=log_file,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us: the emulator is told to stop when we are done
+                start_new_session=True,  # Ctrl-C must not reach it: we stop it when we are done
             )
         try:
             self._wait_until_it_answers()
@@ -203,7 +154,7 @@ class Emulator:
         """Stop it with its state saved; does nothing when it is not running.
 
         Raises:
-            LocalStackError: it did not end within STOP_TIMEOUT_S and was killed.
+            CommandError: it did not end within STOP_TIMEOUT_S and was killed.
 
         """
         process = self._process
@@ -213,7 +164,7 @@ class Emulator:
         try:
             process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            raise LocalStackError(
+            raise CommandError(
                 f"the emulator did not stop within {STOP_TIMEOUT_S:.0f} s and was killed; its latest data is lost"
             ) from None
         finally:
@@ -231,6 +182,23 @@ class Emulator:
         self._process = None
         shutil.rmtree(self.places.temporary_dir, ignore_errors=True)
 
+    def _prepare_files(self) -> None:
+        places = self.places
+        shutil.rmtree(places.temporary_dir, ignore_errors=True)  # left behind by a run that was killed
+        for directory in (places.temporary_dir, places.state_dir, places.objects_dir):
+            directory.mkdir(parents=True, exist_ok=True)
+        for log in (places.emulator_log, places.functions_log, places.sam_log):
+            if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
+                log.replace(log.with_suffix(".log.1"))
+            log.touch(mode=0o600)  # it may hold what people sent by mistake
+
+    def _command(self) -> list[str]:
+        return [
+            *(str(EMULATOR_PYTHON), "-m", "local.emulator_process"),
+            *("--pid-file", str(self.places.pid_file), "--functions-log", str(self.places.functions_log)),
+            *("--in-flight", str(calls_in_flight()), *([] if self._detached else ["--lifeline"])),
+        ]
+
     def _wait_until_it_answers(self) -> None:
         assert self._process is not None  # noqa: S101
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -239,11 +207,11 @@ class Emulator:
             if status == ALREADY_RUNNING and (running := find_running(self.places)) is not None:
                 raise _already_running(running)
             if status is not None:
-                raise LocalStackError(f"the emulator ended while starting (status {status}):\n{self._last_log_lines()}")
+                raise CommandError(f"the emulator ended while starting (status {status}):\n{self._last_log_lines()}")
             if _answers(f"{self.endpoint_url}/_ministack/health"):
                 return
             time.sleep(0.05)
-        raise LocalStackError(f"the emulator did not answer in {START_TIMEOUT_S:.0f} s:\n{self._last_log_lines()}")
+        raise CommandError(f"the emulator did not answer in {START_TIMEOUT_S:.0f} s:\n{self._last_log_lines()}")
 
     def _last_log_lines(self) -> str:
         lines = self.places.emulator_log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -282,8 +250,8 @@ class Emulator:
         }
 
 
-def _already_running(running: Running) -> LocalStackError:
-    return LocalStackError(
+def _already_running(running: Running) -> CommandError:
+    return CommandError(
         f"already running on port {running.port} (process {running.pid}): `make stop` stops it, `make logs` shows it"
     )
 

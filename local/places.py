@@ -1,42 +1,24 @@
-"""Where everything of one local stack lives: nothing is written outside of the project's folder."""
+"""Where everything of one local stack is: nothing is written outside of the project's folder."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
-TEMPLATE = PROJECT_ROOT / "template.yaml"
+from ops.local_stack import LocalFiles
+from ops.project import PROJECT_ROOT
+
 EVENTS = PROJECT_ROOT / "events"
 SAM_PYTHON = PROJECT_ROOT / ".venv-sam" / "bin" / "python"
 EMULATOR_PYTHON = PROJECT_ROOT / ".venv-emulator" / "bin" / "python"
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """The files of one stack, all under `local_dir`; stacks with different directories share nothing."""
-
-    local_dir: Path
-
-    @classmethod
-    def from_environment(cls) -> Self:
-        """Return the places under LOCAL_DIR, which is `.local` in the project's folder unless it is set."""
-        return cls((PROJECT_ROOT / (os.environ.get("LOCAL_DIR") or ".local")).resolve())
-
-    @property
-    def demo_json(self) -> Path:
-        """What a caller needs to know: addresses, outputs, businesses and tokens."""
-        return self.local_dir / "demo.json"
+class Places(LocalFiles):
+    """All files of one local stack."""
 
     @property
     def previous_demo_json(self) -> Path:
         """The last run's demo.json while this run is not ready; its tokens are reused when they still work."""
         return self.local_dir / "demo.previous.json"
-
-    @property
-    def pid_file(self) -> Path:
-        """Locked by the emulator for as long as it lives, so it never lies about a process id."""
-        return self.local_dir / "emulator.pid"
 
     @property
     def emulator_log(self) -> Path:

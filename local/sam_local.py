@@ -11,16 +11,20 @@ import signal
 import subprocess
 from typing import TYPE_CHECKING
 
-from local.aws import EmulatedAws, tool_environment
-from local.deployment import STACK_NAME, build, host_architecture, prepare_sam_settings
-from local.emulator import HOST
-from local.errors import LocalStackError
+from local.deployment import build, host_architecture
 from local.forwarder import forward
-from local.places import PROJECT_ROOT, SAM_PYTHON, Places
+from local.places import SAM_PYTHON
+from local.sam import prepare_sam_settings, tool_environment
+from ops.aws import EmulatedAws
+from ops.errors import CommandError
+from ops.local_stack import HOST, STACK_NAME
+from ops.project import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from local.places import Places
 
 _HOST_IN_CONTAINERS = "host.docker.internal"
 
@@ -29,12 +33,12 @@ def require_docker() -> str | None:
     """Return the address of Docker's bridge on this machine, or None where Docker has a machine of its own.
 
     Raises:
-        LocalStackError: Docker is missing or not running.
+        CommandError: Docker is missing or not running.
 
     """
     docker = shutil.which("docker")
     if docker is None:
-        raise LocalStackError("`sam local` needs Docker, which is not installed; `make run` does without it")
+        raise CommandError("`sam local` needs Docker, which is not installed; `make run` does without it")
     inspection = subprocess.run(  # noqa: S603 — fixed arguments
         [docker, "network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}"],
         capture_output=True,
@@ -42,11 +46,11 @@ def require_docker() -> str | None:
         check=False,
     )
     if inspection.returncode != 0:
-        raise LocalStackError("`sam local` needs Docker, which is not running; `make run` does without it")
+        raise CommandError("`sam local` needs Docker, which is not running; `make run` does without it")
     for network in json.loads(inspection.stdout) or []:
         subnet = ipaddress.ip_network(network["Subnet"])
         if subnet.version == 4:
-            # An engine that was not told its address takes the first one.
+            # An engine without a configured address takes the first one.
             return str(network.get("Gateway") or next(subnet.hosts()))
     return None
 

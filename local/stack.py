@@ -15,11 +15,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.demo import Demo, curl_command, provision_demo, read_demo, shell_variables, withdraw_demo
 from local.deployment import deploy
-from local.emulator import HOST, Emulator, check_port, find_running, stop_running
-from local.errors import LocalStackError
-from local.places import PROJECT_ROOT, Places
+from local.emulator import Emulator, check_port, stop_running
+from local.places import Places
 from local.progress import step
 from local.sam_local import invoke, require_docker, start_api
+from ops.errors import CommandError
+from ops.local_stack import HOST, find_running
+from ops.project import PROJECT_ROOT
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -34,7 +36,7 @@ def running_stack(
     left running, unless bringing it up failed.
 
     Raises:
-        LocalStackError: it runs already, the port is taken, a tool failed or the service refused the demo data.
+        CommandError: it runs already, the port is taken, a tool failed or the service refused the demo data.
 
     """
     emulator = Emulator(port, places, keep_state=keep_state, detached=detached)
@@ -88,14 +90,14 @@ def stop(places: Places) -> None:
 def env(places: Places) -> None:
     """Print what a caller of the running stack needs, for a shell to evaluate."""
     if find_running(places) is None or not places.demo_json.exists():
-        raise LocalStackError("no local stack is running: `make run` starts one")
+        raise CommandError("no local stack is running: `make run` starts one")
     print(shell_variables(read_demo(places)))
 
 
 def reset(places: Places) -> None:
     """Forget everything that the stack of these places has saved, so that the next start begins with nothing."""
     if (running := find_running(places)) is not None:
-        raise LocalStackError(f"it is running on port {running.port}: `make stop` first")
+        raise CommandError(f"it is running on port {running.port}: `make stop` first")
     for kept in (places.state_dir, places.objects_dir):
         shutil.rmtree(kept, ignore_errors=True)
     print("The local data is forgotten; `make run` begins anew.")
@@ -104,7 +106,7 @@ def reset(places: Places) -> None:
 def logs(places: Places) -> None:
     """Follow what the functions log, beginning with the latest lines, until Ctrl-C."""
     if not places.functions_log.exists():
-        raise LocalStackError("there are no logs yet: `make run` starts the stack")
+        raise CommandError("there are no logs yet: `make run` starts the stack")
     print(f"The emulator's own log is {os.path.relpath(places.emulator_log)}; Ctrl-C ends this.\n", flush=True)
     with places.functions_log.open(encoding="utf-8", errors="replace") as log:
         print("".join(log.readlines()[-50:]), end="", flush=True)
@@ -140,7 +142,7 @@ def sam_start_api(places: Places, port: int, sam_port: int, extra: str) -> int:
 def sam_invoke(places: Places, port: int, function: str, event: str, extra: str) -> int:
     """Invoke one function under `sam local invoke`."""
     if not function or not Path(event).is_file():
-        raise LocalStackError(
+        raise CommandError(
             "which function, with which event? For example "
             "make sam-invoke FUNCTION=ProvisionFunction EVENT=events/provision-register-business.json"
         )
@@ -151,7 +153,7 @@ def sam_invoke(places: Places, port: int, function: str, event: str, extra: str)
 
 def _follow_while_alive(places: Places, emulator: Emulator) -> None:
     with places.functions_log.open(encoding="utf-8", errors="replace") as log:
-        log.seek(0, os.SEEK_END)  # what the start itself logged is in the file for whoever wants it
+        log.seek(0, os.SEEK_END)  # what was logged during the start stays in the file
         while emulator.is_alive():
             if text := log.read():
                 print(text, end="", flush=True)
@@ -160,7 +162,7 @@ def _follow_while_alive(places: Places, emulator: Emulator) -> None:
 
 
 def _ignore_interrupts() -> None:
-    """Let nobody cut the saving short by pressing Ctrl-C again; it takes a second, and never more than a minute."""
+    """Ignore a further Ctrl-C, so that the data is saved. It takes a second, and never more than a minute."""
     for signal_number in _INTERRUPTS:
         signal.signal(signal_number, signal.SIG_IGN)
 
@@ -187,8 +189,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     api_parser = commands.add_parser("sam-local", help="serve the API in Docker, on its tables")
     api_parser.add_argument("--sam-port", type=_port, default=3000)
     invoke_parser = commands.add_parser("sam-invoke", help="invoke one function in Docker, on its tables")
-    invoke_parser.add_argument("--function", required=True)
-    invoke_parser.add_argument("--event", required=True)
+    invoke_parser.add_argument("--function", default="")
+    invoke_parser.add_argument("--event", default="")
     for starting in (run_parser, api_parser, invoke_parser):
         starting.add_argument("--port", type=_port, default=4566)
     for dockerized in (api_parser, invoke_parser):
@@ -220,13 +222,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = _parse(arguments)
     os.chdir(PROJECT_ROOT)
     places = Places.from_environment()
-    # A closed terminal and a polite kill end it as Ctrl-C does: with the data saved. Ctrl-C itself is ignored in a job
-    # that a script starts in the background, and by all its children, unless it is asked for.
+    # A closed terminal and SIGTERM end it as Ctrl-C does: with the data saved. A job that a script starts in the
+    # background, and all its children, would ignore Ctrl-C without this.
     for signal_number in _INTERRUPTS:
         signal.signal(signal_number, _interrupt)
     try:
         return _carry_out(places, wanted)
-    except LocalStackError as error:
+    except CommandError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except (BotoCoreError, ClientError) as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from inventory import sdk
+from inventory.aws import fast_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,9 +37,9 @@ settings.load_profile("repeatable")
 @pytest.fixture(scope="session", autouse=True)
 def _descriptions_are_read_once() -> Iterator[None]:
     """Each test has clients of its own; what the SDK reads from its files for each of them is the same."""
-    loader = sdk._QuickLoader(extra_search_paths=[str(sdk.MODELS)])
+    loader = fast_session._FastLoader(extra_search_paths=[str(fast_session.MODELS)])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sdk, "_QuickLoader", lambda **_: loader)
+        patch.setattr(fast_session, "_FastLoader", lambda **_: loader)
         yield
 
 

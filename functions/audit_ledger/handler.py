@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
 
-from inventory.answers import audit_members
-from inventory.audit import PAUSES_S, Auditor
-from inventory.audit_requests import audit_task
-from inventory.audit_tables import DynamoDBAuditTables
-from inventory.books import Books
-from inventory.client import dynamodb_client
-from inventory.direct import raised
-from inventory.ledger_index import DynamoDBLedgerIndex
-from inventory.proof import Prover
-from inventory.report import RequestLine, report_audit, report_error
+from inventory.aws.clients import dynamodb_client
+from inventory.entrypoints.direct import raised
+from inventory.entrypoints.responses import audit_members
+from inventory.entrypoints.schedule import audit_task
+from inventory.entrypoints.telemetry import RequestLine, report_audit, report_error
+from inventory.integrity.audit import AUDIT_PAUSES_S, Auditor
+from inventory.integrity.proof import Prover
+from inventory.schemas.problems import cursor_at
+from inventory.storage.ledger_index import DynamoDBLedgerIndex
+from inventory.storage.lookups import Lookups
+from inventory.storage.table_scan import DynamoDBAuditTables
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -32,8 +33,8 @@ auditor = Auditor(
     tables=DynamoDBAuditTables(client, inventory_table=inventory_table, ledger_table=ledger_table),
     prover=Prover(
         index=DynamoDBLedgerIndex(client, ledger_table),
-        items=Books(client, inventory_table=inventory_table, ledger_table=ledger_table),
-        pauses_s=PAUSES_S,
+        items=Lookups(client, inventory_table=inventory_table, ledger_table=ledger_table),
+        pauses_s=AUDIT_PAUSES_S,
     ),
 )
 SEGMENTS = int(os.environ["AUDIT_SEGMENTS"])
@@ -46,13 +47,14 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
     line = RequestLine(clock_s)
     try:
         task = audit_task(event, segments=SEGMENTS)
-        findings = auditor.audit(
-            task.segment,
-            task.position,
-            seconds=inf if task.seconds is None else task.seconds,
-            remaining_s=lambda: context.get_remaining_time_in_millis() / 1000,
-        )
+        with cursor_at("body", "position"):
+            result = auditor.audit(
+                task.segment,
+                task.position,
+                seconds=inf if task.seconds is None else task.seconds,
+                remaining_s=lambda: context.get_remaining_time_in_millis() / 1000,
+            )
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
         raise raised(report_error(error, logger, metrics, line)) from None
-    report_audit(task, findings, logger, metrics)
-    return audit_members(findings)
+    report_audit(task, result, logger, metrics)
+    return audit_members(result)

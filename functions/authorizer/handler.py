@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
-from inventory import gateway
-from inventory.access import Access
-from inventory.client import dynamodb_client
-from inventory.headers import header
-from inventory.identifiers import parse_uuid
-from inventory.retries import Patience
-from inventory.tokens import Foreign, Grant, Unauthenticated, authorize, digest_of, token_id_of, well_formed
+from inventory.api import authorizer
+from inventory.api.headers import header
+from inventory.aws.clients import dynamodb_client
+from inventory.domain.api_tokens import (
+    Grant,
+    Unauthenticated,
+    WrongBusiness,
+    authorize,
+    digest_of,
+    token_id_of,
+    well_formed,
+)
+from inventory.domain.retry_budget import RetryBudget
+from inventory.domain.uuids import parse_uuid
+from inventory.storage.tokens import TokenTable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
-access = Access(dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None), os.environ["ACCESS_TABLE"])
+access = TokenTable(dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None), os.environ["ACCESS_TABLE"])
 SAM_LOCAL = os.environ.get("AWS_SAM_LOCAL") == "true"
 
 
@@ -30,37 +38,37 @@ class AuthorizerError(Exception):
 
 # An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
 @logger.inject_lambda_context(clear_state=True, log_event=False)
-def handler(event: object, context: LambdaContext) -> gateway.Policy:
+def handler(event: object, context: LambdaContext) -> authorizer.Policy:
     """Answer a policy; raise "Unauthorized" for the gateway's 401 and anything else for its 503, never kept."""
-    if not gateway.is_authorizer_event(event):
+    if not authorizer.is_authorizer_event(event):
         logger.info("unauthorized", extra={"why": "not from the gateway"})
         raise AuthorizerError("Unauthorized")
     try:
-        decision = _decide(event, Patience(lambda: context.get_remaining_time_in_millis() / 1000))
+        decision = _decide(event, RetryBudget(lambda: context.get_remaining_time_in_millis() / 1000))
     except Exception:
         logger.exception("authorizer failed")
         raise AuthorizerError("The authorizer could not decide.") from None
     match decision:
         case Grant():
-            return gateway.allow(decision, event["methodArn"])
-        case Foreign(token_id):
+            return authorizer.allow(decision, event["methodArn"])
+        case WrongBusiness(token_id):
             logger.info("forbidden", extra={"token_id": token_id})
-            return gateway.deny(token_id, event["methodArn"])
+            return authorizer.deny(token_id, event["methodArn"])
         case Unauthenticated(why):
             logger.info("unauthorized", extra={"why": why})
             # `sam local` turns this exception into a 502, so there a bad token is told with 403.
             if SAM_LOCAL:
-                return gateway.deny(gateway.ANONYMOUS, event["methodArn"])
+                return authorizer.deny(authorizer.ANONYMOUS, event["methodArn"])
             raise AuthorizerError("Unauthorized")
 
 
-def _decide(event: gateway.AuthorizerEvent, patience: Patience) -> Grant | Foreign | Unauthenticated:
+def _decide(event: authorizer.AuthorizerEvent, budget: RetryBudget) -> Grant | WrongBusiness | Unauthenticated:
     authorization, business_id = header(event, "authorization"), header(event, "x-business-id")
     if not authorization or not business_id:
         return Unauthenticated("missing")
-    token = gateway.bearer_token(authorization)
+    token = authorizer.bearer_token(authorization)
     if not well_formed(token):
         return Unauthenticated("malformed")
     digest = digest_of(token)
-    known = patience.settle(lambda: access.find(token_id_of(digest)))
+    known = budget.retry(lambda: access.find(token_id_of(digest)))
     return authorize(known, digest, parse_uuid(business_id), datetime.now(UTC))

@@ -7,12 +7,12 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from inventory.pages import KEEP_FOR_AN_HOUR, REVALIDATE, Page, is_page_event, moved, not_found, served
+from inventory.api.static_files import KEEP_FOR_AN_HOUR, REVALIDATE, Page, is_page_event, moved, not_found, served
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from inventory.pages import PageResponse
+    from inventory.api.static_files import PageResponse
 
 JSON: Final = "application/json"
 HTML: Final = "text/html; charset=utf-8"

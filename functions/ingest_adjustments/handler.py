@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
 
-from inventory import direct, queue
-from inventory.adjust import Outcome
-from inventory.bus import EventBus
-from inventory.client import events_client
-from inventory.errors import ServiceError
-from inventory.groups import Fault
-from inventory.ingest import ingest
-from inventory.report import RequestLine, Tally, report_error, report_outcome, report_unreadable
-from inventory.requests import InvalidRequest
-from inventory.retries import Patience
-from inventory.wiring import adjuster_on_dynamodb
+from inventory.adjusting.groups import Fault
+from inventory.aws.clients import events_client
+from inventory.aws.event_bus import EventBus
+from inventory.domain.errors import InvalidRequest, ServiceError
+from inventory.domain.model import Outcome
+from inventory.domain.retry_budget import RetryBudget
+from inventory.entrypoints import direct, queue
+from inventory.entrypoints.composition import adjuster_on_dynamodb
+from inventory.entrypoints.queue import ingest
+from inventory.entrypoints.telemetry import RequestLine, Tally, report_error, report_outcome, report_unreadable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from inventory.ingest import Message
+    from inventory.entrypoints.queue import Message
 
 GROUPS_AT_ONCE = 8
 
@@ -42,15 +41,15 @@ at_once = ThreadPoolExecutor(GROUPS_AT_ONCE).map
 
 @logger.inject_lambda_context(clear_state=True, log_event=False)
 @metrics.log_metrics
-def handler(event: object, context: LambdaContext) -> queue.BatchAnswer:
+def handler(event: object, context: LambdaContext) -> queue.QueueBatchAnswer:
     """Carry out a batch together, and answer which of its messages are not done."""
     line = RequestLine(clock_s)
     try:
         records = queue.records_of(event)
     except InvalidRequest as error:
         raise direct.raised(report_error(error, logger, metrics, line)) from None
-    patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)
-    messages = ingest(records, adjuster, bus, patience=patience, at_once=at_once)
+    budget = RetryBudget(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)
+    messages = ingest(records, adjuster, bus, budget=budget, at_once=at_once)
     counts = Tally()
     for message in messages:
         with logger.append_context_keys(message_id=message.record["messageId"]):

@@ -10,15 +10,15 @@ from uuid import uuid4
 
 from aws_lambda_powertools import Logger
 
-from inventory.access import Access
-from inventory.catalog import Catalog
-from inventory.client import dynamodb_client
-from inventory.direct import raised
-from inventory.errors import InternalError, ServiceError, StoreUnavailable, TryAgain
-from inventory.provision import Answer, Provision
-from inventory.provision_requests import provision_request
-from inventory.retries import Patience
-from inventory.tokens import mint
+from inventory.aws.clients import dynamodb_client
+from inventory.domain.api_tokens import mint
+from inventory.domain.errors import InternalError, ServiceError, StoreUnavailable, TryAgain
+from inventory.domain.retry_budget import RetryBudget
+from inventory.entrypoints.direct import raised
+from inventory.entrypoints.provisioning import CommandAnswer, Provision
+from inventory.schemas.provisioning import provision_request
+from inventory.storage.catalog import Catalog
+from inventory.storage.tokens import TokenTable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -27,7 +27,7 @@ logger = Logger()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 provision = Provision(
     catalog=Catalog(client, os.environ["INVENTORY_TABLE"]),
-    access=Access(client, os.environ["ACCESS_TABLE"]),
+    access=TokenTable(client, os.environ["ACCESS_TABLE"]),
     clock=partial(datetime.now, UTC),
     new_id=uuid4,
     new_token=mint,
@@ -35,10 +35,10 @@ provision = Provision(
 
 
 @logger.inject_lambda_context(clear_state=True, log_event=False)
-def handler(event: object, context: LambdaContext) -> Answer:
+def handler(event: object, context: LambdaContext) -> CommandAnswer:
     """Carry out one command; what goes wrong is raised under the name that ``direct.raised`` gives it."""
     try:
-        return _perform(event, Patience(lambda: context.get_remaining_time_in_millis() / 1000))
+        return _perform(event, RetryBudget(lambda: context.get_remaining_time_in_millis() / 1000))
     except ServiceError as error:
         logger.info("command refused", extra={"error": type(error).__name__})
         raise raised(error) from None
@@ -50,9 +50,9 @@ def handler(event: object, context: LambdaContext) -> Answer:
         raise raised(InternalError()) from None
 
 
-def _perform(event: object, patience: Patience) -> Answer:
+def _perform(event: object, budget: RetryBudget) -> CommandAnswer:
     request = provision_request(event)
     logger.append_keys(command=request.command)
-    answer = provision.perform(request, patience)
+    answer = provision.perform(request, budget)
     logger.info("command done", extra={name: value for name, value in answer.items() if name != "token"})
     return answer

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
 
-from inventory import direct, http, http_reads
-from inventory.export import ExportAnswer, Exporter
-from inventory.read_requests import ExportRequest
-from inventory.reader_wiring import reader_on_dynamodb
-from inventory.report import RequestLine, report_error, report_export, report_read
-from inventory.requests import validated
-from inventory.retries import Patience
+from inventory.api import reads, requests, responses
+from inventory.domain.retry_budget import RetryBudget
+from inventory.entrypoints import direct
+from inventory.entrypoints.exporting import exported_page
+from inventory.entrypoints.reader_composition import reader_on_dynamodb
+from inventory.entrypoints.telemetry import RequestLine, report_error, report_export, report_read
+from inventory.queries.export import ExportAnswer, Exporter
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -34,35 +34,35 @@ reader = reader_on_dynamodb(
     ledger_table=os.environ["LEDGER_TABLE"],
     at_once=ThreadPoolExecutor(CALLS_AT_ONCE).map,
 )
-exporter = Exporter(reader.books, reader.index, clock)
+exporter = Exporter(reader.lookups, reader.index, clock)
 
 
 # An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
 @logger.inject_lambda_context(clear_state=True, log_event=False)
 @metrics.log_metrics
-def handler(event: object, context: LambdaContext) -> http.Response | ExportAnswer:
+def handler(event: object, context: LambdaContext) -> responses.Response | ExportAnswer:
     """Answer an API event with a response, and a direct payload with a page of an export or an exception."""
     line = RequestLine(clock_s)
-    patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000)
-    if http.is_api_event(event):
-        return _over_http(event, patience, context, line)
+    budget = RetryBudget(lambda: context.get_remaining_time_in_millis() / 1000)
+    if requests.is_api_event(event):
+        return _over_http(event, budget, context, line)
     try:
-        request = validated(ExportRequest, event)
-        line.business_id = request.business_id
-        page = exporter.page(request, patience)
-    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+        page = exported_page(event, exporter, budget, line)
+    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
         raise direct.raised(report_error(error, logger, metrics, line)) from None
     report_export(page, logger, metrics, line)
     return page.answer()
 
 
-def _over_http(event: http.ApiEvent, patience: Patience, context: LambdaContext, line: RequestLine) -> http.Response:
-    line.gateway_request_id = http.gateway_request_id(event)
+def _over_http(
+    event: requests.ApiEvent, budget: RetryBudget, context: LambdaContext, line: RequestLine
+) -> responses.Response:
+    line.gateway_request_id = requests.gateway_request_id(event)
     try:
-        caller = http.authenticated_caller(event, scope=http.READ_SCOPE, clock=clock)
+        caller = requests.authenticated_caller(event, scope=requests.READ_SCOPE, clock=clock)
         line.business_id = caller.business_id
-        members = http_reads.answer(event, caller.business_id, reader, patience)
+        members = reads.answer(event, caller.business_id, reader, budget)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
-        return http.refused(report_error(error, logger, metrics, line), request_id=context.aws_request_id)
+        return responses.refused(report_error(error, logger, metrics, line), request_id=context.aws_request_id)
     report_read(event["resource"], logger, metrics, line)
-    return http.found(members, request_id=context.aws_request_id)
+    return responses.found(members, request_id=context.aws_request_id)

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from local.aws import EmulatedAws
-from local.deployment import STACK_NAME
+from ops.aws import EmulatedAws
+from ops.local_stack import STACK_NAME
+from ops.stacks import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,16 +87,14 @@ def subscribed(service: Service, detail_types: list[str], detail: object) -> Ite
         service.queues.delete_queue(QueueUrl=queue_url)
 
 
-def dead_end(stack: LocalStack, service: Service, logical_id: str) -> str:
+def dead_letter_queue(stack: LocalStack, service: Service, logical_id: str) -> str:
     """The address of a queue that no output names."""
     return service.queues.get_queue_url(QueueName=resource(stack, logical_id).rpartition("/")[2])["QueueUrl"]
 
 
 def resource(stack: LocalStack, logical_id: str) -> str:
     """The physical id of what no output names."""
-    stacks = EmulatedAws(f"http://127.0.0.1:{stack.port}").cloudformation()
-    found = stacks.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical_id)
-    return found["StackResourceDetail"]["PhysicalResourceId"]
+    return Stack(STACK_NAME, EmulatedAws(f"http://127.0.0.1:{stack.port}")).physical_id(logical_id)
 
 
 def lying_in(service: Service, queue_url: str, mark: str) -> list[MessageTypeDef]:

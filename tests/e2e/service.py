@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from ops.stacks import Target
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,19 +19,6 @@ if TYPE_CHECKING:
 
 ADJUSTMENTS: Final = "/api/v1/inventory/adjustments"
 ALL_SCOPES: Final = ("adjustments:write", "adjustments:read", "adjustments:reverse")
-
-
-class Refused(Exception):
-    """A function error: its ``errorType`` and ``errorMessage``."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(kind, message)
-        self.kind = kind
-        self.message = message
-
-    @property
-    def detail(self) -> Any:
-        return json.loads(self.message)
 
 
 @dataclass(frozen=True)
@@ -46,11 +35,7 @@ class Service:
     issued: list[str] = field(default_factory=list)
 
     def invoke(self, output: str, payload: object) -> Any:
-        reply = self.functions.invoke(FunctionName=self.outputs[output], Payload=json.dumps(payload).encode())
-        answer = json.loads(reply["Payload"].read())
-        if reply.get("FunctionError"):
-            raise Refused(answer["errorType"], answer["errorMessage"])
-        return answer
+        return Target(self.functions, self.outputs).invoke(output, payload)
 
     def operate(self, command: str, **fields: object) -> dict[str, str]:
         answer: dict[str, str] = self.invoke("ProvisionFunctionName", {"command": command, **fields})

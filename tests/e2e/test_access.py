@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inventory.tokens import mint
+from inventory.domain.api_tokens import mint
 from tests.e2e.service import ADJUSTMENTS
 
 if TYPE_CHECKING:

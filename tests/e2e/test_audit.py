@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def audit(stack: LocalStack) -> subprocess.CompletedProcess[str]:
     """The command behind `make audit`, whose own status make would turn into 2."""
     return subprocess.run(
-        [sys.executable, "-m", "local.audit"],
+        [sys.executable, "-m", "ops", "audit"],
         cwd=PROJECT_ROOT,
         env=os.environ | {"LOCAL_DIR": str(stack.places.local_dir)},
         capture_output=True,
@@ -98,7 +98,7 @@ def test_the_clock_leaves_a_local_stack_alone(service: Service) -> None:
 def test_without_a_stack_there_is_no_verdict(local_stack: LocalStack) -> None:
     elsewhere = local_stack.places.local_dir / "nothing here"
     done = subprocess.run(
-        [sys.executable, "-m", "local.audit"],
+        [sys.executable, "-m", "ops", "audit"],
         cwd=PROJECT_ROOT,
         env=os.environ | {"LOCAL_DIR": str(elsewhere)},
         capture_output=True,

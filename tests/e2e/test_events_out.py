@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import pytest
 
-from local.aws import EmulatedAws
-from local.deployment import STACK_NAME
-from tests.e2e.inbox import PATIENCE_S, dead_end, lying_in, subscribed, wait_until
-from tests.support.event_schemas import assert_event
-from tests.support.loading import load_by_path
+from ops.aws import EmulatedAws
+from ops.local_stack import STACK_NAME
+from tests.e2e.inbox import PATIENCE_S, dead_letter_queue, lying_in, subscribed, wait_until
+from tests.support.harness.event_schemas import assert_event
+from tests.support.harness.loading import load_by_path
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def test_a_row_that_somebody_put_by_hand_is_set_aside_and_holds_nothing_up(
 
     adjustments.told(1)
 
-    queue_url = dead_end(local_stack, service, "UnpublishedAdjustmentsQueue")
+    queue_url = dead_letter_queue(local_stack, service, "UnpublishedAdjustmentsQueue")
     (message,) = lying_in(service, queue_url, key["pk"]["S"])
     set_aside = json.loads(message["Body"])
     assert (set_aside["problem"], set_aside["keys"]) == ("no ledger row", key)

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import pytest
 
-from local.deployment import STACK_NAME
-from tests.e2e.service import Refused
+from ops.errors import FunctionError
+from ops.local_stack import STACK_NAME
 from tests.support.pages import section
 from tests.support.sam_template import PROJECT_ROOT
 
@@ -98,7 +98,7 @@ def test_make_export_finds_a_stack_by_its_name(busy: Business, local_stack: Loca
     ("variables", "line"),
     [
         ({"BUSINESS": str(uuid4())}, "error: There is no such business."),
-        ({"BUSINESS": ""}, "error: argument --business: which business?"),
+        ({"BUSINESS": ""}, "error: Invalid value for '--business': which business?"),
         ({"FROM": "yesterday"}, "error: created_from: Input should be an ISO 8601 instant"),
         ({"LOCAL_DIR": "nowhere"}, "error: no local stack is running"),
     ],
@@ -144,6 +144,6 @@ def test_an_invocation_is_answered_with_a_page(service: Service, busy: Business)
 def test_an_invocation_that_is_refused_says_why(
     fields: dict[str, object], kind: str, service: Service, business: Business
 ) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(FunctionError) as refused:
         service.invoke("ReadInventoryFunctionName", {"command": "export", "business_id": business.id} | fields)
     assert refused.value.kind == kind

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory.errors import InsufficientStock
+from inventory.domain.errors import InsufficientStock
 from tests.e2e.conftest import local_service
 from tests.e2e.inbox import subscribed
 from tests.support.sam_template import PROJECT_ROOT
@@ -128,7 +128,7 @@ def project_with_another_layer(local_stack: LocalStack, tmp_path: Path) -> Itera
     shutil.copytree(PROJECT_ROOT, project, ignore=shutil.ignore_patterns(".*", "__pycache__"))
     for environment in (".venv", ".venv-sam", ".venv-emulator"):
         (project / environment).symlink_to(PROJECT_ROOT / environment)
-    errors = project / "layers/inventory/inventory/errors.py"
+    errors = project / "layers/inventory/inventory/domain/errors.py"
     errors.write_text(errors.read_text(encoding="utf-8").replace(InsufficientStock.message, CHANGED), encoding="utf-8")
     local_stack.make("stop")
     yield project

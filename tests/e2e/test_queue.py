@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from inventory.adjust import keyed_id
+from inventory.domain.rules import keyed_id
 from tests.e2e.inbox import resource, subscribed, wait_until
 from tests.e2e.service import assert_books_balance
-from tests.support.loading import load_event
+from tests.support.harness.loading import load_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.aws import EmulatedAws
-from local.deployment import STACK_NAME
+from ops.aws import EmulatedAws
+from ops.local_stack import STACK_NAME
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inventory.tokens import mint
-from local.checks import AT_THE_END, CHECKS
+from inventory.domain.api_tokens import mint
 from local.emulator import free_port
+from ops.checks import AT_THE_END, CHECKS
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def test_where_it_can_not_begin_it_says_why_in_one_line(
         token = service.issue_token([business.id], scopes=("adjustments:read",))["token"]
     given = {"--url": service.base_url, "--business": business.id, "--variant": business.variant_id} | changes
     done = subprocess.run(  # noqa: S603  our own command
-        [sys.executable, "-m", "local.verify", *(f"{n}={v}" for n, v in given.items() if n.startswith("--"))],
+        [sys.executable, "-m", "ops", "verify", *(f"{n}={v}" for n, v in given.items() if n.startswith("--"))],
         cwd=PROJECT_ROOT,
         env={"TOKEN": token, "PATH": os.environ["PATH"]},
         capture_output=True,

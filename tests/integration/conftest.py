@@ -10,11 +10,11 @@ import pytest
 
 from local.emulator import bare_emulator
 from local.places import Places
-from tests.support.dynoxide import Dynoxide
-from tests.support.emulated_tables import Tables, create_tables
-from tests.support.emulator import Clients
-from tests.support.faults import FaultsProxy
-from tests.support.shop import Environment, Shop, environment
+from tests.support.faults.proxy import FaultsProxy
+from tests.support.harness.dynoxide import Dynoxide
+from tests.support.harness.emulated_tables import Tables, create_tables
+from tests.support.harness.emulator import Clients
+from tests.support.harness.shop import Environment, Shop, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from local.api_keys import UsagePlan, businesses, main
-from local.aws import EmulatedAws
-from tests.support.builders import BUSINESS
+from ops.api_keys import UsagePlan, businesses
+from ops.aws import EmulatedAws
+from ops.command_line import main
+from tests.support.builders.values import BUSINESS
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
@@ -91,7 +92,7 @@ def test_the_businesses_are_those_that_tokens_name(onlooker: DynamoDBClient) -> 
 
 
 def test_a_stack_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--stack="]) == 1
+    assert main(["api-keys"]) == 1
     assert "which stack?" in capsys.readouterr().err
 
 
@@ -99,5 +100,5 @@ def test_a_stack_without_a_plan_is_told_as_one(
     endpoint_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint_url)
-    assert main(["--stack=nobody"]) == 1
+    assert main(["api-keys", "--stack=nobody"]) == 1
     assert "is BusinessRequestsPerSecond set?" in capsys.readouterr().err

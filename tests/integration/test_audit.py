@@ -10,31 +10,32 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from inventory import books as read_books
-from inventory import keys
-from inventory.adjust import stock_after
-from inventory.audit import Auditor, Findings
-from inventory.audit_items import AuditKind
-from inventory.audit_tables import DynamoDBAuditTables, Segment
-from inventory.chain import row_hash
-from inventory.chain_check import Kind
-from inventory.dynamodb import adjustment_of, ledger_item
-from inventory.errors import TryAgain
-from inventory.ledger_index import DynamoDBLedgerIndex
-from inventory.proof import Prover
-from tests.support.bent_books import BENDS, Books, books, stock_item
-from tests.support.builders import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
-from tests.support.faults import Ending, Fault
-from tests.support.shop import AMPLE_S, Shop, Waits, environment
+from inventory.domain.errors import TryAgain
+from inventory.domain.hash_chain import row_hash
+from inventory.domain.model import Segment, StockItemId
+from inventory.domain.rules import stock_after
+from inventory.integrity.audit import Auditor, AuditResult
+from inventory.integrity.chain_check import ProblemKind
+from inventory.integrity.item_checks import AuditKind
+from inventory.integrity.proof import Prover
+from inventory.storage import keys
+from inventory.storage import lookups as read_books
+from inventory.storage.items import adjustment_of, ledger_item
+from inventory.storage.ledger_index import DynamoDBLedgerIndex
+from inventory.storage.table_scan import DynamoDBAuditTables
+from tests.support.builders.tampered_tables import BENDS, Books, books, stock_item
+from tests.support.builders.values import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
+from tests.support.faults.proxy import Ending, Fault
+from tests.support.harness.shop import AMPLE_S, Shop, Waits, environment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from inventory.model import Adjustment
-    from inventory.proof import Proof
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
-    from tests.support.faults import FaultsProxy
+    from inventory.domain.model import Adjustment
+    from inventory.integrity.proof import Proof
+    from tests.support.faults.proxy import FaultsProxy
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
 SEGMENTS = (1, 3, 24)
 DELTAS = (10, -3, 5, 7, -2, 8)
@@ -78,7 +79,7 @@ def by_hand(tables: Tables) -> Hand:
 
 
 def prover(client: DynamoDBClient, tables: Tables, **settings: Any) -> Prover:
-    stock_items = read_books.Books(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
+    stock_items = read_books.Lookups(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
     made = Prover(DynamoDBLedgerIndex(client, tables.ledger), stock_items, Waits())
     return replace(made, **settings)
 
@@ -91,12 +92,14 @@ def auditor(client: DynamoDBClient, tables: Tables, *, page_items: int = 500, **
 
 
 def proved(client: DynamoDBClient, tables: Tables, **settings: Any) -> Proof:
-    return prover(client, tables, **settings).prove(BUSINESS, VARIANT, LOCATION, None, remaining_s=lambda: AMPLE_S)
+    return prover(client, tables, **settings).prove(
+        StockItemId(BUSINESS, VARIANT, LOCATION), None, remaining_s=lambda: AMPLE_S
+    )
 
 
-def audited(client: DynamoDBClient, tables: Tables, segments: int = 1, **settings: Any) -> Findings:
+def audited(client: DynamoDBClient, tables: Tables, segments: int = 1, **settings: Any) -> AuditResult:
     """The findings of all segments together; each is gone on with until it is done."""
-    whole = Findings()
+    whole = AuditResult()
     made = auditor(client, tables, **settings)
     for number in range(segments):
         position: str | None = None
@@ -104,7 +107,7 @@ def audited(client: DynamoDBClient, tables: Tables, segments: int = 1, **setting
             found = made.audit(Segment(number, segments), position, remaining_s=lambda: AMPLE_S)
             whole.rows += found.rows
             whole.stock_items += found.stock_items
-            for each in found.differences:
+            for each in found.mismatches:
                 whole.add(each)
             position = found.next_position
             if position is None:
@@ -112,8 +115,8 @@ def audited(client: DynamoDBClient, tables: Tables, segments: int = 1, **setting
     return whole
 
 
-def told(found: Findings) -> set[tuple[int | None, Kind | AuditKind]]:
-    return {(each.sequence, each.kind) for each in found.differences}
+def told(found: AuditResult) -> set[tuple[int | None, ProblemKind | AuditKind]]:
+    return {(each.sequence, each.kind) for each in found.mismatches}
 
 
 # ------------------------------------------------------------------------------------------------- books bent by hand
@@ -126,7 +129,7 @@ def test_what_was_bent_is_named_by_the_proof_and_by_the_audit(
     client, honest = clients.make(), books(DELTAS)
     by_hand.write(honest)
     assert proved(client, tables).verified is True
-    assert audited(client, tables).differences_count == 0
+    assert audited(client, tables).mismatch_count == 0
 
     bent = BENDS[bend](honest, N)
     assert bent is not None
@@ -136,16 +139,16 @@ def test_what_was_bent_is_named_by_the_proof_and_by_the_audit(
     proof, found = proved(client, tables), audited(client, tables)
     assert (proof.verified, proof.first_problem) == (False, bent.problem)
     if bent.stock is None:  # then it is the rows that have lost something
-        assert told(found) == {(number, Kind.STOCK_ITEM_MISSING) for number in range(1, len(DELTAS) + 1)}
+        assert told(found) == {(number, ProblemKind.STOCK_ITEM_MISSING) for number in range(1, len(DELTAS) + 1)}
     else:
         assert (bent.problem.sequence, bent.problem.kind) in told(found)
-    assert {each.business_id for each in found.differences} == {str(BUSINESS)} or "id" in bend
+    assert {each.business_id for each in found.mismatches} == {str(BUSINESS)} or "id" in bend
     for segments, pages in ((3, {"page_items": 1, "page_rows": 1}), (24, {})):
-        assert set(audited(client, tables, segments, **pages).differences) == set(found.differences)
+        assert set(audited(client, tables, segments, **pages).mismatches) == set(found.mismatches)
 
     by_hand.bend(bent, honest)
     assert proved(client, tables).verified is True
-    assert audited(client, tables).differences_count == 0
+    assert audited(client, tables).mismatch_count == 0
 
 
 def test_the_audit_counts_every_row_and_stock_item_once_however_it_is_divided(
@@ -157,7 +160,7 @@ def test_the_audit_counts_every_row_and_stock_item_once_however_it_is_divided(
     for segments in SEGMENTS:
         for page_items in (7, 500):
             found = audited(clients.make(), tables, segments, page_items=page_items)
-            assert (found.rows, found.stock_items, found.differences_count) == (20 * len(DELTAS), 20, 0)
+            assert (found.rows, found.stock_items, found.mismatch_count) == (20 * len(DELTAS), 20, 0)
 
 
 def test_rows_in_no_index_and_of_no_stock_item_are_found_in_the_ledger_itself(
@@ -168,9 +171,9 @@ def test_rows_in_no_index_and_of_no_stock_item_are_found_in_the_ledger_itself(
     by_hand.put(tables.ledger, {"pk": {"S": "written by hand"}, "sequence": {"N": "5"}})
     by_hand.put(tables.inventory, {"pk": {"S": "STOCK#x"}, "sk": {"S": "y"}})
     found = audited(clients.make(), tables)
-    assert {(each.kind, each.key) for each in found.differences} == {
-        (Kind.STOCK_ITEM_MISSING, strays.rows[0]["pk"]["S"]),
-        (Kind.ROW_UNREADABLE, "written by hand"),
+    assert {(each.kind, each.key) for each in found.mismatches} == {
+        (ProblemKind.STOCK_ITEM_MISSING, strays.rows[0]["pk"]["S"]),
+        (ProblemKind.ROW_UNREADABLE, "written by hand"),
         (AuditKind.ITEM_UNKNOWN, "STOCK#x y"),
     }
 
@@ -198,7 +201,7 @@ def test_reversals_and_their_links_are_followed_both_ways(clients: Clients, tabl
     found, row, link = with_reversal(books((*DELTAS, -DELTAS[-1])))
     by_hand.write(found)
     by_hand.put(tables.inventory, link)
-    assert audited(client, tables).differences_count == 0
+    assert audited(client, tables).mismatch_count == 0
 
     by_hand.remove(tables.inventory, link)
     assert told(audited(client, tables)) == {(row.sequence, AuditKind.REVERSAL_NOT_LINKED)}
@@ -216,8 +219,8 @@ def test_reversals_and_their_links_are_followed_both_ways(clients: Clients, tabl
         by_hand.put(
             tables.inventory, {**link, "pk": {"S": keys.reversal(BUSINESS, other_id)}, "reversal_id": reversal_id}
         )
-        (difference,) = audited(client, tables).differences
-        assert (difference.kind, difference.adjustment_id) == (AuditKind.REVERSAL_LINK_WRONG, str(other_id))
+        (mismatch,) = audited(client, tables).mismatches
+        assert (mismatch.kind, mismatch.adjustment_id) == (AuditKind.REVERSAL_LINK_WRONG, str(other_id))
 
 
 def test_a_reversal_of_something_else_is_found_and_so_is_what_the_service_never_writes(
@@ -230,7 +233,7 @@ def test_a_reversal_of_something_else_is_found_and_so_is_what_the_service_never_
     by_hand.remove(tables.ledger, found.rows[-2])
     assert told(audited(client, tables)) == {
         (row.sequence, AuditKind.REVERSAL_WRONG),
-        (row.sequence - 1, Kind.ROW_MISSING),
+        (row.sequence - 1, ProblemKind.ROW_MISSING),
     }
     by_hand.put(tables.ledger, found.rows[-2])
 
@@ -239,7 +242,7 @@ def test_a_reversal_of_something_else_is_found_and_so_is_what_the_service_never_
     by_hand.put(tables.inventory, {**link, "note": {"S": "by hand"}})
     by_hand.put(tables.inventory, {"pk": {"S": "BUSINESS#garbage"}, "sk": {"S": "SETTINGS"}})
     assert told(audited(client, tables)) == {
-        (row.sequence, Kind.STOCK_ITEM_CHANGED),
+        (row.sequence, ProblemKind.STOCK_ITEM_CHANGED),
         (None, AuditKind.REVERSAL_LINK_WRONG),
         (None, AuditKind.ITEM_UNKNOWN),
     }
@@ -271,11 +274,11 @@ def test_writers_at_work_are_no_difference(clients: Clients, tables: Tables, sho
         for _ in range(10):
             assert wrote.acquire(timeout=60), "each look is at something new"
             proof = prover(client, tables).prove(
-                shop.business_id, shop.variant_id, shop.location_id, None, remaining_s=lambda: AMPLE_S
+                StockItemId(shop.business_id, shop.variant_id, shop.location_id), None, remaining_s=lambda: AMPLE_S
             )
             assert (proof.verified, proof.first_problem) == (True, None)
             assert proof.rows == proof.sequence == proof.sum == proof.quantity
-            assert audited(client, tables, 3, page_items=10, page_rows=10).differences == []
+            assert audited(client, tables, 3, page_items=10, page_rows=10).mismatches == []
     finally:
         done.set()
         may_write.release(len(writers))
@@ -300,7 +303,7 @@ def test_one_broken_call_is_made_again_and_every_broken_call_is_no_verdict(
 
     proxy.break_nth(operation, fault)
     found = audited(client, tables)
-    assert (found.rows, found.stock_items, found.differences_count) == (len(DELTAS), 1, 0)
+    assert (found.rows, found.stock_items, found.mismatch_count) == (len(DELTAS), 1, 0)
     proxy.break_every(operation, fault)
     with pytest.raises(TryAgain):
         audited(client, tables)

@@ -13,22 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory import tries
-from inventory.adjust import Outcome, unlimited
-from inventory.errors import AlreadyReversed, IdempotencyKeyReused, InsufficientStock, ServiceError
-from inventory.model import Command
-from inventory.reverse import Reversal
-from tests.support.proof import assert_adds_up
-from tests.support.shop import Environment, Shop, environment
+from inventory.domain import retry_budget
+from inventory.domain.errors import AlreadyReversed, IdempotencyKeyReused, InsufficientStock, ServiceError
+from inventory.domain.model import Command, Outcome, Reversal
+from inventory.domain.store import no_deadline
+from tests.support.harness.ledger_invariants import assert_adds_up
+from tests.support.harness.shop import Environment, Shop, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
-    from inventory.adjust import CommitResult, Store
-    from inventory.model import Adjustment, Snapshot
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
+    from inventory.domain.model import Adjustment, Snapshot
+    from inventory.domain.store import CommitResult, Store
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
 LONG_READ_TIMEOUT_S = 60
 OPENING = 100
@@ -40,7 +39,7 @@ type Result = Outcome | ServiceError
 @pytest.fixture(autouse=True)
 def _no_end_to_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long a request goes on is not the matter here, and may not depend on how fast the machine is."""
-    monkeypatch.setattr(tries, "ATTEMPTS_MAX", sys.maxsize)
+    monkeypatch.setattr(retry_budget, "ATTEMPTS_MAX", sys.maxsize)
 
 
 @pytest.fixture
@@ -275,19 +274,19 @@ class TornReads:
     inner: Store
     between: Callable[[], object]
 
-    def remembered(self, command: Command) -> Snapshot | None:
-        return self.inner.remembered(command)
+    def cached(self, command: Command) -> Snapshot | None:
+        return self.inner.cached(command)
 
     def load(
         self,
         command: Command,
         recorded_ids: Sequence[UUID],
         *,
-        of_one_moment: bool = False,
-        between_calls: Callable[[], None] = unlimited,
+        transactional: bool = False,
+        require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
-        if of_one_moment:
-            return self.inner.load(command, recorded_ids, of_one_moment=True)
+        if transactional:
+            return self.inner.load(command, recorded_ids, transactional=True)
         earlier = self.inner.load(command, recorded_ids)
         self.between()
         return replace(self.inner.load(command, recorded_ids), recorded=earlier.recorded)

@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inventory.books import Books
-from inventory.errors import BusinessNotFound
-from inventory.export import Exporter
-from inventory.ledger_index import DynamoDBLedgerIndex
-from inventory.read_requests import ExportRequest
-from inventory.retries import Patience
-from tests.support.proof import assert_adds_up
-from tests.support.shop import AMPLE_S, Shop
+from inventory.domain.errors import BusinessNotFound
+from inventory.domain.retry_budget import RetryBudget
+from inventory.entrypoints.exporting import exported_page
+from inventory.entrypoints.telemetry import RequestLine
+from inventory.queries.export import Exporter
+from inventory.storage.ledger_index import DynamoDBLedgerIndex
+from inventory.storage.lookups import Lookups
+from tests.support.harness.ledger_invariants import assert_adds_up
+from tests.support.harness.shop import AMPLE_S, Shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inventory.export import ExportPage
-    from inventory.model import Adjustment
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
-    from tests.support.shop import Environment
+    from inventory.domain.model import Adjustment
+    from inventory.queries.export import ExportPage
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
+    from tests.support.harness.shop import Environment
 
 
 class Exports:
@@ -33,20 +34,21 @@ class Exports:
     def __init__(self, clients: Clients, shop: Shop) -> None:
         client = clients.make(read_timeout_s=60)
         tables = shop.tables
-        books = Books(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
+        books = Lookups(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
         index = DynamoDBLedgerIndex(client, tables.ledger)
         self.exporter = Exporter(books, index, lambda: datetime.now(UTC), text_size_max_bytes=5_000)
         self.shop = shop
 
     def pages(self, **fields: object) -> Iterator[ExportPage]:
-        patience = Patience(lambda: AMPLE_S, lambda _: None)
-        request = ExportRequest.model_validate({"command": "export", "business_id": self.shop.business_id, **fields})
+        budget = RetryBudget(lambda: AMPLE_S, lambda _: None)
+        payload: dict[str, object] = {"command": "export", "business_id": str(self.shop.business_id)}
+        payload |= {name: str(value) for name, value in fields.items()}
         while True:
-            page = self.exporter.page(request, patience)
+            page = exported_page(payload, self.exporter, budget, RequestLine(lambda: 0.0))
             yield page
             if page.next_cursor is None:
                 return
-            request = request.model_copy(update={"cursor": page.next_cursor})
+            payload["cursor"] = page.next_cursor
 
     def hashes(self, **fields: object) -> list[str]:
         return [each["hash"] for page in self.pages(**fields) for each in objects(page)]

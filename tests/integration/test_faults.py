@@ -8,24 +8,23 @@ from uuid import UUID
 
 import pytest
 
-from inventory.adjust import keyed_id
-from inventory.answers import adjustment_members
-from inventory.dynamodb import CATALOG_LIFETIME_S
-from inventory.errors import AlreadyReversed, InsufficientStock, TryAgain, VariantNotFound
-from inventory.tries import ATTEMPTS_MAX
-from tests.support.builders import a_write_token
-from tests.support.emulator import Calls
-from tests.support.faults import Ending, Fault, FaultsProxy
-from tests.support.proof import assert_adds_up
-from tests.support.shop import Environment, Shop, environment
+from inventory.domain.errors import AlreadyReversed, InsufficientStock, TryAgain, VariantNotFound
+from inventory.domain.retry_budget import ATTEMPTS_MAX
+from inventory.domain.rules import keyed_id
+from inventory.entrypoints.responses import adjustment_members
+from inventory.storage.stock_store import CATALOG_LIFETIME_S
+from tests.support.builders.values import a_write_token
+from tests.support.faults.proxy import Ending, Fault, FaultsProxy
+from tests.support.harness.emulator import Calls
+from tests.support.harness.ledger_invariants import assert_adds_up
+from tests.support.harness.shop import Environment, Shop, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inventory.adjust import Outcome
-    from inventory.model import Adjustment, Command
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
+    from inventory.domain.model import Adjustment, Command, Outcome
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
 READ, LOOK, WRITE = "BatchGetItem", "TransactGetItems", "TransactWriteItems"
 SHORT_READ_TIMEOUT_S = 0.25

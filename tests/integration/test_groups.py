@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory import tries
-from inventory.adjust import GROUP_MAX, Outcome, Result
-from inventory.errors import IdempotencyKeyReused, InsufficientStock, ServiceError
-from inventory.model import QUANTITY_CHANGE_MAX
-from tests.support.emulator import Calls
-from tests.support.faults import Ending, Fault, FaultsProxy
-from tests.support.proof import assert_adds_up
-from tests.support.shop import AMPLE_S, Environment, Shop, environment
+from inventory.domain import retry_budget
+from inventory.domain.errors import IdempotencyKeyReused, InsufficientStock, ServiceError
+from inventory.domain.model import QUANTITY_CHANGE_MAX, Outcome
+from inventory.domain.store import GROUP_MAX
+from tests.support.faults.proxy import Ending, Fault, FaultsProxy
+from tests.support.harness.emulator import Calls
+from tests.support.harness.ledger_invariants import assert_adds_up
+from tests.support.harness.shop import AMPLE_S, Environment, Shop, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inventory.model import Command
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
+    from inventory.adjusting.loop import Result
+    from inventory.domain.model import Command
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
 READ, LOOK, WRITE = "BatchGetItem", "TransactGetItems", "TransactWriteItems"
 LONG_READ_TIMEOUT_S = 60
@@ -57,7 +58,7 @@ def alone(service: Environment, command: Command) -> Result | ServiceError:
 @pytest.fixture
 def endless(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long a request goes on may not depend on how fast the machine is."""
-    monkeypatch.setattr(tries, "ATTEMPTS_MAX", sys.maxsize)
+    monkeypatch.setattr(retry_budget, "ATTEMPTS_MAX", sys.maxsize)
 
 
 # ---------------------------------------------------------------------------------------------------------- exactness

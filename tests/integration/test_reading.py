@@ -15,47 +15,50 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from inventory import keys, tries
-from inventory.adjust import stock_after
-from inventory.books import Books
-from inventory.dynamodb import ledger_item
-from inventory.history import History, Position, Wanted
-from inventory.instants import instant_text
-from inventory.ledger_index import DynamoDBLedgerIndex
-from inventory.proof import Prover
-from inventory.reader import Reader
-from inventory.retries import Patience
-from tests.support.builders import an_adjustment
-from tests.support.emulated_tables import Tables, create_tables
+from inventory.domain import retry_budget
+from inventory.domain.retry_budget import RetryBudget
+from inventory.domain.rules import stock_after
+from inventory.domain.timestamps import instant_text
+from inventory.integrity.proof import Prover
+from inventory.queries.adjustments import AdjustmentFilter, History
+from inventory.queries.ledger_order import Position
+from inventory.queries.levels import LevelFilter
+from inventory.queries.reader import Reader
+from inventory.storage import keys
+from inventory.storage.items import ledger_item
+from inventory.storage.ledger_index import DynamoDBLedgerIndex
+from inventory.storage.lookups import Lookups
+from tests.support.builders.values import an_adjustment
+from tests.support.harness.emulated_tables import Tables, create_tables
+from tests.support.harness.shop import AMPLE_S, Shop, environment
 from tests.support.pages import rows, section
-from tests.support.shop import AMPLE_S, Shop, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from inventory.history import AtOnce
-    from inventory.levels import Level
-    from inventory.model import Adjustment
-    from tests.support.emulator import Clients
+    from inventory.domain.concurrency import AtOnce
+    from inventory.domain.model import Adjustment
+    from inventory.queries.levels import Level
+    from tests.support.harness.emulator import Clients
 
-PATIENCE = Patience(lambda: AMPLE_S)
+PATIENCE = RetryBudget(lambda: AMPLE_S)
 WRITERS = 16
 KIB = 1024
 
 
 def reader_on(client: DynamoDBClient, tables: Tables, at_once: AtOnce = map) -> Reader:
-    books = Books(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
+    books = Lookups(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
     index = DynamoDBLedgerIndex(client, tables.ledger)
     return Reader(books, index, History(index, books, at_once), Prover(index, books), at_once)
 
 
-def all_pages(reader: Reader, business_id: UUID, wanted: Wanted, limits: Iterator[int]) -> list[Adjustment]:
+def all_pages(reader: Reader, business_id: UUID, wanted: AdjustmentFilter, limits: Iterator[int]) -> list[Adjustment]:
     found: list[Adjustment] = []
     below: Position | None = None
     while True:
-        page = reader.adjustments(business_id, wanted, below=below, limit=next(limits), patience=PATIENCE)
+        page = reader.adjustments(business_id, wanted, below=below, limit=next(limits), budget=PATIENCE)
         found += [each.adjustment for each in page.adjustments]
         if page.next_position is None:
             return found
@@ -113,7 +116,7 @@ class Bustle:
 @pytest.fixture
 def bustle(shop: Shop, clients: Clients, monkeypatch: pytest.MonkeyPatch) -> Bustle:
     # How often a writer tries again on a busy item is not the matter here.
-    monkeypatch.setattr(tries, "ATTEMPTS_MAX", 1_000_000)
+    monkeypatch.setattr(retry_budget, "ATTEMPTS_MAX", 1_000_000)
     return Bustle(shop, clients)
 
 
@@ -125,7 +128,7 @@ def test_pages_under_concurrent_writes_hold_every_acknowledged_row_once_and_in_o
     code: Any,
 ) -> None:
     shop = bustle.shop
-    wanted = Wanted(variant_id=shop.variant_id if by_variant else None, reason_code=code)
+    wanted = AdjustmentFilter(variant_id=shop.variant_id if by_variant else None, reason_code=code)
 
     def page_twice() -> list[tuple[list[Adjustment], list[Adjustment]]]:
         with ThreadPoolExecutor(8) as threads:
@@ -183,9 +186,8 @@ def newest(rows: list[Adjustment], place: tuple[UUID, UUID]) -> Adjustment:
 
 
 def levels(reader: Reader, shop: Shop, as_of: datetime | None) -> list[Level]:
-    page = reader.levels(
-        shop.business_id, shop.variant_id, location_id=None, as_of=as_of, after=None, limit=100, patience=PATIENCE
-    )
+    wanted = LevelFilter(shop.variant_id, as_of=as_of)
+    page = reader.levels(shop.business_id, wanted, after=None, limit=100, budget=PATIENCE)
     assert page.next_location_id is None
     return page.levels
 
@@ -324,9 +326,9 @@ def an_archive(client: DynamoDBClient, count: int) -> Archive:
     return Archive(tables, business_id, places, rows)
 
 
-def listing(wanted: Callable[[Archive], Wanted], limit: int = 20) -> Callable[[Reader, Archive], int]:
+def listing(wanted: Callable[[Archive], AdjustmentFilter], limit: int = 20) -> Callable[[Reader, Archive], int]:
     def ask(reader: Reader, archive: Archive) -> int:
-        page = reader.adjustments(archive.business_id, wanted(archive), below=None, limit=limit, patience=PATIENCE)
+        page = reader.adjustments(archive.business_id, wanted(archive), below=None, limit=limit, budget=PATIENCE)
         return len(page.adjustments)
 
     return ask
@@ -335,41 +337,36 @@ def listing(wanted: Callable[[Archive], Wanted], limit: int = 20) -> Callable[[R
 def levels_of(*, location: bool, as_of: bool) -> Callable[[Reader, Archive], int]:
     def ask(reader: Reader, archive: Archive) -> int:
         variant_id, location_id = archive.places[0]
-        page = reader.levels(
-            archive.business_id,
-            variant_id,
-            location_id=location_id if location else None,
-            as_of=archive.middle.created_at if as_of else None,
-            after=None,
-            limit=100,
-            patience=PATIENCE,
+        wanted = LevelFilter(
+            variant_id, location_id if location else None, archive.middle.created_at if as_of else None
         )
+        page = reader.levels(archive.business_id, wanted, after=None, limit=100, budget=PATIENCE)
         return len(page.levels)
 
     return ask
 
 
 def one(reader: Reader, archive: Archive) -> int:
-    assert reader.adjustment(archive.business_id, archive.middle.id, patience=PATIENCE).adjustment == archive.middle
+    assert reader.adjustment(archive.business_id, archive.middle.id, budget=PATIENCE).adjustment == archive.middle
     return 1
 
 
-def of_variant(archive: Archive, **others: Any) -> Wanted:
-    return Wanted(variant_id=archive.places[0][0], **others)
+def of_variant(archive: Archive, **others: Any) -> AdjustmentFilter:
+    return AdjustmentFilter(variant_id=archive.places[0][0], **others)
 
 
-def of_item(archive: Archive) -> Wanted:
+def of_item(archive: Archive) -> AdjustmentFilter:
     return of_variant(archive, location_id=archive.places[0][1])
 
 
 REQUESTS: dict[str, Callable[[Reader, Archive], int]] = {
     "one adjustment": one,
-    "20 adjustments of the business": listing(lambda _: Wanted()),
+    "20 adjustments of the business": listing(lambda _: AdjustmentFilter()),
     "20 of a variant": listing(of_variant),
     "20 of a variant at a location": listing(of_item),
-    "20 from the middle of the history on": listing(lambda a: Wanted(created_to=a.middle.created_at)),
-    "20 by a reason code that one row in ten has": listing(lambda _: Wanted(reason_code="damage")),
-    "none by a reference that no row has": listing(lambda _: Wanted(reference="CC-0")),
+    "20 from the middle of the history on": listing(lambda a: AdjustmentFilter(created_to=a.middle.created_at)),
+    "20 by a reason code that one row in ten has": listing(lambda _: AdjustmentFilter(reason_code="damage")),
+    "none by a reference that no row has": listing(lambda _: AdjustmentFilter(reference="CC-0")),
     "levels of a variant at two locations": levels_of(location=False, as_of=False),
     "the same as of the middle of the history": levels_of(location=False, as_of=True),
     "the level at one location": levels_of(location=True, as_of=False),

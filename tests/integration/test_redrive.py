@@ -9,8 +9,9 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from local.aws import EmulatedAws
-from local.redrive import DEAD_ENDS, ORIGINAL_ID, Redrive, main
+from ops.aws import EmulatedAws
+from ops.command_line import main
+from ops.redrive import DEAD_LETTER_QUEUES, ORIGINAL_ID, Redrive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,17 +28,19 @@ class Queues:
     def __init__(self, endpoint_url: str) -> None:
         self.client = EmulatedAws(endpoint_url).queues()
         self._own: SQSClient = EmulatedAws(endpoint_url).queues()
-        self.dead_end, self.requests = (self._own.create_queue(QueueName=str(uuid4()))["QueueUrl"] for _ in range(2))
+        self.dead_letter_queue, self.requests = (
+            self._own.create_queue(QueueName=str(uuid4()))["QueueUrl"] for _ in range(2)
+        )
 
     def bury(self, body: object, **attributes: Any) -> str:
         """Put a message into the dead end; text as it stands, anything else as JSON. Return its id."""
         text = body if isinstance(body, str) else json.dumps(body)
-        sent = self._own.send_message(QueueUrl=self.dead_end, MessageBody=text, MessageAttributes=attributes)
+        sent = self._own.send_message(QueueUrl=self.dead_letter_queue, MessageBody=text, MessageAttributes=attributes)
         return sent["MessageId"]
 
     def redrive(self, queue: str = "requests", *, dry: bool = False) -> int:
-        _, read = DEAD_ENDS[queue]
-        return Redrive(self.client, self.dead_end, self.requests, read).run(dry=dry)
+        _, read = DEAD_LETTER_QUEUES[queue]
+        return Redrive(self.client, self.dead_letter_queue, self.requests, read).run(dry=dry)
 
     def moved(self) -> list[MessageTypeDef]:
         """What was sent to the requests queue since the last look."""
@@ -46,7 +49,7 @@ class Queues:
     def lying(self) -> int:
         """How many messages are to be seen in the dead end."""
         count = self._own.get_queue_attributes(
-            QueueUrl=self.dead_end,
+            QueueUrl=self.dead_letter_queue,
             AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
         )["Attributes"]
         assert count["ApproximateNumberOfMessagesNotVisible"] == "0", "the next one to look would not see them"
@@ -180,7 +183,7 @@ def test_what_can_never_be_read_stays_and_is_named(queues: Queues, capsys: pytes
 def test_what_comes_back_in_the_meantime_is_for_the_next_time(queues: Queues) -> None:
     for _ in range(15):
         queues.bury(REQUEST)
-    # A function that fails at once, and a queue without patience: whatever is moved lies in the dead end again.
+    # A function that fails at once, and a queue without budget: whatever is moved lies in the dead end again.
     queues.before("SendMessage", lambda: queues.bury(REQUEST))
 
     assert queues.redrive() == 0
@@ -223,7 +226,7 @@ def test_a_dry_run_says_what_lies_there_and_why_and_moves_nothing(
     for message_id, reason in reasons.items():
         (line,) = [line for line in lines if message_id in line]
         assert reason in line
-    assert last == "3 lie there."
+    assert last == "3 are there."
     assert queues.moved() == []
     assert queues.lying() == 3
 
@@ -260,10 +263,10 @@ def test_what_was_sent_but_not_deleted_is_moved_again_under_the_same_key(queues:
     first = queues.bury(REQUEST)
     deaf = EmulatedAws(queues.client.meta.endpoint_url).queues()
     deaf.meta.events.register("before-send.sqs.DeleteMessage", lambda **_: broken())
-    _, read = DEAD_ENDS["requests"]
+    _, read = DEAD_LETTER_QUEUES["requests"]
 
     with pytest.raises(ConnectionClosedError):
-        Redrive(deaf, queues.dead_end, queues.requests, read).run(dry=False)
+        Redrive(deaf, queues.dead_letter_queue, queues.requests, read).run(dry=False)
     assert queues.lying() == 1
     queues.redrive()
 
@@ -338,13 +341,12 @@ def test_without_a_stack_it_says_so(
 ) -> None:
     monkeypatch.setenv("LOCAL_DIR", str(tmp_path))
 
-    assert main(["--queue", "requests"]) == 1
+    assert main(["redrive", "--queue", "requests"]) == 1
 
     assert "make run" in capsys.readouterr().err
 
 
 def test_a_dead_end_that_holds_no_requests_can_not_be_named(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["--queue", "unpublished"])
+    assert main(["redrive", "--queue", "unpublished"]) == 2
 
     assert "invocations" in capsys.readouterr().err

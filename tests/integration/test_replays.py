@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory.adjust import keyed_id
-from inventory.dynamodb import CATALOG_LIFETIME_S
-from inventory.errors import IdempotencyKeyReused, InsufficientStock
-from tests.support.builders import a_write_token
-from tests.support.shop import Environment, Shop, environment
+from inventory.domain.errors import IdempotencyKeyReused, InsufficientStock
+from inventory.domain.rules import keyed_id
+from inventory.storage.stock_store import CATALOG_LIFETIME_S
+from tests.support.builders.values import a_write_token
+from tests.support.harness.shop import Environment, Shop, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inventory.model import Adjustment, Command
-    from tests.support.emulator import Clients
+    from inventory.domain.model import Adjustment, Command
+    from tests.support.harness.emulator import Clients
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 KEY = "a key"

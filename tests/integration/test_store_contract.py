@@ -9,15 +9,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from inventory.adjust import GROUP_MAX, Committed, stock_after
-from inventory.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Business, Command, Snapshot, StockItem
-from tests.support.builders import a_write_token
-from tests.support.fake_store import FakeStore
+from inventory.domain.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Business, Command, Snapshot, StockItem
+from inventory.domain.rules import stock_after
+from inventory.domain.store import GROUP_MAX, Committed
+from tests.support.builders.values import a_write_token
+from tests.support.fakes.store import FakeStore
 
 if TYPE_CHECKING:
-    from inventory.adjust import Store
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
+    from inventory.domain.store import Store
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
 NOW = datetime(2026, 11, 23, 14, 5, 9, 123456, tzinfo=UTC)
 BUSINESS, VARIANT, LOCATION, OTHER_LOCATION = uuid4(), uuid4(), uuid4(), uuid4()
@@ -377,15 +378,15 @@ def test_what_is_read_of_one_moment_is_what_is_read_else_and_says_so(store: Stor
     named = command(location_id=LOCATION)
 
     for _ in range(2):  # the catalog is read with it, and then it is remembered
-        snapshot = store.load(named, [row.id, absent], of_one_moment=True)
-        assert snapshot == replace(seeing(stock_after(row), row), of_one_moment=True)
+        snapshot = store.load(named, [row.id, absent], transactional=True)
+        assert snapshot == replace(seeing(stock_after(row), row), transactional=True)
     assert store.load(named, [row.id, absent]) == seeing(stock_after(row), row)
 
 
 def test_what_is_not_there_is_not_found_of_one_moment_either(store: Store) -> None:
-    snapshot = store.load(command(location_id=LOCATION), [uuid4()], of_one_moment=True)
+    snapshot = store.load(command(location_id=LOCATION), [uuid4()], transactional=True)
 
-    assert snapshot == replace(seeing(None), of_one_moment=True)
+    assert snapshot == replace(seeing(None), transactional=True)
 
 
 def test_as_many_rows_as_a_group_has_are_read_of_one_moment_by_an_environment_that_knows_the_catalog(
@@ -396,9 +397,9 @@ def test_as_many_rows_as_a_group_has_are_read_of_one_moment_by_an_environment_th
     store, ids = open_world.store(), [row.id for row in rows]
     store.load(command(), [])
 
-    snapshot = store.load(command(), ids, of_one_moment=True)
+    snapshot = store.load(command(), ids, transactional=True)
 
-    assert snapshot == replace(seeing(stock_after(rows[-1]), *rows), of_one_moment=True)
+    assert snapshot == replace(seeing(stock_after(rows[-1]), *rows), transactional=True)
 
 
 def test_what_does_not_fit_into_one_transaction_does_not_say_that_it_is_of_one_moment(
@@ -413,9 +414,9 @@ def test_what_does_not_fit_into_one_transaction_does_not_say_that_it_is_of_one_m
     world.store().commit(rows, seeing(None))
 
     for location_id in (LOCATION, None):
-        snapshot = world.store().load(command(location_id=location_id), [row.id for row in rows], of_one_moment=True)
+        snapshot = world.store().load(command(location_id=location_id), [row.id for row in rows], transactional=True)
         assert snapshot == seeing(stock_after(rows[-1]), *rows)
-        assert not snapshot.of_one_moment
+        assert not snapshot.transactional
 
 
 def test_an_id_that_is_named_twice_is_looked_for_once(store: Store) -> None:
@@ -701,13 +702,13 @@ def test_a_reversal_is_found_of_one_moment_too(store: Store) -> None:
     row = first_row()
     store.commit([row], seeing(None))
     reversing = replace(command(location_id=LOCATION), reverses=row.id)
-    assert store.load(reversing, [], of_one_moment=True).reversed_by is None
+    assert store.load(reversing, [], transactional=True).reversed_by is None
     reversal = reversal_of(row)
     store.commit([reversal], seeing(stock_after(row)))
 
-    snapshot = store.load(reversing, [reversal.id], of_one_moment=True)
+    snapshot = store.load(reversing, [reversal.id], transactional=True)
 
-    assert snapshot == replace(reversed_meanwhile(reversal), recorded={reversal.id: reversal}, of_one_moment=True)
+    assert snapshot == replace(reversed_meanwhile(reversal), recorded={reversal.id: reversal}, transactional=True)
 
 
 def test_whether_it_was_reversed_is_not_looked_for_unless_asked_for(store: Store) -> None:

@@ -11,9 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from inventory.requests import AdjustmentRequest, IdempotencyKey, InvalidRequest, Label, Reason, validated
-from local.openapi.document import document
-from tests.support.builders import LOCATION, VARIANT, a_body
+from inventory.domain.errors import InvalidRequest
+from inventory.schemas.adjustments import AdjustmentRequest
+from inventory.schemas.base import validated
+from inventory.schemas.fields import IdempotencyKey, Label, Reason
+from tests.support.builders.values import LOCATION, VARIANT, a_body
+from tools.openapi.document import document
 
 # What lies at the edges of the rules: blanks of all kinds, controls that are blanks and that are not, what looks blank.
 edges = st.sampled_from(

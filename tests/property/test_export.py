@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory.chain import row_hash
-from inventory.export import Exporter
-from inventory.export_formats import COLUMNS
-from inventory.read_requests import ExportRequest
-from inventory.retries import Patience
-from tests.support.builders import BUSINESS, NOW
-from tests.support.indexed_ledger import IndexedLedger, a_history
+from inventory.domain.hash_chain import row_hash
+from inventory.domain.retry_budget import RetryBudget
+from inventory.queries.export import Exporter, ExportQuery
+from inventory.queries.export_formats import COLUMNS
+from tests.support.builders.values import BUSINESS, NOW
+from tests.support.fakes.ledger_index import IndexedLedger, a_history
 
 if TYPE_CHECKING:
-    from inventory.model import Adjustment
-    from inventory.read_requests import ExportFormat
+    from inventory.domain.model import Adjustment, ExportFormat
 
 deltas = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1), st.integers(-9, 9)), max_size=30)
 # A surrogate alone can't be stored; of all else the ledger takes what a hand may have written into it.
@@ -34,16 +32,17 @@ def exported(rows: list[Adjustment], form: ExportFormat, text_size_max_bytes: in
     """The texts of an export's pages."""
     ledger = IndexedLedger(rows, chunk_rows_max=chunk_rows_max)
     exporter = Exporter(ledger, ledger, lambda: NOW, text_size_max_bytes)
-    patience = Patience(lambda: 10.0, lambda _: None)
-    request = ExportRequest(command="export", business_id=BUSINESS, format=form)
+    budget = RetryBudget(lambda: 10.0, lambda _: None)
+    query = ExportQuery(BUSINESS, form)
     pages = []
+    cursor: str | None = None
     while True:
-        page = exporter.page(request, patience)
+        page = exporter.page(query, cursor, budget)
         pages.append(page.text)
         assert page.rows or page.next_cursor is None
-        if page.next_cursor is None:
+        cursor = page.next_cursor
+        if cursor is None:
             return pages
-        request = request.model_copy(update={"cursor": page.next_cursor})
 
 
 def with_texts(rows: list[Adjustment], found: list[str]) -> list[Adjustment]:

@@ -13,17 +13,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.builders import ADJUSTMENT, BUSINESS, LOCATION, VARIANT, a_body, a_payload
-from tests.support.entry_points import (
+from tests.support.builders.hostile_events import api_events, bent, bodies, odd_values
+from tests.support.builders.values import ADJUSTMENT, BUSINESS, LOCATION, VARIANT, a_body, a_payload
+from tests.support.harness.entry_points import (
     WIRED,
     EntryPoint,
     assert_is_an_answer_of_http,
     assert_is_documented,
     assert_nothing_sent_is_logged,
 )
-from tests.support.hostile import api_events, bent, bodies, odd_values
-from tests.support.loading import load_event
-from tests.support.reading import LEVELS, LIST, ONE, a_get_event
+from tests.support.harness.loading import load_event
+from tests.support.harness.read_service import LEVELS, LIST, ONE, a_get_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -54,7 +54,7 @@ class SoundWire:
 
 def answering(scheduler: Scheduler, reply: Reply) -> Tell:
     """Let a service's answer travel back."""
-    return lambda answer: scheduler.after(TRAVEL_S, lambda: reply.settle(answer))
+    return lambda answer: scheduler.after(TRAVEL_S, lambda: reply.retry(answer))
 
 
 class SimulatedClient:

@@ -15,24 +15,23 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
-from inventory import keys
-from inventory.adjust import Outcome
-from inventory.errors import TryAgain
-from inventory.ingest import ingest
-from inventory.model import Command
-from inventory.retries import Patience
+from inventory.domain.errors import TryAgain
+from inventory.domain.model import Command, Outcome
+from inventory.domain.retry_budget import RetryBudget
+from inventory.entrypoints.queue import ingest
+from inventory.storage import keys
 from tests.simulation.clients import SimulatedClient, SoundWire
 from tests.simulation.database import Database, Paces
 from tests.simulation.environment import INVENTORY, LEDGER, WallClock, adjuster_on, store_on
 from tests.simulation.policies import Policy, store_kind
 from tests.simulation.scheduler import Scheduler
-from tests.support.builders import tries_of
+from tests.support.builders.values import budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from inventory.adjust import Adjuster
-    from inventory.bus import EventBus
+    from inventory.adjusting.loop import Adjuster
+    from inventory.aws.event_bus import EventBus
     from tests.simulation.policies import CountingStore
 
 WRITERS: Final = (1, 2, 4, 8, 16, 32, 64)
@@ -177,7 +176,7 @@ class _Run:
             begun_s, commits = scheduler.now_s, store.commits
             self._measured.requests += 1
             with suppress(TryAgain):
-                adjuster.carry_out(command, tries_of(adjuster, _remaining(scheduler, API_TIMEOUT_S)))
+                adjuster.carry_out(command, budget_of(adjuster, _remaining(scheduler, API_TIMEOUT_S)))
                 self._succeeded(begun_s)
             self._measured.attempts.append(store.commits - commits)
             self._think()
@@ -231,12 +230,12 @@ class _Run:
 
     def _ingest(self, batch: list[_Message], adjuster: Adjuster) -> None:
         remaining_s = _remaining(self._scheduler, QUEUE_TIMEOUT_S)
-        patience = Patience(remaining_s, adjuster.sleep, adjuster.fraction)
+        budget = RetryBudget(remaining_s, adjuster.sleep, adjuster.fraction)
         done = ingest(
             [{"messageId": each.id, "body": each.body} for each in batch],
             adjuster,
             cast("EventBus", _NoBus()),
-            patience=patience,
+            budget=budget,
             at_once=_AtOnce(self._scheduler),
         )
         for message, result in zip(batch, done, strict=True):
@@ -269,7 +268,7 @@ class _AtOnce:
 class _NoBus:
     """Nothing is refused here, so nothing is told."""
 
-    def put_all(self, events: list[Any], _: Patience) -> list[Any]:
+    def put_all(self, events: list[Any], _: RetryBudget) -> list[Any]:
         assert not events
         return []
 

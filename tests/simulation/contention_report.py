@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from inventory.tries import ATTEMPTS_MAX, BACKOFF_BASE_S, BACKOFF_CAP_S
+from inventory.domain.retry_budget import ATTEMPTS_MAX, BACKOFF_BASE_S, BACKOFF_CAP_S
 from tests.simulation.contention import WRITERS, By, Load, Measured, measure
 from tests.simulation.lines import Line, Panel, picture
 from tests.simulation.policies import Doubling, Fading, Policy, Remember

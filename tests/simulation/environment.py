@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
-from inventory.adjust import Adjuster
-from inventory.dynamodb import DynamoDBStore
+from inventory.adjusting.loop import Adjuster
+from inventory.storage.stock_store import DynamoDBStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

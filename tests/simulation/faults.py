@@ -17,7 +17,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from inventory.tries import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.simulation.clients import TRAVEL_S, answering
 from tests.simulation.database import Refused
 from tests.simulation.scheduler import Reply
@@ -129,30 +129,30 @@ class FaultyWire:
         match fault:
             case Fault.NOT_SENT:
                 delay_s, error = chance.choice(_NOT_SENT)
-                after(delay_s, lambda: reply.settle(error()))
+                after(delay_s, lambda: reply.retry(error()))
             case Fault.LATE:
                 after(chance.random() * LATE_MAX_S * chance.random(), lambda: serve(request, _unheard))
-                after(READ_TIMEOUT_S, lambda: reply.settle(_time_out()))
+                after(READ_TIMEOUT_S, lambda: reply.retry(_time_out()))
             case Fault.UNHEARD:
                 ending = chance.choice(_UNUSABLE)
-                after(TRAVEL_S, lambda: serve(request, lambda _: after(TRAVEL_S, lambda: reply.settle(ending()))))
+                after(TRAVEL_S, lambda: serve(request, lambda _: after(TRAVEL_S, lambda: reply.retry(ending()))))
             case Fault.IN_THE_MIDST:
                 after(TRAVEL_S, lambda: serve(request, _unheard))
                 # Anywhere within a transaction's time, up to between the writing of its parts.
-                after(TRAVEL_S + chance.choice((0.025, 0.1)) * chance.random(), lambda: reply.settle(_failed()))
+                after(TRAVEL_S + chance.choice((0.025, 0.1)) * chance.random(), lambda: reply.retry(_failed()))
             case Fault.EMPTY:
-                after(TRAVEL_S, lambda: serve(request, lambda _: after(TRAVEL_S, lambda: reply.settle({}))))
+                after(TRAVEL_S, lambda: serve(request, lambda _: after(TRAVEL_S, lambda: reply.retry({}))))
             case Fault.STALLED:
                 after(TRAVEL_S, lambda: serve(request, _unheard))
-                after(READ_TIMEOUT_S, lambda: reply.settle(_time_out()))
+                after(READ_TIMEOUT_S, lambda: reply.retry(_time_out()))
             case Fault.THROTTLED:
                 code = chance.choice(_THROTTLING)
-                after(2 * TRAVEL_S, lambda: reply.settle(Refused(code)))
+                after(2 * TRAVEL_S, lambda: reply.retry(Refused(code)))
             case Fault.DENIED:
                 denial = chance.choice(DENIALS)
-                after(2 * TRAVEL_S, lambda: reply.settle(Refused(denial)))
+                after(2 * TRAVEL_S, lambda: reply.retry(Refused(denial)))
             case Fault.FAILED:
-                after(2 * TRAVEL_S, lambda: reply.settle(_failed()))
+                after(2 * TRAVEL_S, lambda: reply.retry(_failed()))
             case _:
                 self._throttle_a_part(operation, request, serve, reply)
 
@@ -170,7 +170,7 @@ class FaultyWire:
 
             self.scheduler.after(TRAVEL_S, lambda: serve(request, leave_out))
         else:
-            self.scheduler.after(2 * TRAVEL_S, lambda: reply.settle(Refused("ThrottlingException")))
+            self.scheduler.after(2 * TRAVEL_S, lambda: reply.retry(Refused("ThrottlingException")))
 
 
 def _unheard(_: object) -> None:

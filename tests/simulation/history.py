@@ -12,14 +12,14 @@ from uuid import UUID
 
 from botocore.exceptions import ClientError
 
-from inventory.errors import ServiceError, StoreUnavailable, TryAgain
-from inventory.groups import Fault as Breakdown
-from inventory.ingest import ingest
-from inventory.instants import instant_text
-from inventory.model import Command
-from inventory.provision_requests import provision_request
-from inventory.reverse import Reversal, carry_out
-from inventory.tokens import Grant, Token, authorize, token_id_of
+from inventory.adjusting.groups import Fault as Breakdown
+from inventory.adjusting.reversal import carry_out
+from inventory.domain.api_tokens import Grant, Token, authorize, token_id_of
+from inventory.domain.errors import ServiceError, StoreUnavailable, TryAgain
+from inventory.domain.model import Command, Reversal
+from inventory.domain.timestamps import instant_text
+from inventory.entrypoints.queue import ingest
+from inventory.schemas.provisioning import provision_request
 from tests.simulation.checker import problems_of
 from tests.simulation.environment import ACCESS, BEGINNING, INVENTORY, LEDGER, drawn_id
 from tests.simulation.faults import DENIALS, Fault
@@ -48,14 +48,13 @@ from tests.simulation.service import (
     Parts,
     World,
 )
-from tests.support.builders import tries_of
+from tests.support.builders.values import budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inventory.adjust import Outcome
-    from inventory.model import Adjustment, ReasonCode
-    from inventory.tries import Tries
+    from inventory.domain.model import Adjustment, Outcome, ReasonCode
+    from inventory.domain.retry_budget import RetryBudget
     from tests.simulation.database import Place
 
 AUTHORIZER_CACHE_S: Final = 60.0
@@ -430,7 +429,7 @@ class History:
             return Unknown()
         self.record.ask(request)
         begun_s, sender = self.scheduler.now_s, self._sender("i", API_TIMEOUT_S)
-        # Some callers lose patience long before the function does.
+        # Some callers lose budget long before the function does.
         waits_s = self.chance.choice((0.02, 0.3, 2.0)) if self.chance.random() < 0.1 else None
         function, work = (
             (self._reverse, self._reversal(request))
@@ -441,7 +440,7 @@ class History:
         try:
             outcome: Outcome = function.invoke(
                 sender,
-                lambda served_by, remaining_s: work(served_by, tries_of(served_by.adjuster, remaining_s)),
+                lambda served_by, remaining_s: work(served_by, budget_of(served_by.adjuster, remaining_s)),
                 waits_s=waits_s,
                 served_by=served_by,
             )
@@ -449,7 +448,7 @@ class History:
             answer = Unknown()
         except ServiceError as error:
             answer = Refused(type(error).__name__, error.facts())
-        except Exception as error:  # noqa: BLE001  whatever else comes out is a fault of the service
+        except Exception as error:  # noqa: BLE001  whatever else comes out is a fault of the service, unless of a denial
             answer = _failed(error)
         else:
             answer = Created(_members(outcome.adjustment), outcome.replayed)
@@ -460,7 +459,7 @@ class History:
     def _tell(self, request: Request, sender: str, begun_s: float, answer: Answer) -> None:
         self.record.told.append(Told(request, sender, begun_s, self.scheduler.now_s, answer))
 
-    def _adjustment(self, request: Request) -> Callable[[Environment, Tries], Outcome]:
+    def _adjustment(self, request: Request) -> Callable[[Environment, RetryBudget], Outcome]:
         command = Command(
             business_id=UUID(request.business_id),
             variant_id=UUID(request.variant_id),
@@ -473,9 +472,9 @@ class History:
             expected_quantity=request.expected_quantity,
             idempotency_key=request.key,
         )
-        return lambda served_by, tries: served_by.adjuster.carry_out(command, tries)
+        return lambda served_by, budget: served_by.adjuster.carry_out(command, budget)
 
-    def _reversal(self, request: Request) -> Callable[[Environment, Tries], Outcome]:
+    def _reversal(self, request: Request) -> Callable[[Environment, RetryBudget], Outcome]:
         assert request.reverses is not None
         reversal = Reversal(
             business_id=UUID(request.business_id),
@@ -484,7 +483,7 @@ class History:
             actor=request.actor,
             idempotency_key=request.key,
         )
-        return lambda served_by, tries: carry_out(served_by.adjuster, reversal, tries)
+        return lambda served_by, budget: carry_out(served_by.adjuster, reversal, budget)
 
     # ---------------------------------------------------------------------------------------------------- the gateway
 
@@ -497,7 +496,7 @@ class History:
         asked_s = scheduler.now_s
 
         def decide(served_by: Environment, remaining_s: Callable[[], float]) -> object:
-            known = served_by.patience(remaining_s).settle(lambda: served_by.access.find(token.id))
+            known = served_by.budget(remaining_s).retry(lambda: served_by.access.find(token.id))
             return authorize(known, token.digest, UUID(business_id), served_by.clock.now())
 
         try:
@@ -566,7 +565,7 @@ class History:
                 [{"messageId": message.id, "body": message.body} for message in batch],
                 served_by.adjuster,
                 served_by.event_bus,
-                patience=served_by.patience(remaining_s),
+                budget=served_by.budget(remaining_s),
                 at_once=served_by.at_once,
             )
             # Of two messages for one request one may fail where the other is applied.
@@ -686,7 +685,7 @@ class History:
         try:
             self._provision.invoke(
                 sender,
-                lambda served_by, remaining_s: served_by.provision.perform(request, served_by.patience(remaining_s)),
+                lambda served_by, remaining_s: served_by.provision.perform(request, served_by.budget(remaining_s)),
             )
         except (NoAnswer, StoreUnavailable):
             return

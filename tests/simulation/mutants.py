@@ -11,14 +11,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, override
 from unittest.mock import patch
 
-from inventory import access, adjust, dynamodb, ingest
-from inventory.access import Access
-from inventory.adjust import Committed, Outcome, unlimited
-from inventory.catalog import Catalog
-from inventory.chain import row_hash
-from inventory.dynamodb import DynamoDBStore
-from inventory.errors import StaleQuantity, StoreUnavailable, TryAgain
-from inventory.memory import Memory
+from inventory.adjusting import loop
+from inventory.domain import rules
+from inventory.domain.errors import StaleQuantity, StoreUnavailable, TryAgain
+from inventory.domain.hash_chain import row_hash
+from inventory.domain.model import Outcome
+from inventory.domain.store import Committed, no_deadline
+from inventory.entrypoints import queue
+from inventory.storage import items, stock_store, tokens
+from inventory.storage.cache import Memory
+from inventory.storage.catalog import Catalog
+from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.tokens import TokenTable
 from tests.simulation.clients import SimulatedClient
 from tests.simulation.service import Parts
 
@@ -27,11 +31,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from inventory.adjust import CommitResult
-    from inventory.bus import EventBus
-    from inventory.ingest import Message
-    from inventory.model import Adjustment, Command, Snapshot
-    from inventory.retries import Patience
+    from inventory.aws.event_bus import EventBus
+    from inventory.domain.model import Adjustment, Command, Snapshot
+    from inventory.domain.retry_budget import RetryBudget
+    from inventory.domain.store import CommitResult
+    from inventory.entrypoints.queue import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,8 @@ class _LooksPartByPart(DynamoDBStore):
 
     @override
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
-        wanted = dynamodb._ledger_keys(business_id, adjustment_ids)
-        return dynamodb._rows_by_id(self._batch_get([], wanted)[1])
+        wanted = stock_store._ledger_keys(business_id, adjustment_ids)
+        return items.adjustments_by_id(self._batch_get([], wanted)[1])
 
 
 class _RemembersPastConflicts(DynamoDBStore):
@@ -96,7 +100,7 @@ class _RemembersPastConflicts(DynamoDBStore):
         self._seen: dict[tuple[UUID, UUID, UUID | None, UUID | None], Snapshot] = {}
 
     @override
-    def remembered(self, command: Command) -> Snapshot | None:
+    def cached(self, command: Command) -> Snapshot | None:
         return None
 
     @override
@@ -105,13 +109,13 @@ class _RemembersPastConflicts(DynamoDBStore):
         command: Command,
         recorded_ids: Sequence[UUID],
         *,
-        of_one_moment: bool = False,
-        between_calls: Callable[[], None] = unlimited,
+        transactional: bool = False,
+        require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
         key = (command.business_id, command.variant_id, command.location_id, command.reverses)
         if key in self._seen:
             return replace(self._seen[key], recorded={})
-        self._seen[key] = super().load(command, recorded_ids, of_one_moment=of_one_moment, between_calls=between_calls)
+        self._seen[key] = super().load(command, recorded_ids, transactional=transactional, require_time=require_time)
         return self._seen[key]
 
 
@@ -119,9 +123,9 @@ class _RefusesFromMemory(DynamoDBStore):
     """Takes what it remembers for what it has read."""
 
     @override
-    def remembered(self, command: Command) -> Snapshot | None:
-        snapshot = super().remembered(command)
-        return snapshot and replace(snapshot, remembered=False, of_one_moment=True)
+    def cached(self, command: Command) -> Snapshot | None:
+        snapshot = super().cached(command)
+        return snapshot and replace(snapshot, cached=False, transactional=True)
 
 
 class _OneTokenForEachRow(SimulatedClient):
@@ -147,7 +151,7 @@ def _refuse_at_once(group: Any, decided: Any, _: Snapshot) -> None:
 @contextmanager
 def _fresh_ids() -> Iterator[None]:
     """After each unknown outcome the request gets another id."""
-    load = adjust._Group._load
+    load = loop._Group._load
 
     def load_under_new_ids(group: Any) -> Snapshot:
         if group._unsettled:
@@ -158,20 +162,20 @@ def _fresh_ids() -> Iterator[None]:
             ]
         return load(group)
 
-    with patch.object(adjust._Group, "_load", load_under_new_ids):
+    with patch.object(loop._Group, "_load", load_under_new_ids):
         yield
 
 
-def _tell_nobody(messages: list[Message], _bus: EventBus, _patience: Patience) -> None:
+def _tell_nobody(messages: list[Message], _bus: EventBus, _patience: RetryBudget) -> None:
     for message in messages:
-        message.is_done = message.is_done or ingest._event_of(message) is not None
+        message.is_done = message.is_done or queue._event_of(message) is not None
 
 
 @contextmanager
 def _any_reply_is_whole() -> Iterator[None]:
     with ExitStack() as stack:
-        for module in (dynamodb, access):
-            stack.enter_context(patch.object(module, "require_whole", lambda _: None))
+        for module in (stock_store, tokens):
+            stack.enter_context(patch.object(module, "require_complete", lambda _: None))
         yield
 
 
@@ -199,14 +203,14 @@ def _commit_or_hope(catalog: Catalog, *arguments: Any, **named: Any) -> None:
         _COMMIT(catalog, *arguments, **named)
 
 
-def _revoke_or_hope(tokens: Access, token_id: str, now: datetime) -> datetime:
+def _revoke_or_hope(tokens: TokenTable, token_id: str, now: datetime) -> datetime:
     with suppress(StoreUnavailable):
         return _REVOKE(tokens, token_id, now)
     return now
 
 
 _COMMIT = Catalog._commit
-_REVOKE = Access.revoke
+_REVOKE = TokenTable.revoke
 
 
 @contextmanager
@@ -218,11 +222,13 @@ def _first_default_location() -> Iterator[None]:
         location_id = _DEFAULT_LOCATION_ID(settings)
         return None if location_id is None else seen.setdefault(settings["pk"]["S"], location_id)
 
-    with patch.object(dynamodb, "_default_location_id", first):
+    with ExitStack() as stack:
+        for module in (items, stock_store):
+            stack.enter_context(patch.object(module, "default_location_id_of", first))
         yield
 
 
-_DEFAULT_LOCATION_ID = dynamodb._default_location_id
+_DEFAULT_LOCATION_ID = items.default_location_id_of
 
 
 def _untold(*arguments: Any) -> Any:
@@ -230,7 +236,7 @@ def _untold(*arguments: Any) -> Any:
     return replace(result, replayed=False) if isinstance(result, Outcome) else result
 
 
-_RECORDED = adjust._Group._recorded
+_RECORDED = loop._Group._recorded
 
 
 def _deciding(**members: Any) -> Callable[[], AbstractContextManager[object]]:
@@ -240,7 +246,7 @@ def _deciding(**members: Any) -> Callable[[], AbstractContextManager[object]]:
         row = replace(_DECIDE(*arguments, **named), **members)
         return replace(row, hash=row_hash(row))
 
-    return lambda: patch.object(adjust, "decide", decided)
+    return lambda: patch.object(loop, "decide", decided)
 
 
 @contextmanager
@@ -251,11 +257,11 @@ def _clock_read_once() -> Iterator[None]:
         times.append(now)
         return _DECIDE(command, snapshot, adjustment_id=adjustment_id, now=times[0])
 
-    with patch.object(adjust, "decide", decided):
+    with patch.object(loop, "decide", decided):
         yield
 
 
-_DECIDE = adjust.decide
+_DECIDE = rules.decide
 
 
 def _same_but_for(name: str) -> Callable[[], AbstractContextManager[object]]:
@@ -266,10 +272,10 @@ def _same_but_for(name: str) -> Callable[[], AbstractContextManager[object]]:
         changes: dict[str, Any] = {name: of_row}
         return _SAME_REQUEST(replace(command, **changes), row)
 
-    return lambda: patch.object(adjust, "same_request", same)
+    return lambda: patch.object(loop, "same_request", same)
 
 
-_SAME_REQUEST = adjust.same_request
+_SAME_REQUEST = rules.same_request
 
 
 def _trusted_again(memory: Any, key: Any) -> Any:
@@ -291,14 +297,14 @@ def _may_land_here_only(group: Any, request: Any, snapshot: Snapshot, **named: A
         return _MAY_LAND(group, request, snapshot, **named)
 
 
-_MAY_LAND = adjust._Group._may_land
+_MAY_LAND = loop._Group._may_land
 
 
 def _revocation_unread(item: Any, name: str) -> Any:
     return None if name == "revoked_at" else _INSTANT_OF(item, name)
 
 
-_INSTANT_OF = access._instant_of
+_INSTANT_OF = items._instant_of
 
 MUTANTS = {
     "any cancellation is a 409": Mutant(
@@ -306,7 +312,7 @@ MUTANTS = {
     ),
     "no look before a refusal": Mutant(
         "the ledger is not looked at before a refusal is final",
-        change=lambda: patch.object(adjust._Group, "_refuse", _refuse_at_once),
+        change=lambda: patch.object(loop._Group, "_refuse", _refuse_at_once),
     ),
     "one client token for each row": Mutant(
         "the next try has another content under the same token", parts=Parts(client=_OneTokenForEachRow)
@@ -328,29 +334,29 @@ MUTANTS = {
     ),
     "late requests forgotten": Mutant(
         "a refusal is final while an own earlier try may still land",
-        change=lambda: patch.object(adjust._Group, "_may_land", lambda *_, **__: False),
+        change=lambda: patch.object(loop._Group, "_may_land", lambda *_, **__: False),
     ),
     "refusals untold": Mutant(
-        "messages are done without an event", change=lambda: patch.object(ingest, "_tell_refusals", _tell_nobody)
+        "messages are done without an event", change=lambda: patch.object(queue, "_tell_refusals", _tell_nobody)
     ),
     "any reply is whole": Mutant("an empty reply is taken for an answer", change=_any_reply_is_whole),
     "time stands still": Mutant(
         "a row may bear the time of the one before it",
-        change=lambda: patch.object(adjust, "_TICK", timedelta(0)),
+        change=lambda: patch.object(rules, "TICK", timedelta(0)),
     ),
     "catalog remembered for an hour": Mutant(
         "what was deactivated is adjusted on and on",
-        change=lambda: patch.object(dynamodb, "CATALOG_LIFETIME_S", 3600),
+        change=lambda: patch.object(stock_store, "CATALOG_LIFETIME_S", 3600),
     ),
     "revocation unread": Mutant(
-        "a revoked token is good for ever", change=lambda: patch.object(access, "_instant_of", _revocation_unread)
+        "a revoked token is good for ever", change=lambda: patch.object(items, "_instant_of", _revocation_unread)
     ),
     "revocation unwritten": Mutant(
         "a token is told as revoked, and is not",
-        change=lambda: patch.object(Access, "revoke", lambda _self, _id, now: now),
+        change=lambda: patch.object(TokenTable, "revoke", lambda _self, _id, now: now),
     ),
     "revocation hoped for": Mutant(
-        "of a revocation a time-out is told as done", change=lambda: patch.object(Access, "revoke", _revoke_or_hope)
+        "of a revocation a time-out is told as done", change=lambda: patch.object(TokenTable, "revoke", _revoke_or_hope)
     ),
     "deactivation unwritten": Mutant(
         "an item is told as deactivated, and is not",
@@ -373,7 +379,7 @@ MUTANTS = {
     "clock read once": Mutant("all rows bear the time of the first one, or near it", change=_clock_read_once),
     "replays untold": Mutant(
         "a row of another request is told as this one's own",
-        change=lambda: patch.object(adjust._Group, "_recorded", _untold),
+        change=lambda: patch.object(loop._Group, "_recorded", _untold),
     ),
     "location not compared": Mutant(
         "a key stands for a request for another location", change=_same_but_for("location_id")
@@ -390,10 +396,10 @@ MUTANTS = {
     ),
     "a fault ends all": Mutant(
         "behind an unknown outcome an error that nothing mends is told as a failure, or tried again in halves",
-        change=lambda: patch.object(adjust._Group, "run", _run_or_raise),
+        change=lambda: patch.object(loop._Group, "run", _run_or_raise),
     ),
     "late requests elsewhere forgotten": Mutant(
         "a refusal is final while an own earlier try may still land at another location",
-        change=lambda: patch.object(adjust._Group, "_may_land", _may_land_here_only),
+        change=lambda: patch.object(loop._Group, "_may_land", _may_land_here_only),
     ),
 }

@@ -8,16 +8,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, override
 from unittest.mock import patch
 
-from inventory import tries
-from inventory.dynamodb import DynamoDBStore
-from inventory.errors import TryAgain
-from inventory.known_stock import KnownStock
+from inventory.domain import retry_budget
+from inventory.domain.errors import RetryBudgetSpent
+from inventory.storage.cache import KnownStock
+from inventory.storage.stock_store import DynamoDBStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
 
-    from inventory.adjust import CommitResult
-    from inventory.model import Adjustment, Command, Snapshot
+    from inventory.domain.model import Adjustment, Command, Snapshot
+    from inventory.domain.store import CommitResult
 
 
 class Remember(StrEnum):
@@ -67,19 +67,19 @@ class Policy:
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Let the loop go by this policy."""
-        waits, attempts_max = self.waits, self.attempts_max or tries.ATTEMPTS_MAX
+        waits, attempts_max = self.waits, self.attempts_max or retry_budget.ATTEMPTS_MAX
 
-        def again(these: tries.Tries) -> None:
+        def next_attempt(these: retry_budget.RetryBudget) -> None:
             assert waits is not None
-            if these.number >= attempts_max:
-                raise TryAgain
-            these.sleep(these.fraction() * waits(these.number))
-            these.number += 1
+            if these.attempts >= attempts_max:
+                raise RetryBudgetSpent
+            these.sleep(these.fraction() * waits(these.attempts))
+            these.attempts += 1
 
         with ExitStack() as stack:
-            stack.enter_context(patch.object(tries, "ATTEMPTS_MAX", attempts_max))
+            stack.enter_context(patch.object(retry_budget, "ATTEMPTS_MAX", attempts_max))
             if waits is not None:
-                stack.enter_context(patch.object(tries.Tries, "again", again))
+                stack.enter_context(patch.object(retry_budget.RetryBudget, "next_attempt", next_attempt))
             yield
 
 
@@ -98,13 +98,13 @@ class _StoreThatReads(CountingStore):
     """A store that reads before each decision."""
 
     @override
-    def remembered(self, command: Command) -> Snapshot | None:
+    def cached(self, command: Command) -> Snapshot | None:
         return None
 
 
 class _AlwaysKnown[Key: Hashable](KnownStock[Key]):
     @override
-    def is_shared(self, key: Key) -> None:
+    def mark_contended(self, key: Key) -> None:
         self.forget(key)
 
 

@@ -61,7 +61,7 @@ class Scheduler:
     def sleep(self, seconds: float) -> None:
         """Let the present task wait."""
         reply = Reply(self)
-        self.after(seconds, lambda: reply.settle(None))
+        self.after(seconds, lambda: reply.retry(None))
         reply.wait()
 
     def at_once[T, R](self, function: Callable[[T], R], values: Iterable[T], *, width: int) -> Iterator[R]:
@@ -82,7 +82,7 @@ class Scheduler:
                     errors[place] = error
             at_work[0] -= 1
             if not at_work[0]:
-                done.settle(None)
+                done.retry(None)
 
         if together:
             parent = self.current
@@ -176,7 +176,7 @@ class Reply:
         self._is_settled = False
         self._value: Any = None
 
-    def settle(self, value: Any) -> None:
+    def retry(self, value: Any) -> None:
         """Give the value, and let the task go on that waits for it."""
         if self._is_settled:
             return

@@ -11,12 +11,12 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from inventory.access import Access
-from inventory.bus import EventBus
-from inventory.catalog import Catalog
-from inventory.dynamodb import DynamoDBStore
-from inventory.provision import Provision
-from inventory.retries import Patience
+from inventory.aws.event_bus import EventBus
+from inventory.domain.retry_budget import RetryBudget
+from inventory.entrypoints.provisioning import Provision
+from inventory.storage.catalog import Catalog
+from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.tokens import TokenTable
 from tests.simulation.bus import Bus
 from tests.simulation.clients import SimulatedBusClient, SimulatedClient
 from tests.simulation.database import Database, Paces
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
 
-    from inventory.adjust import Adjuster
+    from inventory.adjusting.loop import Adjuster
     from tests.simulation.scheduler import Scheduler, Task
 
 API_TIMEOUT_S: Final = 10.0
@@ -109,8 +109,8 @@ class Environment:
         return EventBus(cast("EventBridgeClient", cast("Any", self.bus_client)), "bus")
 
     @property
-    def access(self) -> Access:
-        return Access(self._dynamodb, ACCESS)
+    def access(self) -> TokenTable:
+        return TokenTable(self._dynamodb, ACCESS)
 
     @property
     def provision(self) -> Provision:
@@ -126,9 +126,9 @@ class Environment:
     def _dynamodb(self) -> DynamoDBClient:
         return cast("DynamoDBClient", cast("Any", self.client))
 
-    def patience(self, remaining_s: Callable[[], float]) -> Patience:
+    def budget(self, remaining_s: Callable[[], float]) -> RetryBudget:
         """What an invocation may still do, in virtual time."""
-        return Patience(remaining_s, self.world.scheduler.sleep, self.world.chance.random)
+        return RetryBudget(remaining_s, self.world.scheduler.sleep, self.world.chance.random)
 
     def at_once[T, R](self, function: Callable[[T], R], values: Iterable[T], /) -> Iterator[R]:
         """Groups side by side, as by the function's own threads."""
@@ -151,7 +151,7 @@ class Environment:
                 result = error
             self._task = self._reply = None
             at_its_end()
-            reply.settle(result)
+            reply.retry(result)
 
         self._task = task = self.world.scheduler.spawn(serve)
 
@@ -171,7 +171,7 @@ class Environment:
         if task is not None:
             task.kill()
         if reply is not None:
-            self.world.scheduler.after(0.0, lambda: reply.settle(NoAnswer()))
+            self.world.scheduler.after(0.0, lambda: reply.retry(NoAnswer()))
 
     def restored(self) -> Environment:
         """Another environment that begins with what this one remembers now, as one restored from a snapshot of it."""
@@ -215,7 +215,7 @@ class Function:
             lambda: self._keep(environment),
         )
         if waits_s is not None:
-            scheduler.after(waits_s, lambda: reply.settle(NoAnswer()))
+            scheduler.after(waits_s, lambda: reply.retry(NoAnswer()))
         result = reply.wait()
         if isinstance(result, Exception):
             raise result

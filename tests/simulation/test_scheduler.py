@@ -83,8 +83,8 @@ def test_a_reply_comes_once_and_what_comes_later_finds_nobody() -> None:
     scheduler, got = Scheduler(), []
     reply = Reply(scheduler)
     scheduler.spawn(lambda: got.append(reply.wait()))
-    scheduler.after(1.0, lambda: reply.settle("first"))
-    scheduler.after(2.0, lambda: reply.settle("second"))
+    scheduler.after(1.0, lambda: reply.retry("first"))
+    scheduler.after(2.0, lambda: reply.retry("second"))
     scheduler.run()
     assert got == ["first"]
 

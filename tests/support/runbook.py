@@ -1,4 +1,4 @@
-"""The runbook's sections and commands, as its reader pastes them."""
+"""The runbook's sections and commands, as an operator pastes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from tests.support.pages import page
 
 TO_FILL_IN: Final = re.compile(r"(\w+)=([0dz_:TZ.-]*0[0dz_:TZ.-]*)(?= |$)")
-"""A variable that a command sets to zeros: its reader fills it in."""
+"""A variable that a command sets to zeros, for the operator to fill in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,14 @@ import json
 import re
 from typing import TYPE_CHECKING, get_args
 
-from inventory.answers import ANSWERS, adjustment_members
-from inventory.history import ROWS_EXAMINED_MAX
-from inventory.http import READ_SCOPE
-from inventory.model import ReasonCode
-from inventory.read_requests import PAGE_ROWS_MAX, AdjustmentsQuery, LevelsQuery
-from inventory.requests import AdjustmentRequest, DirectAdjustmentRequest
-from local.openapi.operations import OPERATIONS
-from tests.support.builders import an_adjustment
+from inventory.domain.model import ReasonCode
+from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
+from inventory.queries.adjustments import ROWS_EXAMINED_MAX
+from inventory.schemas.adjustments import AdjustmentRequest, DirectAdjustmentRequest
+from inventory.schemas.reading import PAGE_ROWS_MAX, AdjustmentsQuery, LevelsQuery
+from tests.support.builders.values import an_adjustment
 from tests.support.pages import code, page, rows, section
-from tests.support.sam_template import load_template, resources
+from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -34,16 +32,31 @@ def routes() -> dict[tuple[str, str], bool]:
     }
 
 
+def operations() -> dict[str, str]:
+    """The description of each route in the document that the API serves."""
+    document = json.loads((PROJECT_ROOT / "functions/describe_api/openapi.json").read_text(encoding="utf-8"))
+    return {
+        f"{method.upper()} {path}": operation["description"]
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def scope_of(description: str) -> str:
+    (scope,) = re.findall(r"`(\w+:\w+)`", description)
+    return str(scope)
+
+
 def test_every_route_stands_in_the_table_with_its_scope() -> None:
     documented = {route: scope for route, scope, _ in rows(section(NAME, "Routes"))[1:]}
-    described = {f"{each.method.upper()} {each.path}": each.scope for each in OPERATIONS}
+    described = {route: scope_of(operation) for route, operation in operations().items()}
     is_open = {f"{method} {path}" for (method, path), is_open in routes().items() if is_open}
     assert documented == described | {route: "none" for route in is_open if not route.endswith("{asset}")}
 
 
 def test_every_error_of_the_code_stands_in_the_table_with_its_status_and_nothing_else_does() -> None:
     documented = {(int(status), error) for status, error, *_ in rows(section(NAME, "Errors")) if status.isdigit()}
-    of_the_code = {(answer.status, answer.code) for answer in ANSWERS.values()}
+    of_the_code = {(answer.status, answer.code) for answer in ERROR_ANSWERS.values()}
     of_the_gateway = {(404, "not_found"), (429, "too_many_requests")}
     assert documented == of_the_code | of_the_gateway
 
@@ -57,7 +70,7 @@ def test_every_code_of_the_gateways_own_answers_is_documented() -> None:
 
 def test_every_status_of_an_error_is_in_the_advice_on_retries() -> None:
     advised = " ".join(status for status, _ in rows(section(NAME, "Idempotency and retries"))[1:])
-    assert {str(answer.status) for answer in ANSWERS.values()} | {"429"} == set(re.findall(r"\d{3}", advised))
+    assert {str(answer.status) for answer in ERROR_ANSWERS.values()} | {"429"} == set(re.findall(r"\d{3}", advised))
 
 
 def test_every_field_of_the_body_is_documented() -> None:
@@ -97,7 +110,7 @@ def test_what_is_said_of_reading_is_what_code_and_template_say() -> None:
     }
     assert paths == {row[0] for row in rows(section(NAME, "Read")) if row[0].startswith("/")}
     assert f"1–{PAGE_ROWS_MAX}" in section(NAME, "Read")
-    assert f"`{READ_SCOPE}`" in section(NAME, "Read")
+    assert f"`{scope_of(operations()['GET /api/v1/inventory/adjustments'])}`" in section(NAME, "Read")
     assert f"looks at {ROWS_EXAMINED_MAX:,} rows at" in section(NAME, "Pagination")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from inventory.adjust import GROUP_MAX
-from local import capacity
-from local.capacity import Service, written
-from local.template import read_template
+from inventory.domain.store import GROUP_MAX
 from tests.support.pages import page, prose
 from tests.support.sam_template import TEMPLATE, load_template
+from tools import capacity
+from tools.capacity import Service, written
+from tools.template import read_template
 
 SERVICE = Service.of(read_template(TEMPLATE))
 TEXT = page("docs/capacity.md")

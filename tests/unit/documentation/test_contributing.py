@@ -9,11 +9,11 @@ from typing import get_args
 
 import pytest
 
-from inventory.model import ReasonCode
-from inventory.requests import AdjustmentRequest
-from tests.performance.baselines.body import Body
-from tests.performance.baselines.work import REASON_CODES
-from tests.support.builders import BUSINESS
+from inventory.domain.model import ReasonCode
+from inventory.schemas.adjustments import AdjustmentRequest
+from tests.benchmarks.baselines.body import Body
+from tests.benchmarks.baselines.work import REASON_CODES
+from tests.support.builders.values import BUSINESS
 from tests.support.pages import page, rows, section
 from tests.support.sam_template import PROJECT_ROOT
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import re
 
-from inventory.answers import proof_members
-from inventory.audit_items import AuditKind
-from inventory.chain import FORM, canonical_members
-from inventory.chain_check import Kind
-from inventory.export import SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES
-from inventory.export_formats import COLUMNS
-from inventory.read_requests import ExportRequest
-from inventory.report import AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS
-from tests.support.builders import an_adjustment
+from inventory.domain.hash_chain import FORM, canonical_members
+from inventory.entrypoints.responses import proof_members
+from inventory.entrypoints.telemetry import AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS
+from inventory.integrity.chain_check import ProblemKind
+from inventory.integrity.item_checks import AuditKind
+from inventory.queries.export import SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES
+from inventory.queries.export_formats import COLUMNS
+from inventory.schemas.reading import ExportRequest
+from tests.support.builders.proofs import a_proof
+from tests.support.builders.values import an_adjustment
 from tests.support.pages import code, rows, section
-from tests.support.proofs import a_proof
 from tests.support.sam_template import load_template, resources
 
 NAME = "docs/integrity.md"
@@ -31,7 +31,7 @@ def test_the_example_of_a_proof_has_the_form_of_one() -> None:
 
 
 def test_every_kind_of_problem_stands_in_the_table_and_every_alarm_of_the_audit_in_its_own() -> None:
-    assert [row[0] for row in rows(section(NAME, "Kinds of problems"))[1:]] == [*Kind, *AuditKind]
+    assert [row[0] for row in rows(section(NAME, "Kinds of problems"))[1:]] == [*ProblemKind, *AuditKind]
     function = load_template()["Resources"]["AuditLedgerFunction"]["Properties"]
     service = function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
     of_the_audit = (

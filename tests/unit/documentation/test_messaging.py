@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import re
 
-from inventory.adjust import GROUP_MAX
-from inventory.bus import DETAIL_SIZE_MAX_BYTES, SOURCE
-from inventory.errors import InsufficientStock
-from inventory.groups import GROUP_TIME_MAX_S
-from inventory.ledger_stream import ADJUSTED
-from inventory.queue import DEFAULT_ACTOR, ORIGINAL_ID, REJECTED, TELLING_TIME_S, Request, rejection
-from inventory.report import UNREADABLE
-from local.redrive import DEAD_ENDS
-from local.template import read_template
+from inventory.adjusting.groups import GROUP_TIME_MAX_S
+from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, SOURCE
+from inventory.domain.errors import InsufficientStock
+from inventory.domain.store import GROUP_MAX
+from inventory.entrypoints.ledger_stream import ADJUSTED
+from inventory.entrypoints.queue import ORIGINAL_ID, QUEUE_ACTOR, REJECTED, TELLING_TIME_S, MessageRequest, rejection
+from inventory.entrypoints.telemetry import UNREADABLE
+from ops.redrive import DEAD_LETTER_QUEUES
 from tests.support.pages import code, page, prose, rows, section
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
+from tools.template import read_template
 
 NAME = "docs/messaging.md"
 PAGE = page(NAME)
@@ -40,7 +40,7 @@ def test_what_is_said_of_the_queue_is_what_template_and_code_say() -> None:
     assert "after five times" in text
     assert "After five deliveries" in text
     assert "for 14 days" in text
-    assert f"`created_by` is `{DEFAULT_ACTOR}`" in text
+    assert f"`created_by` is `{QUEUE_ACTOR}`" in text
     for name in (*rule["EventPattern"]["detail-type"], REJECTED, SOURCE, ORIGINAL_ID, UNREADABLE):
         assert f"`{name}`" in text
     assert f"over {DETAIL_SIZE_MAX_BYTES // 1024} KB" in text
@@ -49,7 +49,7 @@ def test_what_is_said_of_the_queue_is_what_template_and_code_say() -> None:
 def test_the_example_of_a_rejection_has_the_form_of_one() -> None:
     (example,) = [json.loads(each) for each in code(section(NAME, "Rejections"), "json")]
     refusal = InsufficientStock(quantity_on_hand=2, quantity_change=-3)
-    made = json.loads(rejection(Request(example["request"], "key"), refusal))
+    made = json.loads(rejection(MessageRequest(example["request"], "key"), refusal))
     assert example["error"]["detail"].keys() == made["error"]["detail"].keys()
     assert example | {"error": made["error"]} == made
     assert example["error"]["type"] == made["error"]["type"]
@@ -79,7 +79,7 @@ def test_every_dead_letter_queue_stands_in_the_table_with_its_alarm_and_its_redr
     }
     documented = {queue: (alarm, back) for queue, _, alarm, back in rows(section(NAME, "Dead-letter queues"))[1:]}
     assert {queue: alarm for queue, (alarm, _) in documented.items()} == alarms
-    ways_back = {queue: f"make redrive QUEUE={name}" for name, (queue, _) in DEAD_ENDS.items()}
+    ways_back = {queue: f"make redrive QUEUE={name}" for name, (queue, _) in DEAD_LETTER_QUEUES.items()}
     ways_back["AdjustmentRequestsDeadLetterQueue"] = "make redrive"
     assert {queue: back for queue, (_, back) in documented.items() if back.startswith("make")} == ways_back
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from inventory.answers import ANSWERS
-from inventory.provision_requests import MODELS
+from inventory.entrypoints.responses import ERROR_ANSWERS
+from inventory.schemas.provisioning import COMMAND_MODELS
+from tests.support.harness.signals import counted_in_logs, services, written_by
 from tests.support.pages import rows, section
 from tests.support.sam_template import load_template
-from tests.support.signals import counted_in_logs, services, written_by
 
 NAME = "docs/operations.md"
 
@@ -21,14 +21,14 @@ def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:
         }
     of_the_code = {
         command: {(name, not field.is_required()) for name, field in model.model_fields.items() if name != "command"}
-        for command, model in MODELS.items()
+        for command, model in COMMAND_MODELS.items()
     }
     assert documented == of_the_code
 
 
 def test_every_metric_is_documented_and_every_one_that_is_documented_is_written() -> None:
     written = {name for service in services() for name in written_by(service)} | set(counted_in_logs())
-    errors = {each.__name__ for each in ANSWERS}
+    errors = {each.__name__ for each in ERROR_ANSWERS}
     text = section(NAME, "Metrics").replace("\n", " ")
     named = {name for name in re.findall(r"`([A-Z]\w+)`", text) if name != "CamelCase"}
     assert named >= written - errors

@@ -9,13 +9,13 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from inventory.answers import ANSWERS
-from tests.support.aws_command import OF_EVERY_CALL, SERVICES, Misread, as_text, parameters
+from inventory.entrypoints.responses import ERROR_ANSWERS
 from tests.support.expanded import expanded
+from tests.support.fakes.aws_command import OF_EVERY_CALL, SERVICES, Misread, as_text, parameters
+from tests.support.harness.signals import counted_in_logs
 from tests.support.pages import anchors, prose
 from tests.support.runbook import TO_FILL_IN, Block, beginning, blocks, calls_of_aws, commands, sections, text
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
-from tests.support.signals import counted_in_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +155,8 @@ def test_what_commands_look_for_is_in_the_template() -> None:
     assert set(re.findall(r"\(parameter (\w+)", everything)) <= set(template["Parameters"])
     groups = {
         each["Properties"]["LogGroupName"]["Fn::Sub"].replace("${AWS::StackName}", "$STACK")
-        for each in resources("AWS::Logs::LogGroup").values()
+        for each in template["Resources"].values()
+        if each["Type"] == "AWS::Logs::LogGroup"
     }
     used = set(re.findall(r"(?<=log-group-name \")[^\"]+", everything)) - {"/aws/lambda/$STACK-$1"}
     assert used <= groups
@@ -179,7 +180,7 @@ def test_all_functions_go_back_and_as_many_as_it_says() -> None:
 
 
 def test_metrics_and_errors_that_are_named_exist() -> None:
-    codes = {answer.code for answer in ANSWERS.values()}
+    codes = {answer.code for answer in ERROR_ANSWERS.values()}
     assert {"internal_error", "try_again"} <= codes & set(re.findall(r"`([a-z_]+)`", text()))
     assert counted_in_logs()
 

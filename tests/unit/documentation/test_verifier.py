@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory.chain import canonical_members
-from inventory.dynamodb import adjustment_of
-from tests.support.bent_books import BENDS, Books, books, history
-from tests.support.builders import OTHER_VARIANT
+from inventory.domain.hash_chain import canonical_members
+from inventory.storage.items import adjustment_of
+from tests.support.builders.tampered_tables import BENDS, Books, books, history
+from tests.support.builders.values import OTHER_VARIANT
 from tests.support.pages import code, page
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inventory.model import Adjustment
+    from inventory.domain.model import Adjustment
 
 DELTAS = [10, -3, 5, 7, -2]
 N = 2

@@ -1,0 +1,1 @@
+"""The use cases that write: the load-decide-commit loop, groups of requests, reversals."""

@@ -1,0 +1,115 @@
+"""Many requests at once: grouped by stock item, each group carried out together, several groups side by side."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import batched
+from typing import TYPE_CHECKING, Final
+
+from inventory.domain.errors import StoreUnavailable, TryAgain
+from inventory.domain.store import GROUP_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from uuid import UUID
+
+    from inventory.adjusting.loop import Adjuster, Result
+    from inventory.domain.concurrency import AtOnce
+    from inventory.domain.model import Command
+    from inventory.domain.retry_budget import RetryBudget
+
+    type StockItemKey = tuple[UUID, UUID, UUID | None]
+
+GROUP_TIME_MAX_S: Final = 10.0
+"""Seconds that one group may go on for while others wait behind it, so that one that is contended leaves them time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What went wrong with a request and should not have: a bug, or a permission that is missing."""
+
+    error: Exception
+
+
+def adjust_many(
+    adjuster: Adjuster, commands: Sequence[Command], *, budget: RetryBudget, at_once: AtOnce
+) -> list[Result | Fault]:
+    """Apply commands for any stock items: for each of them in the commands' order.
+
+    Args:
+        adjuster: the one use case.
+        commands: none of them a reversal; each with a key, so that one that is tried apart from its group is applied
+            once all the same.
+        budget: of the whole; no group begins when its time is over.
+        at_once: makes the groups' calls side by side.
+
+    Returns:
+        What became of each, in the commands' order. What is wrong with one does not touch the others.
+    """
+    results: list[Result | Fault] = [TryAgain()] * len(commands)
+    defaults = _default_locations(adjuster, commands, budget, at_once)
+    groups: dict[StockItemKey, list[int]] = {}
+    for place, command in enumerate(commands):
+        location_id = command.location_id or defaults[command.business_id]
+        if isinstance(location_id, TryAgain | Fault):
+            results[place] = location_id
+        else:
+            groups.setdefault((command.business_id, command.variant_id, location_id), []).append(place)
+    waiting = deque(groups)
+
+    def settled(group: list[int]) -> list[Result | Fault]:
+        waiting.pop()
+        behind_s = max(budget.remaining_s() - GROUP_TIME_MAX_S, 0.0)
+        return _settled(
+            adjuster,
+            [commands[place] for place in group],
+            lambda: budget.remaining_s() - (behind_s if waiting else 0.0),
+        )
+
+    for group, of_group in zip(groups.values(), at_once(settled, groups.values()), strict=True):
+        for place, result in zip(group, of_group, strict=True):
+            results[place] = result
+    return results
+
+
+def _settled(adjuster: Adjuster, commands: Sequence[Command], remaining_s: Callable[[], float]) -> list[Result | Fault]:
+    """Apply commands for one stock item in as few transactions as the limits allow, one after the other."""
+    parts = batched(commands, GROUP_MAX, strict=False)
+    return [each for part in parts for each in _settled_together(adjuster, part, remaining_s)]
+
+
+def _settled_together(
+    adjuster: Adjuster, commands: Sequence[Command], remaining_s: Callable[[], float]
+) -> list[Result | Fault]:
+    """Apply commands in one transaction.
+
+    Where that fails as nothing should, each half is tried by itself, and so on: a command that can't be carried out, as
+    the row under its key can't be read say, would otherwise take all others of its stock item with it to the dead end.
+    Nothing of the whole is under way then, so no half can be told what the whole's late transaction contradicts.
+    """
+    try:
+        return [*adjuster.adjust_all(commands, remaining_s=remaining_s)]
+    except Exception as error:  # noqa: BLE001  the edge of a group
+        if len(commands) == 1:
+            return [Fault(error)]
+    half = len(commands) // 2
+    halves = (commands[:half], commands[half:])
+    return [each for part in halves for each in _settled_together(adjuster, part, remaining_s)]
+
+
+def _default_locations(
+    adjuster: Adjuster, commands: Sequence[Command], budget: RetryBudget, at_once: AtOnce
+) -> dict[UUID, UUID | TryAgain | Fault | None]:
+    """Look up the default locations of those businesses for which a command needs one, each once."""
+
+    def look_up(business_id: UUID) -> UUID | TryAgain | Fault | None:
+        try:
+            return budget.retry(lambda: adjuster.store.default_location_id(business_id))
+        except StoreUnavailable:
+            return TryAgain()
+        except Exception as error:  # noqa: BLE001  the edge of a business
+            return Fault(error)
+
+    businesses = list(dict.fromkeys(each.business_id for each in commands if each.location_id is None))
+    return dict(zip(businesses, at_once(look_up, businesses), strict=True))

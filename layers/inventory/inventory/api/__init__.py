@@ -1,0 +1,1 @@
+"""HTTP through API Gateway: routes, requests, responses, the authorizer's policy, static files."""

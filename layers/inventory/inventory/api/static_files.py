@@ -1,0 +1,131 @@
+"""Answers that are the same for everybody: the API's description, its page, and what the page loads.
+
+Anybody may read them, so nothing here looks at who asks. What a browser has already is not sent again, and the page may
+neither load nor send anything elsewhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, NotRequired, Self, TypedDict, TypeIs
+
+from inventory.api.headers import HeaderEvent, has_headers, header, is_text_by_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from importlib.resources.abc import Traversable
+
+REVALIDATE: Final = "no-cache"
+"""May be kept, but is asked for again each time: then a page and the document that it shows fit together."""
+
+KEEP_FOR_AN_HOUR: Final = "public, max-age=3600"
+
+SECURITY_HEADERS: Final[Mapping[str, str]] = {
+    # Swagger UI carries its pictures in its style sheet.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class PageEvent(HeaderEvent):
+    """A proxy event, as far as it is read here; ``resource`` is the route with its parameters' names."""
+
+    resource: str
+    path: NotRequired[str]
+    pathParameters: NotRequired[dict[str, str] | None]
+
+
+class PageResponse(TypedDict):
+    """A proxy response whose body may be bytes, in base64."""
+
+    statusCode: int
+    headers: dict[str, str]
+    body: str
+    isBase64Encoded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Something to serve: its bytes, compressed, and the headers that describe them."""
+
+    compressed: bytes
+    headers: Mapping[str, str]
+
+    @classmethod
+    def read(cls, source: Traversable, media_type: str, cache_control: str) -> Self:
+        """Read a file; one whose name ends in ``.gz`` is compressed already."""
+        content = source.read_bytes()
+        compressed = content if source.name.endswith(".gz") else gzip.compress(content, mtime=0)
+        headers = {
+            "Content-Type": media_type,
+            "Cache-Control": cache_control,
+            # Weak: compressed or not, the content is the same.
+            "ETag": f'W/"{hashlib.sha256(compressed).hexdigest()[:32]}"',
+            "Vary": "Accept-Encoding",
+        }
+        return cls(compressed, headers)
+
+
+def is_page_event(event: object) -> TypeIs[PageEvent]:
+    """Whether this has the shape of what the gateway sends: whoever may invoke the function can send anything."""
+    return (
+        isinstance(event, dict)
+        and isinstance(event.get("resource"), str)
+        and isinstance(event.get("path", ""), str)
+        and is_text_by_name(event.get("pathParameters"))
+        and has_headers(event)
+    )
+
+
+def served(page: Page, event: PageEvent, *, request_id: str) -> PageResponse:
+    """Answer with the page, or with 304 where the browser has it."""
+    headers = {**page.headers, **SECURITY_HEADERS, "x-request-id": request_id}
+    if _has(event, page.headers["ETag"]):
+        return PageResponse(statusCode=HTTPStatus.NOT_MODIFIED, headers=headers, body="", isBase64Encoded=False)
+    # API Gateway hands bytes on as bytes only to whom says with `Accept` that he takes them.
+    if header(event, "accept") and _takes_gzip(header(event, "accept-encoding") or ""):
+        return PageResponse(
+            statusCode=HTTPStatus.OK,
+            headers=headers | {"Content-Encoding": "gzip"},
+            body=base64.b64encode(page.compressed).decode(),
+            isBase64Encoded=True,
+        )
+    text = gzip.decompress(page.compressed).decode()
+    return PageResponse(statusCode=HTTPStatus.OK, headers=headers, body=text, isBase64Encoded=False)
+
+
+def moved(location: str, *, request_id: str) -> PageResponse:
+    """Answer that the page is elsewhere for good; ``location`` may be relative to where it was asked for."""
+    headers = {"Location": location, **SECURITY_HEADERS, "x-request-id": request_id}
+    return PageResponse(statusCode=HTTPStatus.PERMANENT_REDIRECT, headers=headers, body="", isBase64Encoded=False)
+
+
+def not_found(*, request_id: str) -> PageResponse:
+    """Answer as the gateway does to a path that the API does not have."""
+    detail = {"code": "not_found", "message": "There is no such path or method."}
+    headers = {"Content-Type": "application/json", **SECURITY_HEADERS, "x-request-id": request_id}
+    return PageResponse(
+        statusCode=HTTPStatus.NOT_FOUND, headers=headers, body=json.dumps({"detail": detail}), isBase64Encoded=False
+    )
+
+
+def _has(event: PageEvent, etag: str) -> bool:
+    known = [each.strip() for each in (header(event, "if-none-match") or "").split(",")]
+    return "*" in known or etag.removeprefix("W/") in {each.removeprefix("W/") for each in known}
+
+
+def _takes_gzip(accepted: str) -> bool:
+    for each in accepted.lower().split(","):
+        coding, _, weight = each.partition(";")
+        if coding.strip() == "gzip":
+            return weight.strip().rstrip("0") not in {"q=", "q=0."}
+    return False

@@ -1,0 +1,1 @@
+"""The AWS SDK and how it fails. Nothing here knows the tables."""

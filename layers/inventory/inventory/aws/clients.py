@@ -1,0 +1,64 @@
+"""The AWS clients: time-outs that fit into an invocation, one attempt a call, and what their failures mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from botocore.config import Config
+from botocore.exceptions import (
+    ChecksumError,
+)
+
+from inventory.aws.fast_session import USER_AGENT, fast_session
+from inventory.aws.snapstart import close_after_restore
+from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sqs import SQSClient
+
+
+def dynamodb_client(endpoint_url: str | None) -> DynamoDBClient:
+    """Make the client of the tables; ``endpoint_url`` is None for AWS itself."""
+    # The SDK's own look at each attribute of a transaction costs more than all else of a row; the engine looks too.
+    config = _config().merge(Config(parameter_validation=False))
+    client = fast_session().client("dynamodb", endpoint_url=endpoint_url, config=config)
+    client.meta.events.register("before-parse.dynamodb", _require_whole_body)
+    close_after_restore(client)
+    return client
+
+
+def events_client() -> EventBridgeClient:
+    """Make the client of the event bus."""
+    return fast_session().client("events", config=_config())
+
+
+def queues_client() -> SQSClient:
+    """Make the client of the queues."""
+    return fast_session().client("sqs", config=_config())
+
+
+def _config() -> Config:
+    """Make the SDK try once a call: retries belong to those who know the invocation's remaining time.
+
+    For the tables that is the one loop that looks at the ledger before it writes again.
+    """
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        user_agent=USER_AGENT,
+    )
+
+
+def _require_whole_body(response_dict: dict[str, Any], **_: object) -> None:
+    """Compare a reply with its checksum, which the SDK does in its old retry mode only.
+
+    It takes a refusal that was cut off for an error without a name, and what was bent on its way for the truth.
+    """
+    expected = response_dict["headers"].get("x-amz-crc32")
+    actual = str(crc32(response_dict["body"]))
+    if expected is not None and expected != actual:
+        raise ChecksumError(checksum_type="crc32", expected_checksum=expected, actual_checksum=actual)

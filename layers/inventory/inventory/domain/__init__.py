@@ -1,0 +1,1 @@
+"""What an adjustment is, and every rule about it. Standard library only."""

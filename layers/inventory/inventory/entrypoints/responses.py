@@ -1,0 +1,144 @@
+"""What callers are answered: an adjustment's members, and for each error its status, code and detail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypedDict
+
+from inventory.domain.errors import (
+    AdjustmentNotFound,
+    AlreadyReversed,
+    BusinessNotFound,
+    ExportStopped,
+    Forbidden,
+    IdempotencyKeyReused,
+    InsufficientStock,
+    InternalError,
+    InvalidRequest,
+    LocationNotFound,
+    NoDefaultLocation,
+    QuantityLimitExceeded,
+    ServiceError,
+    StaleQuantity,
+    TokenNotFound,
+    TryAgain,
+    Unauthorized,
+    VariantNotFound,
+)
+from inventory.domain.timestamps import instant_text
+from inventory.schemas.problems import entry
+
+if TYPE_CHECKING:
+    from inventory.domain.model import Adjustment
+    from inventory.integrity.audit import AuditResult
+    from inventory.integrity.proof import Proof
+
+
+class BatchItemFailure(TypedDict):
+    """One message or record of a batch that Lambda shall deliver again, by its id."""
+
+    itemIdentifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """How an error is told: HTTP status, and the code in its body and in the metrics."""
+
+    status: int
+    code: str
+
+
+ERROR_ANSWERS: Final[dict[type[ServiceError], ErrorAnswer]] = {
+    Unauthorized: ErrorAnswer(401, "unauthorized"),
+    Forbidden: ErrorAnswer(403, "forbidden"),
+    InvalidRequest: ErrorAnswer(422, "invalid_request"),
+    IdempotencyKeyReused: ErrorAnswer(422, "idempotency_key_reused"),
+    VariantNotFound: ErrorAnswer(404, "variant_not_found"),
+    LocationNotFound: ErrorAnswer(404, "location_not_found"),
+    AdjustmentNotFound: ErrorAnswer(404, "adjustment_not_found"),
+    BusinessNotFound: ErrorAnswer(404, "business_not_found"),
+    TokenNotFound: ErrorAnswer(404, "token_not_found"),
+    InsufficientStock: ErrorAnswer(409, "insufficient_stock"),
+    QuantityLimitExceeded: ErrorAnswer(409, "quantity_limit_exceeded"),
+    StaleQuantity: ErrorAnswer(409, "stale_quantity"),
+    NoDefaultLocation: ErrorAnswer(409, "no_default_location"),
+    AlreadyReversed: ErrorAnswer(409, "already_reversed"),
+    ExportStopped: ErrorAnswer(500, "export_stopped"),
+    InternalError: ErrorAnswer(500, "internal_error"),
+    TryAgain: ErrorAnswer(503, "try_again"),
+}
+
+
+def detail_of(error: ServiceError) -> object:
+    """The ``detail`` of an error's body: a list of entries where the request was invalid, else code, message, facts."""
+    if isinstance(error, InvalidRequest):
+        return error.entries
+    if isinstance(error, IdempotencyKeyReused):
+        return [entry(["header", "idempotency-key"], "idempotency_key_reused", error.message, given=error.key)]
+    return {"code": ERROR_ANSWERS[type(error)].code, "message": error.message, **error.facts()}
+
+
+def detail_without_input(error: ServiceError) -> object:
+    """The same without what was sent: for where a detail is written down, as what was sent may hold a secret."""
+    detail = detail_of(error)
+    if not isinstance(detail, list):
+        return detail
+    return [{name: member for name, member in each.items() if name != "input"} for each in detail]
+
+
+def adjustment_members(adjustment: Adjustment) -> dict[str, object]:
+    """An adjustment as every caller sees it: the body of a 201, a direct answer, an event's detail."""
+    return {
+        "id": str(adjustment.id),
+        "business_id": str(adjustment.business_id),
+        "variant_id": str(adjustment.variant_id),
+        "delta": adjustment.delta,
+        "correction_reason": adjustment.reason,
+        "location_id": str(adjustment.location_id),
+        "created_at": instant_text(adjustment.created_at),
+        "quantity_after": adjustment.quantity_after,
+        "sequence": adjustment.sequence,
+        "reason_code": adjustment.reason_code,
+        "reference": adjustment.reference,
+        "created_by": adjustment.created_by,
+        "reverses": None if adjustment.reverses is None else str(adjustment.reverses),
+    }
+
+
+def proof_members(proof: Proof) -> dict[str, object]:
+    """A proof as callers see it."""
+    problem = proof.first_problem
+    return {
+        "variant_id": str(proof.variant_id),
+        "location_id": str(proof.location_id),
+        "verified": proof.verified,
+        "rows": proof.rows,
+        "sum": proof.sum,
+        "quantity": proof.quantity,
+        "sequence": proof.sequence,
+        "head_hash": proof.head_hash,
+        "first_problem": None if problem is None else {"sequence": problem.sequence, "kind": problem.kind.value},
+        "next_cursor": proof.next_cursor,
+    }
+
+
+def audit_members(result: AuditResult) -> dict[str, object]:
+    """What an audit found, as its invoker sees it."""
+    return {
+        "rows": result.rows,
+        "stock_items": result.stock_items,
+        "problem_count": result.mismatch_count,
+        "problems": [
+            {
+                "kind": each.kind.value,
+                "business_id": each.business_id,
+                "variant_id": each.variant_id,
+                "location_id": each.location_id,
+                "sequence": each.sequence,
+                "adjustment_id": each.adjustment_id,
+                "key": each.key,
+            }
+            for each in result.mismatches
+        ],
+        "next": result.next_position,
+    }

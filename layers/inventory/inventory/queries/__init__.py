@@ -1,0 +1,1 @@
+"""What callers read: stock levels, lists of adjustments, exports."""

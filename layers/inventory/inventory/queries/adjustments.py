@@ -1,0 +1,161 @@
+"""Pages of a business's adjustments, newest first, merged from the index's partitions without gaps or duplicates.
+
+The order is by (``created_at``, ``id``), and a page starts below a position in it. So new rows, which come above the
+pages that were read, do not move the next pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final, Protocol
+
+from inventory.domain.errors import RowUnreadable, StoreUnavailable
+from inventory.domain.timestamps import instant_text
+from inventory.queries.ledger_order import FIRST_ID, LAST_ID, LAST_POSITION, PartitionRows, Position, merged
+from inventory.storage.ledger_index import EARLIEST, business_partitions, stock_item_partition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    from inventory.domain.concurrency import AtOnce
+    from inventory.domain.model import Adjustment, ReasonCode, StockItem
+    from inventory.domain.retry_budget import RetryBudget
+    from inventory.storage.ledger_index import LedgerIndex, Partition
+
+ROWS_EXAMINED_MAX: Final = 1_000
+"""Rows that one request reads when its filters leave most of them out. It limits the cost of a request."""
+
+_CHUNK_ROWS_MIN: Final = 10
+
+_PREFETCHED_PARTITIONS: Final = 8
+"""Partitions that are read side by side at the start, needed or not: one wait instead of eight."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustmentFilter:
+    """Which adjustments to read; None means any. ``created_from`` is inclusive, ``created_to`` exclusive."""
+
+    variant_id: UUID | None = None
+    location_id: UUID | None = None
+    reason_code: ReasonCode | None = None
+    reference: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+
+    def includes(self, row: Adjustment) -> bool:
+        """Whether a row matches. The bounds of time are left to the index."""
+        return (
+            self.variant_id in (None, row.variant_id)
+            and self.location_id in (None, row.location_id)
+            and self.reason_code in (None, row.reason_code)
+            and self.reference in (None, row.reference)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Rows, newest first. The next page starts below ``next_position``, None on the last page."""
+
+    rows: list[Adjustment]
+    next_position: Position | None
+
+
+class StockItemsOfVariant(Protocol):
+    """Reads the stock items of a variant."""
+
+    def of_variant(self, business_id: UUID, variant_id: UUID, budget: RetryBudget) -> Iterable[tuple[UUID, StockItem]]:
+        """Read the stock items at all locations where a variant was ever adjusted, each with its location's id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Reads pages of adjustments."""
+
+    index: LedgerIndex
+    stock_items: StockItemsOfVariant
+    at_once: AtOnce = map
+
+    def page(
+        self, business_id: UUID, wanted: AdjustmentFilter, *, below: Position | None, limit: int, budget: RetryBudget
+    ) -> HistoryPage:
+        """Read the next ``limit`` wanted rows below a position, None for the newest.
+
+        A page can have fewer rows and still have a next page: if the filters leave out most rows, or the time is up.
+
+        Raises:
+            StoreUnavailable: not a single row could be read in time.
+            RowUnreadable: the very next item can't be read. After other rows, it only ends the page.
+        """
+        top = below or LAST_POSITION
+        if wanted.created_to is not None:
+            top = min(top, Position(wanted.created_to, FIRST_ID))
+        partitions = self._partition_rows(business_id, wanted, top, limit, budget)
+        # The newest row is known only when all partitions that can contain it have been read.
+        needed = sum(each.bound == top for each in partitions)
+        for _ in self.at_once(PartitionRows.prefetch, partitions[: max(needed, _PREFETCHED_PARTITIONS)]):
+            pass
+        return _take_page(merged(partitions, newest_first=True, below=top), wanted, limit)
+
+    def _partition_rows(
+        self, business_id: UUID, wanted: AdjustmentFilter, top: Position, limit: int, budget: RetryBudget
+    ) -> list[PartitionRows]:
+        """Give the partitions that hold all wanted rows below ``top``, sorted by their newest rows."""
+        first = EARLIEST if wanted.created_from is None else instant_text(wanted.created_from)
+        bounds = [(min(top, newest), each) for newest, each in self._partitions(business_id, wanted, budget)]
+        # Two more rows than the page has: the one at the top, which is left out, and one that shows a next page.
+        chunk_rows = max(-(-(limit + 2) // max(len(bounds), 1)), _CHUNK_ROWS_MIN)
+        return [
+            # Doubling chunks are cheap where the page is soon full, and few where most rows are left out.
+            PartitionRows(
+                self.index,
+                budget,
+                partition,
+                first=first,
+                last=bound.text(),
+                bound=bound,
+                newest_first=True,
+                chunk_rows=chunk_rows,
+                growth=2,
+            )
+            for bound, partition in sorted(bounds, key=itemgetter(0), reverse=True)
+        ]
+
+    def _partitions(
+        self, business_id: UUID, wanted: AdjustmentFilter, budget: RetryBudget
+    ) -> list[tuple[Position, Partition]]:
+        """Give the partitions to read, each with a position that no row of it exceeds."""
+        if wanted.variant_id is None:
+            return [(LAST_POSITION, partition) for partition in business_partitions(business_id)]
+        if wanted.location_id is not None:
+            return [(LAST_POSITION, stock_item_partition(business_id, wanted.variant_id, wanted.location_id))]
+        variant_id = wanted.variant_id
+        # A row that is written after this read exceeds the position. It belongs to a newer first page.
+        return [
+            (Position(stock.updated_at, LAST_ID), stock_item_partition(business_id, variant_id, location_id))
+            for location_id, stock in self.stock_items.of_variant(business_id, variant_id, budget)
+        ]
+
+
+def _take_page(rows: Iterable[tuple[Position, Adjustment]], wanted: AdjustmentFilter, limit: int) -> HistoryPage:
+    """Take the wanted rows of one page. It reads one wanted row more, to know whether there is a next page."""
+    found: list[Adjustment] = []
+    last_examined: Position | None = None
+    try:
+        for examined, (position, row) in enumerate(rows):
+            is_wanted = wanted.includes(row)
+            if examined == ROWS_EXAMINED_MAX or (is_wanted and len(found) == limit):
+                return HistoryPage(found, last_examined)
+            if is_wanted:
+                found.append(row)
+            last_examined = position
+    except (StoreUnavailable, RowUnreadable):
+        # The rows so far are complete and in order. A next page continues after them; an error would lose them.
+        if last_examined is None:
+            raise
+        return HistoryPage(found, last_examined)
+    return HistoryPage(found, None)

@@ -1,0 +1,1 @@
+"""What callers may send: pydantic models in, 422 entries out."""

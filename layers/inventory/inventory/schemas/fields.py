@@ -1,0 +1,113 @@
+"""The types of request fields that several models share, and the checks of values outside of a body."""
+
+from __future__ import annotations
+
+import unicodedata
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Final
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    WithJsonSchema,
+)
+
+from inventory.domain.model import QUANTITY_CHANGE_MAX, QUANTITY_MAX
+from inventory.schemas.base import value_entries
+from inventory.schemas.json_schema import CONTROL_BUT_TAB_AND_LINE_ENDS, printable_text, trimmed_text, visible_ascii
+
+if TYPE_CHECKING:
+    from inventory.domain.errors import ValidationEntry
+
+IDEMPOTENCY_KEY_LENGTH_MAX: Final = 255
+
+REASON_LENGTH_MAX: Final = 500
+
+LABEL_LENGTH_MAX: Final = 255
+
+
+def _exact_integer(value: object) -> object:
+    """Take a number that is exactly an integer, such as 5.0 or 1e3, for that integer.
+
+    It is a ``Decimal`` from our own parser, and a double in a direct payload, which the runtime has parsed.
+    """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return int(value)
+    return value
+
+
+def _not_zero(value: int) -> int:
+    if value == 0:
+        raise ValueError("must not be zero")
+    return value
+
+
+def _no_control_characters(value: str) -> str:
+    if any(unicodedata.category(character) == "Cc" and character not in "\t\n\r" for character in value):
+        raise ValueError("must not contain control characters")
+    return value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must contain printable characters only")
+    return value
+
+
+def _visible_ascii(value: str) -> str:
+    if not all("!" <= character <= "~" for character in value):
+        raise ValueError("must contain visible ASCII characters only")
+    return value
+
+
+type ExactInteger = Annotated[int, BeforeValidator(_exact_integer), Field(strict=True)]
+
+type QuantityChange = Annotated[
+    ExactInteger,
+    Field(ge=-QUANTITY_CHANGE_MAX, le=QUANTITY_CHANGE_MAX, json_schema_extra={"not": {"const": 0}}),
+    AfterValidator(_not_zero),
+]
+
+type Quantity = Annotated[ExactInteger, Field(ge=-QUANTITY_MAX, le=QUANTITY_MAX, json_schema_extra={"format": "int64"})]
+
+type Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX),
+    AfterValidator(_no_control_characters),
+    WithJsonSchema(trimmed_text(REASON_LENGTH_MAX, without=CONTROL_BUT_TAB_AND_LINE_ENDS)),
+]
+
+type Label = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LABEL_LENGTH_MAX),
+    AfterValidator(_printable),
+    WithJsonSchema(printable_text(LABEL_LENGTH_MAX)),
+]
+"""1 to 255 printable characters after trimming: a reference, a name, a subject."""
+
+type IdempotencyKey = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=IDEMPOTENCY_KEY_LENGTH_MAX),
+    AfterValidator(_visible_ascii),
+    WithJsonSchema(visible_ascii(IDEMPOTENCY_KEY_LENGTH_MAX)),
+]
+
+_IDEMPOTENCY_KEY: Final[TypeAdapter[str]] = TypeAdapter(IdempotencyKey)
+
+_ADJUSTMENT_ID: Final[TypeAdapter[UUID]] = TypeAdapter(UUID)
+
+
+def idempotency_key_entries(key: str) -> list[ValidationEntry]:
+    """What is wrong with an ``Idempotency-Key`` header; nothing where it is good."""
+    return value_entries(_IDEMPOTENCY_KEY, key, ["header", "idempotency-key"])
+
+
+def adjustment_id_entries(text: str) -> list[ValidationEntry]:
+    """What is wrong with the ``{id}`` of a path; nothing where it is a UUID, in any spelling that a body may have."""
+    return value_entries(_ADJUSTMENT_ID, text, ["path", "id"])

@@ -1,0 +1,138 @@
+"""What operators may ask the provision function for: one request model for each command."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StringConstraints
+
+from inventory.domain.api_tokens import BUSINESSES_MAX, ID_LENGTH, Scope
+from inventory.schemas.base import RequestModel, validated
+from inventory.schemas.fields import Label
+from inventory.schemas.instants import FromInstant
+
+SCOPES_MAX: Final = 3
+
+
+def _distinct[T](values: list[T]) -> list[T]:
+    """Refuse a value given twice, however it is spelt: more likely than not, another one was meant."""
+    if len(set(values)) != len(values):
+        raise ValueError("must not name one twice")
+    return values
+
+
+type CommandName = Literal[
+    "register_business",
+    "register_location",
+    "register_variant",
+    "deactivate_location",
+    "deactivate_variant",
+    "issue_token",
+    "revoke_token",
+]
+
+type TokenId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-f]{{{ID_LENGTH}}}$")]
+
+
+class _Named(RequestModel):
+    """Any command, by its name alone."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    command: CommandName
+
+
+class RegisterBusiness(RequestModel):
+    """A new business, or an id's settings anew; without ``business_id`` a new id is made."""
+
+    command: Literal["register_business"]
+    name: Label
+    business_id: UUID | None = None
+    allow_negative_stock: StrictBool | None = None
+
+
+class RegisterLocation(RequestModel):
+    """A location of a business; ``default`` makes it the one that adjustments without a location go to."""
+
+    command: Literal["register_location"]
+    business_id: UUID
+    name: Label
+    location_id: UUID | None = None
+    default: StrictBool | None = None
+
+
+class RegisterVariant(RequestModel):
+    """A variant of a business."""
+
+    command: Literal["register_variant"]
+    business_id: UUID
+    sku: Label
+    variant_id: UUID | None = None
+    name: Label | None = None
+
+
+class DeactivateLocation(RequestModel):
+    """A location that takes no more adjustments."""
+
+    command: Literal["deactivate_location"]
+    business_id: UUID
+    location_id: UUID
+
+
+class DeactivateVariant(RequestModel):
+    """A variant that takes no more adjustments."""
+
+    command: Literal["deactivate_variant"]
+    business_id: UUID
+    variant_id: UUID
+
+
+class IssueToken(RequestModel):
+    """A new API token. ``expires_at`` may lie in the past: then the token is of no use, which is harmless."""
+
+    command: Literal["issue_token"]
+    subject: Label
+    business_ids: Annotated[list[UUID], Field(min_length=1, max_length=BUSINESSES_MAX), AfterValidator(_distinct)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=SCOPES_MAX), AfterValidator(_distinct)]
+    expires_at: FromInstant | None = None
+
+
+class RevokeToken(RequestModel):
+    """The end of an API token."""
+
+    command: Literal["revoke_token"]
+    token_id: TokenId
+
+
+type ProvisionRequest = (
+    RegisterBusiness
+    | RegisterLocation
+    | RegisterVariant
+    | DeactivateLocation
+    | DeactivateVariant
+    | IssueToken
+    | RevokeToken
+)
+
+COMMAND_MODELS: Final[dict[CommandName, type[ProvisionRequest]]] = {
+    "register_business": RegisterBusiness,
+    "register_location": RegisterLocation,
+    "register_variant": RegisterVariant,
+    "deactivate_location": DeactivateLocation,
+    "deactivate_variant": DeactivateVariant,
+    "issue_token": IssueToken,
+    "revoke_token": RevokeToken,
+}
+
+
+def provision_request(payload: object) -> ProvisionRequest:
+    """Validate a payload; its command picks the model.
+
+    (A union that pydantic discriminates would put the command into each ``loc`` and repeat it unbounded in messages.)
+
+    Raises:
+        InvalidRequest: with every field's error, in field order.
+    """
+    command = validated(_Named, payload).command
+    return validated(COMMAND_MODELS[command], payload)

@@ -1,0 +1,110 @@
+"""Both tables as an audit reads them: whole, in segments and pages, strongly consistent; and by key, many at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from inventory.aws.failures import require_complete, translated_failures
+from inventory.storage.lookups import read_by_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import ScanInputTypeDef
+
+    from inventory.domain.model import Segment
+    from inventory.storage.items import Item
+
+PAGE_ITEMS: Final = 500
+
+_KEY_NAMES: Final = ("pk", "sk")
+
+type ItemKey = tuple[str, ...]
+"""A key's texts: partition key and, in the inventory table, sort key."""
+
+
+@dataclass(frozen=True, slots=True)
+class TablePage:
+    """Some items of a segment; ``next_start`` is None at its end."""
+
+    items: list[Item]
+    next_start: ItemKey | None
+
+
+class AuditTables(Protocol):
+    """Where an audit reads. Every method is one call, and raises ``StoreUnavailable`` where it got no whole answer."""
+
+    def inventory_page(self, segment: Segment, start: ItemKey | None) -> TablePage:
+        """Read the next items of the inventory table, after the one under ``start``."""
+        ...
+
+    def ledger_page(self, segment: Segment, start: ItemKey | None) -> TablePage:
+        """Read the next rows of the ledger."""
+        ...
+
+    def inventory_items(self, keys: Sequence[ItemKey]) -> list[Item]:
+        """Read up to a hundred items of the inventory table by key; absent ones are left out."""
+        ...
+
+    def ledger_items(self, keys: Sequence[ItemKey]) -> list[Item]:
+        """Read up to a hundred ledger rows by key."""
+        ...
+
+
+class DynamoDBAuditTables:
+    """``AuditTables`` on DynamoDB. ``page_items`` bounds what is held at a time."""
+
+    def __init__(
+        self, client: DynamoDBClient, *, inventory_table: str, ledger_table: str, page_items: int = PAGE_ITEMS
+    ) -> None:
+        self._client = client
+        self._inventory_table = inventory_table
+        self._ledger_table = ledger_table
+        self._page_items = page_items
+
+    def inventory_page(self, segment: Segment, start: ItemKey | None) -> TablePage:
+        """One Scan."""
+        return self._scan(self._inventory_table, segment, start)
+
+    def ledger_page(self, segment: Segment, start: ItemKey | None) -> TablePage:
+        """One Scan."""
+        return self._scan(self._ledger_table, segment, start)
+
+    def inventory_items(self, keys: Sequence[ItemKey]) -> list[Item]:
+        """One BatchGetItem."""
+        return self._get(self._inventory_table, keys)
+
+    def ledger_items(self, keys: Sequence[ItemKey]) -> list[Item]:
+        """One BatchGetItem."""
+        return self._get(self._ledger_table, keys)
+
+    def _scan(self, table_name: str, segment: Segment, start: ItemKey | None) -> TablePage:
+        request: ScanInputTypeDef = {
+            "TableName": table_name,
+            "Segment": segment.number,
+            "TotalSegments": segment.total,
+            "ConsistentRead": True,
+            "Limit": self._page_items,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        if start is not None:
+            request["ExclusiveStartKey"] = _attributes(start)
+        with translated_failures():
+            reply = self._client.scan(**request)
+        require_complete(reply)
+        last = reply.get("LastEvaluatedKey")
+        return TablePage(list(reply["Items"]), None if last is None else key_of(last))
+
+    def _get(self, table_name: str, keys: Sequence[ItemKey]) -> list[Item]:
+        return read_by_key(self._client, {table_name: [_attributes(key) for key in keys]})[table_name]
+
+
+def key_of(item: Item) -> ItemKey:
+    """The texts of an item's key."""
+    return tuple(item[name]["S"] for name in _KEY_NAMES if name in item)
+
+
+def _attributes(key: ItemKey) -> Item:
+    return {name: {"S": text} for name, text in zip(_KEY_NAMES, key, strict=False)}

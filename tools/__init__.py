@@ -1,0 +1,1 @@
+"""What developers run: it writes the files that are generated, and installs what make needs."""

@@ -1,0 +1,130 @@
+"""The whole document, and its text."""
+
+import json
+import re
+
+from inventory.schemas.fields import IdempotencyKey
+from ops.project import PROJECT_ROOT
+from tools.openapi.operations import OPERATIONS, Operation
+from tools.openapi.problems import HEADERS, headers, refused
+from tools.openapi.schemas import Components, Schema
+
+OPENAPI_JSON = PROJECT_ROOT / "functions" / "describe_api" / "openapi.json"
+
+_SECURITY = "bearer"
+_BUSINESS_ID: Schema = {
+    "name": "x-business-id",
+    "in": "header",
+    "required": True,
+    "description": "The business, one of the token's.",
+    "schema": {"type": "string", "format": "uuid"},
+}
+_TAGS = {
+    "inventory:adjustments": "Changes of stock, one row of the ledger each; no row is ever altered.",
+    "inventory:levels": "The quantities on hand that the adjustments add up to.",
+}
+
+
+def document() -> Schema:
+    """Return the OpenAPI document, in the order in which a person reads it."""
+    components = Components()
+    paths: dict[str, Schema] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _described(operation, components)
+    tags = {operation.tag for operation in OPERATIONS}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Inventory adjustments",
+            "version": "1",
+            "description": "Takes manual stock adjustments from many businesses and never loses, doubles or bends one.",
+        },
+        # Relative to where the document is served, which is below the stage wherever the API has one.
+        "servers": [{"url": "../..", "description": "The API that serves this document."}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items() if name in tags],
+        "paths": paths,
+        "components": {
+            "schemas": components.schemas,
+            "responses": components.responses,
+            "headers": HEADERS,
+            "securitySchemes": {
+                _SECURITY: {"type": "http", "scheme": "bearer", "description": "A token of the form `dz_…`."}
+            },
+        },
+    }
+
+
+def text() -> str:
+    """Return the document as it is kept in the repository and served."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def operation_id(operation: Operation) -> str:
+    """Return the id as FastAPI makes it, which the public page shows."""
+    return re.sub(r"\W", "_", operation.name + operation.path) + f"_{operation.method}"
+
+
+def _described(operation: Operation, components: Components) -> Schema:
+    described: Schema = {
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": f"{operation.description}\n\nThe token's scope: `{operation.scope}`.",
+        "operationId": operation_id(operation),
+        "security": [{_SECURITY: []}],
+        "parameters": _parameters(operation, components),
+    }
+    if operation.body_model is not None:
+        described["requestBody"] = {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": components.reference(operation.body_model),
+                    "examples": {name: {"value": value} for name, value in operation.examples.items()},
+                }
+            },
+        }
+    described["responses"] = _success(operation, components) | refused(
+        operation.refusals, components, has_body=operation.body_model is not None
+    )
+    return described
+
+
+def _parameters(operation: Operation, components: Components) -> list[Schema]:
+    parameters = [_BUSINESS_ID]
+    if operation.creates:
+        parameters.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "description": (
+                    "Yours to choose, unique within the business, for example `count-2026-11-23-0001`: a request that "
+                    "is repeated with it is applied once."
+                ),
+                "schema": components.schema(IdempotencyKey),
+            }
+        )
+    for model, place in ((operation.path_model, "path"), (operation.query_model, "query")):
+        if model is not None:
+            parameters += components.parameters(model, place)
+    return parameters
+
+
+def _links(operation: Operation) -> Schema:
+    parameters = {"path.id": "$response.body#/id", "header.x-business-id": "$request.header.x-business-id"}
+    links = {
+        each.name: {"operationId": operation_id(each), "parameters": parameters}
+        for each in OPERATIONS
+        if each.name in operation.links
+    }
+    return {"links": links} if links else {}
+
+
+def _success(operation: Operation, components: Components) -> Schema:
+    return {
+        "201" if operation.creates else "200": {
+            "description": "Successful Response",
+            "headers": headers("Location", "Idempotent-Replayed") if operation.creates else headers(),
+            "content": {"application/json": {"schema": components.reference(operation.answer)}},
+            **_links(operation),
+        }
+    }

@@ -1,0 +1,169 @@
+"""The operations of the API: what each takes, what it answers, what it refuses. One entry for each route."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from inventory.domain.api_tokens import Scope
+from inventory.domain.errors import (
+    AdjustmentNotFound,
+    AlreadyReversed,
+    Forbidden,
+    IdempotencyKeyReused,
+    InsufficientStock,
+    InternalError,
+    InvalidRequest,
+    LocationNotFound,
+    NoDefaultLocation,
+    QuantityLimitExceeded,
+    ServiceError,
+    StaleQuantity,
+    TryAgain,
+    Unauthorized,
+    VariantNotFound,
+)
+from inventory.schemas.adjustments import AdjustmentRequest, ReversalRequest
+from inventory.schemas.base import RequestModel
+from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
+from tools.openapi.answers import (
+    InventoryAdjustmentResponse,
+    InventoryAdjustmentsPage,
+    InventoryLevelProof,
+    InventoryLevelsPage,
+)
+from tools.openapi.problems import SOME_ID
+
+ADJUSTMENTS = "/api/v1/inventory/adjustments"
+LEVELS = "/api/v1/inventory/levels"
+
+_ANY: tuple[type[ServiceError], ...] = (Unauthorized, Forbidden, InvalidRequest, InternalError, TryAgain)
+_ANY_CHANGE = (
+    *_ANY,
+    IdempotencyKeyReused,
+    VariantNotFound,
+    LocationNotFound,
+    InsufficientStock,
+    QuantityLimitExceeded,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One route.
+
+    ``name`` is the part of the operation's id that FastAPI would take from a function, ``links`` are the names of
+    operations whose path takes the id that is answered.
+    """
+
+    name: str
+    method: str
+    path: str
+    tag: str
+    scope: Scope
+    summary: str
+    description: str
+    answer: type
+    refusals: tuple[type[ServiceError], ...]
+    creates: bool = False
+    links: tuple[str, ...] = ()
+    path_model: type[RequestModel] | None = None
+    query_model: type[RequestModel] | None = None
+    body_model: type[RequestModel] | None = None
+    examples: Mapping[str, Any] = field(default_factory=dict)
+
+
+OPERATIONS = (
+    Operation(
+        name="create_inventory_adjustment",
+        method="post",
+        path=ADJUSTMENTS,
+        tag="inventory:adjustments",
+        scope="adjustments:write",
+        summary="Create manual inventory adjustment",
+        description=(
+            "Create a manual inventory adjustment for a variant at a specific location. If no location is specified, "
+            "the adjustment is applied to the default location."
+        ),
+        body_model=AdjustmentRequest,
+        examples={
+            "damage": {
+                "variant_id": SOME_ID,
+                "quantity_change": -3,
+                "reason": "Damaged in transit",
+                "reason_code": "damage",
+            }
+        },
+        creates=True,
+        links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
+        answer=InventoryAdjustmentResponse,
+        refusals=(*_ANY_CHANGE, StaleQuantity, NoDefaultLocation),
+    ),
+    Operation(
+        name="list_inventory_adjustments",
+        method="get",
+        path=ADJUSTMENTS,
+        tag="inventory:adjustments",
+        scope="adjustments:read",
+        summary="List inventory adjustments",
+        description="The business's adjustments, newest first, in pages. Unknown parameters are refused.",
+        query_model=AdjustmentsQuery,
+        answer=InventoryAdjustmentsPage,
+        refusals=_ANY,
+    ),
+    Operation(
+        name="get_inventory_adjustment",
+        method="get",
+        path=f"{ADJUSTMENTS}/{{id}}",
+        tag="inventory:adjustments",
+        scope="adjustments:read",
+        summary="Get an inventory adjustment",
+        description="One adjustment, as it was answered when it was made; and by which it was reversed, if it was.",
+        path_model=AdjustmentPath,
+        answer=InventoryAdjustmentResponse,
+        refusals=(*_ANY, AdjustmentNotFound),
+    ),
+    Operation(
+        name="reverse_inventory_adjustment",
+        method="post",
+        path=f"{ADJUSTMENTS}/{{id}}/reversal",
+        tag="inventory:adjustments",
+        scope="adjustments:reverse",
+        summary="Reverse an inventory adjustment",
+        description="Create the opposite adjustment, which names the one that it takes back; at most once for each.",
+        path_model=AdjustmentPath,
+        body_model=ReversalRequest,
+        examples={"mistake": {"reason": "Counted the wrong shelf"}},
+        creates=True,
+        links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
+        answer=InventoryAdjustmentResponse,
+        refusals=(*_ANY_CHANGE, AdjustmentNotFound, AlreadyReversed),
+    ),
+    Operation(
+        name="list_inventory_levels",
+        method="get",
+        path=LEVELS,
+        tag="inventory:levels",
+        scope="adjustments:read",
+        summary="List a variant's inventory levels",
+        description=(
+            "The quantity on hand of a variant at each location where it was ever adjusted, or at one; now, or as it "
+            "was at an instant. Unknown parameters are refused."
+        ),
+        query_model=LevelsQuery,
+        answer=InventoryLevelsPage,
+        refusals=(*_ANY, VariantNotFound, LocationNotFound),
+    ),
+    Operation(
+        name="prove_inventory_level",
+        method="get",
+        path=f"{LEVELS}/{{variant_id}}/{{location_id}}/proof",
+        tag="inventory:levels",
+        scope="adjustments:read",
+        summary="Prove an inventory level",
+        description="Whether all adjustments of a variant at a location are there, unaltered, and add up to its level.",
+        path_model=LevelPath,
+        query_model=ProofQuery,
+        answer=InventoryLevelProof,
+        refusals=(*_ANY, VariantNotFound, LocationNotFound),
+    ),
+)
