@@ -77,7 +77,7 @@ def with_language_extensions(parameters: dict[str, str]) -> dict[str, Any]:
     return template | {name: _resolved(template[name], values) for name in ("Globals", "Resources", "Outputs")}
 
 
-def _resolved(value: Any, values: dict[str, str]) -> Any:  # noqa: PLR0911  one line for each form
+def _resolved(value: Any, values: dict[str, str]) -> Any:
     match value:
         case {"Ref": str(name)}:
             return values.get(name, value)

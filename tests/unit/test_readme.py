@@ -28,8 +28,8 @@ from inventory.schemas.adjustments import AdjustmentRequest, DirectAdjustmentReq
 from inventory.schemas.provisioning import COMMAND_MODELS
 from inventory.schemas.reading import PAGE_ROWS_MAX, AdjustmentsQuery, ExportRequest, LevelsQuery
 from ops.redrive import DEAD_LETTER_QUEUES
+from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
 from tests.support.builders.tampered_tables import ReadBooks, books
-from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
 from tests.support.sam_template import PROJECT_ROOT, load_template
 from tools.template import read_template
 

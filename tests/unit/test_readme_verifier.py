@@ -13,8 +13,8 @@ import pytest
 
 from inventory.domain.hash_chain import canonical_members
 from inventory.storage.items import adjustment_of
+from tests.support.builders.ids import OTHER_VARIANT
 from tests.support.builders.tampered_tables import BENDS, Books, books, history
-from tests.support.builders.values import OTHER_VARIANT
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:

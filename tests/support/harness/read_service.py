@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from inventory.domain.retry_budget import RetryBudget
-from tests.support.builders.values import BUSINESS, GATEWAY_REQUEST_ID, an_authorizer_context
+from tests.support.builders.ids import BUSINESS, GATEWAY_REQUEST_ID
+from tests.support.builders.requests import an_authorizer_context
 from tests.support.fakes.queries import QueriedTables
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.harness.loading import Context, load_handler
