@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inventory.entrypoints.responses import ERROR_ANSWERS
-from tests.support.builders.values import BUSINESS, GATEWAY_REQUEST_ID, a_body, a_payload, an_api_event
+from tests.support.builders.ids import BUSINESS, GATEWAY_REQUEST_ID
+from tests.support.builders.requests import a_body, a_payload, an_api_event
 from tests.support.faults.wire import broken, fault
 from tests.support.harness.read_service import LIST
 from tests.support.pages import rows, section
