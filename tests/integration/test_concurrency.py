@@ -17,8 +17,8 @@ from inventory.domain import retry_budget
 from inventory.domain.errors import AlreadyReversed, IdempotencyKeyReused, InsufficientStock, ServiceError
 from inventory.domain.model import Command, Outcome, Reversal
 from inventory.domain.store import no_deadline
-from tests.support.proof import assert_adds_up
-from tests.support.shop import Environment, Shop, environment
+from tests.support.harness.ledger_invariants import assert_adds_up
+from tests.support.harness.shop import Environment, Shop, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from inventory.domain.model import Adjustment, Snapshot
     from inventory.domain.store import CommitResult, Store
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
 LONG_READ_TIMEOUT_S = 60
 OPENING = 100

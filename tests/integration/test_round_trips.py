@@ -19,17 +19,17 @@ from inventory.domain.errors import (
 )
 from inventory.domain.rules import stock_after
 from inventory.storage.cache import CONTENDED_LIFETIME_S
-from tests.support.builders import a_write_token
-from tests.support.emulator import Calls
-from tests.support.proof import assert_adds_up
-from tests.support.shop import Environment, environment
+from tests.support.builders.domain import a_write_token
+from tests.support.harness.emulator import Calls
+from tests.support.harness.ledger_invariants import assert_adds_up
+from tests.support.harness.shop import Environment, environment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
-    from tests.support.shop import Shop
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
+    from tests.support.harness.shop import Shop
 
 READ, LOOK, WRITE = "BatchGetItem", "TransactGetItems", "TransactWriteItems"
 CATALOG_CHANGE_WITHIN_S = 60

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from local.template import Template, read_template
+from tools.template import Template, read_template
 
 PROJECT_ROOT: Final = Path(__file__).resolve().parents[2]
 TEMPLATE: Final = PROJECT_ROOT / "template.yaml"

@@ -1,4 +1,4 @@
-"""What an operator may ask of the template, and that a local stack is asked for none of it."""
+"""The template's options, how it is deployed, and that a local stack uses none of the options."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from local.deployment import local_parameters
-from local.template import read_template
 from tests.support.expanded import expanded
 from tests.support.sam_template import MONITORING, PROJECT_ROOT, load_monitoring, load_root, load_template, resources
+from tools.template import read_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +115,7 @@ def test_nothing_that_is_there_refers_to_what_is_not() -> None:
 
 
 @pytest.mark.parametrize("name", ["dev", "prod"])
-def test_nothing_refers_to_what_the_transforms_have_named_otherwise(name: str) -> None:
+def test_nothing_refers_to_a_name_that_the_transforms_have_changed(name: str) -> None:
     """SAM names the API's stage by its value, which is what LanguageExtensions puts into the place of the parameter."""
     template = expanded(**stage(name))
     there = template["Resources"]
@@ -127,7 +127,7 @@ def test_nothing_refers_to_what_the_transforms_have_named_otherwise(name: str) -
     assert left == [], "SAM would have put a name in its place"
 
 
-def test_the_stage_is_not_called_as_sam_alone_lets_one_call_it() -> None:
+def test_the_stage_is_not_called_api_stage() -> None:
     """AWS's page on its transform: never ``Api.Stage`` where LanguageExtensions comes first, and a ``Sub`` instead."""
     assert not re.findall(r"\bApi\.Stage\b", json.dumps(load_template()))
 
@@ -230,7 +230,7 @@ def alarm_behind(value: dict[str, Any]) -> str:
 
 
 def test_an_alarm_that_rolls_back_notices_within_the_five_minutes_of_a_canary_and_is_soon_over() -> None:
-    """CodeDeploy stops at one that is on: one that looks back for long would hold up what mends it for as long."""
+    """CodeDeploy does not start while one is on, so one that looks back for long would block its own repair."""
     alarms = resources("AWS::CloudWatch::Alarm")
     for name in rolling_back():
         properties = alarms[name]["Properties"]
@@ -240,7 +240,7 @@ def test_an_alarm_that_rolls_back_notices_within_the_five_minutes_of_a_canary_an
         assert period * properties["EvaluationPeriods"] <= 5 * 60
 
 
-def test_rows_that_wait_do_not_hold_up_the_version_that_publishes_them() -> None:
+def test_alarms_on_late_publishing_do_not_block_the_version_that_fixes_it() -> None:
     assert not {"LatePublishingAlarm", "PublishingStoppedAlarm", "UnpublishedAdjustmentsAlarm"} & set(rolling_back())
 
 
@@ -258,7 +258,7 @@ def _listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_production_moves_gradually_and_a_stack_to_throw_away_all_at_once() -> None:
+def test_production_moves_gradually_and_a_test_stack_all_at_once() -> None:
     assert stage("prod")["DeploymentPreference"] != "AllAtOnce"
     assert stage("prod")["Monitoring"] == "true"
     assert stage("dev")["DeploymentPreference"] == PARAMETERS["DeploymentPreference"]["Default"] == "AllAtOnce"
@@ -315,7 +315,7 @@ def refused(values: dict[str, str]) -> set[str]:
     }
 
 
-def test_keys_can_not_be_required_without_a_plan_nor_a_roll_back_without_alarms() -> None:
+def test_required_keys_need_a_plan_and_rolling_back_needs_alarms() -> None:
     rules = load_template()["Rules"]
     for values, rule, kept in [
         ({"RequireBusinessKeys": "true"}, "KeysNeedAPlan", False),
@@ -329,8 +329,8 @@ def test_keys_can_not_be_required_without_a_plan_nor_a_roll_back_without_alarms(
         assert refused(values) == set()
 
 
-def test_production_asks_once_whom_its_alarms_tell_and_takes_nobody_for_an_answer() -> None:
-    """It is the operators' to say, so what lies here is refused, in a sentence, before anything is made."""
+def test_production_must_be_given_an_address_for_alarms_or_none() -> None:
+    """The operators decide it, so the parameters in samconfig.toml alone are refused before anything is created."""
     assert refused(stage("prod")) == {"AlarmsNeedAnAddress"}
     assert refused({}) == {"AlarmsNeedAnAddress"}
     for address in ("none", "night@example.com"):
@@ -374,7 +374,7 @@ def test_waf_refuses_nothing_for_what_a_body_or_a_filter_says() -> None:
     assert counted >= {"SizeRestrictions_QUERYSTRING", "RestrictedExtensions_QUERYARGUMENTS", "NoUserAgent_HEADER"}
 
 
-def test_who_asks_too_often_is_told_so_as_the_contract_says() -> None:
+def test_clients_over_the_rate_limit_get_the_contracts_answer() -> None:
     (acl,) = (each["Properties"] for each in resources("AWS::WAFv2::WebACL").values())
     response = waf_rules()["requests-per-address"]["Action"]["Block"]["CustomResponse"]
     throttled = load_template()["Resources"]["Api"]["Properties"]["GatewayResponses"]["THROTTLED"]
@@ -387,7 +387,7 @@ def test_who_asks_too_often_is_told_so_as_the_contract_says() -> None:
 # ----------------------------------------------------------------------------------------------------- ledger's policy
 
 
-def test_nobody_at_all_may_alter_a_ledger_that_is_kept() -> None:
+def test_no_principal_at_all_may_alter_a_ledger_that_is_kept() -> None:
     condition, policy, none = resources("AWS::DynamoDB::Table")["LedgerTable"]["Properties"]["ResourcePolicy"]["Fn::If"]
     assert (condition, none) == ("KeepData", {"Ref": "AWS::NoValue"})
     append_only, within = policy["PolicyDocument"]["Statement"]

@@ -6,12 +6,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from inventory.domain.errors import InvalidRequest
+from inventory.api.routes import GET_ADJUSTMENT, LIST_ADJUSTMENTS, LIST_LEVELS, PROVE_LEVEL
+from inventory.domain.errors import InvalidCursor, InvalidRequest
+from inventory.domain.model import StockItemId
 from inventory.domain.timestamps import instant_text
 from inventory.entrypoints.responses import adjustment_members, proof_members
-from inventory.queries.adjustments import AdjustmentFilter, parse_position
-from inventory.schemas.base import RequestModel, problems, validated
-from inventory.schemas.problems import not_handed_out
+from inventory.queries.adjustments import AdjustmentFilter
+from inventory.queries.ledger_order import parse_position
+from inventory.queries.levels import LevelFilter
+from inventory.schemas.base import RequestModel, invalid_entries, validated
+from inventory.schemas.problems import cursor_at
 from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, NoQuery, ProofQuery
 from inventory.storage import cursors
 
@@ -19,12 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from inventory.api.requests import ApiEvent
+    from inventory.api.routes import Route
     from inventory.domain.retry_budget import RetryBudget
     from inventory.queries.levels import Level
     from inventory.queries.reader import Reader, Recorded
 
     type Members = dict[str, object]
-    type Answering = Callable[[ApiEvent, UUID, Reader, RetryBudget], Members]
+    type Read = Callable[[ApiEvent, UUID, Reader, RetryBudget], Members]
 
 
 def answer(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
@@ -35,7 +40,8 @@ def answer(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudg
         AdjustmentNotFound, VariantNotFound, LocationNotFound: there is no such thing.
         StoreUnavailable: it could not be read in time.
     """
-    return _ANSWERING[event["resource"]](event, business_id, reader, budget)
+    with cursor_at("query", "cursor"):
+        return _READS_BY_PATH[event["resource"]](event, business_id, reader, budget)
 
 
 def _adjustment(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
@@ -66,15 +72,8 @@ def _levels(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBud
     query = validated(LevelsQuery, _query_string(event), place="query")
     question = _question(query, business_id)
     after = _start(query.cursor, question, _parse_location_id)
-    page = reader.levels(
-        business_id,
-        query.variant_id,
-        location_id=query.location_id,
-        as_of=query.as_of,
-        after=after,
-        limit=query.limit,
-        budget=budget,
-    )
+    wanted = LevelFilter(query.variant_id, query.location_id, query.as_of)
+    page = reader.levels(business_id, wanted, after=after, limit=query.limit, budget=budget)
     return {
         "data": [_level_members(each) for each in page.levels],
         "next_cursor": None if page.next_location_id is None else cursors.cursor(str(page.next_location_id), question),
@@ -84,29 +83,32 @@ def _levels(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBud
 def _proof(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
     path = _validated_path(LevelPath, ProofQuery, event)
     query = validated(ProofQuery, _query_string(event), place="query")
-    return proof_members(
-        reader.proof(business_id, path.variant_id, path.location_id, cursor=query.cursor, budget=budget)
-    )
+    stock_item_id = StockItemId(business_id, path.variant_id, path.location_id)
+    return proof_members(reader.proof(stock_item_id, cursor=query.cursor, budget=budget))
 
 
-_ANSWERING: Final[Mapping[str, Answering]] = {
-    "/api/v1/inventory/adjustments": _adjustments,
-    "/api/v1/inventory/adjustments/{id}": _adjustment,
-    "/api/v1/inventory/levels": _levels,
-    "/api/v1/inventory/levels/{variant_id}/{location_id}/proof": _proof,
+_READS: Final[Mapping[Route, Read]] = {
+    LIST_ADJUSTMENTS: _adjustments,
+    GET_ADJUSTMENT: _adjustment,
+    LIST_LEVELS: _levels,
+    PROVE_LEVEL: _proof,
 }
-"""By the resource that the gateway matched."""
+
+_READS_BY_PATH: Final = {route.path: read for route, read in _READS.items()}
+
+(SCOPE,) = {route.scope for route in _READS}
+"""The one scope of all reads."""
 
 
 def _validated_path[P: RequestModel](model: type[P], query_model: type[RequestModel], event: ApiEvent) -> P:
     """Read the path; what is wrong with it and with the query string is told together."""
-    query_problems = problems(query_model, _query_string(event), place="query")
+    query_entries = invalid_entries(query_model, _query_string(event), place="query")
     try:
         path = validated(model, event.get("pathParameters") or {}, place="path")
     except InvalidRequest as error:
-        raise InvalidRequest(error.entries + query_problems) from None
-    if query_problems:
-        raise InvalidRequest(query_problems)
+        raise InvalidRequest(error.entries + query_entries) from None
+    if query_entries:
+        raise InvalidRequest(query_entries)
     return path
 
 
@@ -130,7 +132,7 @@ def _start[P](cursor: str | None, question: dict[str, str], parse: Callable[[str
     if position is not None:
         with suppress(ValueError):
             return parse(position)
-    raise not_handed_out(["query", "cursor"], cursor)
+    raise InvalidCursor(cursor)
 
 
 def _parse_location_id(text: str) -> UUID:

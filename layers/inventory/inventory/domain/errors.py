@@ -21,6 +21,7 @@
     ├── ExportStopped
     ├── TryAgain
     └── InternalError
+    InvalidCursor                an edge answers InvalidRequest
     StoreUnavailable             an edge answers TryAgain
     └── RetryBudgetSpent
     CorruptData                  an edge answers InternalError
@@ -215,6 +216,14 @@ class InternalError(ServiceError):
     """The service is at fault, and repeating does not help. Only the log says what happened."""
 
     message = "The service failed. The fault was recorded."
+
+
+class InvalidCursor(Exception):
+    """A cursor that no earlier answer to the same question contained."""
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__(cursor)
+        self.cursor = cursor
 
 
 class StoreUnavailable(Exception):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from uuid import UUID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,14 @@ class Business:
     default_location_id: UUID | None
 
 
+class StockItemId(NamedTuple):
+    """Which stock item: one variant at one location of a business."""
+
+    business_id: UUID
+    variant_id: UUID
+    location_id: UUID
+
+
 @dataclass(frozen=True, slots=True)
 class StockItem:
     """One variant at one location: its quantity on hand in units, and the end of its hash chain.
@@ -75,10 +84,6 @@ class StockItem:
     sequence: int
     updated_at: datetime
     head_hash: str
-
-
-type Place = tuple[UUID, UUID, UUID]
-"""Business, variant and location: what identifies a stock item."""
 
 
 @dataclass(frozen=True, slots=True)

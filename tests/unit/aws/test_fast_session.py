@@ -1,0 +1,189 @@
+"""boto3 as it is started here: it finds what it would have found, and sends what it would have sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+
+from inventory.aws import fast_session
+from tests.support.harness.loading import ROOT
+from tools import sdk_models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from botocore.awsrequest import AWSPreparedRequest
+
+CALLS: Final[dict[str, Callable[[Any], object]]] = {
+    "dynamodb": lambda client: client.batch_get_item(
+        RequestItems={"a": {"Keys": [{"pk": {"S": "1"}}], "ConsistentRead": True}}
+    ),
+    "events": lambda client: client.put_events(Entries=[{"Source": "s", "DetailType": "t", "Detail": "{}"}]),
+    "sqs": lambda client: client.send_message(QueueUrl="https://queue.test/1/name", MessageBody="body"),
+}
+"""A call of each service."""
+
+ITEM: Final = {"pk": {"S": "é"}, "n": {"N": "-1"}, "b": {"BOOL": True}, "l": {"L": [{"S": "x"}]}, "d": {"B": b"\x00"}}
+KEY: Final = {"pk": {"S": "é"}}
+DYNAMODB_CALLS: Final[dict[str, dict[str, object]]] = {
+    "batch_get_item": {"RequestItems": {"t": {"Keys": [KEY], "ConsistentRead": True, "ProjectionExpression": "pk"}}},
+    "get_item": {"TableName": "t", "Key": KEY, "ConsistentRead": True, "ReturnConsumedCapacity": "TOTAL"},
+    "put_item": {
+        "TableName": "t",
+        "Item": ITEM,
+        "ConditionExpression": "attribute_not_exists(pk)",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    },
+    "query": {
+        "TableName": "t",
+        "IndexName": "index",
+        "KeyConditionExpression": "pk = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": "é"}},
+        "ScanIndexForward": False,
+        "Limit": 3,
+        "ExclusiveStartKey": KEY,
+    },
+    "scan": {"TableName": "t", "Segment": 1, "TotalSegments": 2, "ConsistentRead": True, "ExclusiveStartKey": KEY},
+    "transact_get_items": {"TransactItems": [{"Get": {"TableName": "t", "Key": KEY}}]},
+    "transact_write_items": {
+        "TransactItems": [
+            {"Update": {"TableName": "t", "Key": KEY, "UpdateExpression": "SET a = :a"}},
+            {"Put": {"TableName": "t", "Item": ITEM}},
+        ],
+        "ClientRequestToken": "token",
+    },
+    "update_item": {"TableName": "t", "Key": KEY, "UpdateExpression": "SET a = :a", "ReturnValues": "ALL_NEW"},
+}
+
+
+def sent_by(client: Any, call: Callable[[Any], object], answer: bytes = b"{}") -> AWSPreparedRequest:
+    """What a call would send; it is answered at the wire."""
+    sent: list[AWSPreparedRequest] = []
+
+    def answered(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url or "", 200, HTTPHeaders(), _Body(answer))
+
+    client.meta.events.register("before-send", answered)
+    call(client)
+    (request,) = sent
+    return request
+
+
+class _Body:
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self) -> list[bytes]:
+        return [self._content]
+
+
+def signed_for(request: AWSPreparedRequest) -> str:
+    """Region and service of the signature."""
+    authorization = request.headers["Authorization"]
+    if isinstance(authorization, bytes):
+        authorization = authorization.decode()
+    _, _, region, service, _ = authorization.partition("Credential=")[2].partition(",")[0].split("/")
+    return f"{region}/{service}"
+
+
+def regions() -> list[str]:
+    """Every Region that the SDK knows of, of all partitions, and one that it does not know yet."""
+    session = boto3.Session()
+    return ["us-west-9"] + [
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("dynamodb", partition_name=partition)
+    ]
+
+
+def test_a_call_goes_to_where_the_sdk_sends_it_in_every_region() -> None:
+    """Without the endpoint table the service's own endpoint rules decide, which are the SDK's."""
+    plain, quick = boto3.Session(), fast_session.fast_session()
+    differing = []
+    for region in regions():
+        of_plain, of_quick = (
+            sent_by(session.client("dynamodb", region_name=region), CALLS["dynamodb"]) for session in (plain, quick)
+        )
+        if (of_plain.url, signed_for(of_plain)) != (of_quick.url, signed_for(of_quick)):
+            differing.append((region, of_plain.url, of_quick.url))
+
+    assert differing == []
+    assert len(regions()) > 30
+
+
+@pytest.mark.parametrize("service", ["events", "sqs"])
+@pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "us-gov-west-1"])
+def test_so_do_the_calls_of_the_other_services(service: str, region: str) -> None:
+    answer = {"events": b'{"Entries": [], "FailedEntryCount": 0}', "sqs": b"{}"}[service]
+    of_plain, of_quick = (
+        sent_by(session.client(service, region_name=region), CALLS[service], answer)  # type: ignore[call-overload]
+        for session in (boto3.Session(), fast_session.fast_session())
+    )
+
+    assert (of_quick.url, of_quick.body, signed_for(of_quick)) == (of_plain.url, of_plain.body, signed_for(of_plain))
+
+
+@pytest.mark.parametrize("operation", DYNAMODB_CALLS)
+def test_a_request_is_the_sdks_own_to_the_byte(operation: str) -> None:
+    of_plain, of_quick = (
+        sent_by(session.client("dynamodb"), lambda client: getattr(client, operation)(**DYNAMODB_CALLS[operation]))
+        for session in (boto3.Session(), fast_session.fast_session())
+    )
+
+    assert of_quick.body == of_plain.body
+    assert of_quick.headers["X-Amz-Target"] == of_plain.headers["X-Amz-Target"]
+
+
+def test_every_operation_that_is_described_is_among_those_compared() -> None:
+    snake = {name.replace("_", "") for name in DYNAMODB_CALLS}
+
+    assert {name.lower() for name in fast_session.OPERATIONS["dynamodb"]} == snake
+
+
+def test_the_descriptions_are_those_of_the_locked_sdk() -> None:
+    """``make sdk-models`` writes them anew."""
+    lying = {
+        str(path.relative_to(fast_session.MODELS)): path.read_text()
+        for path in fast_session.MODELS.rglob("*")
+        if path.is_file()
+    }
+
+    assert lying == sdk_models.files()
+
+
+def test_no_code_calls_what_is_not_described() -> None:
+    described = {
+        "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
+        for names in fast_session.OPERATIONS.values()
+        for name in names
+    }
+    called = {
+        name
+        for path in (ROOT / "layers" / "inventory" / "inventory").rglob("*.py")
+        for name in _OPERATIONS_OF_CLIENTS
+        if f"client.{name}(" in path.read_text(encoding="utf-8")
+    }
+
+    assert called == described
+
+
+_OPERATIONS_OF_CLIENTS: Final = {
+    name
+    for service in fast_session.OPERATIONS
+    for name in boto3.client(service, region_name="us-east-1").meta.method_to_api_mapping  # type: ignore[call-overload]
+}
+
+
+def test_other_services_are_found_in_the_sdk_as_ever() -> None:
+    """Credentials that are taken from a role, as on an operator's machine, need one."""
+    assert fast_session.fast_session().client("sts").meta.service_model.operation_names
+
+
+def test_a_missing_service_is_told_as_ever() -> None:
+    with pytest.raises(Exception, match="no-such-service"):
+        fast_session.fast_session().client("no-such-service")  # type: ignore[call-overload]
