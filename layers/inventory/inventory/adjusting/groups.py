@@ -1,4 +1,4 @@
-"""Many requests at once: grouped by stock item, each group carried out together, several groups side by side."""
+"""Many requests at once: grouped by stock item, each group carried out together, several groups in parallel."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     type StockItemKey = tuple[UUID, UUID, UUID | None]
 
 GROUP_TIME_MAX_S: Final = 10.0
-"""Seconds that one group may go on for while others wait behind it, so that one that is contended leaves them time."""
+"""Seconds that one group may take while others wait. So a contended group leaves time for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What went wrong with a request and should not have: a bug, or a permission that is missing."""
+    """A request failed because of a bug or a missing permission."""
 
     error: Exception
 
@@ -35,17 +35,17 @@ class Fault:
 def adjust_many(
     adjuster: Adjuster, commands: Sequence[Command], *, budget: RetryBudget, at_once: AtOnce
 ) -> list[Result | Fault]:
-    """Apply commands for any stock items: for each of them in the commands' order.
+    """Apply commands for any stock items. Commands for the same stock item are applied in their order.
 
     Args:
-        adjuster: the one use case.
-        commands: none of them a reversal; each with a key, so that one that is tried apart from its group is applied
-            once all the same.
-        budget: of the whole; no group begins when its time is over.
-        at_once: makes the groups' calls side by side.
+        adjuster: applies each group.
+        commands: none is a reversal. Each has an idempotency key, so that it is applied once even if it is tried again
+            apart from its group.
+        budget: of all groups together; no group begins after its time.
+        at_once: carries out groups in parallel.
 
     Returns:
-        What became of each, in the commands' order. What is wrong with one does not touch the others.
+        The result of each, in the commands' order. A fault of one does not affect the others.
     """
     results: list[Result | Fault] = [TryAgain()] * len(commands)
     defaults = _default_locations(adjuster, commands, budget, at_once)
@@ -74,7 +74,7 @@ def adjust_many(
 
 
 def _settled(adjuster: Adjuster, commands: Sequence[Command], remaining_s: Callable[[], float]) -> list[Result | Fault]:
-    """Apply commands for one stock item in as few transactions as the limits allow, one after the other."""
+    """Apply commands for one stock item, in as few transactions as the limits allow."""
     parts = batched(commands, GROUP_MAX, strict=False)
     return [each for part in parts for each in _settled_together(adjuster, part, remaining_s)]
 
@@ -84,9 +84,9 @@ def _settled_together(
 ) -> list[Result | Fault]:
     """Apply commands in one transaction.
 
-    Where that fails as nothing should, each half is tried by itself, and so on: a command that can't be carried out, as
-    the row under its key can't be read say, would otherwise take all others of its stock item with it to the dead end.
-    Nothing of the whole is under way then, so no half can be told what the whole's late transaction contradicts.
+    If that fails with a fault, each half is tried separately, and so on. One command can cause a fault, for example if
+    the row under its key is unreadable; it must not take the others of its stock item to the dead-letter queue.
+    ``adjust_all`` raises a fault only if no transaction is in progress, so none can contradict the result of a half.
     """
     try:
         return [*adjuster.adjust_all(commands, remaining_s=remaining_s)]
@@ -101,7 +101,7 @@ def _settled_together(
 def _default_locations(
     adjuster: Adjuster, commands: Sequence[Command], budget: RetryBudget, at_once: AtOnce
 ) -> dict[UUID, UUID | TryAgain | Fault | None]:
-    """Look up the default locations of those businesses for which a command needs one, each once."""
+    """Look up the default location once for each business where a command needs it."""
 
     def look_up(business_id: UUID) -> UUID | TryAgain | Fault | None:
         try:
