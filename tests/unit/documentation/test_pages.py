@@ -105,7 +105,8 @@ def test_no_page_speaks_in_riddles(name: str) -> None:
 
 
 def test_every_alarm_that_is_named_exists() -> None:
-    """All of them are in the runbook, which has tests of its own."""
-    named = set(re.findall(r"`(\w+Alarm)`", "\n".join(map(page, PAGES))))
+    """All of them are in the runbook, which has tests of its own; the change log names former ones too."""
+    pages = "\n".join(page(name) for name in PAGES if name != "CHANGELOG.md")
+    named = set(re.findall(r"`(\w+Alarm)`", pages))
     assert named
     assert named <= set(resources("AWS::CloudWatch::Alarm"))
