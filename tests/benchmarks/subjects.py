@@ -11,20 +11,19 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID, uuid5
 
 from inventory.domain.api_tokens import Token, digest_of, token_id_of
 from inventory.storage.stock_store import DynamoDBStore
 from inventory.storage.tokens import TokenTable
 from tests.benchmarks.baselines import work
-from tests.support.builders.values import BUSINESS, HEAD_HASH, SUBJECT, VARIANT, an_api_event
+from tests.support.builders.ids import BUSINESS, HEAD_HASH, SUBJECT, VARIANT
+from tests.support.builders.requests import an_api_event
 from tests.support.harness.loading import ROOT, Context, load_by_path, load_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from inventory.adjusting.loop import Adjuster
 
     type Event = dict[str, Any]
 
@@ -101,8 +100,7 @@ class Ours(Handler):
 
     def __init__(self, ask: Callable[[int], Event], **expected: Any) -> None:
         module = load_by_path(ROOT / "functions" / "create_adjustment" / "handler.py", "handler")
-        adjuster: Adjuster = module.adjuster
-        super().__init__(module, [cast("DynamoDBStore", adjuster.store)._client], ask, **expected)
+        super().__init__(module, [module.client], ask, **expected)
         self.forget()
 
     def open(self) -> None:
@@ -150,7 +148,7 @@ class Authorizer:
     def __init__(self) -> None:
         self._module: Any = load_by_path(ROOT / "functions" / "authorizer" / "handler.py", "handler")
         self._event = load_event("authorizer")
-        self.clients = [self._module.access._client]
+        self.clients = [self._module.client]
 
     def asked(self, number: int) -> object:
         return self._event

@@ -13,7 +13,7 @@ from inventory.domain.retry_budget import ATTEMPTS_MAX
 from inventory.domain.rules import keyed_id
 from inventory.entrypoints.responses import adjustment_members
 from inventory.storage.stock_store import CATALOG_LIFETIME_S
-from tests.support.builders.values import a_write_token
+from tests.support.builders.domain import a_write_token
 from tests.support.faults.proxy import Ending, Fault
 from tests.support.faults.scene import DELIVERED, FAULTS, LOOK, READ, UNDELIVERED, WRITE, Scene
 from tests.support.harness.emulator import Calls

@@ -28,7 +28,7 @@ from inventory.storage import keys
 from inventory.storage.items import ledger_item
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
-from tests.support.builders.values import an_adjustment
+from tests.support.builders.domain import an_adjustment
 from tests.support.harness.emulated_tables import Tables, create_tables
 from tests.support.harness.shop import AMPLE_S, Shop, environment
 from tests.support.pages import rows, section

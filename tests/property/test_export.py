@@ -16,7 +16,7 @@ from inventory.domain.hash_chain import row_hash
 from inventory.domain.retry_budget import RetryBudget
 from inventory.queries.export import Exporter, ExportQuery
 from inventory.queries.export_formats import COLUMNS
-from tests.support.builders.values import BUSINESS, NOW
+from tests.support.builders.ids import BUSINESS, NOW
 from tests.support.fakes.ledger_index import IndexedLedger, a_history
 
 if TYPE_CHECKING:

@@ -68,7 +68,7 @@ def _described(operation: Operation, components: Components) -> Schema:
     described: Schema = {
         "tags": [operation.tag],
         "summary": operation.summary,
-        "description": f"{operation.description}\n\nThe token's scope: `{operation.scope}`.",
+        "description": f"{operation.description}\n\nThe token's scope: `{operation.route.scope}`.",
         "operationId": operation_id(operation),
         "security": [{_SECURITY: []}],
         "parameters": _parameters(operation, components),

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from inventory.domain.model import StockItemId
 from inventory.integrity.proof import Prover
+from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
 from tests.support.builders.tampered_tables import ReadBooks, books
-from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
 
 if TYPE_CHECKING:
     from inventory.integrity.proof import Proof

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from tests.support.builders.values import an_api_event
+from tests.support.builders.requests import an_api_event
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE, Tables
 from tests.support.harness.loading import Context, load_handler
 
@@ -61,7 +61,7 @@ class Service:
                 POWERTOOLS_METRICS_NAMESPACE=NAMESPACE,
             ),
         )
-        self.client = self.module.adjuster.store._client
+        self.client = self.module.client
         self.tables = Tables(self.client)
         self.pauses_s: list[float] = []
         self.module.adjuster = replace(self.module.adjuster, sleep=self.pauses_s.append)

@@ -28,17 +28,8 @@ from inventory.domain.retry_budget import (
     READ_TIMEOUT_S,
 )
 from inventory.domain.rules import keyed_id, same_request
-from tests.support.builders.values import (
-    ADJUSTMENT,
-    BUSINESS,
-    LOCATION,
-    OTHER_BUSINESS,
-    OTHER_LOCATION,
-    OTHER_VARIANT,
-    a_business,
-    a_command,
-    an_adjustment,
-)
+from tests.support.builders.domain import a_business, a_command, an_adjustment
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, OTHER_BUSINESS, OTHER_LOCATION, OTHER_VARIANT
 from tests.support.fakes.scripted_store import Desk, Met, a_desk
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
 from inventory.queries.adjustments import ROWS_EXAMINED_MAX
 from inventory.schemas.adjustments import AdjustmentRequest, DirectAdjustmentRequest
 from inventory.schemas.reading import PAGE_ROWS_MAX, AdjustmentsQuery, LevelsQuery
-from tests.support.builders.values import an_adjustment
+from tests.support.builders.domain import an_adjustment
 from tests.support.pages import code, page, rows, section
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 

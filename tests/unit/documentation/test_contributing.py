@@ -13,7 +13,7 @@ from inventory.domain.model import ReasonCode
 from inventory.schemas.adjustments import AdjustmentRequest
 from tests.benchmarks.baselines.body import Body
 from tests.benchmarks.baselines.work import REASON_CODES
-from tests.support.builders.values import BUSINESS
+from tests.support.builders.ids import BUSINESS
 from tests.support.pages import page, rows, section
 from tests.support.sam_template import PROJECT_ROOT
 

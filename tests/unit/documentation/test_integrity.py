@@ -13,8 +13,8 @@ from inventory.integrity.item_checks import AuditKind
 from inventory.queries.export import SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES
 from inventory.queries.export_formats import COLUMNS
 from inventory.schemas.reading import ExportRequest
+from tests.support.builders.domain import an_adjustment
 from tests.support.builders.proofs import a_proof
-from tests.support.builders.values import an_adjustment
 from tests.support.pages import code, rows, section
 from tests.support.sam_template import load_template, resources
 

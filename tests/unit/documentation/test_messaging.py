@@ -10,7 +10,9 @@ from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, SOURCE
 from inventory.domain.errors import InsufficientStock
 from inventory.domain.store import GROUP_MAX
 from inventory.entrypoints.ledger_stream import ADJUSTED
-from inventory.entrypoints.queue import ORIGINAL_ID, QUEUE_ACTOR, REJECTED, TELLING_TIME_S, MessageRequest, rejection
+from inventory.entrypoints.messages import ORIGINAL_ID, QUEUE_ACTOR
+from inventory.entrypoints.queue import PUBLISHING_TIME_S
+from inventory.entrypoints.rejections import REJECTED, rejection
 from inventory.entrypoints.telemetry import UNREADABLE
 from ops.redrive import DEAD_LETTER_QUEUES
 from tests.support.pages import code, page, prose, rows, section
@@ -34,7 +36,7 @@ def test_what_is_said_of_the_queue_is_what_template_and_code_say() -> None:
     assert f"up to {source['ScalingConfig']['MaximumConcurrency']} batches" in text
     assert f"one transaction for each {GROUP_MAX} adjustments" in text
     assert f"A batch has {function['Timeout']} seconds" in text
-    assert f"The last {TELLING_TIME_S:.0f} are for publishing rejections" in text
+    assert f"The last {PUBLISHING_TIME_S:.0f} are for publishing rejections" in text
     assert f"goes on for {GROUP_TIME_MAX_S:.0f} seconds while others wait" in text
     assert (queue["RedrivePolicy"]["maxReceiveCount"], queue["MessageRetentionPeriod"]) == (5, 14 * 24 * 60 * 60)
     assert "after five times" in text
@@ -49,7 +51,7 @@ def test_what_is_said_of_the_queue_is_what_template_and_code_say() -> None:
 def test_the_example_of_a_rejection_has_the_form_of_one() -> None:
     (example,) = [json.loads(each) for each in code(section(NAME, "Rejections"), "json")]
     refusal = InsufficientStock(quantity_on_hand=2, quantity_change=-3)
-    made = json.loads(rejection(MessageRequest(example["request"], "key"), refusal))
+    made = json.loads(rejection(example["request"], refusal))
     assert example["error"]["detail"].keys() == made["error"]["detail"].keys()
     assert example | {"error": made["error"]} == made
     assert example["error"]["type"] == made["error"]["type"]

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from inventory.entrypoints.responses import adjustment_members, proof_members
+from tests.support.builders.domain import an_adjustment
 from tests.support.builders.proofs import a_proof
-from tests.support.builders.values import an_adjustment
 from tests.support.pages import code, page, section
 from tests.support.sam_template import PROJECT_ROOT, load_template
 

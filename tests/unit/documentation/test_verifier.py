@@ -12,8 +12,8 @@ import pytest
 
 from inventory.domain.hash_chain import canonical_members
 from inventory.storage.items import adjustment_of
+from tests.support.builders.ids import OTHER_VARIANT
 from tests.support.builders.tampered_tables import BENDS, Books, books, history
-from tests.support.builders.values import OTHER_VARIANT
 from tests.support.pages import code, page
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from inventory.domain.errors import (
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Command, Snapshot, StockItem
 from inventory.domain.rules import decide, stock_after
-from tests.support.builders.values import (
+from tests.support.builders.domain import a_business, a_command, a_snapshot, a_stock_item, an_adjustment
+from tests.support.builders.ids import (
     ADJUSTMENT,
     BUSINESS,
     HEAD_HASH,
@@ -31,11 +32,6 @@ from tests.support.builders.values import (
     SUBJECT,
     TICK,
     VARIANT,
-    a_business,
-    a_command,
-    a_snapshot,
-    a_stock_item,
-    an_adjustment,
 )
 
 REVERSAL = UUID("cccccccc-bbbb-4ccc-8ddd-eeeeeeeeeeee")

@@ -33,9 +33,9 @@ from inventory.domain.errors import (
     Unauthorized,
     VariantNotFound,
 )
-from inventory.entrypoints.direct import raised
-from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members, detail_of
-from tests.support.builders.values import ADJUSTMENT, an_adjustment
+from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members, detail_of, raised
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import ADJUSTMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -27,7 +27,8 @@ from inventory.domain.retry_budget import (
 )
 from inventory.entrypoints.responses import adjustment_members
 from inventory.storage.items import ledger_item
-from tests.support.builders.values import BUSINESS, TICK, an_adjustment
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import BUSINESS, TICK
 from tests.support.fakes.event_bus import MemoryBus
 from tests.support.faults.wire import broken, fault, reply
 from tests.support.harness.event_schemas import assert_event, delivered
@@ -86,7 +87,7 @@ class Publish:
         self.context = Context(remaining_ms=TIMEOUT_MS)
         self.call_ms = 0
         self.left_at_calls_ms: list[int] = []
-        bus_client, queue_client = self._module.publisher.bus._client, self._module.publisher.dead_letter_queue._client
+        bus_client, queue_client = self._module.events, self._module.queues
         for client, event in ((bus_client, "before-send.events"), (queue_client, "before-send.sqs")):
             client.meta.events.register(event, self._call_begins)
         self.bus = MemoryBus(bus_client)

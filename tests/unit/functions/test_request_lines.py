@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inventory.entrypoints.responses import ERROR_ANSWERS
-from tests.support.builders.values import BUSINESS, GATEWAY_REQUEST_ID, a_body, a_payload, an_api_event
+from tests.support.builders.ids import BUSINESS, GATEWAY_REQUEST_ID
+from tests.support.builders.requests import a_body, a_payload, an_api_event
 from tests.support.faults.wire import broken, fault
 from tests.support.harness.read_service import LIST
 from tests.support.pages import rows, section
@@ -84,9 +85,11 @@ def test_a_fault_is_told_in_the_same_one_line(service: Service) -> None:
     assert "gateway_request_id" not in line
 
 
-def test_the_duration_is_that_of_a_clock_that_never_goes_back(service: Service) -> None:
+def test_the_duration_is_that_of_a_clock_that_never_goes_back(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ticks: Iterator[float] = iter([10.0, 10.0421])
-    service.module.clock_s = lambda: next(ticks)
+    monkeypatch.setattr("inventory.entrypoints.telemetry.perf_counter", lambda: next(ticks))
 
     service.post()
 

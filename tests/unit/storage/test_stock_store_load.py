@@ -12,7 +12,8 @@ from inventory.domain.errors import StoreUnavailable, TryAgain
 from inventory.domain.model import Business, Snapshot
 from inventory.storage.items import adjustment_of, ledger_item
 from inventory.storage.stock_store import CATALOG_ENTRIES_MAX, CATALOG_LIFETIME_S
-from tests.support.builders.values import (
+from tests.support.builders.domain import a_business, a_command, a_snapshot, a_stock_item, an_adjustment
+from tests.support.builders.ids import (
     ADJUSTMENT,
     BUSINESS,
     LOCATION,
@@ -20,11 +21,6 @@ from tests.support.builders.values import (
     OTHER_LOCATION,
     OTHER_VARIANT,
     VARIANT,
-    a_business,
-    a_command,
-    a_snapshot,
-    a_stock_item,
-    an_adjustment,
 )
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.faults.wire import broken, fault, reply
