@@ -184,8 +184,8 @@ def _limits_of_stock(service: Service) -> list[Limit]:
         (
             min(SERIAL_COMMITS_PER_S * GROUP_MAX, partition),
             "one stock item, through the queue",
-            f"its rows share a key of `by_stock_item`; else {SERIAL_COMMITS_PER_S * GROUP_MAX:,}",
-            "part the stock: more locations",
+            f"its rows share a key of `by_stock_item`; otherwise {SERIAL_COMMITS_PER_S * GROUP_MAX:,}",
+            "split the stock over more locations",
         ),
         (
             partition,
@@ -215,7 +215,7 @@ def _limits_of_settings(service: Service) -> list[Limit]:
         ),
         (
             NEW_TABLE_WRITE_UNITS_PER_S / (service.row_units * IN_TRANSACTION),
-            "tables that are new",
+            "new tables",
             f"they start with {NEW_TABLE_WRITE_UNITS_PER_S:,} write units",
             "`WarmThroughput` before the day, or grow slowly",
         ),
