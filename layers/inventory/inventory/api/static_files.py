@@ -1,7 +1,7 @@
-"""Answers that are the same for everybody: the API's description, its page, and what the page loads.
+"""Answers that are the same for every caller: the API's description, its page, and the files that the page loads.
 
-Anybody may read them, so nothing here looks at who asks. What a browser has already is not sent again, and the page may
-neither load nor send anything elsewhere.
+They are public, so nothing here looks at the caller. A file that the browser has is not sent again. The page may load
+files from its own API only, and send requests to it only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 REVALIDATE: Final = "no-cache"
-"""May be kept, but is asked for again each time: then a page and the document that it shows fit together."""
+"""A cache may keep it, but must ask each time: then a page and the document that it shows fit together."""
 
 KEEP_FOR_AN_HOUR: Final = "public, max-age=3600"
 
@@ -37,7 +37,7 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 
 
 class PageEvent(HeaderEvent):
-    """A proxy event, as far as it is read here; ``resource`` is the route with its parameters' names."""
+    """The part of a proxy event that is read here; ``resource`` is the route with its parameters' names."""
 
     resource: str
     path: NotRequired[str]
@@ -55,14 +55,14 @@ class PageResponse(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Something to serve: its bytes, compressed, and the headers that describe them."""
+    """A file to serve: its bytes, compressed, and the headers that describe them."""
 
     compressed: bytes
     headers: Mapping[str, str]
 
     @classmethod
     def read(cls, source: Traversable, media_type: str, cache_control: str) -> Self:
-        """Read a file; one whose name ends in ``.gz`` is compressed already."""
+        """Read a file; a file whose name ends in ``.gz`` is compressed already."""
         content = source.read_bytes()
         compressed = content if source.name.endswith(".gz") else gzip.compress(content, mtime=0)
         headers = {
@@ -76,7 +76,7 @@ class Page:
 
 
 def is_page_event(event: object) -> TypeIs[PageEvent]:
-    """Whether this has the shape of what the gateway sends: whoever may invoke the function can send anything."""
+    """Whether this has the shape of the gateway's events: a direct invocation can send anything."""
     return (
         isinstance(event, dict)
         and isinstance(event.get("resource"), str)
@@ -91,7 +91,7 @@ def served(page: Page, event: PageEvent, *, request_id: str) -> PageResponse:
     headers = {**page.headers, **SECURITY_HEADERS, "x-request-id": request_id}
     if _has(event, page.headers["ETag"]):
         return PageResponse(statusCode=HTTPStatus.NOT_MODIFIED, headers=headers, body="", isBase64Encoded=False)
-    # API Gateway hands bytes on as bytes only to whom says with `Accept` that he takes them.
+    # API Gateway sends a body as bytes only where the request has a matching `Accept` header.
     if header(event, "accept") and _takes_gzip(header(event, "accept-encoding") or ""):
         return PageResponse(
             statusCode=HTTPStatus.OK,
@@ -104,13 +104,13 @@ def served(page: Page, event: PageEvent, *, request_id: str) -> PageResponse:
 
 
 def moved(location: str, *, request_id: str) -> PageResponse:
-    """Answer that the page is elsewhere for good; ``location`` may be relative to where it was asked for."""
+    """Answer that the page has moved for good; ``location`` may be relative to the request's address."""
     headers = {"Location": location, **SECURITY_HEADERS, "x-request-id": request_id}
     return PageResponse(statusCode=HTTPStatus.PERMANENT_REDIRECT, headers=headers, body="", isBase64Encoded=False)
 
 
 def not_found(*, request_id: str) -> PageResponse:
-    """Answer as the gateway does to a path that the API does not have."""
+    """Answer as the gateway does for a path that the API does not have."""
     detail = {"code": "not_found", "message": "There is no such path or method."}
     headers = {"Content-Type": "application/json", **SECURITY_HEADERS, "x-request-id": request_id}
     return PageResponse(
