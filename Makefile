@@ -54,13 +54,13 @@ $(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV):
 	$(@D)/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-input --require-hashes -r $< && \
 	cp $< $@ && echo "$(@D): ready after $$SECONDS s"
 
-# A second engine of DynamoDB's API, which comes by npm only: nothing that `make run` or `make test` need.
+# A second engine of DynamoDB's API, which is on npm only. `make run` and `make test` do not need it.
 $(DYNOXIDE): $(LOCK)/dynoxide/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is needed for this: install Node.js" >&2; exit 1; }
 	@rm -rf $(@D) && mkdir $(@D) && cp $(LOCK)/dynoxide/package*.json $(@D) && \
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && cp $< $@ && echo "$(@D): ready"
 
-# They do not depend on each other: `$(call install,…)` installs what is missing at the same time.
+# Environments do not depend on each other: `$(call install,…)` installs those that are missing at the same time.
 install = { ls $(1) >/dev/null 2>&1 || tools/find-python.sh >/dev/null; } && $(MAKE) --no-print-directory --silent -j3 $(1)
 
 ##@ The local stack
@@ -70,7 +70,7 @@ run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 t
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach)
 
-# Where nothing was ever installed nothing can run: these do not install it only to say so.
+# Where nothing is installed nothing runs: these targets do not install it only to say so.
 installed = [ -f $(PROJECT) ] || { echo "Nothing is running: \`make run\` was never called here."; exit 0; }
 
 env: ## address, token and ids of the demo's first business as shell variables: eval "$$(make -s env)"
@@ -133,8 +133,8 @@ sam = env PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 SAM_CLI_ENAB
 	__SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
-# In the order of the folders, one process from the first on, the other from the middle; who is done takes of the other's
-# last ones. So one stack serves all end-to-end tests, which come first: to start one takes long.
+# Tests run in the order of the folders: one process begins with the first, the other in the middle, and the one that is
+# done first takes over some of the other's last tests. So one stack serves all end-to-end tests, which come first.
 IN_PARALLEL := --numprocesses=2 --dist=worksteal
 
 ##@ Tests and checks
@@ -147,7 +147,7 @@ test: ## every test, and which branches of the package they miss; those that nee
 test-fast: $(PROJECT) ## the tests that need nothing but Python
 	$(PYTHON) -m pytest $(IN_PARALLEL) tests/unit tests/property
 
-# What remains out says what an engine bills, or needs queues and an API.
+# Left out are tests of what an engine bills, and tests that need queues or an API.
 ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_keys.py,$(wildcard tests/integration/test_*.py))
 
 test-dynoxide: ## the tests on DynamoDB once more, on an engine that is not the emulator's; Linux on x86-64, needs npm
@@ -188,16 +188,16 @@ fuzz: export FUZZ_SECONDS = $(value SECONDS)
 fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 for each target, TARGET=json|creation|…); Linux only
 	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.campaigns.fuzz $(call option,FUZZ_SECONDS,--seconds) $(call option,TARGET,--target)
 
-mutation: ## whether the tests notice faults put into the domain and the store (MODULES="adjust dynamodb"; not part of make test)
+mutation: ## do the tests notice small faults in the domain and the store? (MODULES="adjust dynamodb"; not part of make test)
 	@$(call install,$(MUTATION))
 	@.venv-mutation/bin/python -m tools.with_words MODULES .venv-mutation/bin/python -m tests.campaigns.mutation
 
-chaos: ## real faults on a stack of its own, 64 clients: is what was acknowledged there, once? (MINUTES=5, SEED=, CRASHES=1)
+chaos: ## real faults on a stack of its own, 64 clients: is each acknowledged request stored once? (MINUTES=5, SEED=, CRASHES=1)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(call flag,CRASHES,$(DYNOXIDE)))
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.campaigns.chaos $(call option,MINUTES,--minutes) $(call option,SEED,--seed) \
 	$(call flag,CRASHES,--crashes)
 
-soak: $(PROJECT) ## millions of simulated steps with faults, judged (SEEDS=10000 histories, SEED=… replays one)
+soak: $(PROJECT) ## millions of simulated steps with faults, each checked (SEEDS=10000 histories, SEED=… replays one)
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation soak
 
 ##@ Measurements
@@ -210,7 +210,7 @@ bench: ## starts, requests and calls beside baselines, and what merging saves (B
 bench-gates: $(PROJECT) ## fail where a start or a request takes more instructions than its target; needs valgrind
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.benchmarks.gates
 
-contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes the README's table, docs/contention.md and the curve
+contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes docs/contention.md, the table of docs/performance.md and the curve
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation contention
 
 capacity: $(PROJECT) ## write the tables of docs/capacity.md anew from the template

@@ -14,7 +14,7 @@ from tests.benchmarks.meters import Work, work_of
 from tests.benchmarks.subjects import REQUESTS_OF_SAMPLE, SEEDED, Ours, Subject, fresh, subject, variant
 from tests.benchmarks.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.benchmarks.transport import Transport
-from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
+from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
 
 if TYPE_CHECKING:
     from uuid import UUID

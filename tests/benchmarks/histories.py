@@ -17,7 +17,8 @@ from inventory.domain.rules import decide, keyed_id, stock_after
 from inventory.domain.timestamps import instant_text
 from inventory.storage import keys
 from inventory.storage.items import ledger_item
-from tests.support.builders.values import BUSINESS, LOCATION, SUBJECT, VARIANT, an_api_event, an_authorizer_context
+from tests.support.builders.ids import BUSINESS, LOCATION, SUBJECT, VARIANT
+from tests.support.builders.requests import an_api_event, an_authorizer_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -27,7 +27,7 @@ from tests.benchmarks.environments import stock_item
 from tests.benchmarks.subjects import fresh, variant
 from tests.benchmarks.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.benchmarks.transport import Body
-from tests.support.builders.values import LOCATION
+from tests.support.builders.ids import LOCATION
 from tests.support.harness.loading import ROOT, Context, load_by_path
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from inventory.domain.api_tokens import Token, digest_of, token_id_of
 from inventory.storage.stock_store import DynamoDBStore
 from inventory.storage.tokens import TokenTable
 from tests.benchmarks.baselines import work
-from tests.support.builders.values import BUSINESS, HEAD_HASH, SUBJECT, VARIANT, an_api_event
+from tests.support.builders.ids import BUSINESS, HEAD_HASH, SUBJECT, VARIANT
+from tests.support.builders.requests import an_api_event
 from tests.support.harness.loading import ROOT, Context, load_by_path, load_event
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inventory.storage import keys
 from tests.benchmarks.capacity import read_units, transaction_read_units, transaction_units, write_units
-from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
+from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
 from tests.support.sam_template import load_template
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from tests.benchmarks.history_worker import Meter
 from tests.benchmarks.meters import ENVIRONMENT, Work
 from tests.benchmarks.subjects import Ours, fresh, refused
 from tests.benchmarks.transport import Transport
-from tests.support.builders.values import BUSINESS, VARIANT
+from tests.support.builders.ids import BUSINESS, VARIANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

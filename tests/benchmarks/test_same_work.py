@@ -14,7 +14,8 @@ from tests.benchmarks.environments import let_baselines_know, stock_the_tables
 from tests.benchmarks.meters import ENVIRONMENT
 from tests.benchmarks.subjects import BASELINES, OURS, SEEDED, fresh, subject
 from tests.benchmarks.transport import Transport
-from tests.support.builders.values import VARIANT, a_body, an_api_event
+from tests.support.builders.ids import VARIANT
+from tests.support.builders.requests import a_body, an_api_event
 from tests.support.harness.loading import Context
 
 NOW = SEEDED.updated_at + timedelta(minutes=1)

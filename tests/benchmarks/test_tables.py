@@ -12,7 +12,7 @@ from tests.benchmarks.baselines.work import Stock
 from tests.benchmarks.environments import stock_item
 from tests.benchmarks.subjects import SEEDED, variant
 from tests.benchmarks.tables import INVENTORY_TABLE, LEDGER_TABLE, Tables
-from tests.support.builders.values import BUSINESS, LOCATION, SUBJECT, VARIANT
+from tests.support.builders.ids import BUSINESS, LOCATION, SUBJECT, VARIANT
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from tests.benchmarks.history_worker import Grown, Kind
 from tests.benchmarks.meters import Work, work_of
 from tests.benchmarks.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.benchmarks.transport import Transport
-from tests.support.builders.values import BUSINESS, VARIANT, budget_of
+from tests.support.builders.domain import budget_of
+from tests.support.builders.ids import BUSINESS, VARIANT
 from tests.support.harness.loading import ROOT, Context, load_by_path
 
 if TYPE_CHECKING:

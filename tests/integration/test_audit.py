@@ -23,8 +23,8 @@ from inventory.storage import lookups as read_books
 from inventory.storage.items import adjustment_of, ledger_item
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.table_scan import DynamoDBAuditTables
+from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.builders.tampered_tables import BENDS, Books, books, stock_item
-from tests.support.builders.values import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.faults.proxy import Ending, Fault
 from tests.support.harness.shop import AMPLE_S, Shop, Waits, environment
 

@@ -11,7 +11,7 @@ import pytest
 from inventory.domain.errors import IdempotencyKeyReused, InsufficientStock
 from inventory.domain.rules import keyed_id
 from inventory.storage.stock_store import CATALOG_LIFETIME_S
-from tests.support.builders.values import a_write_token
+from tests.support.builders.domain import a_write_token
 from tests.support.harness.shop import Environment, Shop, environment
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from inventory.domain.errors import (
 )
 from inventory.domain.rules import stock_after
 from inventory.storage.cache import SHARED_LIFETIME_S
-from tests.support.builders.values import a_write_token
+from tests.support.builders.domain import a_write_token
 from tests.support.harness.emulator import Calls
 from tests.support.harness.ledger_invariants import assert_adds_up
 from tests.support.harness.shop import Environment, environment

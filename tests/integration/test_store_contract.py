@@ -12,7 +12,7 @@ import pytest
 from inventory.domain.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Business, Command, Snapshot, StockItem
 from inventory.domain.rules import stock_after
 from inventory.domain.store import GROUP_MAX, Committed
-from tests.support.builders.values import a_write_token
+from tests.support.builders.domain import a_write_token
 from tests.support.fakes.store import FakeStore
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from inventory.queries import adjustments
 from inventory.queries.adjustments import AdjustmentFilter, History
 from inventory.queries.ledger_order import Position
 from inventory.queries.levels import Level, level_at
-from tests.support.builders.values import BUSINESS, NOW, TICK
+from tests.support.builders.ids import BUSINESS, NOW, TICK
 from tests.support.fakes.ledger import MemoryLedger
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from inventory.api.routes import PROVE_LEVEL, REVERSE_ADJUSTMENT
 from tests.support.builders.hostile_events import api_events, bent, bodies, odd_values
-from tests.support.builders.values import ADJUSTMENT, BUSINESS, LOCATION, VARIANT, a_body, a_payload
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, VARIANT
+from tests.support.builders.requests import a_body, a_payload
 from tests.support.harness.entry_points import (
     WIRED,
     EntryPoint,

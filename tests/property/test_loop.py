@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from inventory.domain.errors import AlreadyReversed, IdempotencyKeyReused, Refusal, TryAgain
 from inventory.domain.model import Business, Outcome, Reversal
 from inventory.domain.rules import keyed_id, stock_after
-from tests.support.builders.values import BUSINESS, LOCATION, OTHER_LOCATION, VARIANT, a_command, a_reversal
+from tests.support.builders.domain import a_command, a_reversal
+from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_LOCATION, VARIANT
 from tests.support.fakes.scripted_store import Met
 from tests.support.fakes.store import FakeStore
 from tests.support.harness.interleaving import Interleaving, Run

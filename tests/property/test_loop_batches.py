@@ -17,16 +17,8 @@ from inventory.adjusting.loop import Adjuster, Result
 from inventory.domain.errors import Refusal
 from inventory.domain.model import Business, Outcome
 from inventory.domain.retry_budget import RetryBudget
-from tests.support.builders.values import (
-    BUSINESS,
-    LOCATION,
-    NOW,
-    OTHER_LOCATION,
-    OTHER_VARIANT,
-    VARIANT,
-    a_command,
-    budget_of,
-)
+from tests.support.builders.domain import a_command, budget_of
+from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.fakes.store import FakeStore
 from tests.support.harness.ledger_invariants import assert_adds_up
 

@@ -15,8 +15,8 @@ from inventory.domain.model import GENESIS_HASH, StockItemId
 from inventory.integrity.chain_check import ChainCheck
 from inventory.integrity.proof import Proof, Prover
 from inventory.storage.items import adjustment_of, ledger_item
+from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
 from tests.support.builders.tampered_tables import BENDS, Books, ReadBooks, books, history, stock_item
-from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
 
 if TYPE_CHECKING:
     from inventory.storage.items import Item

@@ -17,16 +17,8 @@ from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.messages import UnreadableMessage
 from inventory.entrypoints.queue import ingest
 from inventory.entrypoints.responses import detail_of
-from tests.support.builders.values import (
-    BUSINESS,
-    LOCATION,
-    NOW,
-    OTHER_BUSINESS,
-    OTHER_LOCATION,
-    OTHER_VARIANT,
-    VARIANT,
-    a_payload,
-)
+from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_BUSINESS, OTHER_LOCATION, OTHER_VARIANT, VARIANT
+from tests.support.builders.requests import a_payload
 from tests.support.fakes.batch_store import BatchStore
 from tests.support.harness.ledger_invariants import assert_adds_up
 

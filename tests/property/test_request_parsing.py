@@ -16,7 +16,8 @@ from inventory.api.responses import refused
 from inventory.domain.errors import InvalidRequest
 from inventory.entrypoints import direct
 from inventory.schemas.json_parser import InvalidJSON, parse_json
-from tests.support.builders.values import BUSINESS, a_payload, an_api_event
+from tests.support.builders.ids import BUSINESS
+from tests.support.builders.requests import a_payload, an_api_event
 
 if TYPE_CHECKING:
     from inventory.domain.model import Command

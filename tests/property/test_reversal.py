@@ -18,7 +18,8 @@ from inventory.domain.errors import (
     Refusal,
 )
 from inventory.domain.model import Outcome
-from tests.support.builders.values import BUSINESS, LOCATION, VARIANT, a_command, a_reversal
+from tests.support.builders.domain import a_command, a_reversal
+from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
 from tests.support.fakes.scripted_store import a_desk
 from tests.support.harness.ledger_invariants import assert_adds_up
 

@@ -23,7 +23,8 @@ from inventory.domain.errors import (
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import GENESIS_HASH, Adjustment, Command, Snapshot, StockItem
 from inventory.domain.rules import decide, stock_after
-from tests.support.builders.values import LOCATION, NOW, a_business, a_command, a_snapshot, a_stock_item
+from tests.support.builders.domain import a_business, a_command, a_snapshot, a_stock_item
+from tests.support.builders.ids import LOCATION, NOW
 
 LIMIT = 9_007_199_254_740_991
 CHANGE_MAX = 1_000_000_000

@@ -25,7 +25,7 @@ from tests.simulation.database import Database, Paces
 from tests.simulation.environment import INVENTORY, LEDGER, WallClock, adjuster_on, store_on
 from tests.simulation.policies import Policy, store_kind
 from tests.simulation.scheduler import Scheduler
-from tests.support.builders.values import budget_of
+from tests.support.builders.domain import budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

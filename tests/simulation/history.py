@@ -48,7 +48,7 @@ from tests.simulation.service import (
     Parts,
     World,
 )
-from tests.support.builders.values import budget_of
+from tests.support.builders.domain import budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -424,6 +424,11 @@ def test_reading_may_do_nothing_else_and_on_the_indexes_only_query() -> None:
 # ------------------------------------------------------------------------------------------------------------- tables
 
 
+def test_tables_keep_their_logical_ids() -> None:
+    """CloudFormation would replace a table with another id by an empty one."""
+    assert set(TABLES) == {"InventoryTable", "LedgerTable", "AccessTable"}
+
+
 @each_table
 def test_a_table_outlives_its_stack_unless_it_holds_test_data(table: str) -> None:
     kept = {"Fn::If": ["KeepData", "Retain", "Delete"]}

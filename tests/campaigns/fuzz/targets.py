@@ -33,7 +33,8 @@ from inventory.schemas.json_parser import DEPTH_MAX, InvalidJSON, parse_json
 from inventory.schemas.problems import ENTRIES_SIZE_MAX_BYTES
 from inventory.schemas.reading import AdjustmentsQuery, LevelsQuery
 from inventory.storage import cursors
-from tests.support.builders.values import ADJUSTMENT, BUSINESS, an_api_event
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS
+from tests.support.builders.requests import an_api_event
 from tests.support.harness.loading import ROOT
 
 if TYPE_CHECKING:

@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from tests.support.builders.values import (
-    ADJUSTMENT,
-    BUSINESS,
-    LOCATION,
-    OTHER_BUSINESS,
-    VARIANT,
-    an_api_event,
-)
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, OTHER_BUSINESS, VARIANT
+from tests.support.builders.requests import an_api_event
 from tests.support.harness.entry_points import MARK
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from inventory.domain.timestamps import instant_text
 from inventory.integrity.chain_check import Problem, ProblemKind
 from inventory.storage import keys
 from inventory.storage.items import adjustment_of, ledger_item
-from tests.support.builders.values import BUSINESS, LOCATION, NOW, OTHER_VARIANT, TICK, VARIANT, an_adjustment
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_VARIANT, TICK, VARIANT
 from tests.support.fakes.paging import page_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from inventory.adjusting.loop import Adjuster
 from inventory.domain.retry_budget import RetryBudget
-from tests.support.builders.values import BUSINESS, LOCATION, OTHER_LOCATION, OTHER_VARIANT, VARIANT, a_business
+from tests.support.builders.domain import a_business
+from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.fakes.scripted_store import ScriptedStore, VirtualTime
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from inventory.domain.rules import stock_after
 from inventory.storage.items import ledger_item
 from inventory.storage.ledger_index import EARLIEST, LATEST
-from tests.support.builders.values import BUSINESS, an_adjustment
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import BUSINESS
 from tests.support.fakes.paging import page_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from uuid import UUID
 from inventory.domain.model import GENESIS_HASH
 from inventory.storage.items import ledger_item
 from inventory.storage.ledger_index import EARLIEST, LATEST
-from tests.support.builders.values import BUSINESS, NOW, an_adjustment
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import BUSINESS, NOW
 from tests.support.fakes.paging import page_of
 
 if TYPE_CHECKING:

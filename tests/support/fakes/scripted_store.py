@@ -13,17 +13,8 @@ from inventory.adjusting.loop import Adjuster
 from inventory.adjusting.reversal import carry_out
 from inventory.domain.errors import StoreUnavailable
 from inventory.domain.store import CommitResult, Contended, no_deadline
-from tests.support.builders.values import (
-    BUSINESS,
-    LOCATION,
-    NOW,
-    OTHER_LOCATION,
-    OTHER_VARIANT,
-    VARIANT,
-    a_business,
-    a_command,
-    budget_of,
-)
+from tests.support.builders.domain import a_business, a_command, budget_of
+from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.fakes.store import FakeStore
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from inventory.storage import keys
 from inventory.storage.items import ledger_item
-from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
+from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
 from tests.support.faults.wire import broken, fault, reply
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ class Ending(Enum):
     RESET = auto()
     STALLED = auto()
     TRUNCATED = auto()
-    BENT = auto()
+    CORRUPTED = auto()
     EMPTY_OBJECT = auto()
     EMPTY_BODY = auto()
     INTERNAL_ERROR = auto()
@@ -224,7 +224,7 @@ class _Connection(BaseHTTPRequestHandler):
                 assert reply is not None
                 self._answer(reply, body=reply.body[: len(reply.body) // 2])
                 self.close_connection = True
-            case Ending.BENT:
+            case Ending.CORRUPTED:
                 assert reply is not None
                 self._answer(reply, body=_bent(reply.body))
             case _:

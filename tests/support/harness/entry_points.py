@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 from inventory.domain.errors import InternalError, TryAgain
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.responses import ERROR_ANSWERS
-from tests.support.builders.values import OTHER_LOCATION, OTHER_VARIANT, a_stock_item, an_adjustment
+from tests.support.builders.domain import a_stock_item, an_adjustment
+from tests.support.builders.ids import OTHER_LOCATION, OTHER_VARIANT
 from tests.support.fakes.event_bus import MemoryBus
 from tests.support.fakes.queries import QueriedTables
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE, committed

@@ -12,7 +12,8 @@ from inventory.adjusting.reversal import carry_out
 from inventory.domain.errors import Refusal, StoreUnavailable, TryAgain
 from inventory.domain.model import Command, Reversal
 from inventory.domain.store import CommitResult, Contended, no_deadline
-from tests.support.builders.values import NOW, budget_of
+from tests.support.builders.domain import budget_of
+from tests.support.builders.ids import NOW
 from tests.support.fakes.scripted_store import Met
 
 if TYPE_CHECKING:

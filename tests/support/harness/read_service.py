@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from inventory.api.routes import GET_ADJUSTMENT, LIST_ADJUSTMENTS, LIST_LEVELS
 from inventory.domain.retry_budget import RetryBudget
-from tests.support.builders.values import BUSINESS, GATEWAY_REQUEST_ID, an_authorizer_context
+from tests.support.builders.ids import BUSINESS, GATEWAY_REQUEST_ID
+from tests.support.builders.requests import an_authorizer_context
 from tests.support.fakes.queries import QueriedTables
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.harness.loading import Context, load_handler

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from inventory.adjusting.loop import Adjuster
 from inventory.adjusting.reversal import carry_out
 from inventory.domain.model import Command, Reversal
-from tests.support.builders.values import a_write_token, budget_of
+from tests.support.builders.domain import a_write_token, budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from inventory.aws.clients import dynamodb_client
 from inventory.storage.stock_store import DynamoDBStore
-from tests.support.builders.values import a_command
+from tests.support.builders.domain import a_command
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE, Tables
 
 if TYPE_CHECKING:

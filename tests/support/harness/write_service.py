@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from tests.support.builders.values import an_api_event
+from tests.support.builders.requests import an_api_event
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE, Tables
 from tests.support.harness.loading import Context, load_handler
 

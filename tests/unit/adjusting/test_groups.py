@@ -18,16 +18,8 @@ from inventory.domain.retry_budget import ATTEMPTS_MAX as TRIES_MAX
 from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.rules import keyed_id
 from inventory.domain.store import GROUP_MAX, CommitResult, no_deadline
-from tests.support.builders.values import (
-    BUSINESS,
-    LOCATION,
-    OTHER_BUSINESS,
-    OTHER_LOCATION,
-    OTHER_VARIANT,
-    VARIANT,
-    a_business,
-    a_command,
-)
+from tests.support.builders.domain import a_business, a_command
+from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_BUSINESS, OTHER_LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.fakes.batch_store import BatchStore, a_batch_store, an_adjuster, patience_of
 from tests.support.fakes.scripted_store import Met, VirtualTime
 from tests.support.fakes.store import FakeStore

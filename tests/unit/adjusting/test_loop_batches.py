@@ -11,7 +11,8 @@ from inventory.domain.errors import IdempotencyKeyReused, InsufficientStock, Sta
 from inventory.domain.model import Outcome
 from inventory.domain.retry_budget import ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.store import GROUP_MAX
-from tests.support.builders.values import (
+from tests.support.builders.domain import a_business, a_command
+from tests.support.builders.ids import (
     ADJUSTMENT,
     BUSINESS,
     LOCATION,
@@ -19,8 +20,6 @@ from tests.support.builders.values import (
     OTHER_LOCATION,
     OTHER_VARIANT,
     VARIANT,
-    a_business,
-    a_command,
 )
 from tests.support.fakes.scripted_store import Desk, Met, a_desk
 from tests.support.harness.ledger_invariants import assert_adds_up

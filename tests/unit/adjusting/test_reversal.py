@@ -22,7 +22,8 @@ from inventory.domain.errors import (
 from inventory.domain.model import QUANTITY_MAX
 from inventory.domain.retry_budget import ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.rules import keyed_id
-from tests.support.builders.values import (
+from tests.support.builders.domain import a_business, a_command, a_reversal, a_stock_item
+from tests.support.builders.ids import (
     ADJUSTMENT,
     BUSINESS,
     LOCATION,
@@ -30,10 +31,6 @@ from tests.support.builders.values import (
     OTHER_LOCATION,
     OTHER_VARIANT,
     VARIANT,
-    a_business,
-    a_command,
-    a_reversal,
-    a_stock_item,
 )
 from tests.support.fakes.scripted_store import Desk, Met, a_desk
 

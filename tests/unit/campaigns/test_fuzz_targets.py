@@ -11,7 +11,7 @@ from inventory.schemas import json_parser
 from inventory.storage import cursors
 from tests.campaigns.fuzz import targets
 from tests.campaigns.fuzz.targets import TARGETS
-from tests.support.builders.values import a_command
+from tests.support.builders.domain import a_command
 from tests.support.harness.loading import ROOT
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import pytest
 
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import GENESIS_HASH, Adjustment
-from tests.support.builders.values import HEAD_HASH, NOW, TICK, VARIANT, an_adjustment
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import HEAD_HASH, NOW, TICK, VARIANT
 
 OTHER_VALUES: dict[str, Any] = {
     "id": UUID(int=1),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from inventory.domain.timestamps import instant_text, parse_instant
-from tests.support.builders.values import NOW
+from tests.support.builders.ids import NOW
 
 
 @pytest.mark.parametrize(

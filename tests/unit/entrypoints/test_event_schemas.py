@@ -26,7 +26,8 @@ from inventory.entrypoints.ledger_stream import ADJUSTED
 from inventory.entrypoints.messages import MessageRequest
 from inventory.entrypoints.rejections import REJECTED, rejection
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
-from tests.support.builders.values import a_payload, an_adjustment
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.requests import a_payload
 from tests.support.harness.event_schemas import SCHEMAS, assert_event, delivered, problems, schema
 
 if TYPE_CHECKING:

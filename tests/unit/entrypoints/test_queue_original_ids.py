@@ -11,7 +11,7 @@ import pytest
 from inventory.entrypoints.messages import ORIGINAL_ID, read_message
 from inventory.schemas.fields import idempotency_key_entries
 from ops import redrive
-from tests.support.builders.values import a_payload
+from tests.support.builders.requests import a_payload
 from tests.support.harness.loading import load_event
 
 if TYPE_CHECKING:

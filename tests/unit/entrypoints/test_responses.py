@@ -34,7 +34,8 @@ from inventory.domain.errors import (
     VariantNotFound,
 )
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members, detail_of, raised
-from tests.support.builders.values import ADJUSTMENT, an_adjustment
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import ADJUSTMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

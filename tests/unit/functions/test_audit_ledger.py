@@ -22,8 +22,8 @@ from inventory.integrity.item_checks import AuditKind, sequence_of_altered_stock
 from inventory.storage import cursors, keys
 from inventory.storage.items import adjustment_of, ledger_item, stock_item_of
 from inventory.storage.table_scan import TablePage
+from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.builders.tampered_tables import BENDS, Books, books, stock_item
-from tests.support.builders.values import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.fakes.audited_tables import AuditedBooks
 from tests.support.harness.loading import Context, load_event, load_handler
 from tests.support.sam_template import load_template, resources

@@ -11,14 +11,9 @@ import pytest
 
 from inventory.domain.retry_budget import ATTEMPTS_MAX
 from inventory.domain.timestamps import parse_instant
-from tests.support.builders.values import (
-    LOCATION,
-    OTHER_LOCATION,
-    OTHER_VARIANT,
-    VARIANT,
-    a_body,
-    a_stock_item,
-)
+from tests.support.builders.domain import a_stock_item
+from tests.support.builders.ids import LOCATION, OTHER_LOCATION, OTHER_VARIANT, VARIANT
+from tests.support.builders.requests import a_body
 from tests.support.faults.wire import broken, cancelled, fault, reply
 from tests.support.harness.loading import Context
 

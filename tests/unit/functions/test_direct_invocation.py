@@ -12,15 +12,9 @@ from inventory.domain.rules import keyed_id
 from inventory.entrypoints.direct import DIRECT_ACTOR
 from inventory.entrypoints.responses import MASKED
 from inventory.schemas.adjustments import DirectAdjustmentRequest
-from tests.support.builders.values import (
-    BUSINESS,
-    LOCATION,
-    OTHER_LOCATION,
-    OTHER_VARIANT,
-    VARIANT,
-    a_payload,
-    a_stock_item,
-)
+from tests.support.builders.domain import a_stock_item
+from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_LOCATION, OTHER_VARIANT, VARIANT
+from tests.support.builders.requests import a_payload
 from tests.support.faults.wire import broken, fault
 from tests.support.harness.loading import Context
 

@@ -13,7 +13,8 @@ import pytest
 
 from inventory.domain.errors import StoreUnavailable
 from inventory.domain.timestamps import instant_text
-from tests.support.builders.values import BUSINESS, NOW, OTHER_BUSINESS, an_api_event
+from tests.support.builders.ids import BUSINESS, NOW, OTHER_BUSINESS
+from tests.support.builders.requests import an_api_event
 from tests.support.fakes.ledger_index import IndexedLedger, a_history
 from tests.support.faults.wire import Wire, reply
 from tests.support.harness.loading import Context, load_event, load_handler

@@ -10,15 +10,8 @@ import pytest
 from inventory.api.requests import is_api_event
 from inventory.domain.errors import InvalidRequest
 from inventory.entrypoints.messages import ORIGINAL_ID, records_of
-from tests.support.builders.values import (
-    ADJUSTMENT,
-    BUSINESS,
-    OTHER_BUSINESS,
-    a_body,
-    a_payload,
-    an_api_event,
-    an_authorizer_context,
-)
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, OTHER_BUSINESS
+from tests.support.builders.requests import a_body, a_payload, an_api_event, an_authorizer_context
 from tests.support.harness.entry_points import EntryPoint, assert_is_documented
 
 if TYPE_CHECKING:

@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.builders.domain import an_adjustment
 from tests.support.builders.hostile_events import INJECTIONS
-from tests.support.builders.values import (
-    ADJUSTMENT,
-    BUSINESS,
-    LOCATION,
-    OTHER_BUSINESS,
-    VARIANT,
-    a_body,
-    an_adjustment,
-)
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, OTHER_BUSINESS, VARIANT
+from tests.support.builders.requests import a_body
 from tests.support.harness.entry_points import MARK
 from tests.support.harness.read_service import LEVELS, LIST, ONE
 

@@ -12,7 +12,8 @@ import pytest
 
 from inventory.schemas.json_parser import DEPTH_MAX
 from inventory.schemas.problems import ENTRIES_SIZE_MAX_BYTES
-from tests.support.builders.values import VARIANT, a_body
+from tests.support.builders.ids import VARIANT
+from tests.support.builders.requests import a_body
 from tests.support.harness.loading import ROOT
 
 if TYPE_CHECKING:

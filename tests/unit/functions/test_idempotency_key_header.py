@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.builders.values import a_body
+from tests.support.builders.requests import a_body
 
 if TYPE_CHECKING:
     from tests.support.harness.write_service import Service

@@ -25,7 +25,9 @@ from inventory.entrypoints.queue import PUBLISHING_TIME_S, RESPONSE_TIME_S
 from inventory.entrypoints.rejections import rejection
 from inventory.schemas.json_parser import parse_json
 from inventory.storage import keys
-from tests.support.builders.values import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT, a_payload, a_stock_item
+from tests.support.builders.domain import a_stock_item
+from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
+from tests.support.builders.requests import a_payload
 from tests.support.fakes.event_bus import MemoryBus
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE, Tables
 from tests.support.faults.wire import broken, cancelled, fault, reply

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.builders.values import BUSINESS, a_body, a_payload, an_authorizer_context
+from tests.support.builders.ids import BUSINESS
+from tests.support.builders.requests import a_body, a_payload, an_authorizer_context
 from tests.support.faults.wire import broken, fault
 from tests.support.harness.write_service import NAMESPACE, Service
 

@@ -27,7 +27,8 @@ from inventory.domain.retry_budget import (
 )
 from inventory.entrypoints.responses import adjustment_members
 from inventory.storage.items import ledger_item
-from tests.support.builders.values import BUSINESS, TICK, an_adjustment
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import BUSINESS, TICK
 from tests.support.fakes.event_bus import MemoryBus
 from tests.support.faults.wire import broken, fault, reply
 from tests.support.harness.event_schemas import assert_event, delivered

@@ -13,7 +13,8 @@ from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.timestamps import instant_text
 from inventory.entrypoints.responses import adjustment_members
 from inventory.storage import cursors
-from tests.support.builders.values import (
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import (
     ADJUSTMENT,
     BUSINESS,
     LOCATION,
@@ -23,9 +24,8 @@ from tests.support.builders.values import (
     OTHER_VARIANT,
     TICK,
     VARIANT,
-    an_adjustment,
-    an_authorizer_context,
 )
+from tests.support.builders.requests import an_authorizer_context
 from tests.support.fakes.tables import LEDGER_TABLE
 from tests.support.faults.wire import broken, fault, reply
 from tests.support.harness.loading import Context

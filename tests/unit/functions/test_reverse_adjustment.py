@@ -11,18 +11,9 @@ from uuid import UUID
 import pytest
 
 from inventory.domain.timestamps import instant_text
-from tests.support.builders.values import (
-    ADJUSTMENT,
-    BUSINESS,
-    LOCATION,
-    NOW,
-    OTHER_BUSINESS,
-    TICK,
-    VARIANT,
-    a_stock_item,
-    an_adjustment,
-    an_authorizer_context,
-)
+from tests.support.builders.domain import a_stock_item, an_adjustment
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, NOW, OTHER_BUSINESS, TICK, VARIANT
+from tests.support.builders.requests import an_authorizer_context
 from tests.support.faults.wire import broken, cancelled, fault
 from tests.support.harness.loading import Context, load_event
 from tests.support.harness.write_service import Answer, Service

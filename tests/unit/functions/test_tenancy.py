@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inventory.domain.timestamps import instant_text
-from tests.support.builders.values import BUSINESS, NOW, OTHER_BUSINESS, TICK, a_body, an_authorizer_context
+from tests.support.builders.ids import BUSINESS, NOW, OTHER_BUSINESS, TICK
+from tests.support.builders.requests import a_body, an_authorizer_context
 
 if TYPE_CHECKING:
     from tests.support.harness.write_service import Answer, Service

@@ -11,7 +11,9 @@ from uuid import UUID
 import pytest
 
 from inventory.api.requests import Caller, adjustment_command
-from tests.support.builders.values import BUSINESS, LOCATION, SUBJECT, a_stock_item, an_api_event
+from tests.support.builders.domain import a_stock_item
+from tests.support.builders.ids import BUSINESS, LOCATION, SUBJECT
+from tests.support.builders.requests import an_api_event
 from tests.support.harness.loading import ROOT
 from tests.support.harness.write_service import place
 

@@ -13,8 +13,8 @@ from inventory.integrity.chain_check import PENDING_ROWS_MAX, ChainCheck, Proble
 from inventory.integrity.proof import PROOF_PAUSES_S, Proof, Prover
 from inventory.storage import cursors
 from inventory.storage.items import adjustment_of
+from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_BUSINESS, OTHER_LOCATION, VARIANT
 from tests.support.builders.tampered_tables import BENDS, Books, ReadBooks, books, stock_item
-from tests.support.builders.values import BUSINESS, LOCATION, OTHER_BUSINESS, OTHER_LOCATION, VARIANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

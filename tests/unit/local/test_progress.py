@@ -7,7 +7,7 @@ import re
 import pytest
 
 from local.progress import step
-from tests.support.terminal import ERASED, become_terminal, drawn
+from tests.support.harness.terminal import ERASED, become_terminal, drawn
 
 
 def test_a_log_has_one_line_before_and_one_after(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ from ops.checks import Visit
 from ops.command_line import main
 from ops.errors import CommandError
 from ops.http_api import ADJUSTMENTS, ATTEMPTS_MAX, Api
-from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
+from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,16 +18,7 @@ from inventory.queries.adjustments import (
     HistoryPage,
 )
 from inventory.queries.ledger_order import Position, parse_position
-from tests.support.builders.values import (
-    ADJUSTMENT,
-    BUSINESS,
-    LOCATION,
-    NOW,
-    OTHER_LOCATION,
-    OTHER_VARIANT,
-    TICK,
-    VARIANT,
-)
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, NOW, OTHER_LOCATION, OTHER_VARIANT, TICK, VARIANT
 from tests.support.fakes.ledger import MemoryLedger
 
 if TYPE_CHECKING:

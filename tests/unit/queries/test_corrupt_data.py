@@ -14,7 +14,8 @@ import pytest
 from inventory.entrypoints.responses import adjustment_members
 from inventory.queries.levels import INDEX_DELAY_MAX
 from inventory.storage import keys
-from tests.support.builders.values import ADJUSTMENT, BUSINESS, LOCATION, NOW, OTHER_VARIANT, VARIANT, an_adjustment
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, NOW, OTHER_VARIANT, VARIANT
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.harness.loading import Context
 from tests.support.harness.read_service import LEVELS, LIST, ONE

@@ -21,8 +21,9 @@ from inventory.queries.export_formats import COLUMNS, csv_line, ndjson_line
 from inventory.schemas.base import validated
 from inventory.schemas.reading import ExportRequest
 from inventory.storage import cursors, keys
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_BUSINESS, VARIANT
 from tests.support.builders.invocations import an_invocation
-from tests.support.builders.values import BUSINESS, LOCATION, NOW, OTHER_BUSINESS, VARIANT, an_adjustment
 from tests.support.fakes.ledger_index import IndexedLedger, a_history
 
 if TYPE_CHECKING:

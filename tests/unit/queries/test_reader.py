@@ -26,16 +26,8 @@ from inventory.queries.levels import INDEX_DELAY_MAX, Level, LevelFilter, level_
 from inventory.queries.reader import LevelsPage, Reader
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups, StockItemsPage
-from tests.support.builders.values import (
-    BUSINESS,
-    LOCATION,
-    NOW,
-    OTHER_BUSINESS,
-    OTHER_LOCATION,
-    TICK,
-    VARIANT,
-    an_adjustment,
-)
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_BUSINESS, OTHER_LOCATION, TICK, VARIANT
 from tests.support.fakes.ledger import MemoryLedger
 from tests.support.fakes.queries import QueriedTables
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE

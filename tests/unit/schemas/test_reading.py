@@ -11,7 +11,7 @@ from inventory.domain.errors import InvalidRequest
 from inventory.domain.model import ReasonCode
 from inventory.schemas.base import validated
 from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
-from tests.support.builders.values import ADJUSTMENT, LOCATION, VARIANT
+from tests.support.builders.ids import ADJUSTMENT, LOCATION, VARIANT
 
 if TYPE_CHECKING:
     from inventory.domain.errors import ValidationEntry

@@ -12,17 +12,8 @@ from inventory.domain.rules import stock_after
 from inventory.domain.store import Committed
 from inventory.storage.cache import SHARED_LIFETIME_S, STOCK_ENTRIES_MAX, KnownStock
 from inventory.storage.stock_store import CATALOG_LIFETIME_S
-from tests.support.builders.values import (
-    BUSINESS,
-    LOCATION,
-    OTHER_LOCATION,
-    OTHER_VARIANT,
-    VARIANT,
-    a_command,
-    a_snapshot,
-    a_stock_item,
-    an_adjustment,
-)
+from tests.support.builders.domain import a_command, a_snapshot, a_stock_item, an_adjustment
+from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.fakes.scripted_store import Desk, Met, a_desk
 from tests.support.fakes.tables import INVENTORY_TABLE
 from tests.support.faults.wire import broken, cancelled

@@ -9,7 +9,7 @@ import pytest
 
 from inventory.schemas.reading import AdjustmentsQuery, LevelsQuery
 from inventory.storage.cursors import cursor, position
-from tests.support.builders.values import VARIANT
+from tests.support.builders.ids import VARIANT
 
 QUESTION = {"list": "AdjustmentsQuery", "business_id": "b", "reference": "ü"}
 POSITION = "2026-11-23T14:05:09.123456Z#aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"

@@ -7,7 +7,7 @@ from inspect import get_annotations, getmembers, isfunction
 from uuid import UUID
 
 from inventory.storage import keys
-from tests.support.builders.values import BUSINESS, LOCATION, VARIANT
+from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
 
 
 def test_keys_are_as_the_roles_and_the_stored_data_know_them() -> None:

@@ -17,7 +17,8 @@ from inventory.storage.items import ledger_item, stock_item_of
 from inventory.storage.keys import ledger_business
 from inventory.storage.ledger_index import DynamoDBLedgerIndex, business_partitions, stock_item_partition
 from inventory.storage.lookups import Lookups
-from tests.support.builders.values import (
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import (
     ADJUSTMENT,
     BUSINESS,
     LOCATION,
@@ -26,7 +27,6 @@ from tests.support.builders.values import (
     OTHER_LOCATION,
     OTHER_VARIANT,
     VARIANT,
-    an_adjustment,
 )
 from tests.support.fakes.queries import QueriedTables
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE

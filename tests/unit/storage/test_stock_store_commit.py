@@ -24,7 +24,8 @@ from botocore.parsers import ResponseParserError
 from inventory.domain.errors import StoreUnavailable
 from inventory.domain.store import CommitResult, Committed, Contended
 from inventory.storage.items import ledger_item
-from tests.support.builders.values import BUSINESS, HEAD_HASH, a_snapshot, a_stock_item, an_adjustment
+from tests.support.builders.domain import a_snapshot, a_stock_item, an_adjustment
+from tests.support.builders.ids import BUSINESS, HEAD_HASH
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE, stock_members
 from tests.support.faults.wire import broken, cancelled, fault, reply
 from tests.support.harness.stores import StoreOnTables

@@ -15,15 +15,8 @@ from inventory.domain.errors import InsufficientStock, StoreUnavailable, TryAgai
 from inventory.domain.retry_budget import ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.rules import keyed_id
 from inventory.domain.store import GROUP_MAX
-from tests.support.builders.values import (
-    BUSINESS,
-    LOCATION,
-    NOW,
-    a_command,
-    a_stock_item,
-    an_adjustment,
-    budget_of,
-)
+from tests.support.builders.domain import a_command, a_stock_item, an_adjustment, budget_of
+from tests.support.builders.ids import BUSINESS, LOCATION, NOW
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.faults.wire import broken, cancelled, fault, reply
 from tests.support.harness.stores import StoreOnTables

@@ -15,16 +15,8 @@ from inventory.domain.rules import stock_after
 from inventory.domain.store import GROUP_MAX, CommitResult, Committed, Contended
 from inventory.storage.items import ledger_item
 from inventory.storage.lookups import KEYS_MAX
-from tests.support.builders.values import (
-    BUSINESS,
-    HEAD_HASH,
-    LOCATION,
-    TICK,
-    a_command,
-    a_snapshot,
-    a_stock_item,
-    an_adjustment,
-)
+from tests.support.builders.domain import a_command, a_snapshot, a_stock_item, an_adjustment
+from tests.support.builders.ids import BUSINESS, HEAD_HASH, LOCATION, TICK
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE, stock_members
 from tests.support.faults.wire import broken, fault, reply
 from tests.support.harness.stores import StoreOnTables

@@ -11,16 +11,8 @@ from botocore.exceptions import ClientError
 
 from inventory.domain.errors import StoreUnavailable
 from inventory.domain.store import GROUP_MAX
-from tests.support.builders.values import (
-    ADJUSTMENT,
-    BUSINESS,
-    LOCATION,
-    VARIANT,
-    a_command,
-    a_snapshot,
-    a_stock_item,
-    an_adjustment,
-)
+from tests.support.builders.domain import a_command, a_snapshot, a_stock_item, an_adjustment
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, VARIANT
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.faults.wire import broken, cancelled, fault, reply
 from tests.support.harness.stores import StoreOnTables

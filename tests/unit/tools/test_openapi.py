@@ -19,7 +19,8 @@ from inventory.domain.model import Outcome
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
 from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.base import validated
-from tests.support.builders.values import a_body, an_adjustment
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.requests import a_body
 from tests.support.sam_template import load_template, resources
 from tools.openapi.answers import InventoryAdjustmentResponse
 from tools.openapi.document import OPENAPI_JSON, document, text

@@ -14,7 +14,7 @@ from inventory.entrypoints.responses import adjustment_members, proof_members
 from inventory.queries.adjustments import AdjustmentFilter
 from inventory.queries.ledger_order import parse_position
 from inventory.queries.levels import LevelFilter
-from inventory.schemas.base import RequestModel, problems, validated
+from inventory.schemas.base import RequestModel, invalid_entries, validated
 from inventory.schemas.problems import cursor_at
 from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, NoQuery, ProofQuery
 from inventory.storage import cursors
@@ -102,13 +102,13 @@ _READS_BY_PATH: Final = {route.path: read for route, read in _READS.items()}
 
 def _validated_path[P: RequestModel](model: type[P], query_model: type[RequestModel], event: ApiEvent) -> P:
     """Read the path; its errors and those of the query string are answered together."""
-    query_problems = problems(query_model, _query_string(event), place="query")
+    query_entries = invalid_entries(query_model, _query_string(event), place="query")
     try:
         path = validated(model, event.get("pathParameters") or {}, place="path")
     except InvalidRequest as error:
-        raise InvalidRequest(error.entries + query_problems) from None
-    if query_problems:
-        raise InvalidRequest(query_problems)
+        raise InvalidRequest(error.entries + query_entries) from None
+    if query_entries:
+        raise InvalidRequest(query_entries)
     return path
 
 
