@@ -13,7 +13,7 @@ from inventory.api.static_files import KEEP_FOR_AN_HOUR, REVALIDATE, Page, is_pa
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from inventory.api.static_files import PageResponse
+    from inventory.api.shapes import PageResponse
 
 JSON: Final = "application/json"
 HTML: Final = "text/html; charset=utf-8"

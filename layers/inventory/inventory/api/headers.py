@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from inventory.api.shapes import HeaderEvent
 
 # The exact types: an event is parsed JSON, which has no subclasses.
 _TEXTS: Final = frozenset({str})
 
 _LISTS: Final = frozenset({list})
-
-
-class HeaderEvent(TypedDict):
-    """The part of a gateway's event that holds the headers; either member may be missing or null."""
-
-    headers: NotRequired[dict[str, str] | None]
-    multiValueHeaders: NotRequired[dict[str, list[str]] | None]
 
 
 def header(event: HeaderEvent, name: str) -> str | None:

@@ -22,8 +22,8 @@ from inventory.storage import cursors
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inventory.api.requests import ApiEvent
     from inventory.api.routes import Route
+    from inventory.api.shapes import ApiEvent
     from inventory.domain.retry_budget import RetryBudget
     from inventory.queries.levels import Level
     from inventory.queries.reader import Reader, Recorded

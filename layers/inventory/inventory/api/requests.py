@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NotRequired, TypedDict, TypeIs
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeIs
 from uuid import UUID
 
-from inventory.api.headers import HeaderEvent, has_headers, header, is_text_by_name, is_texts_by_name
+from inventory.api.headers import has_headers, header, is_text_by_name, is_texts_by_name
 from inventory.domain.errors import Forbidden, InvalidRequest, Unauthorized, ValidationEntry
 from inventory.domain.model import Reversal
 from inventory.domain.timestamps import instant_text
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from inventory.api.shapes import ApiEvent
     from inventory.domain.api_tokens import Scope
     from inventory.domain.model import Command
 
@@ -31,27 +31,7 @@ _GATEWAY_SETS: Final = {"httpMethod", "path", "requestContext", "resource"}
 _REPLACEMENT_CHARACTER: Final = "\ufffd"
 
 
-class RequestContext(TypedDict):
-    """API Gateway's facts about a request; ``authorizer`` is the context that our authorizer returned."""
-
-    authorizer: NotRequired[dict[str, object] | None]
-    requestId: NotRequired[object]
-
-
-class ApiEvent(HeaderEvent):
-    """The part of a proxy event (payload format 1.0) that is read here."""
-
-    requestContext: RequestContext
-    resource: str
-    pathParameters: NotRequired[dict[str, str] | None]
-    queryStringParameters: NotRequired[dict[str, str] | None]
-    multiValueQueryStringParameters: NotRequired[dict[str, list[str]] | None]
-    body: NotRequired[str | None]
-    isBase64Encoded: NotRequired[bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """The authenticated sender of a request, and the business that it is for."""
 
     business_id: UUID
