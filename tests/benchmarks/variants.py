@@ -17,7 +17,7 @@ from inventory.adjusting.loop import Adjuster
 from inventory.aws.clients import dynamodb_client
 from inventory.domain.model import Outcome
 from inventory.entrypoints.messages import MessageRequest
-from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.stock_store import StockStore
 from tests.benchmarks.environments import Emulated, Skew, Skewed, Stubbed
 from tests.benchmarks.histories import Axis
 from tests.benchmarks.history_worker import Grown, Kind
@@ -101,7 +101,7 @@ class _Clock:
         return self.times[self.looks]
 
 
-class _StoreOfHotItems(DynamoDBStore):
+class _StoreOfHotItems(StockStore):
     """An item that is hot is moved by others too, and so it is read before each decision."""
 
     @override
