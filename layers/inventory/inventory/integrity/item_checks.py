@@ -9,11 +9,11 @@ from uuid import UUID
 from inventory.domain.model import StockItemId
 from inventory.domain.timestamps import instant_text
 from inventory.storage import keys
-from inventory.storage.items import MALFORMED, read_stock_item
+from inventory.storage.items import key_of, read_reversal_id, read_stock_item, reversal_link_item
 
 if TYPE_CHECKING:
     from inventory.storage.items import Item
-    from inventory.storage.table_scan import ItemKey
+    from inventory.storage.keys import ItemKey
 
 
 class AuditKind(StrEnum):
@@ -34,31 +34,29 @@ class LinkId(NamedTuple):
 
 def is_catalog_item(item: Item) -> bool:
     """Whether an item has a key of the catalog: the settings, a location or a variant of a business."""
-    pk, sk = item["pk"]["S"], item["sk"]["S"]
+    pk, sk = key = key_of(item)
     name, _, item_id = sk.partition("#")
     try:
-        if pk != keys.business(UUID(pk.removeprefix("BUSINESS#"))):
-            return False
+        business_id = UUID(pk.removeprefix("BUSINESS#"))
         match name:
             case "LOCATION":
-                return sk == keys.location(UUID(item_id))
+                return key == keys.location_key(business_id, UUID(item_id))
             case "VARIANT":
-                return sk == keys.variant(UUID(item_id))
+                return key == keys.variant_key(business_id, UUID(item_id))
     except ValueError:
         return False
-    return sk == keys.SETTINGS
+    return key == keys.settings_key(business_id)
 
 
 def stock_item_id_of(item: Item) -> StockItemId | None:
     """Give the id of a stock item, None for an item with a key of another form."""
-    pk, sk = item["pk"]["S"], item["sk"]["S"]
+    pk, sk = key = key_of(item)
     try:
         business_id, variant_id = map(UUID, pk.removeprefix("STOCK#").split("#"))
-        location_id = UUID(sk)
+        stock_item_id = StockItemId(business_id, variant_id, UUID(sk))
     except ValueError:
         return None
-    is_canonical = pk == keys.stock(business_id, variant_id) and sk == str(location_id)
-    return StockItemId(business_id, variant_id, location_id) if is_canonical else None
+    return stock_item_id if key == keys.stock_item_key(*stock_item_id) else None
 
 
 def sequence_of_altered_stock_item(item: Item) -> int | None:
@@ -82,20 +80,17 @@ def sequence_of_altered_stock_item(item: Item) -> int | None:
 
 def link_id_of(item: Item) -> LinkId | None:
     """Give the id of a reversal link, None for an item with a key of another form."""
-    pk = item["pk"]["S"]
+    pk, _ = key = key_of(item)
     try:
-        business_id, adjustment_id = map(UUID, pk.removeprefix("REVERSAL#").split("#"))
-    except ValueError:
+        link_id = LinkId(*map(UUID, pk.removeprefix("REVERSAL#").split("#")))
+    except (TypeError, ValueError):
         return None
-    is_canonical = pk == keys.reversal(business_id, adjustment_id) and item["sk"]["S"] == keys.REVERSAL
-    return LinkId(business_id, adjustment_id) if is_canonical else None
+    return link_id if key == keys.reversal_link_key(*link_id) else None
 
 
 def linked_row_key(link_id: LinkId, item: Item) -> ItemKey | None:
     """Give the key of the ledger row that a link names; None where the link is not as the service writes it."""
-    try:
-        reversal_id = UUID(item["reversal_id"]["S"])
-    except MALFORMED:
+    reversal_id = read_reversal_id(item)
+    if reversal_id is None or item != reversal_link_item(*link_id, reversal_id):
         return None
-    written: Item = {"pk": item["pk"], "sk": item["sk"], "reversal_id": {"S": str(reversal_id)}}
-    return (keys.ledger(link_id.business_id, reversal_id),) if item == written else None
+    return keys.ledger_row_key(link_id.business_id, reversal_id)
