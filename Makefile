@@ -210,7 +210,7 @@ bench: ## starts, requests and calls beside baselines, and what merging saves (B
 bench-gates: $(PROJECT) ## fail where a start or a request takes more instructions than its target; needs valgrind
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.benchmarks.gates
 
-contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes the README's table, docs/contention.md and the curve
+contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes docs/contention.md, the table of docs/performance.md and the curve
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation contention
 
 capacity: $(PROJECT) ## write the tables of docs/capacity.md anew from the template

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from inventory.api.routes import API_DESCRIPTION, DOCS_PAGE
 from inventory.api.static_files import KEEP_FOR_AN_HOUR, REVALIDATE, Page, is_page_event, moved, not_found, served
 
 if TYPE_CHECKING:
@@ -18,12 +19,11 @@ JSON: Final = "application/json"
 HTML: Final = "text/html; charset=utf-8"
 CSS: Final = "text/css; charset=utf-8"
 JAVASCRIPT: Final = "text/javascript; charset=utf-8"
-PAGE: Final = "/api/v1/docs"
 
 # By route, and what the page loads by its name. The library comes in a layer of its own, compressed.
 OWN: Final = {
-    "/api/v1/openapi.json": ("openapi.json", JSON),
-    PAGE: ("docs.html", HTML),
+    API_DESCRIPTION.path: ("openapi.json", JSON),
+    DOCS_PAGE.path: ("docs.html", HTML),
     "docs.css": ("docs.css", CSS),
     "docs.js": ("docs.js", JAVASCRIPT),
 }
@@ -38,7 +38,7 @@ def handler(event: object, context: LambdaContext) -> PageResponse:
     if is_page_event(event):
         asked = (event.get("pathParameters") or {}).get("asset", event["resource"])
         # The gateway finds `/docs/` as `/docs`; but from there the page's own links would lead nowhere.
-        if asked == PAGE and event.get("path", "").endswith("/"):
+        if asked == DOCS_PAGE.path and event.get("path", "").endswith("/"):
             return moved("../docs", request_id=context.aws_request_id)
         if asked in OWN.keys() | LIBRARY.keys():
             return served(_page(asked), event, request_id=context.aws_request_id)

@@ -1,4 +1,4 @@
-"""Pictures for the README, written by hand as SVG: they need no library, and a change of theirs can be read.
+"""Pictures for the pages, written by hand as SVG: they need no library, and a change of theirs can be read.
 
 Colours are chosen so that each stands out on white and on GitHub's dark background; texts take the grey between.
 """

@@ -55,7 +55,7 @@ TARGETS: Final = (
     Target(CREATE, "idempotency", 0.60, accepted_max=0.69),
     Target(AUTHORIZER, BOTO3, 1.05),
 )
-"""Of instructions. The first three are out of reach: where a start goes to stands in the README."""
+"""Of instructions. The first three are out of reach: docs/performance.md says what a start consists of."""
 
 CONTROLLED: Final = (BOTO3, CREATE)
 STARTS: Final = 15

@@ -1,4 +1,4 @@
-"""The README's picture, from the figures of a run."""
+"""The picture of docs/performance.md, from the figures of a run."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID, uuid5
 
 from inventory.domain.api_tokens import Token, digest_of, token_id_of
@@ -24,8 +24,6 @@ from tests.support.harness.loading import ROOT, Context, load_by_path, load_even
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from inventory.adjusting.loop import Adjuster
 
     type Event = dict[str, Any]
 
@@ -102,8 +100,7 @@ class Ours(Handler):
 
     def __init__(self, ask: Callable[[int], Event], **expected: Any) -> None:
         module = load_by_path(ROOT / "functions" / "create_adjustment" / "handler.py", "handler")
-        adjuster: Adjuster = module.adjuster
-        super().__init__(module, [cast("DynamoDBStore", adjuster.store)._client], ask, **expected)
+        super().__init__(module, [module.client], ask, **expected)
         self.forget()
 
     def open(self) -> None:
@@ -151,7 +148,7 @@ class Authorizer:
     def __init__(self) -> None:
         self._module: Any = load_by_path(ROOT / "functions" / "authorizer" / "handler.py", "handler")
         self._event = load_event("authorizer")
-        self.clients = [self._module.access._client]
+        self.clients = [self._module.client]
 
     def asked(self, number: int) -> object:
         return self._event

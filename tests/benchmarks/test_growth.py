@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inventory.api import requests
+from inventory.api.routes import CREATE_ADJUSTMENT
 from inventory.domain.hash_chain import row_hash
 from tests.benchmarks.checks import AGAIN
 from tests.benchmarks.environments import stock_the_tables
@@ -49,7 +50,7 @@ def test_ten_places_of_every_history_are_asked_for_from_its_first_to_its_last_te
 def test_what_is_sent_is_understood_as_what_the_history_was_made_of() -> None:
     at = place(Axis.BUSINESSES, 7)
     event: Any = request(at, "key")
-    caller = requests.authenticated_caller(event, scope=requests.WRITE_SCOPE, clock=partial(datetime.now, UTC))
+    caller = requests.authenticated_caller(event, scope=CREATE_ADJUSTMENT.scope, clock=partial(datetime.now, UTC))
     assert requests.adjustment_command(event, caller) == command(at, "key")
 
 

@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 from inventory.adjusting.loop import Adjuster
 from inventory.aws.clients import dynamodb_client
 from inventory.domain.model import Outcome
-from inventory.entrypoints.queue import MessageRequest
+from inventory.entrypoints.messages import MessageRequest
 from inventory.storage.stock_store import DynamoDBStore
 from tests.benchmarks.environments import Emulated, Skew, Skewed, Stubbed
 from tests.benchmarks.histories import Axis
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inventory.domain.model import Command, Snapshot
-    from inventory.entrypoints.queue import QueueBatch, QueueBatchAnswer, QueueRecord
+    from inventory.entrypoints.messages import QueueRecord
+    from inventory.entrypoints.responses import BatchResponse
 
 SIZES: Final = (1, 10, 50, 99)
 _BEGIN: Final = datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC)
@@ -184,7 +185,7 @@ class _OfAdjuster(_OfMerging):
 
 class _Module(Protocol):
     adjuster: Adjuster
-    handler: Callable[[QueueBatch, Context], QueueBatchAnswer]
+    handler: Callable[[object, Context], BatchResponse]
 
 
 class _OfHandler(_OfMerging):
@@ -192,7 +193,7 @@ class _OfHandler(_OfMerging):
 
     def __init__(self, size: int, messages: list[QueueRecord]) -> None:
         super().__init__()
-        self._batches: list[QueueBatch] = [{"Records": list(batch)} for batch in batched(messages, size, strict=True)]
+        self._batches = [{"Records": list(batch)} for batch in batched(messages, size, strict=True)]
         self._bench = _Bench()
         self.transport = self._bench.transport
         os.environ |= {

@@ -46,7 +46,7 @@ TARGETS: Final = (
     Target(OURS, "resolver", 0.65, accepted_max=0.80),
     Target(OURS, "idempotency", 0.25, accepted_max=0.34),
 )
-"""Of CPU time on the stubbed transport. Missed: the README says where the time goes."""
+"""Of CPU time on the stubbed transport. Missed: docs/performance.md says where the time goes."""
 
 EMULATED_ROUNDS_MAX: Final = 9
 LOOPBACK_CONTROL_MAX: Final = 0.10

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
+from inventory.api.routes import LIST_ADJUSTMENTS
+from inventory.domain.api_tokens import Scope
 from ops.stacks import Target
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
-ADJUSTMENTS: Final = "/api/v1/inventory/adjustments"
-ALL_SCOPES: Final = ("adjustments:write", "adjustments:read", "adjustments:reverse")
+ADJUSTMENTS: Final = LIST_ADJUSTMENTS.path
+ALL_SCOPES: Final = get_args(Scope.__value__)
 
 
 @dataclass(frozen=True)

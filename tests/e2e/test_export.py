@@ -14,6 +14,7 @@ import pytest
 
 from ops.errors import FunctionError
 from ops.local_stack import STACK_NAME
+from tests.support.pages import section
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import LocalStack
     from tests.e2e.service import Business, Service
 
-README = PROJECT_ROOT / "README.md"
 REASONS = ["Counted", '=HYPERLINK("http://x.test")', 'Größe\n"XL" 📦']
 
 
@@ -114,10 +114,8 @@ def test_make_export_says_on_one_line_what_is_wrong_and_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_example_in_the_readme_works_when_it_is_typed(local_stack: LocalStack, tmp_path: Path) -> None:
-    section = re.search(r"^## Exporting\n(.*?)^## ", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert section
-    (typed,) = re.findall(r"^\$ (make export .*)$", section[1], re.MULTILINE)
+def test_the_example_of_the_page_works_when_it_is_typed(local_stack: LocalStack, tmp_path: Path) -> None:
+    (typed,) = re.findall(r"^\$ (make export .*)$", section("docs/integrity.md", "Export"), re.MULTILINE)
     target, *variables = shlex.split(typed.removeprefix("make "))
     out = {"OUT": str(tmp_path / "out")}
     done = local_stack.make(target, project=PROJECT_ROOT, **dict(each.split("=", 1) for each in variables) | out)

@@ -11,10 +11,10 @@ import pytest
 from inventory.domain.errors import BusinessNotFound
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.exporting import exported_page
-from inventory.entrypoints.telemetry import RequestLine
 from inventory.queries.export import Exporter
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
+from tests.support.builders.invocations import an_invocation
 from tests.support.harness.ledger_invariants import assert_adds_up
 from tests.support.harness.shop import AMPLE_S, Shop
 
@@ -44,7 +44,7 @@ class Exports:
         payload: dict[str, object] = {"command": "export", "business_id": str(self.shop.business_id)}
         payload |= {name: str(value) for name, value in fields.items()}
         while True:
-            page = exported_page(payload, self.exporter, budget, RequestLine(lambda: 0.0))
+            page = exported_page(payload, self.exporter, budget, an_invocation())
             yield page
             if page.next_cursor is None:
                 return

@@ -28,10 +28,10 @@ from inventory.storage import keys
 from inventory.storage.items import ledger_item
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
-from ops.project import PROJECT_ROOT
 from tests.support.builders.domain import an_adjustment
 from tests.support.harness.emulated_tables import Tables, create_tables
 from tests.support.harness.shop import AMPLE_S, Shop, environment
+from tests.support.pages import rows, section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -375,7 +375,7 @@ REQUESTS: dict[str, Callable[[Reader, Archive], int]] = {
 
 
 @pytest.mark.parametrize("request_name", REQUESTS)
-def test_a_request_costs_what_the_readme_says_however_long_the_history_is(
+def test_a_request_costs_what_the_page_says_however_long_the_history_is(
     request_name: str, archives: dict[int, Archive], clients: Clients
 ) -> None:
     measured = []
@@ -388,14 +388,10 @@ def test_a_request_costs_what_the_readme_says_however_long_the_history_is(
     assert figures().get(request_name) == measured
 
 
-def test_the_readme_lists_every_request_that_is_measured_and_no_other() -> None:
+def test_the_page_lists_every_request_that_is_measured_and_no_other() -> None:
     assert list(figures()) == list(REQUESTS)
 
 
 def figures() -> dict[str, list[str]]:
-    """The README's table of read units, by request."""
-    readme = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
-    _, _, table = readme.partition("| read units (calls) |")
-    lines = table.partition("\n\n")[0].splitlines()[2:]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {request: told for request, *told in cells}
+    """The page's table of read units, by request."""
+    return {request: units for request, *units in rows(section("docs/api.md", "Pagination"))[1:]}

@@ -14,7 +14,8 @@ from inventory.adjusting.loop import Adjuster
 from inventory.domain.errors import ServiceError
 from inventory.domain.model import Business, Outcome
 from inventory.domain.retry_budget import RetryBudget
-from inventory.entrypoints.queue import Unreadable, ingest
+from inventory.entrypoints.messages import UnreadableMessage
+from inventory.entrypoints.queue import ingest
 from inventory.entrypoints.responses import detail_of
 from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_BUSINESS, OTHER_LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.builders.requests import a_payload
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
     from inventory.aws.event_bus import Event, EventBus, PutResult
     from inventory.domain.model import Adjustment
-    from inventory.entrypoints.queue import Message, QueueRecord
+    from inventory.entrypoints.messages import QueueRecord
+    from inventory.entrypoints.queue import Message
 
 PLACES = [
     (business, variant, location)
@@ -124,7 +126,7 @@ def end_of(message: Message) -> object:
         case ServiceError() as error:
             return message.is_done, json.dumps(detail_of(error), default=str)
         case result:
-            assert isinstance(result, Unreadable)
+            assert isinstance(result, UnreadableMessage)
             return message.is_done, str(result)
 
 

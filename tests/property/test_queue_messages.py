@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, detail_text
 from inventory.domain.errors import InsufficientStock, InvalidRequest, ServiceError
-from inventory.entrypoints.queue import MessageRequest, rejection
+from inventory.entrypoints.rejections import rejection
 from inventory.schemas.adjustments import DirectAdjustmentRequest
 from inventory.schemas.base import validated
 from inventory.schemas.json_parser import JSONValue, parse_json
@@ -32,7 +32,7 @@ def refusal_of(payload: JSONValue) -> ServiceError:
 
 @given(PAYLOADS)
 def test_a_told_request_reads_back_as_the_one_that_was_sent(payload: JSONValue) -> None:
-    told = parse_json(rejection(MessageRequest(payload, "key"), refusal_of(payload)).encode("ascii"))
+    told = parse_json(rejection(payload, refusal_of(payload)).encode("ascii"))
     assert isinstance(told, dict)
     assert told["request"] == payload
 
@@ -44,7 +44,7 @@ def test_a_told_refusal_is_never_larger_than_an_event_can_be(few: dict[str, str]
         for number in range(150 // (len(few) or 1))
         for name, member in few.items()
     }
-    detail = rejection(MessageRequest(payload, "key"), refusal_of(payload))
+    detail = rejection(payload, refusal_of(payload))
     assert len(detail.encode("ascii")) <= DETAIL_SIZE_MAX_BYTES
     json.loads(detail)
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
-from tests.support.sam_template import PROJECT_ROOT
+from tests.support.pages import page
 
-RUNBOOK: Final = PROJECT_ROOT / "docs" / "runbook.md"
 TO_FILL_IN: Final = re.compile(r"(\w+)=([0dz_:TZ.-]*0[0dz_:TZ.-]*)(?= |$)")
 """A variable that a command sets to zeros, for the operator to fill in."""
 
@@ -31,10 +29,9 @@ class Block:
     lines: tuple[str, ...]
 
 
-@cache
 def text() -> str:
     """All of it."""
-    return RUNBOOK.read_text(encoding="utf-8")
+    return page("docs/runbook.md")
 
 
 def sections() -> dict[str, str]:

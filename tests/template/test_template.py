@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from inventory.api.routes import API_DESCRIPTION, DOCS_ASSET, DOCS_PAGE
 from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 
@@ -58,7 +59,7 @@ def variables_of(function: str) -> set[str]:
 # ------------------------------------------------------------------------------------------------------------- routes
 
 
-OPEN_ROUTES = {"/api/v1/openapi.json", "/api/v1/docs", "/api/v1/docs/{asset}"}
+OPEN_ROUTES = {API_DESCRIPTION.path, DOCS_PAGE.path, DOCS_ASSET.path}
 """The API's description: the only routes without a token."""
 
 

@@ -53,7 +53,7 @@ STANDARD_LIBRARY_ONLY = {
     *(name for name in MODULES if name.startswith("domain.")),
     *("schemas.json_parser", "schemas.json_schema", "schemas.problems"),
     *("storage.cache", "storage.cursors", "storage.keys"),
-    *("api.authorizer", "api.headers", "api.static_files"),
+    *("api.authorizer", "api.headers", "api.routes", "api.static_files"),
 }
 """The modules that load no third-party package, so that every function can afford them."""
 
@@ -162,8 +162,11 @@ def test_a_package_says_what_it_is_for_and_exports_nothing(package: str) -> None
         ("snapshot_restore_py", {"aws.snapstart"}),
         ("pydantic", {name for name in MODULES if package_of(name) == "schemas"}),
         ("pydantic_core", {"schemas.instants"}),
-        ("aws_lambda_powertools", {"schemas.base", "entrypoints.telemetry"}),
-        ("mypy_boto3_dynamodb", {name for name in MODULES if package_of(name) == "storage"} | {"aws.clients"}),
+        ("aws_lambda_powertools", {"schemas.base", "entrypoints.deadline", "entrypoints.telemetry"}),
+        (
+            "mypy_boto3_dynamodb",
+            {name for name in MODULES if package_of(name) == "storage"} | {"aws.clients", "entrypoints.composition"},
+        ),
     ],
 )
 def test_a_library_is_known_in_few_places(library: str, users: set[str]) -> None:

@@ -19,11 +19,13 @@ from inventory.api import authorizer, headers
 from inventory.api.reads import answer
 from inventory.api.requests import Caller, adjustment_command, is_api_event, reversal
 from inventory.api.responses import refused
+from inventory.api.routes import PROVE_LEVEL
 from inventory.domain.api_tokens import well_formed
 from inventory.domain.errors import InvalidRequest
 from inventory.domain.retry_budget import RetryBudget
 from inventory.domain.uuids import parse_uuid
-from inventory.entrypoints import queue
+from inventory.entrypoints.messages import QueueRecord, UnreadableMessage, read_message
+from inventory.entrypoints.rejections import rejection
 from inventory.queries.ledger_order import parse_position
 from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.base import validated
@@ -186,13 +188,13 @@ def api_event(data: bytes) -> None:
 
 def message(data: bytes) -> None:
     """A message of the queue is a request or unreadable, and a refusal of it can be told."""
-    record: queue.QueueRecord = {"messageId": "m-1", "body": data.decode("utf-8", "surrogateescape")}
-    with contextlib.suppress(queue.Unreadable):
-        request = queue.read_message(record)
+    record: QueueRecord = {"messageId": "m-1", "body": data.decode("utf-8", "surrogateescape")}
+    with contextlib.suppress(UnreadableMessage):
+        request = read_message(record)
         try:
             command = request.command()
         except InvalidRequest as error:
-            json.loads(queue.rejection(request, error))
+            json.loads(rejection(request.payload, error))
         else:
             assert command.idempotency_key
 
@@ -239,7 +241,7 @@ def query_string(data: bytes) -> None:
             _check_answerable(error, {"query"})
         else:
             assert 1 <= question.limit <= 100
-    event = an_api_event() | {"resource": "/api/v1/inventory/levels/{variant_id}/{location_id}/proof"}
+    event = an_api_event() | {"resource": PROVE_LEVEL.path}
     event |= {"queryStringParameters": query, "pathParameters": {"variant_id": query.get("a", "")}}
     with contextlib.suppress(InvalidRequest):
         # The path lacks its second id: nothing is read.

@@ -6,6 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
+from inventory.api.routes import CREATE_ADJUSTMENT
 from tests.support.builders.ids import BUSINESS, GATEWAY_REQUEST_ID, SUBJECT, VARIANT
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def an_api_event(
     for name, value in sent:
         several.setdefault(name, []).append(value)
     return {
-        "resource": "/api/v1/inventory/adjustments",
-        "path": "/api/v1/inventory/adjustments",
+        "resource": CREATE_ADJUSTMENT.path,
+        "path": CREATE_ADJUSTMENT.path,
         "httpMethod": "POST",
         "headers": {name: values[-1] for name, values in several.items()},
         "multiValueHeaders": several,

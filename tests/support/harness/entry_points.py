@@ -97,12 +97,12 @@ def _wire_tables(client: Any) -> QueriedTables:
 
 
 def _wire_adjuster(module: Any) -> None:
-    _wire_tables(module.adjuster.store._client)
+    _wire_tables(module.client)
     module.adjuster = replace(module.adjuster, sleep=lambda _: None)
 
 
 def _wire_reader(module: Any) -> None:
-    _wire_tables(module.reader.index._client)
+    _wire_tables(module.client)
     reader = module.reader
     module.reader = replace(reader, at_once=map, history=replace(reader.history, at_once=map))
     module.RetryBudget = partial(RetryBudget, sleep=lambda _: None)
@@ -111,19 +111,17 @@ def _wire_reader(module: Any) -> None:
 def _wire_ingest(module: Any) -> None:
     _wire_adjuster(module)
     module.at_once = map
-    MemoryBus(module.bus._client)
+    MemoryBus(module.events)
 
 
 def _wire_publish(module: Any) -> None:
-    MemoryBus(module.publisher.bus._client)
-    module.publisher.dead_letter_queue._client.meta.events.register(
-        "before-send.sqs.SendMessage", lambda **_: reply({"MessageId": "1"})
-    )
+    MemoryBus(module.events)
+    module.queues.meta.events.register("before-send.sqs.SendMessage", lambda **_: reply({"MessageId": "1"}))
     module.RetryBudget = partial(RetryBudget, sleep=lambda _: None)
 
 
 def _wire_authorizer(module: Any) -> None:
-    module.access._client.meta.events.register("before-send.dynamodb.GetItem", lambda **_: reply(READ))
+    module.client.meta.events.register("before-send.dynamodb.GetItem", lambda **_: reply(READ))
     module.RetryBudget = partial(RetryBudget, sleep=lambda _: None)
 
 

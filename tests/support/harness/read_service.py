@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from inventory.api.routes import GET_ADJUSTMENT, LIST_ADJUSTMENTS, LIST_LEVELS
 from inventory.domain.retry_budget import RetryBudget
 from tests.support.builders.ids import BUSINESS, GATEWAY_REQUEST_ID
 from tests.support.builders.requests import an_authorizer_context
@@ -19,9 +20,7 @@ from tests.support.harness.write_service import NAMESPACE, Answer
 if TYPE_CHECKING:
     import pytest
 
-LIST = "/api/v1/inventory/adjustments"
-ONE = "/api/v1/inventory/adjustments/{id}"
-LEVELS = "/api/v1/inventory/levels"
+LIST, ONE, LEVELS = LIST_ADJUSTMENTS.path, GET_ADJUSTMENT.path, LIST_LEVELS.path
 
 
 def a_get_event(
@@ -69,7 +68,7 @@ class ReadService:
                 POWERTOOLS_METRICS_NAMESPACE=NAMESPACE,
             ),
         )
-        self.tables = QueriedTables(self.module.reader.index._client)
+        self.tables = QueriedTables(self.module.client)
         self.pauses_s: list[float] = []
         reader = self.module.reader
         self.module.reader = replace(reader, at_once=map, history=replace(reader.history, at_once=map))

@@ -7,11 +7,15 @@ import inspect
 import json
 import re
 from functools import cache
-from typing import Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from inventory.entrypoints import telemetry
 from inventory.entrypoints.responses import ERROR_ANSWERS
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 type Reference = tuple[object, str, dict[str, object]]
 """Namespace, name, and dimensions by name, as the template writes them."""
@@ -65,26 +69,48 @@ def services() -> dict[str, str]:
 
 @cache
 def written_by(service: str) -> frozenset[str]:
-    """The metrics that a service can write: those of every function of ``telemetry`` that its handler imports."""
-    handler = (PROJECT_ROOT / services()[service] / "handler.py").read_text(encoding="utf-8")
-    imported = {
-        alias.name
-        for node in ast.walk(ast.parse(handler))
-        if isinstance(node, ast.ImportFrom) and node.module == "inventory.entrypoints.telemetry"
-        for alias in node.names
-    }
-    return frozenset().union(*(written_in(name) for name in imported))
+    """The metrics that a service can write: those of every function that its handler names, and that these name."""
+    handler = ast.parse((PROJECT_ROOT / services()[service] / "handler.py").read_text(encoding="utf-8"))
+    imported: dict[str, object] = {}
+    for node in ast.walk(handler):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("inventory."):
+            for alias in node.names:
+                imported[alias.name] = _imported(node.module, alias.name)
+    return frozenset(_written_in(named_in(handler, imported), set()))
 
 
-def written_in(name: str) -> set[str]:
-    """The metrics of one function of ``telemetry``: the constants that it names, and the errors that it counts."""
-    function = getattr(telemetry, name)
-    if not inspect.isfunction(function):
-        return set()
-    source = inspect.getsource(function)
-    named = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
-    constants = {value for each in named if isinstance(value := getattr(telemetry, each, None), str)}
-    return constants | ({each.__name__ for each in ERROR_ANSWERS} if "type(told).__name__" in source else set())
+def _imported(module: str, name: str) -> object:
+    found = import_module(module)
+    return getattr(found, name, None) or import_module(f"{module}.{name}")
+
+
+def named_in(tree: ast.AST, names: Mapping[str, object]) -> list[object]:
+    """What a piece of code names, also as an attribute of a module."""
+    named: list[object] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(name) if name in names:
+                named.append(names[name])
+            case ast.Attribute(ast.Name(name), attribute) if inspect.ismodule(names.get(name)):
+                named.append(getattr(names[name], attribute, None))
+    return named
+
+
+def _written_in(named: Iterable[object], seen: set[object]) -> set[str]:
+    """The metrics of functions: the constants of ``telemetry`` that they name, and the errors that they count."""
+    written: set[str] = set()
+    for each in named:
+        function = inspect.unwrap(each) if callable(each) else each
+        if not inspect.isfunction(function) or function in seen or not function.__module__.startswith("inventory."):
+            continue
+        seen.add(function)
+        if function is telemetry.report_error:
+            written |= {error.__name__ for error in ERROR_ANSWERS}
+        within = named_in(ast.parse(inspect.getsource(function)), function.__globals__)
+        if function.__module__ == telemetry.__name__:
+            written |= {constant for constant in within if isinstance(constant, str)}
+        written |= _written_in(within, seen)
+    return written
 
 
 def counted_in_logs() -> dict[str, list[dict[str, Any]]]:

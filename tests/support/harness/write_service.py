@@ -61,7 +61,7 @@ class Service:
                 POWERTOOLS_METRICS_NAMESPACE=NAMESPACE,
             ),
         )
-        self.client = self.module.adjuster.store._client
+        self.client = self.module.client
         self.tables = Tables(self.client)
         self.pauses_s: list[float] = []
         self.module.adjuster = replace(self.module.adjuster, sleep=self.pauses_s.append)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from inventory.domain.errors import (
     TryAgain,
     VariantNotFound,
 )
+from inventory.domain.model import Command
 from inventory.domain.retry_budget import (
     ATTEMPTS_MAX,
     BACKOFF_BASE_S,
@@ -34,7 +35,7 @@ from tests.support.fakes.scripted_store import Desk, Met, a_desk
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inventory.domain.model import Adjustment, Command, Snapshot
+    from inventory.domain.model import Adjustment, Snapshot
     from inventory.domain.store import CommitResult
 
 TAKE_ALL = a_command(quantity_change=-10, reason="sold", idempotency_key="key")
@@ -192,20 +193,25 @@ def test_naming_the_default_location_is_another_request_than_leaving_it_out(
         desk.adjust(replace(TAKE_ALL, location_id=second))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"variant_id": OTHER_VARIANT},
-        {"quantity_change": 4},
-        {"quantity_change": -5},
-        {"reason": "restock "},
-        {"location_id": OTHER_LOCATION},
-        {"reason_code": "found"},
-        {"reference": "count 7"},
-        {"expected_quantity": 0},
-    ],
-    ids=str,
-)
+CHANGES: list[dict[str, Any]] = [
+    {"variant_id": OTHER_VARIANT},
+    {"quantity_change": 4},
+    {"quantity_change": -5},
+    {"reason": "restock "},
+    {"location_id": OTHER_LOCATION},
+    {"reason_code": "found"},
+    {"reference": "count 7"},
+    {"expected_quantity": 0},
+]
+ASIDE = {"business_id", "actor", "idempotency_key", "reverses"}
+"""What a request is not compared by: whose and who sends it, its key; and what makes it a reversal, see below."""
+
+
+def test_every_field_that_a_request_is_compared_by_is_changed() -> None:
+    assert {name for change in CHANGES for name in change} == {field.name for field in fields(Command)} - ASIDE
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_a_key_names_one_request_and_every_field_counts(change: dict[str, Any]) -> None:
     desk = a_desk()
     first = a_command(idempotency_key="key")

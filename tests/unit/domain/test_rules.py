@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -34,6 +35,7 @@ from tests.support.builders.ids import (
 )
 
 REVERSAL = UUID("cccccccc-bbbb-4ccc-8ddd-eeeeeeeeeeee")
+SAME_IN_BOTH = {field.name for field in fields(Command)} & {field.name for field in fields(Adjustment)}
 
 
 def decided(command: Command, snapshot: Snapshot) -> Adjustment:
@@ -75,6 +77,14 @@ def test_whose_and_where_it_is_comes_from_the_command_and_the_snapshot() -> None
         OTHER_LOCATION,
         SUBJECT,
     )
+
+
+@pytest.mark.parametrize("name", sorted(SAME_IN_BOTH - {"expected_quantity", "location_id"}))
+def test_a_member_of_the_command_is_kept_in_the_row(name: str) -> None:
+    """The two that are left out are compared with the snapshot, or come from it."""
+    change: dict[str, Any] = {name: "another"}
+
+    assert getattr(decided(a_command(**change), a_snapshot()), name) == "another"
 
 
 @pytest.mark.parametrize("location_id", [None, LOCATION, OTHER_LOCATION])

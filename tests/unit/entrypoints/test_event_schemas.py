@@ -23,7 +23,8 @@ from inventory.domain.errors import (
 )
 from inventory.domain.model import QUANTITY_CHANGE_MAX, QUANTITY_MAX, ReasonCode
 from inventory.entrypoints.ledger_stream import ADJUSTED
-from inventory.entrypoints.queue import REJECTED, MessageRequest, rejection
+from inventory.entrypoints.messages import MessageRequest
+from inventory.entrypoints.rejections import REJECTED, rejection
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
 from tests.support.builders.domain import an_adjustment
 from tests.support.builders.requests import a_payload
@@ -54,7 +55,7 @@ def an_adjusted(**changes: object) -> dict[str, Any]:
 
 
 def a_rejected(error: ServiceError, payload: JSONValue = None) -> dict[str, Any]:
-    detail = rejection(MessageRequest(payload, "m-1"), error)
+    detail = rejection(payload, error)
     return delivered({"DetailType": REJECTED, "Source": SOURCE, "Detail": detail})
 
 

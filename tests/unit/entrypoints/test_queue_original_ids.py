@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inventory.entrypoints.queue import ORIGINAL_ID, read_message
+from inventory.entrypoints.messages import ORIGINAL_ID, read_message
 from inventory.schemas.fields import idempotency_key_entries
 from ops import redrive
 from tests.support.builders.requests import a_payload
 from tests.support.harness.loading import load_event
 
 if TYPE_CHECKING:
-    from inventory.entrypoints.queue import QueueRecord
+    from inventory.entrypoints.messages import QueueRecord
 
 
 def a_record(body: object, **attributes: Any) -> QueueRecord:

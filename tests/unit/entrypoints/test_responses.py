@@ -33,8 +33,7 @@ from inventory.domain.errors import (
     Unauthorized,
     VariantNotFound,
 )
-from inventory.entrypoints.direct import raised
-from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members, detail_of
+from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members, detail_of, raised
 from tests.support.builders.domain import an_adjustment
 from tests.support.builders.ids import ADJUSTMENT
 

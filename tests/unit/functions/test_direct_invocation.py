@@ -9,7 +9,8 @@ import pytest
 
 from inventory.domain.api_tokens import mint
 from inventory.domain.rules import keyed_id
-from inventory.entrypoints.direct import DIRECT_ACTOR, MASKED
+from inventory.entrypoints.direct import DIRECT_ACTOR
+from inventory.entrypoints.responses import MASKED
 from inventory.schemas.adjustments import DirectAdjustmentRequest
 from tests.support.builders.domain import a_stock_item
 from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_LOCATION, OTHER_VARIANT, VARIANT

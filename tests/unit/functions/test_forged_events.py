@@ -9,7 +9,7 @@ import pytest
 
 from inventory.api.requests import is_api_event
 from inventory.domain.errors import InvalidRequest
-from inventory.entrypoints import queue
+from inventory.entrypoints.messages import ORIGINAL_ID, records_of
 from tests.support.builders.ids import ADJUSTMENT, BUSINESS, OTHER_BUSINESS
 from tests.support.builders.requests import a_body, a_payload, an_api_event, an_authorizer_context
 from tests.support.harness.entry_points import EntryPoint, assert_is_documented
@@ -139,14 +139,14 @@ def test_an_authorizer_that_is_asked_by_no_gateway_lets_nobody_through(authorize
         {"Records": [{"messageId": "m" * 256, "body": "{}"}]},
         {"Records": [{"messageId": "m", "body": 5}]},
         {"Records": [{"messageId": "m", "body": "{}", "messageAttributes": None}]},
-        {"Records": [{"messageId": "m", "body": "{}", "messageAttributes": {queue.ORIGINAL_ID: "k"}}]},
+        {"Records": [{"messageId": "m", "body": "{}", "messageAttributes": {ORIGINAL_ID: "k"}}]},
         {"Records": [{"messageId": "m", "body": "{}"}, None]},
     ],
     ids=str,
 )
 def test_what_is_no_batch_of_the_queue_is_an_invalid_request_as_a_whole(event: object) -> None:
     with pytest.raises(InvalidRequest) as raised:
-        queue.records_of(event)
+        records_of(event)
     assert [each["loc"] for each in raised.value.entries] == [["body", "Records"]]
 
 

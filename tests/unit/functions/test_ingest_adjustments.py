@@ -20,7 +20,9 @@ from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, detail_text
 from inventory.domain.retry_budget import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.domain.rules import keyed_id
 from inventory.entrypoints import queue
-from inventory.entrypoints.queue import ANSWER_TIME_S, TELLING_TIME_S
+from inventory.entrypoints.messages import read_message
+from inventory.entrypoints.queue import PUBLISHING_TIME_S, RESPONSE_TIME_S
+from inventory.entrypoints.rejections import rejection
 from inventory.schemas.json_parser import parse_json
 from inventory.storage import keys
 from tests.support.builders.domain import a_stock_item
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inventory.domain.errors import ServiceError
+    from inventory.entrypoints.messages import MessageRequest, QueueRecord
+    from inventory.schemas.json_parser import JSONValue
     from tests.support.faults.wire import Reply
 
 BUS = "the-bus"
@@ -81,7 +85,7 @@ class Ingest:
         # One group after the other: the tables behind the wire are for one thread, and the clock is everybody's.
         self._module.at_once = map
         self._module.adjuster = replace(self._module.adjuster, sleep=self.clock.pause, fraction=lambda: 1.0)
-        tables_client, bus_client = self._module.adjuster.store._client, self._module.bus._client
+        tables_client, bus_client = self._module.client, self._module.events
         for client, event in ((tables_client, "before-send.dynamodb"), (bus_client, "before-send.events")):
             client.meta.events.register(event, self.clock.call_begins)
         self.tables = Tables(tables_client)
@@ -531,12 +535,11 @@ def test_a_row_that_can_not_be_read_takes_no_other_message_of_its_stock_item_alo
 
 
 def test_a_message_that_meets_a_bug_is_handed_back_alone(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = queue.read_message
 
-    def failing(record: queue.QueueRecord) -> queue.MessageRequest:
+    def failing(record: QueueRecord) -> MessageRequest:
         if "spoilt" in record["body"]:
             raise AssertionError("a bug")
-        return read(record)
+        return read_message(record)
 
     monkeypatch.setattr(queue, "read_message", failing)
 
@@ -548,12 +551,11 @@ def test_a_message_that_meets_a_bug_is_handed_back_alone(ingest: Ingest, monkeyp
 def test_a_refusal_that_can_not_be_written_down_hands_back_that_message_only(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = queue.rejection
 
-    def failing(request: queue.MessageRequest, error: ServiceError) -> str:
-        if "spoilt" in str(request.payload):
+    def failing(payload: JSONValue, error: ServiceError) -> str:
+        if "spoilt" in str(payload):
             raise AssertionError("a bug")
-        return write(request, error)
+        return rejection(payload, error)
 
     monkeypatch.setattr(queue, "rejection", failing)
 
@@ -610,7 +612,7 @@ def test_what_can_never_be_read_is_delivered_again_until_it_is_dead(ingest: Inge
 
 
 def test_without_time_everything_is_handed_back_untouched(ingest: Ingest) -> None:
-    ingest.clock.remaining_ms = int((CALL_BUDGET_S + TELLING_TIME_S) * 1000) - 1
+    ingest.clock.remaining_ms = int((CALL_BUDGET_S + PUBLISHING_TIME_S) * 1000) - 1
 
     assert ingest.receive(a_payload(), a_payload(quantity_change=-9), "{") == ["m-0", "m-1", "m-2"]
 
@@ -619,7 +621,7 @@ def test_without_time_everything_is_handed_back_untouched(ingest: Ingest) -> Non
 
 
 def test_with_time_for_less_than_a_decision_nothing_is_written(ingest: Ingest) -> None:
-    ingest.clock.remaining_ms = int((CALL_BUDGET_S + TELLING_TIME_S) * 1000) - 1
+    ingest.clock.remaining_ms = int((CALL_BUDGET_S + PUBLISHING_TIME_S) * 1000) - 1
 
     assert ingest.receive(a_payload(), a_payload(quantity_change=-9)) == ["m-0", "m-1"]
 
@@ -646,7 +648,7 @@ def test_however_long_deciding_takes_refusals_are_told(ingest: Ingest) -> None:
     assert ingest.receive(*refused, a_payload()) == ["m-25"]
 
     assert ingest.errors == ["InsufficientStock"] * 25
-    assert ingest.clock.remaining_ms >= (TELLING_TIME_S - CALL_MAX_MS / 1000) * 1000
+    assert ingest.clock.remaining_ms >= (PUBLISHING_TIME_S - CALL_MAX_MS / 1000) * 1000
 
 
 def test_a_bus_that_is_slow_leaves_time_for_the_answer(ingest: Ingest) -> None:
@@ -657,7 +659,7 @@ def test_a_bus_that_is_slow_leaves_time_for_the_answer(ingest: Ingest) -> None:
 
     assert len(failed) + len(ingest.errors) - 1 == BATCH_SIZE
     assert failed
-    assert ingest.clock.remaining_ms >= ANSWER_TIME_S * 1000
+    assert ingest.clock.remaining_ms >= RESPONSE_TIME_S * 1000
 
 
 def test_a_contended_stock_item_leaves_time_to_those_behind_it(ingest: Ingest) -> None:
@@ -693,9 +695,9 @@ def test_no_call_begins_that_could_be_cut_off(ingest: Ingest, met: Reply, quanti
 def test_there_is_time_for_two_groups_in_a_row_and_messages_are_hidden_six_times_as_long() -> None:
     attributes = load_template()["Resources"]["AdjustmentRequestsQueue"]["Properties"]
 
-    assert FUNCTION["Timeout"] >= 2 * GROUP_TIME_MAX_S + TELLING_TIME_S
+    assert FUNCTION["Timeout"] >= 2 * GROUP_TIME_MAX_S + PUBLISHING_TIME_S
     assert GROUP_TIME_MAX_S > 2 * CALL_BUDGET_S
-    assert TELLING_TIME_S > ANSWER_TIME_S + 2 * CALL_MAX_MS / 1000
+    assert PUBLISHING_TIME_S > RESPONSE_TIME_S + 2 * CALL_MAX_MS / 1000
     assert attributes["VisibilityTimeout"] >= 6 * FUNCTION["Timeout"] + SOURCE["MaximumBatchingWindowInSeconds"]
 
 

@@ -87,7 +87,7 @@ class Publish:
         self.context = Context(remaining_ms=TIMEOUT_MS)
         self.call_ms = 0
         self.left_at_calls_ms: list[int] = []
-        bus_client, queue_client = self._module.publisher.bus._client, self._module.publisher.dead_letter_queue._client
+        bus_client, queue_client = self._module.events, self._module.queues
         for client, event in ((bus_client, "before-send.events"), (queue_client, "before-send.sqs")):
             client.meta.events.register(event, self._call_begins)
         self.bus = MemoryBus(bus_client)

@@ -13,8 +13,7 @@ from tests.support.builders.ids import BUSINESS, GATEWAY_REQUEST_ID
 from tests.support.builders.requests import a_body, a_payload, an_api_event
 from tests.support.faults.wire import broken, fault
 from tests.support.harness.read_service import LIST
-from tests.support.harness.signals import counted_in_logs, services, written_by
-from tests.support.sam_template import PROJECT_ROOT, load_template
+from tests.support.pages import rows, section
 from tests.unit.functions.test_export_by_invocation import Invoked
 from tests.unit.functions.test_ingest_adjustments import Ingest
 from tests.unit.functions.test_logs_and_metrics import OUTCOMES, lines, provoke
@@ -28,14 +27,13 @@ if TYPE_CHECKING:
     from tests.support.harness.write_service import Service
 
 ALWAYS = {"code", "duration_ms", "function_request_id"}
-README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Signals\n")[2].partition("\n## ")[0]
 OF_LAMBDA = {"xray_trace_id"}
 """Powertools copies it from the environment where Lambda traces."""
 
 
 def documented() -> set[str]:
-    table = [line for line in README.splitlines() if line.startswith("| `")]
-    return {name for line in table for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    members = [row[0] for row in rows(section("docs/operations.md", "Logs"))[1:]]
+    return {name for each in members for name in re.findall(r"\w+", each)}
 
 
 def only_line(service: Any) -> dict[str, Any]:
@@ -87,9 +85,11 @@ def test_a_fault_is_told_in_the_same_one_line(service: Service) -> None:
     assert "gateway_request_id" not in line
 
 
-def test_the_duration_is_that_of_a_clock_that_never_goes_back(service: Service) -> None:
+def test_the_duration_is_that_of_a_clock_that_never_goes_back(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ticks: Iterator[float] = iter([10.0, 10.0421])
-    service.module.clock_s = lambda: next(ticks)
+    monkeypatch.setattr("inventory.entrypoints.telemetry.perf_counter", lambda: next(ticks))
 
     service.post()
 
@@ -145,7 +145,7 @@ def test_an_id_is_taken_of_events_of_the_gateway_only(service: Service, request_
     assert "gateway_request_id" not in only_line(service)
 
 
-# --- the README
+# --- the documentation
 
 
 def test_every_member_that_is_written_is_documented_and_nothing_else(
@@ -172,16 +172,3 @@ def test_every_member_that_is_written_is_documented_and_nothing_else(
         written |= set() if "_aws" in line else line.keys()
 
     assert written - OF_LAMBDA == documented() - {"ledger_key"}
-
-
-def test_every_metric_is_documented_and_every_one_that_is_documented_is_written() -> None:
-    written = {name for service in services() for name in written_by(service)} | set(counted_in_logs())
-    errors = {each.__name__ for each in ERROR_ANSWERS}
-    text = README.partition("\nMetrics are in")[2].replace("\n", " ")
-    named = {name for name in re.findall(r"`([A-Z]\w+)`", text) if name != "CamelCase"}
-    assert named >= written - errors
-    assert named <= written
-    assert "`InventoryAdjustments/<stack name>`" in text
-    assert load_template()["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] == {
-        "Fn::Sub": "InventoryAdjustments/${AWS::StackName}"
-    }

@@ -16,7 +16,6 @@ from inventory.domain.errors import BusinessNotFound, InvalidRequest, StoreUnava
 from inventory.domain.retry_budget import CALL_BUDGET_S, RetryBudget
 from inventory.domain.timestamps import instant_text
 from inventory.entrypoints.exporting import exported_page
-from inventory.entrypoints.telemetry import RequestLine
 from inventory.queries.export import CHUNK_ROWS, SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES, Exporter
 from inventory.queries.export_formats import COLUMNS, csv_line, ndjson_line
 from inventory.schemas.base import validated
@@ -24,6 +23,7 @@ from inventory.schemas.reading import ExportRequest
 from inventory.storage import cursors, keys
 from tests.support.builders.domain import an_adjustment
 from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_BUSINESS, VARIANT
+from tests.support.builders.invocations import an_invocation
 from tests.support.fakes.ledger_index import IndexedLedger, a_history
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Desk:
         exporter = Exporter(self.ledger, self.ledger, lambda: self.now, self.text_size_max_bytes)
         budget = RetryBudget(lambda: self.remaining_s, self.pauses_s.append, lambda: 0.5)
         payload = {"command": "export", "business_id": str(BUSINESS)} | fields
-        return exported_page(payload, exporter, budget, RequestLine(lambda: 0.0))
+        return exported_page(payload, exporter, budget, an_invocation())
 
     def pages(self, **fields: object) -> list[ExportPage]:
         pages = [self.page(**fields)]

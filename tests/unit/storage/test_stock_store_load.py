@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -402,20 +402,23 @@ def test_a_default_location_that_could_not_be_read_is_not_taken_for_none(cold: S
 # --- items and values ------------------------------------------------------------------------------------------------
 
 
+EVERYTHING = an_adjustment(
+    reason_code="count_variance",
+    reference="count 7",
+    expected_quantity=-(2**53 - 1),
+    location_defaulted=False,
+    reverses=UUID(int=7),
+    delta=-1_000_000_000,
+    quantity_after=-(2**53 - 1),
+    sequence=2**53,
+)
+
+
 @pytest.mark.parametrize(
     "row",
     [
         an_adjustment(),
-        an_adjustment(
-            reason_code="count_variance",
-            reference="count 7",
-            expected_quantity=-(2**53 - 1),
-            location_defaulted=False,
-            reverses=UUID(int=7),
-            delta=-1_000_000_000,
-            quantity_after=-(2**53 - 1),
-            sequence=2**53,
-        ),
+        EVERYTHING,
         an_adjustment(expected_quantity=0, reason='"📦"\n\t\u202e', created_by="ü"),
         an_adjustment(created_at=an_adjustment().created_at.replace(microsecond=0)),
     ],
@@ -423,6 +426,10 @@ def test_a_default_location_that_could_not_be_read_is_not_taken_for_none(cold: S
 )
 def test_a_row_survives_being_an_item(row: Any) -> None:
     assert adjustment_of(ledger_item(row)) == row
+
+
+def test_the_row_with_everything_has_each_member() -> None:
+    assert [field.name for field in fields(EVERYTHING) if getattr(EVERYTHING, field.name) is None] == []
 
 
 @pytest.mark.parametrize("name", ["reason_code", "reference", "expected_quantity", "reverses"])

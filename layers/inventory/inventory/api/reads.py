@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from inventory.api.routes import GET_ADJUSTMENT, LIST_ADJUSTMENTS, LIST_LEVELS, PROVE_LEVEL
 from inventory.domain.errors import InvalidCursor, InvalidRequest
 from inventory.domain.model import StockItemId
 from inventory.domain.timestamps import instant_text
@@ -13,7 +14,7 @@ from inventory.entrypoints.responses import adjustment_members, proof_members
 from inventory.queries.adjustments import AdjustmentFilter
 from inventory.queries.ledger_order import parse_position
 from inventory.queries.levels import LevelFilter
-from inventory.schemas.base import RequestModel, problems, validated
+from inventory.schemas.base import RequestModel, invalid_entries, validated
 from inventory.schemas.problems import cursor_at
 from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, NoQuery, ProofQuery
 from inventory.storage import cursors
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from inventory.api.requests import ApiEvent
+    from inventory.api.routes import Route
     from inventory.domain.retry_budget import RetryBudget
     from inventory.queries.levels import Level
     from inventory.queries.reader import Reader, Recorded
 
     type Members = dict[str, object]
-    type Answering = Callable[[ApiEvent, UUID, Reader, RetryBudget], Members]
+    type Read = Callable[[ApiEvent, UUID, Reader, RetryBudget], Members]
 
 
 def answer(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
@@ -39,7 +41,7 @@ def answer(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudg
         StoreUnavailable: it could not be read in time.
     """
     with cursor_at("query", "cursor"):
-        return _ANSWERING[event["resource"]](event, business_id, reader, budget)
+        return _READS_BY_PATH[event["resource"]](event, business_id, reader, budget)
 
 
 def _adjustment(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
@@ -85,24 +87,28 @@ def _proof(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudg
     return proof_members(reader.proof(stock_item_id, cursor=query.cursor, budget=budget))
 
 
-_ANSWERING: Final[Mapping[str, Answering]] = {
-    "/api/v1/inventory/adjustments": _adjustments,
-    "/api/v1/inventory/adjustments/{id}": _adjustment,
-    "/api/v1/inventory/levels": _levels,
-    "/api/v1/inventory/levels/{variant_id}/{location_id}/proof": _proof,
+_READS: Final[Mapping[Route, Read]] = {
+    LIST_ADJUSTMENTS: _adjustments,
+    GET_ADJUSTMENT: _adjustment,
+    LIST_LEVELS: _levels,
+    PROVE_LEVEL: _proof,
 }
-"""By the resource that the gateway matched."""
+
+_READS_BY_PATH: Final = {route.path: read for route, read in _READS.items()}
+
+(SCOPE,) = {route.scope for route in _READS}
+"""The one scope of all reads."""
 
 
 def _validated_path[P: RequestModel](model: type[P], query_model: type[RequestModel], event: ApiEvent) -> P:
     """Read the path; what is wrong with it and with the query string is told together."""
-    query_problems = problems(query_model, _query_string(event), place="query")
+    query_entries = invalid_entries(query_model, _query_string(event), place="query")
     try:
         path = validated(model, event.get("pathParameters") or {}, place="path")
     except InvalidRequest as error:
-        raise InvalidRequest(error.entries + query_problems) from None
-    if query_problems:
-        raise InvalidRequest(query_problems)
+        raise InvalidRequest(error.entries + query_entries) from None
+    if query_entries:
+        raise InvalidRequest(query_entries)
     return path
 
 

@@ -23,13 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from inventory.domain.api_tokens import Scope
     from inventory.domain.model import Command
-
-READ_SCOPE: Final = "adjustments:read"
-
-WRITE_SCOPE: Final = "adjustments:write"
-
-REVERSE_SCOPE: Final = "adjustments:reverse"
 
 _GATEWAY_SETS: Final = {"httpMethod", "path", "requestContext", "resource"}
 
@@ -82,17 +77,6 @@ def is_api_event(event: object) -> TypeIs[ApiEvent]:
     )
 
 
-def api_event(event: object) -> ApiEvent:
-    """Read an event of a function that is behind the API alone.
-
-    Raises:
-        Unauthorized: it did not come from the gateway, and so passed no authorizer.
-    """
-    if not is_api_event(event):
-        raise Unauthorized
-    return event
-
-
 def gateway_request_id(event: ApiEvent) -> str | None:
     """The gateway's own id of a request, which is a UUID; None for any other text.
 
@@ -102,7 +86,7 @@ def gateway_request_id(event: ApiEvent) -> str | None:
     return told if isinstance(told, str) and parse_uuid(told) is not None else None
 
 
-def authenticated_caller(event: ApiEvent, *, scope: str, clock: Callable[[], datetime]) -> Caller:
+def authenticated_caller(event: ApiEvent, *, scope: Scope | None, clock: Callable[[], datetime]) -> Caller:
     """Read the authorizer's context, and check the tenant and the scope once more.
 
     Raises:

@@ -49,7 +49,10 @@ class _FastLoader(Loader):
         return sorted({each.name for folder in folders for each in folder.iterdir()})
 
 
-def fast_session() -> boto3.Session:
+type FastSession = boto3.Session
+
+
+def fast_session() -> FastSession:
     """Make a session whose clients start quickly."""
     core = get_session()
     core.register_component("data_loader", _FastLoader(extra_search_paths=[str(MODELS)]))

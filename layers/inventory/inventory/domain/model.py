@@ -86,10 +86,6 @@ class StockItem:
     head_hash: str
 
 
-type Place = tuple[UUID, UUID, UUID]
-"""Business, variant and location: what identifies a stock item."""
-
-
 @dataclass(frozen=True, slots=True)
 class Adjustment:
     """One ledger row: a change that was made. It never changes afterwards.

@@ -11,19 +11,19 @@ from inventory.schemas.reading import ExportRequest
 
 if TYPE_CHECKING:
     from inventory.domain.retry_budget import RetryBudget
-    from inventory.entrypoints.telemetry import RequestLine
+    from inventory.entrypoints.telemetry import Invocation
     from inventory.queries.export import Exporter, ExportPage
 
 
-def exported_page(payload: object, exporter: Exporter, budget: RetryBudget, line: RequestLine) -> ExportPage:
-    """Answer one page of an export, and note in the log line whose export it is.
+def exported_page(payload: object, exporter: Exporter, budget: RetryBudget, invocation: Invocation) -> ExportPage:
+    """Answer one page of an export, and note the business for the log line.
 
     Raises:
         InvalidRequest: the payload breaks ``ExportRequest``, or its cursor is not one of this export.
         BusinessNotFound, StoreUnavailable, ExportStopped: as ``Exporter.page``.
     """
     request = validated(ExportRequest, payload)
-    line.business_id = request.business_id
+    invocation.business_id = request.business_id
     query = ExportQuery(
         business_id=request.business_id,
         format=request.format,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AuditKind(StrEnum):
-    """What only an audit finds, because it is outside the history of one stock item. The README explains each."""
+    """What only an audit finds, because it is outside the history of one stock item. See docs/integrity.md."""
 
     REVERSAL_WRONG = "reversal_wrong"
     REVERSAL_NOT_LINKED = "reversal_not_linked"

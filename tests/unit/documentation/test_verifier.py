@@ -1,9 +1,8 @@
-"""The README's few lines that check an export: they take what the service writes, and nothing that was bent."""
+"""The program of docs/integrity.md that verifies an export: it takes what the service writes, and nothing else."""
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,7 +14,7 @@ from inventory.domain.hash_chain import canonical_members
 from inventory.storage.items import adjustment_of
 from tests.support.builders.ids import OTHER_VARIANT
 from tests.support.builders.tampered_tables import BENDS, Books, books, history
-from tests.support.sam_template import PROJECT_ROOT
+from tests.support.pages import code, page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,15 +24,14 @@ if TYPE_CHECKING:
 DELTAS = [10, -3, 5, 7, -2]
 N = 2
 MEMBERS = {"reason": "Überzählig: 3 Stück, \u2028 “found” 📦", "reference": 'CC "17"', "reason_code": "found"}
-# An export holds rows, read from the table: what was done to the stock item or to an item's keys is not in it, and of a
-# chain that was cut at its end only an earlier head hash tells. (A row that can't be read can't be exported.)
+# An export holds rows as they are in the table: changes of the stock item or of an item's keys are not in it, and only
+# an earlier head hash shows that a chain was cut at its end. (A row that can't be read can't be exported.)
 NOT_IN_AN_EXPORT = ("the stock item", "attribute", "shard", "index", "another key", "another stock item")
 UNREADABLE = ("taken away", "became")
 
 
 def verifier() -> str:
-    (program,) = re.findall(r"```python\n(.*?)```", (PROJECT_ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert isinstance(program, str)
+    (program,) = code(page("docs/integrity.md"), "python")
     return program
 
 
@@ -45,7 +43,7 @@ def verify(folder: Path, lines: list[dict[str, Any]], *kept: str) -> subprocess.
     (folder / "verify.py").write_text(verifier(), encoding="utf-8")
     text = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in lines)
     (folder / "export.ndjson").write_text(text, encoding="utf-8")
-    # -I and no environment: the standard library is all that it may use.
+    # -I and no environment: it may use the standard library only.
     return subprocess.run(  # noqa: S603
         [sys.executable, "-I", "verify.py", "export.ndjson", *kept],
         cwd=folder,
@@ -61,7 +59,7 @@ def exported(found: Books) -> list[dict[str, Any]]:
     return [line(adjustment_of(item)) for item in found.rows]
 
 
-def test_it_takes_what_the_service_wrote_and_prints_each_head(tmp_path: Path) -> None:
+def test_it_accepts_what_the_service_wrote_and_prints_each_head_hash(tmp_path: Path) -> None:
     rows, others = history(DELTAS, **MEMBERS), history([4], variant_id=OTHER_VARIANT)
     done = verify(tmp_path, [line(row) for row in [*reversed(rows), *others]], rows[1].hash, others[0].hash)
     assert (done.returncode, done.stderr) == (0, "")
@@ -81,17 +79,17 @@ def test_of_an_empty_file_it_says_that_there_was_nothing(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "bend", [name for name in BENDS if not any(part in name for part in (*NOT_IN_AN_EXPORT, *UNREADABLE))]
 )
-def test_it_fails_on_rows_that_were_bent(bend: str, tmp_path: Path) -> None:
+def test_it_fails_on_rows_that_were_altered(bend: str, tmp_path: Path) -> None:
     honest = books(DELTAS, **MEMBERS)
     bent = BENDS[bend](honest, N)
     assert bent is not None
-    # A row past the head is only one more row to an export: the one thing that it takes the proof for.
+    # A row beyond the head is only one more row to an export: only the proof finds it.
     appended = bend == "a row was inserted past the head"
     done = verify(tmp_path, exported(bent))
     assert ("WRONG" in done.stderr, done.returncode) == ((False, 0) if appended else (True, 1))
 
 
-def test_a_chain_that_was_cut_or_wholly_written_anew_is_betrayed_by_a_hash_that_was_kept(tmp_path: Path) -> None:
+def test_a_hash_that_was_kept_shows_that_a_chain_was_cut_or_written_again_as_a_whole(tmp_path: Path) -> None:
     rows = history(DELTAS, **MEMBERS)
     anew = history(DELTAS, **(MEMBERS | {"reason": "another one"}))
     for bent in (rows[:-1], anew):
@@ -111,6 +109,6 @@ def test_no_member_can_be_changed_or_taken_away(member: str, tmp_path: Path) -> 
     assert verify(tmp_path, without).returncode != 0
 
 
-def test_a_row_of_another_form_is_not_taken(tmp_path: Path) -> None:
+def test_a_row_of_another_form_is_refused(tmp_path: Path) -> None:
     (row,) = history([1])
     assert verify(tmp_path, [line(replace(row, reason="x"))]).returncode == 1

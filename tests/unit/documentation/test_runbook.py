@@ -1,4 +1,4 @@
-"""The runbook has a section for each alarm, and no command in it names what there is not."""
+"""The runbook has a section for each alarm, and its commands name only what exists."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from inventory.entrypoints.responses import ERROR_ANSWERS
 from tests.support.expanded import expanded
 from tests.support.fakes.aws_command import OF_EVERY_CALL, SERVICES, Misread, as_text, parameters
 from tests.support.harness.signals import counted_in_logs
+from tests.support.pages import anchors, prose
 from tests.support.runbook import TO_FILL_IN, Block, beginning, blocks, calls_of_aws, commands, sections, text
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 
@@ -24,16 +25,10 @@ if TYPE_CHECKING:
 
 ALARMS = resources("AWS::CloudWatch::Alarm")
 SESSION = botocore.session.Session()
-README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8")
 CALLS = [call for command in commands() for call in calls_of_aws(command.text)]
 OF_THE_DEMO = {"BASE_URL", "TOKEN", "BUSINESS", "VARIANT", "LOCATION"}
 """What `make -s env` sets."""
-
-
-def anchors(document: str) -> set[str]:
-    titles = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", document, flags=re.DOTALL), re.MULTILINE)
-    return {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 # --- sections
@@ -53,15 +48,7 @@ def test_a_section_says_what_it_means_where_to_look_and_what_to_do(alarm: str) -
 @pytest.mark.parametrize("alarm", ALARMS)
 def test_the_address_that_an_alarm_gives_is_its_sections(alarm: str) -> None:
     address = ALARMS[alarm]["Properties"]["AlarmDescription"].rpartition(" ")[2]
-    assert address.removeprefix("docs/runbook.md#") in anchors(text())
-
-
-def test_every_link_leads_somewhere() -> None:
-    for link in re.findall(r"\]\(([^)]*)\)", text()):
-        file, _, anchor = link.partition("#")
-        assert file in {"", "../README.md"}
-        assert anchor in anchors(README if file else text()), link
-    assert set(re.findall(r"docs/runbook\.md#([\w-]+)", README)) <= anchors(text())
+    assert address.removeprefix("docs/runbook.md#") in anchors("docs/runbook.md")
 
 
 def test_what_has_to_be_done_besides_the_alarms_is_there() -> None:
@@ -189,7 +176,7 @@ def test_what_commands_look_for_in_the_access_log_is_a_member_of_its_lines() -> 
 
 def test_all_functions_go_back_and_as_many_as_it_says() -> None:
     assert len(resources("AWS::Serverless::Function")) == 9
-    assert "A deployment moves nine functions" in sections()["Going back to the version before"]
+    assert "A deployment moves nine functions" in prose(sections()["Going back to the version before"])
 
 
 def test_metrics_and_errors_that_are_named_exist() -> None:
