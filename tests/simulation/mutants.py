@@ -153,20 +153,20 @@ def _fresh_ids() -> Iterator[None]:
     """After each unknown outcome the request gets another id."""
     load = loop._Group._load
 
-    def load_under_new_ids(group: Any) -> Snapshot:
+    def load_under_new_ids(group: Any, **named: Any) -> Snapshot:
         if group._unanswered:
             group._unanswered.clear()
             group._requests = [
                 replace(request, id=group._adjuster.new_id()) if request not in group._results else request
                 for request in group._requests
             ]
-        return load(group)
+        return load(group, **named)
 
     with patch.object(loop._Group, "_load", load_under_new_ids):
         yield
 
 
-def _tell_nobody(messages: list[Message], _bus: EventBus, _patience: RetryBudget) -> None:
+def _publish_nothing(messages: list[Message], _bus: EventBus, _budget: RetryBudget) -> None:
     for message in messages:
         message.is_done = message.is_done or queue._event_of(message) is not None
 
@@ -336,8 +336,9 @@ MUTANTS = {
         "a refusal is final while an own earlier try may still land",
         change=lambda: patch.object(loop._Group, "_can_still_be_applied", lambda *_, **__: False),
     ),
-    "refusals untold": Mutant(
-        "messages are done without an event", change=lambda: patch.object(queue, "_tell_refusals", _tell_nobody)
+    "refusals unpublished": Mutant(
+        "messages are done without an event",
+        change=lambda: patch.object(queue, "_publish_rejections", _publish_nothing),
     ),
     "any reply is whole": Mutant("an empty reply is taken for an answer", change=_any_reply_is_whole),
     "time stands still": Mutant(
