@@ -50,36 +50,38 @@ def adjust_many(
     results: list[Result | Fault] = [TryAgain()] * len(commands)
     defaults = _default_locations(adjuster, commands, budget, at_once)
     groups: dict[StockItemKey, list[int]] = {}
-    for place, command in enumerate(commands):
+    for index, command in enumerate(commands):
         location_id = command.location_id or defaults[command.business_id]
         if isinstance(location_id, TryAgain | Fault):
-            results[place] = location_id
+            results[index] = location_id
         else:
-            groups.setdefault((command.business_id, command.variant_id, location_id), []).append(place)
+            groups.setdefault((command.business_id, command.variant_id, location_id), []).append(index)
     waiting = deque(groups)
 
-    def settled(group: list[int]) -> list[Result | Fault]:
+    def results_of(group: list[int]) -> list[Result | Fault]:
         waiting.pop()
-        behind_s = max(budget.remaining_s() - GROUP_TIME_MAX_S, 0.0)
-        return _settled(
+        reserved_s = max(budget.remaining_s() - GROUP_TIME_MAX_S, 0.0)
+        return _adjust_group(
             adjuster,
-            [commands[place] for place in group],
-            lambda: budget.remaining_s() - (behind_s if waiting else 0.0),
+            [commands[index] for index in group],
+            lambda: budget.remaining_s() - (reserved_s if waiting else 0.0),
         )
 
-    for group, of_group in zip(groups.values(), at_once(settled, groups.values()), strict=True):
-        for place, result in zip(group, of_group, strict=True):
-            results[place] = result
+    for group, group_results in zip(groups.values(), at_once(results_of, groups.values()), strict=True):
+        for index, result in zip(group, group_results, strict=True):
+            results[index] = result
     return results
 
 
-def _settled(adjuster: Adjuster, commands: Sequence[Command], remaining_s: Callable[[], float]) -> list[Result | Fault]:
+def _adjust_group(
+    adjuster: Adjuster, commands: Sequence[Command], remaining_s: Callable[[], float]
+) -> list[Result | Fault]:
     """Apply commands for one stock item, in as few transactions as the limits allow."""
     parts = batched(commands, GROUP_MAX, strict=False)
-    return [each for part in parts for each in _settled_together(adjuster, part, remaining_s)]
+    return [each for part in parts for each in _adjust_in_one_transaction(adjuster, part, remaining_s)]
 
 
-def _settled_together(
+def _adjust_in_one_transaction(
     adjuster: Adjuster, commands: Sequence[Command], remaining_s: Callable[[], float]
 ) -> list[Result | Fault]:
     """Apply commands in one transaction.
@@ -95,7 +97,7 @@ def _settled_together(
             return [Fault(error)]
     half = len(commands) // 2
     halves = (commands[:half], commands[half:])
-    return [each for part in halves for each in _settled_together(adjuster, part, remaining_s)]
+    return [each for part in halves for each in _adjust_in_one_transaction(adjuster, part, remaining_s)]
 
 
 def _default_locations(
