@@ -166,7 +166,7 @@ def _fresh_ids() -> Iterator[None]:
         yield
 
 
-def _tell_nobody(messages: list[Message], _bus: EventBus, _patience: RetryBudget) -> None:
+def _publish_nothing(messages: list[Message], _bus: EventBus, _budget: RetryBudget) -> None:
     for message in messages:
         message.is_done = message.is_done or queue._event_of(message) is not None
 
@@ -304,7 +304,7 @@ def _revocation_unread(item: Any, name: str) -> Any:
     return None if name == "revoked_at" else _INSTANT_OF(item, name)
 
 
-_INSTANT_OF = items._instant_of
+_INSTANT_OF = tokens._instant_of
 
 MUTANTS = {
     "any cancellation is a 409": Mutant(
@@ -337,7 +337,8 @@ MUTANTS = {
         change=lambda: patch.object(loop._Group, "_may_land", lambda *_, **__: False),
     ),
     "refusals untold": Mutant(
-        "messages are done without an event", change=lambda: patch.object(queue, "_tell_refusals", _tell_nobody)
+        "messages are done without an event",
+        change=lambda: patch.object(queue, "_publish_rejections", _publish_nothing),
     ),
     "any reply is whole": Mutant("an empty reply is taken for an answer", change=_any_reply_is_whole),
     "time stands still": Mutant(
@@ -349,7 +350,7 @@ MUTANTS = {
         change=lambda: patch.object(stock_store, "CATALOG_LIFETIME_S", 3600),
     ),
     "revocation unread": Mutant(
-        "a revoked token is good for ever", change=lambda: patch.object(items, "_instant_of", _revocation_unread)
+        "a revoked token is good for ever", change=lambda: patch.object(tokens, "_instant_of", _revocation_unread)
     ),
     "revocation unwritten": Mutant(
         "a token is told as revoked, and is not",
