@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from inventory.domain.model import StockItemId
-from inventory.domain.timestamps import instant_text
 from inventory.storage import keys
-from inventory.storage.items import key_of, read_reversal_id, read_stock_item, reversal_link_item
+from inventory.storage.items import (
+    key_attributes,
+    key_of,
+    read_reversal_id,
+    read_stock_item,
+    reversal_link_item,
+    stock_item_attributes,
+)
 
 if TYPE_CHECKING:
     from inventory.storage.items import Item
@@ -34,29 +40,38 @@ class LinkId(NamedTuple):
 
 def is_catalog_item(item: Item) -> bool:
     """Whether an item has a key of the catalog: the settings, a location or a variant of a business."""
-    pk, sk = key = key_of(item)
-    name, _, item_id = sk.partition("#")
+    key = pk, sk = key_of(item)
     try:
-        business_id = UUID(pk.removeprefix("BUSINESS#"))
-        match name:
-            case "LOCATION":
-                return key == keys.location_key(business_id, UUID(item_id))
-            case "VARIANT":
-                return key == keys.variant_key(business_id, UUID(item_id))
+        business_id, *item_ids = map(UUID, [*pk.split("#")[1:], *sk.split("#")[1:]])
     except ValueError:
         return False
-    return key == keys.settings_key(business_id)
+    match item_ids:
+        case []:
+            return key == keys.settings_key(business_id)
+        case [item_id]:
+            return key in (keys.location_key(business_id, item_id), keys.variant_key(business_id, item_id))
+        case _:
+            return False
 
 
 def stock_item_id_of(item: Item) -> StockItemId | None:
     """Give the id of a stock item, None for an item with a key of another form."""
-    pk, sk = key = key_of(item)
+    key = pk, sk = key_of(item)
     try:
-        business_id, variant_id = map(UUID, pk.removeprefix("STOCK#").split("#"))
-        stock_item_id = StockItemId(business_id, variant_id, UUID(sk))
-    except ValueError:
+        stock_item_id = StockItemId(*map(UUID, [*pk.split("#")[1:], sk]))
+    except (TypeError, ValueError):
         return None
     return stock_item_id if key == keys.stock_item_key(*stock_item_id) else None
+
+
+def link_id_of(item: Item) -> LinkId | None:
+    """Give the id of a reversal link, None for an item with a key of another form."""
+    key = pk, _ = key_of(item)
+    try:
+        link_id = LinkId(*map(UUID, pk.split("#")[1:]))
+    except (TypeError, ValueError):
+        return None
+    return link_id if key == keys.reversal_link_key(*link_id) else None
 
 
 def sequence_of_altered_stock_item(item: Item) -> int | None:
@@ -65,27 +80,9 @@ def sequence_of_altered_stock_item(item: Item) -> int | None:
     It may have more attributes, or a time in another spelling. A proof finds a stock item that is unreadable.
     """
     stock = read_stock_item(item)
-    if stock is None:
+    if stock is None or item == key_attributes(key_of(item)) | stock_item_attributes(stock):
         return None
-    written: Item = {
-        "pk": item["pk"],
-        "sk": item["sk"],
-        "quantity": {"N": str(stock.quantity)},
-        "sequence": {"N": str(stock.sequence)},
-        "updated_at": {"S": instant_text(stock.updated_at)},
-        "head_hash": {"S": stock.head_hash},
-    }
-    return None if item == written else stock.sequence
-
-
-def link_id_of(item: Item) -> LinkId | None:
-    """Give the id of a reversal link, None for an item with a key of another form."""
-    pk, _ = key = key_of(item)
-    try:
-        link_id = LinkId(*map(UUID, pk.removeprefix("REVERSAL#").split("#")))
-    except (TypeError, ValueError):
-        return None
-    return link_id if key == keys.reversal_link_key(*link_id) else None
+    return stock.sequence
 
 
 def linked_row_key(link_id: LinkId, item: Item) -> ItemKey | None:

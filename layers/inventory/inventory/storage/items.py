@@ -40,7 +40,7 @@ def key_of(item: Item) -> ItemKey:
     return tuple(item[name]["S"] for name in _KEY_NAMES if name in item)
 
 
-def key_attributes(key: ItemKey) -> Item:
+def key_attributes(key: ItemKey) -> dict[str, AttributeValueTypeDef]:
     """Convert a key to the attributes that a request names it by."""
     return {name: {"S": text} for name, text in zip(_KEY_NAMES, key, strict=False)}
 
@@ -148,6 +148,16 @@ def stock_item_of(item: Item) -> StockItem:
         updated_at=parse_instant(item["updated_at"]["S"]),
         head_hash=item["head_hash"]["S"],
     )
+
+
+def stock_item_attributes(stock: StockItem) -> dict[str, AttributeValueTypeDef]:
+    """Convert a stock item to the attributes that its item has beside the key."""
+    return {
+        "quantity": {"N": str(stock.quantity)},
+        "sequence": {"N": str(stock.sequence)},
+        "updated_at": {"S": instant_text(stock.updated_at)},
+        "head_hash": {"S": stock.head_hash},
+    }
 
 
 def read_stock_item(item: Item) -> StockItem | None:
