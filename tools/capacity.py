@@ -269,7 +269,7 @@ def _limits_of_account(service: Service) -> list[Limit]:
         ),
         (
             PUT_EVENTS_PER_S * EVENTS_MAX,
-            "events that are published",
+            "published events",
             f"{PUT_EVENTS_PER_S:,} calls of {EVENTS_MAX}",
             "ask for more; fuller batches",
         ),

@@ -19,8 +19,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 from inventory.storage import keys
-from inventory.storage.cache import STOCK_ENTRIES_MAX
-from inventory.storage.stock_store import CATALOG_ENTRIES_MAX
+from inventory.storage.stock_store import CATALOG_ENTRIES_MAX, STOCK_ENTRIES_MAX
 from tests.benchmarks import meters
 from tests.benchmarks.checks import Check
 from tests.benchmarks.environments import stock_item
@@ -109,10 +108,8 @@ class Environment:
     @property
     def entries(self) -> tuple[int, int, int]:
         """How many it remembers: stock items, stock items that others move too, catalog items."""
-        known = self._store._stock
-        memories = (known._states, known._shared, self._store._catalog)
-        stock, shared, catalog = (len(each._entries) for each in memories)
-        return stock, shared, catalog
+        stock, catalog = self._store._stock, self._store._catalog
+        return len(stock._entries), len(stock._contended_since_s), len(catalog._entries)
 
 
 def measure() -> tuple[list[Row], list[Check]]:

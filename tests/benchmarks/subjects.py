@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID, uuid5
 
 from inventory.domain.api_tokens import Token, digest_of, token_id_of
-from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.stock_store import StockStore
 from inventory.storage.tokens import TokenTable
 from tests.benchmarks.baselines import work
 from tests.support.builders.ids import BUSINESS, HEAD_HASH, SUBJECT, VARIANT
@@ -111,7 +111,7 @@ class Ours(Handler):
     def forget(self) -> None:
         """Remember nothing; whatever is learnt stays as young as it is, or a long run would read the catalog again."""
         (client,) = self.clients
-        store = DynamoDBStore(
+        store = StockStore(
             client,
             inventory_table=os.environ["INVENTORY_TABLE"],
             ledger_table=os.environ["LEDGER_TABLE"],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inventory.storage import cache, keys, stock_store
+from inventory.storage import keys, stock_store
 from tests.benchmarks.longevity import FULL, GROWTH_MAX_MB, Environment, Row, judged
 from tests.benchmarks.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.harness.loading import load_handler
@@ -28,7 +28,7 @@ KEPT_MAX_BYTES = 128
 def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
     """One that may remember thirty of each."""
     monkeypatch.setattr(stock_store, "CATALOG_ENTRIES_MAX", ENTRIES_MAX)
-    monkeypatch.setattr(cache, "STOCK_ENTRIES_MAX", ENTRIES_MAX)
+    monkeypatch.setattr(stock_store, "STOCK_ENTRIES_MAX", ENTRIES_MAX)
     for cached in (keys.ledger_stock_item, keys.ledger_business):
         monkeypatch.setattr(keys, cached.__name__, lru_cache(ENTRIES_MAX)(cached.__wrapped__))
     tables = {"INVENTORY_TABLE": INVENTORY_TABLE, "LEDGER_TABLE": LEDGER_TABLE}

@@ -17,7 +17,7 @@ from inventory.adjusting.loop import Adjuster
 from inventory.aws.clients import dynamodb_client
 from inventory.domain.model import Outcome
 from inventory.entrypoints.messages import MessageRequest
-from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.stock_store import StockStore
 from tests.benchmarks.environments import Emulated, Skew, Skewed, Stubbed
 from tests.benchmarks.histories import Axis
 from tests.benchmarks.history_worker import Grown, Kind
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inventory.domain.model import Command, Snapshot
-    from inventory.entrypoints.messages import QueueRecord
-    from inventory.entrypoints.responses import BatchResponse
+    from inventory.entrypoints.shapes import BatchResponse, QueueRecord
 
 SIZES: Final = (1, 10, 50, 99)
 _BEGIN: Final = datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC)
@@ -102,7 +101,7 @@ class _Clock:
         return self.times[self.looks]
 
 
-class _StoreOfHotItems(DynamoDBStore):
+class _StoreOfHotItems(StockStore):
     """An item that is hot is moved by others too, and so it is read before each decision."""
 
     @override

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,8 +11,8 @@ from unittest.mock import patch
 
 from inventory.domain import retry_budget
 from inventory.domain.errors import RetryBudgetSpent
-from inventory.storage.cache import KnownStock
-from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.cache import Cache
+from inventory.storage.stock_store import STOCK_ENTRIES_MAX, StockStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -83,7 +84,7 @@ class Policy:
             yield
 
 
-class CountingStore(DynamoDBStore):
+class CountingStore(StockStore):
     """The service's store; ``commits`` counts its tries to write."""
 
     commits = 0
@@ -102,7 +103,7 @@ class _StoreThatReads(CountingStore):
         return None
 
 
-class _AlwaysKnown[Key: Hashable](KnownStock[Key]):
+class _NeverContended[Key: Hashable, Value](Cache[Key, Value]):
     @override
     def mark_contended(self, key: Key) -> None:
         self.forget(key)
@@ -113,7 +114,7 @@ class _StoreThatAlwaysRemembers(CountingStore):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._stock = _AlwaysKnown(self._time_s)
+        self._stock = _NeverContended(lifetime_s=math.inf, entries_max=STOCK_ENTRIES_MAX, time_s=self._time_s)
 
 
 _STORES: Final[dict[Remember | None, type[CountingStore]]] = {

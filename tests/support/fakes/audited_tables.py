@@ -8,14 +8,15 @@ from zlib import crc32
 
 from inventory.integrity.audit import Auditor
 from inventory.integrity.proof import Prover
-from inventory.storage.table_scan import TablePage, key_of
+from inventory.storage.items import key_of
+from inventory.storage.table_scan import TablePage
 from tests.support.builders.tampered_tables import Books, ReadBooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from inventory.domain.model import Segment
-    from inventory.storage.table_scan import ItemKey
+    from inventory.storage.keys import ItemKey
 
 
 @dataclass

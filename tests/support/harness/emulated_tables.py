@@ -10,7 +10,7 @@ from uuid import uuid4
 from inventory.storage import keys
 from inventory.storage.catalog import Catalog
 from inventory.storage.items import adjustment_of, stock_item_of
-from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.stock_store import StockStore
 from ops.project import TEMPLATE
 from tools.template import read_template
 
@@ -41,9 +41,9 @@ class Tables:
         """The operators' writes."""
         return Catalog(self.client, self.inventory)
 
-    def store(self, client: DynamoDBClient, *, time_s: Callable[[], float]) -> DynamoDBStore:
+    def store(self, client: DynamoDBClient, *, time_s: Callable[[], float]) -> StockStore:
         """A store on these tables that remembers nothing yet."""
-        return DynamoDBStore(client, inventory_table=self.inventory, ledger_table=self.ledger, time_s=time_s)
+        return StockStore(client, inventory_table=self.inventory, ledger_table=self.ledger, time_s=time_s)
 
     def rows(self) -> list[Adjustment]:
         """The whole ledger, of every business."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from inventory.aws.clients import dynamodb_client
-from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.stock_store import StockStore
 from tests.support.builders.domain import a_command
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE, Tables
 
@@ -22,13 +22,13 @@ class StoreOnTables:
     """A cold store. ``keys_read`` tells what the last load asked the tables for."""
 
     now_s: float = 1_000_000.0
-    store: DynamoDBStore = field(init=False)
+    store: StockStore = field(init=False)
     tables: Tables = field(init=False)
 
     def __post_init__(self) -> None:
         client = dynamodb_client(None)
         self.tables = Tables(client)
-        self.store = DynamoDBStore(
+        self.store = StockStore(
             client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE, time_s=lambda: self.now_s
         )
 

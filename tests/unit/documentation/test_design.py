@@ -7,8 +7,8 @@ import re
 from inventory.domain.retry_budget import ATTEMPTS_MAX, CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.domain.store import GROUP_MAX
 from inventory.storage import keys
-from inventory.storage.cache import SHARED_LIFETIME_S, STOCK_ENTRIES_MAX
-from inventory.storage.stock_store import CATALOG_LIFETIME_S
+from inventory.storage.cache import CONTENDED_LIFETIME_S
+from inventory.storage.stock_store import CATALOG_LIFETIME_S, STOCK_ENTRIES_MAX
 from tests.support.pages import page, prose, rows, section
 from tests.support.sam_template import resources
 from tests.unit.test_architecture import INWARD
@@ -47,7 +47,7 @@ def test_times_and_bounds_are_those_of_the_code() -> None:
     text = prose(page(NAME))
     assert f"caches the catalog for up to {CATALOG_LIFETIME_S} seconds" in text
     assert f"up to {STOCK_ENTRIES_MAX:,} stock items" in text
-    assert f"the item is read each time for {SHARED_LIFETIME_S} seconds" in text
+    assert f"the item is read each time for {CONTENDED_LIFETIME_S} seconds" in text
     assert f"a group of up to {GROUP_MAX}" in text
     assert f"waits {CONNECT_TIMEOUT_S} second for a connection and {READ_TIMEOUT_S} for each piece" in text
     assert f"less than {CALL_BUDGET_S} seconds of the invocation left" in text

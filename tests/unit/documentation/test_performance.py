@@ -6,8 +6,7 @@ import pytest
 
 from inventory.domain.retry_budget import ATTEMPTS_MAX, BACKOFF_BASE_S, BACKOFF_CAP_S
 from inventory.domain.store import GROUP_MAX
-from inventory.storage.cache import STOCK_ENTRIES_MAX
-from inventory.storage.stock_store import CATALOG_ENTRIES_MAX
+from inventory.storage.stock_store import CATALOG_ENTRIES_MAX, STOCK_ENTRIES_MAX
 from tests.support.pages import page, prose, rows, section
 from tests.support.sam_template import PROJECT_ROOT
 

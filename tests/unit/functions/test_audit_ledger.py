@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inventory.domain.model import Adjustment
-    from inventory.storage.table_scan import ItemKey
+    from inventory.storage.keys import ItemKey
 
 SCHEDULED = {
     "version": "0",

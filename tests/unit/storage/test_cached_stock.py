@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,8 @@ import pytest
 from inventory.domain.errors import IdempotencyKeyReused, InsufficientStock, StaleQuantity, StoreUnavailable
 from inventory.domain.rules import stock_after
 from inventory.domain.store import Committed
-from inventory.storage.cache import SHARED_LIFETIME_S, STOCK_ENTRIES_MAX, KnownStock
-from inventory.storage.stock_store import CATALOG_LIFETIME_S
+from inventory.storage.cache import CONTENDED_LIFETIME_S, Cache
+from inventory.storage.stock_store import CATALOG_LIFETIME_S, STOCK_ENTRIES_MAX
 from tests.support.builders.domain import a_command, a_snapshot, a_stock_item, an_adjustment
 from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.fakes.scripted_store import Desk, Met, a_desk
@@ -20,6 +21,8 @@ from tests.support.faults.wire import broken, cancelled
 from tests.support.harness.stores import StoreOnTables
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inventory.domain.model import Adjustment
     from tests.support.faults.wire import Reply
 
@@ -111,7 +114,7 @@ def test_an_item_that_others_are_moving_is_read_for_a_minute(warm: StoreOnTables
     warm.load()
     assert warm.store.cached(a_command()) is None
 
-    warm.now_s += SHARED_LIFETIME_S
+    warm.now_s += CONTENDED_LIFETIME_S
     warm.load()
     assert warm.store.cached(a_command()) is not None
 
@@ -155,35 +158,66 @@ def test_a_state_with_the_number_of_another_history_is_refused(warm: StoreOnTabl
     assert warm.tables.rows == []
 
 
-def test_a_state_from_before_an_item_was_shared_is_not_known_again_afterwards() -> None:
+def a_cache(time_s: Callable[[], float]) -> Cache[int, int]:
+    return Cache(lifetime_s=math.inf, entries_max=STOCK_ENTRIES_MAX, time_s=time_s)
+
+
+def test_a_value_from_before_its_key_was_contended_is_not_trusted_again_afterwards() -> None:
     now_s = 1_000.0
-    known: KnownStock[str] = KnownStock(lambda: now_s)
-    known.saw("item", a_stock_item(10))
+    cache = a_cache(lambda: now_s)
+    cache.put(1, 10, read_at_s=now_s)
 
-    known.mark_contended("item")
-    now_s += SHARED_LIFETIME_S
+    cache.mark_contended(1)
+    now_s += CONTENDED_LIFETIME_S
 
-    assert known.state("item") is None
+    assert cache.trusted(1) is None
+    assert cache.last_known(1) is None
 
 
-def test_a_long_lived_environment_remembers_so_many_stock_items_and_no_more() -> None:
-    known: KnownStock[int] = KnownStock(lambda: 0.0)
+def test_a_value_of_a_contended_key_is_trusted_when_the_contention_is_over() -> None:
+    now_s = 1_000.0
+    cache = a_cache(lambda: now_s)
+    cache.mark_contended(1)
+    cache.put(1, 10, read_at_s=now_s)
+
+    now_s += CONTENDED_LIFETIME_S - 0.001
+    assert cache.trusted(1) is None
+    now_s += 0.001
+    assert cache.trusted(1) == 10
+
+
+def test_a_long_lived_environment_caches_so_many_stock_items_and_no_more() -> None:
+    cache = a_cache(lambda: 0.0)
     for number in range(STOCK_ENTRIES_MAX + 1):
-        known.saw(number, a_stock_item(number))
+        cache.put(number, number, read_at_s=0.0)
 
-    assert known.state(0) is None
-    assert known.state(1) == a_stock_item(1)
-    assert known.state(STOCK_ENTRIES_MAX) == a_stock_item(STOCK_ENTRIES_MAX)
+    assert cache.last_known(0) is None
+    assert cache.trusted(1) == 1
+    assert cache.trusted(STOCK_ENTRIES_MAX) == STOCK_ENTRIES_MAX == 10_000
 
 
-def test_so_many_shared_stock_items_are_marked_and_no_more() -> None:
-    known: KnownStock[int] = KnownStock(lambda: 0.0)
+def test_so_many_stock_items_are_marked_as_contended_and_no_more() -> None:
+    cache = a_cache(lambda: 0.0)
     for number in range(STOCK_ENTRIES_MAX + 1):
-        known.mark_contended(number)
-        known.saw(number, a_stock_item(number))
+        cache.mark_contended(number)
+    cache.put(0, 0, read_at_s=0.0)
+    cache.put(1, 1, read_at_s=0.0)
 
-    assert known.state(0) is None  # its state went with its mark
-    assert known.state(1) is None
+    assert cache.trusted(0) == 0, "its mark was dropped as the oldest"
+    assert cache.trusted(1) is None
+
+
+def test_a_clock_that_was_set_back_ends_the_trust_in_stock_items_too() -> None:
+    now_s = 1_000.0
+    cache = a_cache(lambda: now_s)
+    cache.put(1, 10, read_at_s=now_s)
+    cache.mark_contended(2)
+
+    now_s -= 1
+
+    assert cache.trusted(1) is None
+    cache.put(2, 20, read_at_s=now_s)
+    assert cache.trusted(2) == 20
 
 
 # --- what the loop makes of it ---------------------------------------------------------------------------------------

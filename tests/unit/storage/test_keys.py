@@ -22,6 +22,13 @@ def test_keys_are_as_the_roles_and_the_stored_data_know_them() -> None:
     assert keys.ledger_business(BUSINESS, VARIANT) == keys.ledger_shard(BUSINESS, 5) == f"{b}#5"
     assert keys.reversal(BUSINESS, VARIANT) == f"REVERSAL#{b}#{v}"
     assert (keys.SETTINGS, keys.REVERSAL) == ("SETTINGS", "REVERSAL")
+    assert keys.settings_key(BUSINESS) == (f"BUSINESS#{b}", "SETTINGS")
+    assert keys.location_key(BUSINESS, LOCATION) == (f"BUSINESS#{b}", f"LOCATION#{l}")
+    assert keys.variant_key(BUSINESS, VARIANT) == (f"BUSINESS#{b}", f"VARIANT#{v}")
+    assert keys.stock_item_key(BUSINESS, VARIANT, LOCATION) == (f"STOCK#{b}#{v}", l)
+    assert keys.reversal_link_key(BUSINESS, VARIANT) == (f"REVERSAL#{b}#{v}", "REVERSAL")
+    assert keys.ledger_row_key(BUSINESS, VARIANT) == (f"{b}#{v}",)
+    assert keys.token_key("0f") == ("TOKEN#0f",)
 
 
 def test_the_shard_of_a_variant_never_changes_and_the_variants_are_spread() -> None:
@@ -37,8 +44,8 @@ def test_no_delimiter_can_come_from_a_caller() -> None:
         name: function for name, function in getmembers(keys, isfunction) if function.__module__ == keys.__name__
     }
 
-    taken = {name: set(get_annotations(each).values()) - {"str"} for name, each in builders.items()}
-    assert {name for name, kinds in taken.items() if not kinds or kinds - {"UUID", "int"}} == {"token"}
+    taken = {name: set(get_annotations(each).values()) - {"str", "ItemKey"} for name, each in builders.items()}
+    assert {name for name, kinds in taken.items() if not kinds or kinds - {"UUID", "int"}} == {"token", "token_key"}
 
 
 def test_stock_and_catalog_and_ledger_never_share_a_partition() -> None:

@@ -324,7 +324,7 @@ def test_nothing_that_is_remembered_is_handed_to_another_business(warm: StoreOnT
 
 def test_the_memory_is_bounded(warm: StoreOnTables) -> None:
     for number in range(CATALOG_ENTRIES_MAX):
-        warm.store._catalog.remember((str(number), ""), {}, read_at_s=warm.now_s)
+        warm.store._catalog.put((str(number), ""), {}, read_at_s=warm.now_s)
 
     assert len(warm.store._catalog._entries) == CATALOG_ENTRIES_MAX == 10_000
     warm.load()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from inventory.adjusting.loop import Adjuster
-from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.stock_store import StockStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def adjuster_on_dynamodb(client: DynamoDBClient, *, inventory_table: str, ledger_table: str) -> Adjuster:
     """Make an adjuster whose store is the two tables."""
-    store = DynamoDBStore(client, inventory_table=inventory_table, ledger_table=ledger_table, time_s=time.time)
+    store = StockStore(client, inventory_table=inventory_table, ledger_table=ledger_table, time_s=time.time)
     return Adjuster(
         store=store,
         clock=lambda: datetime.now(UTC),

@@ -25,7 +25,7 @@ from inventory.integrity.item_checks import (
     stock_item_id_of,
 )
 from inventory.integrity.mismatches import ledger_item_mismatch, stock_item_mismatch, unknown_item
-from inventory.storage.table_scan import key_of
+from inventory.storage.items import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

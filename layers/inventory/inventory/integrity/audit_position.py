@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inventory.domain.model import Segment
-    from inventory.storage.table_scan import ItemKey
+    from inventory.storage.keys import ItemKey
 
 INVENTORY, LEDGER = "inventory", "ledger"
 

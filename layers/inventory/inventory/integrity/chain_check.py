@@ -29,7 +29,7 @@ PENDING_ROWS_MAX: Final = 100
 
 
 class ProblemKind(StrEnum):
-    """What can be wrong with the history of one stock item. Callers get these texts: see docs/integrity.md."""
+    """What can be wrong with the history of a stock item. Callers get these texts; docs/integrity.md explains them."""
 
     ROW_MISSING = "row_missing"
     ROW_INSERTED = "row_inserted"

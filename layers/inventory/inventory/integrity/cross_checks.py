@@ -15,9 +15,8 @@ from inventory.integrity.chain_check import ProblemKind, read_row
 from inventory.integrity.item_checks import AuditKind, linked_row_key
 from inventory.integrity.mismatches import link_mismatch, row_mismatch
 from inventory.storage import keys
-from inventory.storage.items import read_stock_item
+from inventory.storage.items import by_key, read_stock_item
 from inventory.storage.lookups import KEYS_MAX
-from inventory.storage.table_scan import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,7 +27,8 @@ if TYPE_CHECKING:
     from inventory.integrity.item_checks import LinkId
     from inventory.integrity.mismatches import Mismatch
     from inventory.storage.items import Item
-    from inventory.storage.table_scan import AuditTables, ItemKey
+    from inventory.storage.keys import ItemKey
+    from inventory.storage.table_scan import AuditTables
 
     type Link = tuple[LinkId, Item]
 
@@ -43,12 +43,12 @@ class _ReversalRow:
     @property
     def reversed_row_key(self) -> ItemKey:
         """Key of the row that is reversed."""
-        return (keys.ledger(self.row.business_id, self.reverses),)
+        return keys.ledger_row_key(self.row.business_id, self.reverses)
 
     @property
     def link_key(self) -> ItemKey:
         """Key of the link that must lead to this row."""
-        return keys.reversal(self.row.business_id, self.reverses), keys.REVERSAL
+        return keys.reversal_link_key(self.row.business_id, self.reverses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +135,11 @@ class CrossChecks:
         self, read_items: Callable[[Sequence[ItemKey]], list[Item]], wanted: Iterable[ItemKey]
     ) -> dict[ItemKey, Item]:
         """Read items by key, each key once, and a limited number in one call."""
-        return {
-            key_of(item): item
+        return by_key(
+            item
             for some in batched(dict.fromkeys(wanted), KEYS_MAX, strict=False)
             for item in self.budget.retry(partial(read_items, some))
-        }
+        )
 
     def _confirmed[T](self, suspects: list[T], still_wrong: Callable[[list[T]], list[T]]) -> list[T]:
         """Give the suspects that are wrong now and after every pause."""
@@ -154,4 +154,4 @@ class CrossChecks:
 
 
 def _stock_item_key(row: Adjustment) -> ItemKey:
-    return keys.stock(row.business_id, row.variant_id), str(row.location_id)
+    return keys.stock_item_key(row.business_id, row.variant_id, row.location_id)

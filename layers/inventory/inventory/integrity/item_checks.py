@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from inventory.domain.model import StockItemId
-from inventory.domain.timestamps import instant_text
 from inventory.storage import keys
-from inventory.storage.items import MALFORMED, read_stock_item
+from inventory.storage.items import (
+    key_attributes,
+    key_of,
+    read_reversal_id,
+    read_stock_item,
+    reversal_link_item,
+    stock_item_attributes,
+)
 
 if TYPE_CHECKING:
     from inventory.storage.items import Item
-    from inventory.storage.table_scan import ItemKey
+    from inventory.storage.keys import ItemKey
 
 
 class AuditKind(StrEnum):
@@ -34,31 +40,38 @@ class LinkId(NamedTuple):
 
 def is_catalog_item(item: Item) -> bool:
     """Whether an item has a key of the catalog: the settings, a location or a variant of a business."""
-    pk, sk = item["pk"]["S"], item["sk"]["S"]
-    name, _, item_id = sk.partition("#")
+    key = pk, sk = key_of(item)
     try:
-        if pk != keys.business(UUID(pk.removeprefix("BUSINESS#"))):
-            return False
-        match name:
-            case "LOCATION":
-                return sk == keys.location(UUID(item_id))
-            case "VARIANT":
-                return sk == keys.variant(UUID(item_id))
+        business_id, *item_ids = map(UUID, [*pk.split("#")[1:], *sk.split("#")[1:]])
     except ValueError:
         return False
-    return sk == keys.SETTINGS
+    match item_ids:
+        case []:
+            return key == keys.settings_key(business_id)
+        case [item_id]:
+            return key in (keys.location_key(business_id, item_id), keys.variant_key(business_id, item_id))
+        case _:
+            return False
 
 
 def stock_item_id_of(item: Item) -> StockItemId | None:
     """Give the id of a stock item, None for an item with a key of another form."""
-    pk, sk = item["pk"]["S"], item["sk"]["S"]
+    key = pk, sk = key_of(item)
     try:
-        business_id, variant_id = map(UUID, pk.removeprefix("STOCK#").split("#"))
-        location_id = UUID(sk)
-    except ValueError:
+        stock_item_id = StockItemId(*map(UUID, [*pk.split("#")[1:], sk]))
+    except (TypeError, ValueError):
         return None
-    is_canonical = pk == keys.stock(business_id, variant_id) and sk == str(location_id)
-    return StockItemId(business_id, variant_id, location_id) if is_canonical else None
+    return stock_item_id if key == keys.stock_item_key(*stock_item_id) else None
+
+
+def link_id_of(item: Item) -> LinkId | None:
+    """Give the id of a reversal link, None for an item with a key of another form."""
+    key = pk, _ = key_of(item)
+    try:
+        link_id = LinkId(*map(UUID, pk.split("#")[1:]))
+    except (TypeError, ValueError):
+        return None
+    return link_id if key == keys.reversal_link_key(*link_id) else None
 
 
 def sequence_of_altered_stock_item(item: Item) -> int | None:
@@ -67,35 +80,14 @@ def sequence_of_altered_stock_item(item: Item) -> int | None:
     It may have more attributes, or a time in another spelling. A proof finds a stock item that is unreadable.
     """
     stock = read_stock_item(item)
-    if stock is None:
+    if stock is None or item == key_attributes(key_of(item)) | stock_item_attributes(stock):
         return None
-    written: Item = {
-        "pk": item["pk"],
-        "sk": item["sk"],
-        "quantity": {"N": str(stock.quantity)},
-        "sequence": {"N": str(stock.sequence)},
-        "updated_at": {"S": instant_text(stock.updated_at)},
-        "head_hash": {"S": stock.head_hash},
-    }
-    return None if item == written else stock.sequence
-
-
-def link_id_of(item: Item) -> LinkId | None:
-    """Give the id of a reversal link, None for an item with a key of another form."""
-    pk = item["pk"]["S"]
-    try:
-        business_id, adjustment_id = map(UUID, pk.removeprefix("REVERSAL#").split("#"))
-    except ValueError:
-        return None
-    is_canonical = pk == keys.reversal(business_id, adjustment_id) and item["sk"]["S"] == keys.REVERSAL
-    return LinkId(business_id, adjustment_id) if is_canonical else None
+    return stock.sequence
 
 
 def linked_row_key(link_id: LinkId, item: Item) -> ItemKey | None:
     """Give the key of the ledger row that a link names; None where the link is not as the service writes it."""
-    try:
-        reversal_id = UUID(item["reversal_id"]["S"])
-    except MALFORMED:
+    reversal_id = read_reversal_id(item)
+    if reversal_id is None or item != reversal_link_item(*link_id, reversal_id):
         return None
-    written: Item = {"pk": item["pk"], "sk": item["sk"], "reversal_id": {"S": str(reversal_id)}}
-    return (keys.ledger(link_id.business_id, reversal_id),) if item == written else None
+    return keys.ledger_row_key(link_id.business_id, reversal_id)

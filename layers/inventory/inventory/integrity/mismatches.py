@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from inventory.integrity.item_checks import AuditKind
 from inventory.storage import keys
-from inventory.storage.items import claimed_integer
-from inventory.storage.table_scan import key_of
+from inventory.storage.items import claimed_integer, key_of
 
 if TYPE_CHECKING:
     from inventory.domain.model import Adjustment, StockItemId

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from inventory.domain.errors import AdjustmentNotFound, LocationNotFound, VariantNotFound
 from inventory.domain.model import StockItemId
 from inventory.queries.levels import Level, level_at, level_now
-from inventory.storage.items import located
+from inventory.storage.items import read_stock_at_location
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +103,7 @@ class Reader:
             found, has_more = self._stock_items(business_id, wanted.variant_id, after, limit, budget)
         else:
             item = budget.retry(partial(self.lookups.stock_item, business_id, wanted.variant_id, wanted.location_id))
-            found, has_more = [] if item is None else [located(item)], False
+            found, has_more = [] if item is None else [read_stock_at_location(item)], False
         if not found and after is None:
             self._require_active(business_id, wanted.variant_id, wanted.location_id, budget)
 

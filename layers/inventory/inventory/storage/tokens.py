@@ -1,6 +1,6 @@
 """The access table: API tokens by their id, on DynamoDB.
 
-Whatever goes wrong is raised. A fault must not read as "no such token": the gateway would remember that denial.
+Every fault is raised. If one looked like an unknown token, API Gateway would cache that denial.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from inventory.aws.failures import require_complete, translated_failures
 from inventory.domain.errors import TokenNotFound
 from inventory.domain.timestamps import instant_text, parse_instant
 from inventory.storage import keys
-from inventory.storage.items import token_item, token_of
+from inventory.storage.items import key_attributes, token_item, token_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,11 +30,11 @@ class TokenTable:
         self._table_name = table_name
 
     def find(self, token_id: str) -> Token | None:
-        """Read a token, consistently; None where there is none of this id."""
+        """Read a token, strongly consistent; None where there is none with this id."""
         with translated_failures():
             reply = self._client.get_item(
                 TableName=self._table_name,
-                Key={"pk": {"S": keys.token(token_id)}},
+                Key=key_attributes(keys.token_key(token_id)),
                 ConsistentRead=True,
                 ReturnConsumedCapacity="TOTAL",
             )
@@ -42,7 +42,7 @@ class TokenTable:
         return token_of(reply["Item"]) if "Item" in reply else None
 
     def put(self, token: Token) -> None:
-        """Add a token. Adding the same one again, after an attempt of unknown outcome, changes nothing."""
+        """Add a token. To add it again, after an attempt of unknown outcome, changes nothing."""
         try:
             with translated_failures():
                 reply = self._client.put_item(
@@ -60,16 +60,16 @@ class TokenTable:
             require_complete(reply)
 
     def revoke(self, token_id: str, now: datetime) -> datetime:
-        """Revoke a token and return since when it is: a later call does not move the first one's time.
+        """Revoke a token, and return since when it is revoked. A second call does not change that time.
 
         Raises:
-            TokenNotFound: where there is no token of this id.
+            TokenNotFound: there is no token with this id.
         """
         try:
             with translated_failures():
                 reply = self._client.update_item(
                     TableName=self._table_name,
-                    Key={"pk": {"S": keys.token(token_id)}},
+                    Key=key_attributes(keys.token_key(token_id)),
                     UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
                     ConditionExpression=keys.ITEM_EXISTS,
                     ExpressionAttributeValues={":now": {"S": instant_text(now)}},
