@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from inventory.domain.model import Adjustment
-    from inventory.storage.ledger_index import IndexPage, Partition, StartKey
+    from inventory.storage.ledger_index import IndexPage, IndexQuery
 
 type Item = dict[str, Any]
 
@@ -293,20 +293,11 @@ class ReadBooks:
     before_read: Callable[[], None] = lambda: None
     reads: list[str] = field(default_factory=list)
 
-    def page(
-        self,
-        partition: Partition,
-        *,
-        first: str = "0",
-        last: str = ":",
-        newest_first: bool = False,
-        limit: int | None = None,
-        start: StartKey | None = None,
-    ) -> IndexPage:
+    def page(self, query: IndexQuery) -> IndexPage:
         self.reads.append("page")
         self.before_read()
         items = [item for item in self.books.rows if item["pk"]["S"] not in self.late]
-        return page_of(items, partition, first=first, last=last, newest_first=newest_first, limit=limit, start=start)
+        return page_of(items, query)
 
     def ledger_row(self, business_id: UUID, adjustment_id: UUID) -> Item | None:
         self.reads.append("row")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from inventory.domain.rules import stock_after
 from inventory.storage.items import ledger_item
-from inventory.storage.ledger_index import EARLIEST, LATEST
 from tests.support.builders.domain import an_adjustment
 from tests.support.builders.ids import BUSINESS
 from tests.support.fakes.paging import page_of
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from inventory.domain.model import Adjustment, StockItem
     from inventory.domain.retry_budget import RetryBudget
     from inventory.storage.items import Item
-    from inventory.storage.ledger_index import IndexPage, Partition, StartKey
+    from inventory.storage.ledger_index import IndexPage, IndexQuery
 
 type Place = tuple[UUID, UUID]
 """Variant and location."""
@@ -67,27 +66,10 @@ class MemoryLedger:
         places = sorted(place for place in self.heads if place[0] == variant_id)
         return iter([(place[1], stock_after(self.heads[place])) for place in places])
 
-    def page(
-        self,
-        partition: Partition,
-        *,
-        first: str = EARLIEST,
-        last: str = LATEST,
-        newest_first: bool = False,
-        limit: int | None = None,
-        start: StartKey | None = None,
-    ) -> IndexPage:
+    def page(self, query: IndexQuery) -> IndexPage:
         self.before_page()
         unseen = {str(each) for each in self.unseen}
-        page = page_of(
-            (item for item in self._items[partition.key] if item["id"]["S"] not in unseen),
-            partition,
-            first=first,
-            last=last,
-            newest_first=newest_first,
-            limit=limit,
-            start=start,
-        )
-        self.limits.append(limit)
+        page = page_of((item for item in self._items[query.partition.key] if item["id"]["S"] not in unseen), query)
+        self.limits.append(query.limit)
         self.rows_read += len(page.items)
         return page

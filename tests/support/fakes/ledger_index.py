@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from inventory.domain.model import GENESIS_HASH
 from inventory.storage.items import ledger_item
-from inventory.storage.ledger_index import EARLIEST, LATEST
 from tests.support.builders.domain import an_adjustment
 from tests.support.builders.ids import BUSINESS, NOW
 from tests.support.fakes.paging import page_of
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from inventory.domain.model import Adjustment
-    from inventory.storage.ledger_index import IndexPage, Partition, StartKey
+    from inventory.storage.ledger_index import IndexPage, IndexQuery
 
 
 @dataclass
@@ -35,21 +34,12 @@ class IndexedLedger:
     def has_business(self, business_id: UUID) -> bool:
         return business_id in self.businesses
 
-    def page(
-        self,
-        partition: Partition,
-        *,
-        first: str = EARLIEST,
-        last: str = LATEST,
-        newest_first: bool = False,
-        limit: int | None = None,
-        start: StartKey | None = None,
-    ) -> IndexPage:
-        self.read.append(partition.key)
+    def page(self, query: IndexQuery) -> IndexPage:
+        self.read.append(query.partition.key)
         self.before_query(len(self.read))
         items = map(ledger_item, self.rows)
-        size = min(limit or self.chunk_rows_max, self.chunk_rows_max)
-        return page_of(items, partition, first=first, last=last, newest_first=newest_first, limit=size, start=start)
+        limit = min(query.limit or self.chunk_rows_max, self.chunk_rows_max)
+        return page_of(items, replace(query, limit=limit))
 
 
 def a_history(deltas: Sequence[tuple[int, int, int]], *, business_id: UUID = BUSINESS) -> list[Adjustment]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 from inventory.storage.ledger_index import IndexPage
@@ -10,23 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inventory.storage.items import Item
-    from inventory.storage.ledger_index import Partition, StartKey
+    from inventory.storage.ledger_index import IndexQuery
 
 
-def page_of(
-    items: Iterable[Item],
-    partition: Partition,
-    *,
-    first: str,
-    last: str,
-    newest_first: bool,
-    limit: int | None,
-    start: StartKey | None,
-) -> IndexPage:
+def page_of(items: Iterable[Item], query: IndexQuery) -> IndexPage:
     """As DynamoDB answers: it does not look ahead, so a page that its limit has filled names a next one.
 
     An item without one of the two keys is not in the index.
     """
+    partition, limit, start = query.partition, query.limit, query.start
     key, sort = partition.key_name, partition.sort_name
 
     def place(item: Any) -> tuple[str, str]:
@@ -36,13 +29,14 @@ def page_of(
         (
             item
             for item in items
-            if item.get(key) == {"S": partition.key} and sort in item and first <= place(item)[0] <= last
+            if item.get(key) == {"S": partition.key} and sort in item and query.first <= place(item)[0] <= query.last
         ),
         key=place,
-        reverse=newest_first,
+        reverse=query.newest_first,
     )
     if start is not None:
-        found = [item for item in found if (place(item) < place(start) if newest_first else place(item) > place(start))]
+        after = operator.lt if query.newest_first else operator.gt
+        found = [item for item in found if after(place(item), place(start))]
     page = found[:limit]
     full = limit is not None and len(page) == limit
     return IndexPage(page, {name: page[-1][name] for name in ("pk", key, sort)} if full else None)

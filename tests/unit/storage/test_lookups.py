@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from inventory.domain.retry_budget import RetryBudget
 from inventory.domain.rules import stock_after
 from inventory.storage.items import ledger_item, stock_item_of
 from inventory.storage.keys import ledger_business
-from inventory.storage.ledger_index import DynamoDBLedgerIndex, business_partitions, stock_item_partition
+from inventory.storage.ledger_index import DynamoDBLedgerIndex, IndexQuery, business_partitions, stock_item_partition
 from inventory.storage.lookups import Lookups
 from tests.support.builders.domain import an_adjustment
 from tests.support.builders.ids import (
@@ -67,7 +68,7 @@ READS: dict[str, Callable[[Library], object]] = {
     "stock_item": lambda it: it.books.stock_item(BUSINESS, VARIANT, LOCATION),
     "stock_items": lambda it: it.books.stock_items(BUSINESS, VARIANT),
     "active": lambda it: it.books.active(BUSINESS, VARIANT, LOCATION),
-    "page": lambda it: it.index.page(stock_item_partition(BUSINESS, VARIANT, LOCATION)),
+    "page": lambda it: it.index.page(IndexQuery(stock_item_partition(BUSINESS, VARIANT, LOCATION))),
 }
 QUERIES = {"stock_items", "page"}
 each_read = pytest.mark.parametrize("name", READS)
@@ -237,7 +238,7 @@ def test_a_page_of_an_index_is_one_query_between_two_sort_keys(library: Library)
     row = an_adjustment()
     library.tables.with_history(row)
 
-    page = library.index.page(stock_item_partition(BUSINESS, VARIANT, LOCATION))
+    page = library.index.page(IndexQuery(stock_item_partition(BUSINESS, VARIANT, LOCATION)))
 
     assert (page.rows(), page.next_start) == ([row], None)
     assert library.sent("Query") == {
@@ -260,9 +261,10 @@ def test_a_page_may_be_limited_turned_round_and_gone_on_with(library: Library) -
     library.tables.with_history(*rows)
     partition = next(each for each in business_partitions(BUSINESS) if each.key == ledger_business(BUSINESS, VARIANT))
 
-    first = library.index.page(partition, newest_first=True, limit=2)
-    second = library.index.page(partition, newest_first=True, limit=2, start=first.next_start)
-    third = library.index.page(partition, newest_first=True, limit=2, start=second.next_start)
+    query = IndexQuery(partition, newest_first=True, limit=2)
+    first = library.index.page(query)
+    second = library.index.page(replace(query, start=first.next_start))
+    third = library.index.page(replace(query, start=second.next_start))
 
     assert (first.rows(), second.rows(), third.rows()) == (rows[:1:-1], rows[1::-1], [])
     assert third.next_start is None
@@ -277,16 +279,18 @@ def test_both_bounds_of_a_page_are_inclusive(library: Library) -> None:
     library.tables.with_history(*rows)
 
     page = library.index.page(
-        stock_item_partition(BUSINESS, VARIANT, LOCATION),
-        first="2026-11-23T14:05:09.000001Z",
-        last="2026-11-23T14:05:09.000002Z",
+        IndexQuery(
+            stock_item_partition(BUSINESS, VARIANT, LOCATION),
+            first="2026-11-23T14:05:09.000001Z",
+            last="2026-11-23T14:05:09.000002Z",
+        )
     )
 
     assert page.rows() == rows[1:3]
 
 
 def test_bounds_that_hold_nothing_cost_no_read_as_dynamodb_would_refuse_them(library: Library) -> None:
-    page = library.index.page(stock_item_partition(BUSINESS, VARIANT, LOCATION), first="2", last="1")
+    page = library.index.page(IndexQuery(stock_item_partition(BUSINESS, VARIANT, LOCATION), first="2", last="1"))
 
     assert (page.items, page.next_start) == ([], None)
     assert library.tables.requests == {}

@@ -24,7 +24,7 @@ from inventory.domain.retry_budget import RetryBudget
 from inventory.integrity import proof_cursor
 from inventory.integrity.chain_check import ChainCheck, Problem, ProblemKind
 from inventory.storage.items import read_stock_item
-from inventory.storage.ledger_index import stock_item_partition
+from inventory.storage.ledger_index import IndexQuery, stock_item_partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,9 +158,8 @@ class _ProofRun:
 
     def _add_page(self) -> bool:
         """Read the next page and add its rows to the check. Give whether it was the last page."""
-        page: IndexPage = self._budget.retry(
-            lambda: self._prover.index.page(self._partition, limit=self._prover.page_rows, start=self._start)
-        )
+        query = IndexQuery(self._partition, limit=self._prover.page_rows, start=self._start)
+        page: IndexPage = self._budget.retry(lambda: self._prover.index.page(query))
         self._rows_read += len(page.items)
         self._check.add(page.items)
         self._start = page.next_start

@@ -12,6 +12,7 @@ from uuid import UUID
 from inventory.domain.errors import RowUnreadable
 from inventory.domain.timestamps import TICK, instant_text, parse_instant
 from inventory.storage.items import read_adjustment
+from inventory.storage.ledger_index import IndexQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -101,16 +102,8 @@ class PartitionRows:
             page = self._read(page.next_start)
 
     def _read(self, start: StartKey | None) -> IndexPage:
-        return self.budget.retry(
-            lambda: self.index.page(
-                self.partition,
-                first=self.first,
-                last=self.last,
-                newest_first=self.newest_first,
-                limit=self.chunk_rows,
-                start=start,
-            )
-        )
+        query = IndexQuery(self.partition, self.first, self.last, self.newest_first, self.chunk_rows, start)
+        return self.budget.retry(lambda: self.index.page(query))
 
     def _positioned(self, item: Item, previous: Position) -> tuple[Position, Adjustment | RowUnreadable]:
         """Read a row and its position, which must agree with its sort key and follow the previous one.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from inventory.domain.errors import RowMissing, StoreUnavailable
 from inventory.domain.timestamps import TICK, instant_text
-from inventory.storage.ledger_index import stock_item_partition
+from inventory.storage.ledger_index import IndexQuery, stock_item_partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,9 +70,9 @@ def level_at(
     if stock.updated_at <= as_of:
         return level_now(stock_item_id, stock)
     partition = stock_item_partition(*stock_item_id)
-    before = index.page(partition, last=instant_text(as_of), newest_first=True, limit=1).rows()
+    before = index.page(IndexQuery(partition, last=instant_text(as_of), newest_first=True, limit=1)).rows()
     between_calls()
-    after = index.page(partition, first=instant_text(as_of + TICK), limit=1).rows()
+    after = index.page(IndexQuery(partition, first=instant_text(as_of + TICK), limit=1)).rows()
     # There is a row after the instant, and both rows must be neighbours. Otherwise a row that the index does not have
     # yet is missing between them, and the level would be an older one.
     if not after or after[0].sequence != (before[0].sequence if before else 0) + 1:

@@ -56,6 +56,21 @@ def business_partitions(business_id: UUID) -> list[Partition]:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexQuery:
+    """Rows of one partition between two sort keys, both inclusive: at most ``limit``, or as many as 1 MB holds.
+
+    ``start`` is the ``next_start`` of the page before, None for the first page.
+    """
+
+    partition: Partition
+    first: str = EARLIEST
+    last: str = LATEST
+    newest_first: bool = False
+    limit: int | None = None
+    start: StartKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class IndexPage:
     """What one Query found, in its order; ``next_start`` is None at the end."""
 
@@ -74,17 +89,8 @@ class IndexPage:
 class LedgerIndex(Protocol):
     """Reads the ledger in the order of time."""
 
-    def page(
-        self,
-        partition: Partition,
-        *,
-        first: str = EARLIEST,
-        last: str = LATEST,
-        newest_first: bool = False,
-        limit: int | None = None,
-        start: StartKey | None = None,
-    ) -> IndexPage:
-        """Read rows between two sort keys, both inclusive: at most ``limit``, or as many as 1 MB holds.
+    def page(self, query: IndexQuery) -> IndexPage:
+        """Read a page of rows.
 
         Raises:
             StoreUnavailable: there was no complete answer.
@@ -99,32 +105,27 @@ class DynamoDBLedgerIndex:
         self._client = client
         self._ledger_table = ledger_table
 
-    def page(
-        self,
-        partition: Partition,
-        *,
-        first: str = EARLIEST,
-        last: str = LATEST,
-        newest_first: bool = False,
-        limit: int | None = None,
-        start: StartKey | None = None,
-    ) -> IndexPage:
+    def page(self, query: IndexQuery) -> IndexPage:
         """Make one Query. Its cost is the size of the rows that it reads."""
-        if first > last:  # DynamoDB refuses such a condition
+        if query.first > query.last:  # DynamoDB refuses such a condition
             return IndexPage([], None)
         request: QueryInputTypeDef = {
             "TableName": self._ledger_table,
-            "IndexName": partition.index_name,
+            "IndexName": query.partition.index_name,
             "KeyConditionExpression": "#key = :key AND #sort BETWEEN :first AND :last",
-            "ExpressionAttributeNames": {"#key": partition.key_name, "#sort": partition.sort_name},
-            "ExpressionAttributeValues": {":key": {"S": partition.key}, ":first": {"S": first}, ":last": {"S": last}},
-            "ScanIndexForward": not newest_first,
+            "ExpressionAttributeNames": {"#key": query.partition.key_name, "#sort": query.partition.sort_name},
+            "ExpressionAttributeValues": {
+                ":key": {"S": query.partition.key},
+                ":first": {"S": query.first},
+                ":last": {"S": query.last},
+            },
+            "ScanIndexForward": not query.newest_first,
             "ReturnConsumedCapacity": "TOTAL",
         }
-        if limit is not None:
-            request["Limit"] = limit
-        if start is not None:
-            request["ExclusiveStartKey"] = start
+        if query.limit is not None:
+            request["Limit"] = query.limit
+        if query.start is not None:
+            request["ExclusiveStartKey"] = query.start
         with translated_failures():
             reply = self._client.query(**request)
         require_complete(reply)
