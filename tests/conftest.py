@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
-from inventory.aws import fast_session
+from inventory.aws import clients
+from inventory.aws.fast_session import fast_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,11 +37,13 @@ settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _descriptions_are_read_once() -> Iterator[None]:
-    """Each test has clients of its own; what the SDK reads from its files for each of them is the same."""
-    loader = fast_session._FastLoader(extra_search_paths=[str(fast_session.MODELS)])
+def _one_sdk_session() -> Iterator[None]:
+    """Let all clients come from one session: to make one takes longer than most tests.
+
+    Each test still has clients of its own, with listeners of their own.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast_session, "_FastLoader", lambda **_: loader)
+        patch.setattr(clients, "fast_session", cache(fast_session))
         yield
 
 

@@ -184,8 +184,8 @@ def _limits_of_stock(service: Service) -> list[Limit]:
         (
             min(SERIAL_COMMITS_PER_S * GROUP_MAX, partition),
             "one stock item, through the queue",
-            f"its rows share a key of `by_stock_item`; else {SERIAL_COMMITS_PER_S * GROUP_MAX:,}",
-            "part the stock: more locations",
+            f"its rows share a key of `by_stock_item`; otherwise {SERIAL_COMMITS_PER_S * GROUP_MAX:,}",
+            "split the stock over more locations",
         ),
         (
             partition,
@@ -215,7 +215,7 @@ def _limits_of_settings(service: Service) -> list[Limit]:
         ),
         (
             NEW_TABLE_WRITE_UNITS_PER_S / (service.row_units * IN_TRANSACTION),
-            "tables that are new",
+            "new tables",
             f"they start with {NEW_TABLE_WRITE_UNITS_PER_S:,} write units",
             "`WarmThroughput` before the day, or grow slowly",
         ),
@@ -269,7 +269,7 @@ def _limits_of_account(service: Service) -> list[Limit]:
         ),
         (
             PUT_EVENTS_PER_S * EVENTS_MAX,
-            "events that are told",
+            "published events",
             f"{PUT_EVENTS_PER_S:,} calls of {EVENTS_MAX}",
             "ask for more; fuller batches",
         ),
@@ -327,7 +327,7 @@ def costs(service: Service) -> list[tuple[str, float, float]]:
             (service.stock_units / GROUP_MAX + service.ledger_units) * WRITE_UNIT,
         ),
         ("read units", READ_UNITS * READ_UNIT, (1 / GROUP_MAX + 1) * READ_UNIT),
-        ("telling it: function and event", published + EVENT, published + EVENT),
+        ("publishing it: function and event", published + EVENT, published + EVENT),
         ("logs", LOGGED_BYTES / 10**9 * LOGGED_GB, LOGGED_MERGED_BYTES / 10**9 * LOGGED_GB),
     ]
     return [(name, http * 10**6, merged * 10**6) for name, http, merged in lines]

@@ -19,6 +19,8 @@ from inventory.storage.tokens import TokenTable
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from inventory.api.shapes import Policy
+
 logger = Logger()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 access = TokenTable(client, os.environ["ACCESS_TABLE"])
@@ -32,7 +34,7 @@ class AuthorizerError(Exception):
 
 # An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
 @logger.inject_lambda_context(clear_state=True, log_event=False)
-def handler(event: object, context: LambdaContext) -> authorizer.Policy:
+def handler(event: object, context: LambdaContext) -> Policy:
     """Answer a policy. Raise "Unauthorized" for the gateway's 401, anything else for its 503; it caches neither."""
     if not authorizer.is_authorizer_event(event):
         logger.info("unauthorized", extra={"why": "not from the gateway"})

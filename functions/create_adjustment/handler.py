@@ -17,6 +17,7 @@ from inventory.entrypoints.responses import adjustment_members
 from inventory.entrypoints.telemetry import entry_point, report_outcome, translated_errors
 
 if TYPE_CHECKING:
+    from inventory.api.shapes import ApiEvent, Response
     from inventory.domain.model import Command, Outcome
     from inventory.entrypoints.telemetry import Invocation
 
@@ -29,7 +30,7 @@ adjuster = adjuster_on_dynamodb(
 
 
 @entry_point(logger, metrics)
-def handler(event: object, invocation: Invocation) -> responses.Response | dict[str, object]:
+def handler(event: object, invocation: Invocation) -> Response | dict[str, object]:
     """Answer an API event with a response, and a direct payload with the adjustment or an exception."""
     if requests.is_api_event(event):
         return responses.respond(event, invocation, _create)
@@ -39,7 +40,7 @@ def handler(event: object, invocation: Invocation) -> responses.Response | dict[
         return adjustment_members(_adjust(command, invocation).adjustment)
 
 
-def _create(event: requests.ApiEvent, invocation: Invocation) -> responses.Response:
+def _create(event: ApiEvent, invocation: Invocation) -> Response:
     caller = requests.authenticated_caller(event, scope=CREATE_ADJUSTMENT.scope, clock=adjuster.clock)
     invocation.business_id = caller.business_id
     outcome = _adjust(requests.adjustment_command(event, caller), invocation)

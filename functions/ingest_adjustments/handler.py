@@ -18,7 +18,7 @@ from inventory.entrypoints.queue import ingest, report_messages, response
 from inventory.entrypoints.telemetry import entry_point, translated_errors
 
 if TYPE_CHECKING:
-    from inventory.entrypoints.responses import BatchResponse
+    from inventory.entrypoints.shapes import BatchResponse
     from inventory.entrypoints.telemetry import Invocation
 
 GROUPS_AT_ONCE = 8

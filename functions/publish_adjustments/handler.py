@@ -16,8 +16,7 @@ from inventory.entrypoints.ledger_stream import Publisher
 from inventory.entrypoints.telemetry import entry_point, report_published, translated_errors
 
 if TYPE_CHECKING:
-    from inventory.entrypoints.ledger_stream import StreamBatch
-    from inventory.entrypoints.responses import BatchResponse
+    from inventory.entrypoints.shapes import BatchResponse, StreamBatch
     from inventory.entrypoints.telemetry import Invocation
 
 logger = Logger()

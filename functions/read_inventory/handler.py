@@ -23,6 +23,7 @@ from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
 
 if TYPE_CHECKING:
+    from inventory.api.shapes import ApiEvent, Response
     from inventory.entrypoints.telemetry import Invocation
 
 CALLS_AT_ONCE = 8
@@ -38,7 +39,7 @@ exporter = Exporter(lookups, index, clock)
 
 
 @entry_point(logger, metrics)
-def handler(event: object, invocation: Invocation) -> responses.Response | ExportAnswer:
+def handler(event: object, invocation: Invocation) -> Response | ExportAnswer:
     """Answer an API event with a response, and a direct payload with a page of an export or an exception."""
     if requests.is_api_event(event):
         return responses.respond(event, invocation, _read)
@@ -48,7 +49,7 @@ def handler(event: object, invocation: Invocation) -> responses.Response | Expor
         return page.answer()
 
 
-def _read(event: requests.ApiEvent, invocation: Invocation) -> responses.Response:
+def _read(event: ApiEvent, invocation: Invocation) -> Response:
     caller = requests.authenticated_caller(event, scope=reads.SCOPE, clock=clock)
     invocation.business_id = caller.business_id
     members = reads.answer(event, caller.business_id, reader, RetryBudget(invocation.remaining_s))

@@ -17,6 +17,7 @@ from inventory.entrypoints.composition import adjuster_on_dynamodb
 from inventory.entrypoints.telemetry import entry_point, report_error, report_outcome
 
 if TYPE_CHECKING:
+    from inventory.api.shapes import ApiEvent, Response
     from inventory.entrypoints.telemetry import Invocation
 
 
@@ -29,14 +30,14 @@ adjuster = adjuster_on_dynamodb(
 
 
 @entry_point(logger, metrics)
-def handler(event: object, invocation: Invocation) -> responses.Response:
+def handler(event: object, invocation: Invocation) -> Response:
     """Answer an API event with a response. An event that did not pass the gateway passed no authorizer either."""
     if requests.is_api_event(event):
         return responses.respond(event, invocation, _reverse)
     return responses.refused(report_error(Unauthorized(), invocation), request_id=invocation.context.aws_request_id)
 
 
-def _reverse(event: requests.ApiEvent, invocation: Invocation) -> responses.Response:
+def _reverse(event: ApiEvent, invocation: Invocation) -> Response:
     caller = requests.authenticated_caller(event, scope=REVERSE_ADJUSTMENT.scope, clock=adjuster.clock)
     invocation.business_id = caller.business_id
     request = requests.reversal(event, caller)

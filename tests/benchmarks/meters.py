@@ -53,6 +53,9 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "INVENTORY_TABLE": "inventory-table",
     "LEDGER_TABLE": "ledger-table",
     "ACCESS_TABLE": "access-table",
+    "EVENT_BUS": "event-bus",
+    "DEAD_LETTER_QUEUE": "https://sqs.eu-central-1.amazonaws.com/000000000000/dead-letter-queue",
+    "AUDIT_SEGMENTS": "24",
 }
 """All that a process finds in its environment, nothing of the caller's: no two runs shall differ by it."""
 

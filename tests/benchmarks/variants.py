@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inventory.domain.model import Command, Snapshot
-    from inventory.entrypoints.messages import QueueRecord
-    from inventory.entrypoints.responses import BatchResponse
+    from inventory.entrypoints.shapes import BatchResponse, QueueRecord
 
 SIZES: Final = (1, 10, 50, 99)
 _BEGIN: Final = datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC)

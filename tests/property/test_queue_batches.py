@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from inventory.aws.event_bus import Event, EventBus, PutResult
     from inventory.domain.model import Adjustment
-    from inventory.entrypoints.messages import QueueRecord
     from inventory.entrypoints.queue import Message
+    from inventory.entrypoints.shapes import QueueRecord
 
 PLACES = [
     (business, variant, location)

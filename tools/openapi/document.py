@@ -37,7 +37,9 @@ def document() -> Schema:
         "info": {
             "title": "Inventory adjustments",
             "version": "1",
-            "description": "Takes manual stock adjustments from many businesses and never loses, doubles or bends one.",
+            "description": (
+                "Takes manual stock adjustments from many businesses and never loses, duplicates or corrupts one."
+            ),
         },
         # Relative to where the document is served, which is below the stage wherever the API has one.
         "servers": [{"url": "../..", "description": "The API that serves this document."}],

@@ -24,7 +24,7 @@ from inventory.domain.api_tokens import well_formed
 from inventory.domain.errors import InvalidRequest
 from inventory.domain.retry_budget import RetryBudget
 from inventory.domain.uuids import parse_uuid
-from inventory.entrypoints.messages import QueueRecord, UnreadableMessage, read_message
+from inventory.entrypoints.messages import UnreadableMessage, read_message
 from inventory.entrypoints.rejections import rejection
 from inventory.queries.ledger_order import parse_position
 from inventory.schemas.adjustments import AdjustmentRequest
@@ -39,6 +39,9 @@ from tests.support.harness.loading import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from inventory.api.shapes import HeaderEvent
+    from inventory.entrypoints.shapes import QueueRecord
 
 CALLER: Final = Caller(business_id=BUSINESS, subject="till 4")
 QUESTION: Final = {"list": "AdjustmentsQuery", "business_id": str(BUSINESS)}
@@ -202,7 +205,7 @@ def message(data: bytes) -> None:
 def header_values(data: bytes) -> None:
     """Of any headers no value hides behind another, and what passes for a token or a business is one."""
     values = data.decode("latin-1").split("\n")
-    event: headers.HeaderEvent = {"headers": {"X-A": values[-1]}, "multiValueHeaders": {"x-A": values, "X-B": ["b"]}}
+    event: HeaderEvent = {"headers": {"X-A": values[-1]}, "multiValueHeaders": {"x-A": values, "X-B": ["b"]}}
     found = headers.header(event, "x-a")
     assert found is not None
     assert found.count(", ") >= len(values) - 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import json
+import logging
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,18 +17,21 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-central-1"}
-_loads = itertools.count()
 
 
 def load_handler(name: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> ModuleType:
-    """Import functions/<name>/handler.py afresh, as a cold start with this environment would.
-
-    Each load logs as a service of its own: Powertools keeps a service's logger, and with it an earlier test's stdout.
-    """
-    unique = f"{name}_{next(_loads)}"
-    for variable, value in (CREDENTIALS | {"POWERTOOLS_SERVICE_NAME": unique} | environment).items():
+    """Import functions/<name>/handler.py again, as a cold start with this environment would."""
+    _forget_logger(name)
+    for variable, value in (CREDENTIALS | {"POWERTOOLS_SERVICE_NAME": name} | environment).items():
         monkeypatch.setenv(variable, value)
-    return load_by_path(ROOT / "functions" / name / "handler.py", f"handlers.{unique}")
+    return load_by_path(ROOT / "functions" / name / "handler.py", f"handlers.{name}")
+
+
+def _forget_logger(service: str) -> None:
+    """Powertools keeps a service's logger, with an earlier test's stdout, and a filter for it on each root handler."""
+    logging.root.manager.loggerDict.pop(service, None)
+    for handler in logging.root.handlers:
+        handler.filters = [each for each in handler.filters if getattr(each, "logger", None) != service]
 
 
 def load_by_path(path: Path, name: str | None = None) -> ModuleType:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from inventory.api.headers import HeaderEvent, header
+from inventory.api.headers import header
+
+if TYPE_CHECKING:
+    from inventory.api.shapes import HeaderEvent
 
 
 @pytest.mark.parametrize(

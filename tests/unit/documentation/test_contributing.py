@@ -18,7 +18,7 @@ from tests.support.pages import page, rows, section
 from tests.support.sam_template import PROJECT_ROOT
 
 NAME = "docs/contributing.md"
-CHANGES = ["Add a reason code", "Add a field to the answer", "Add a field to the request"]
+CHANGES = ["Add a reason code", "Add a field to the answer", "Add a field to the request", "Add a route"]
 
 
 @cache

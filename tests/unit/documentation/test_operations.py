@@ -6,11 +6,22 @@ import re
 
 from inventory.entrypoints.responses import ERROR_ANSWERS
 from inventory.schemas.provisioning import COMMAND_MODELS
+from ops.command_line import ops
 from tests.support.harness.signals import counted_in_logs, services, written_by
 from tests.support.pages import rows, section
 from tests.support.sam_template import load_template
 
 NAME = "docs/operations.md"
+
+
+def test_every_subcommand_of_ops_stands_in_the_table_with_its_options() -> None:
+    documented = {
+        subcommand: set(re.findall(r"--[a-z-]+", options))
+        for _, subcommand, options, _ in rows(section(NAME, "Commands"))[1:]
+    }
+    assert documented == {
+        name: {option for each in command.params for option in each.opts} for name, command in ops.commands.items()
+    }
 
 
 def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:

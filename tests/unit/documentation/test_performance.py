@@ -7,6 +7,7 @@ import pytest
 from inventory.domain.retry_budget import ATTEMPTS_MAX, BACKOFF_BASE_S, BACKOFF_CAP_S
 from inventory.domain.store import GROUP_MAX
 from inventory.storage.stock_store import CATALOG_ENTRIES_MAX, STOCK_ENTRIES_MAX
+from tests.benchmarks.initialisation import REACHED
 from tests.support.pages import page, prose, rows, section
 from tests.support.sam_template import PROJECT_ROOT
 
@@ -36,6 +37,11 @@ def test_what_an_environment_caches_is_what_the_code_keeps() -> None:
 
 def test_the_largest_group_is_measured() -> None:
     assert str(GROUP_MAX) in [row[0] for row in rows(section(PERFORMANCE, "Merging"))]
+
+
+def test_the_start_of_each_function_is_the_one_that_the_gates_hold() -> None:
+    documented = {row[0]: row[1] for row in rows(section(PERFORMANCE, "Speed")) if row[0] in REACHED}
+    assert documented == {name: f"{ratio:.2f}" for name, ratio in REACHED.items()}
 
 
 @pytest.mark.parametrize("picture", ["performance.svg", "contention.svg"])

@@ -15,7 +15,7 @@ from tests.support.builders.requests import a_payload
 from tests.support.harness.loading import load_event
 
 if TYPE_CHECKING:
-    from inventory.entrypoints.messages import QueueRecord
+    from inventory.entrypoints.shapes import QueueRecord
 
 
 def a_record(body: object, **attributes: Any) -> QueueRecord:

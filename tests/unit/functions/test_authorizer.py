@@ -28,7 +28,7 @@ from tests.support.sam_template import resources
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
 
-    from inventory.api.authorizer import AuthorizerEvent, Policy
+    from inventory.api.shapes import AuthorizerEvent, Policy
 
 
 class Load(Protocol):

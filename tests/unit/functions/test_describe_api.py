@@ -16,7 +16,7 @@ from tests.support.harness.loading import ROOT, Context, load_event, load_handle
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inventory.api.static_files import PageResponse
+    from inventory.api.shapes import PageResponse
 
 FOLDER = ROOT / "functions" / "describe_api"
 LIBRARY = {"swagger-ui-bundle.js": "a library", "swagger-ui.css": "its style"}

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inventory.domain.errors import ServiceError
-    from inventory.entrypoints.messages import MessageRequest, QueueRecord
+    from inventory.entrypoints.messages import MessageRequest
+    from inventory.entrypoints.shapes import QueueRecord
     from inventory.schemas.json_parser import JSONValue
     from tests.support.faults.wire import Reply
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 
+from inventory.api import routes
 from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.timestamps import instant_text
 from inventory.entrypoints.responses import adjustment_members
@@ -33,12 +35,14 @@ from tests.support.harness.read_service import LEVELS, LIST, ONE, ReadService, a
 from tests.support.harness.write_service import NAMESPACE
 
 if TYPE_CHECKING:
+    from inventory.api.routes import Route
     from inventory.domain.model import Adjustment
     from tests.support.harness.write_service import Answer
 
 REVERSAL = UUID(int=99)
 THIS = {"id": str(ADJUSTMENT)}
 OF_VARIANT = [("variant_id", str(VARIANT))]
+READ_ROUTES = [each for each in routes.ROUTES if each.function == "read_inventory"]
 
 
 def history(count: int, **members: Any) -> list[Adjustment]:
@@ -62,6 +66,13 @@ def ids(answer: Answer) -> list[int]:
 def refused(answer: Answer) -> tuple[int, str]:
     assert set(answer.body["detail"]) == {"code", "message"}
     return answer.status, answer.code
+
+
+@pytest.mark.parametrize("route", READ_ROUTES, ids=lambda each: each.path)
+def test_every_route_of_the_function_is_served(route: Route, reading: ReadService) -> None:
+    path = dict.fromkeys(re.findall(r"{(\w+)}", route.path), str(VARIANT))
+
+    assert reading.get(route.path, path=path).status in {200, 404, 422}
 
 
 # --- one adjustment --------------------------------------------------------------------------------------------------

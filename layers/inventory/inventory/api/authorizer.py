@@ -6,9 +6,9 @@ policy names all routes that the token may call, not only the one that was calle
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NotRequired, TypedDict, TypeIs
+from typing import TYPE_CHECKING, Final, Literal, TypeIs
 
-from inventory.api.headers import HeaderEvent, has_headers, header
+from inventory.api.headers import has_headers, header
 from inventory.api.routes import ROUTES
 from inventory.domain.api_tokens import Unauthenticated, authorize, digest_of, token_id_of, well_formed
 from inventory.domain.timestamps import instant_text
@@ -19,46 +19,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from inventory.api.routes import Route
+    from inventory.api.shapes import AuthorizerEvent, Policy, PolicyDocument, Statement
     from inventory.domain.api_tokens import Grant, WrongBusiness
     from inventory.domain.retry_budget import RetryBudget
     from inventory.storage.tokens import TokenTable
 
 ANONYMOUS: Final = "anonymous"
 """The principal of a caller without a valid token."""
-
-
-class AuthorizerEvent(HeaderEvent):
-    """The part of a REQUEST authorizer's event that is read here."""
-
-    methodArn: str
-
-
-class Statement(TypedDict):
-    """One statement of a policy."""
-
-    Action: str
-    Effect: Literal["Allow", "Deny"]
-    Resource: list[str]
-
-
-class PolicyDocument(TypedDict):
-    """An IAM policy."""
-
-    Version: str
-    Statement: list[Statement]
-
-
-class Policy(TypedDict):
-    """The answer of an authorizer; ``context`` reaches the functions as ``requestContext.authorizer``, texts only.
-
-    ``usageIdentifierKey`` is the API key that a usage plan counts the request under. The gateway passes it to no
-    function, and uses it only where the template requires keys.
-    """
-
-    principalId: str
-    policyDocument: PolicyDocument
-    context: NotRequired[dict[str, str]]
-    usageIdentifierKey: NotRequired[str]
 
 
 def is_authorizer_event(event: object) -> TypeIs[AuthorizerEvent]:
@@ -147,6 +114,6 @@ def _stage_arn(method_arn: str) -> str:
 
 
 def _policy(principal_id: str, effect: Literal["Allow", "Deny"], resources: list[str]) -> Policy:
-    statement = Statement(Action="execute-api:Invoke", Effect=effect, Resource=resources)
-    document = PolicyDocument(Version="2012-10-17", Statement=[statement])
-    return Policy(principalId=principal_id, policyDocument=document)
+    statement: Statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": resources}
+    document: PolicyDocument = {"Version": "2012-10-17", "Statement": [statement]}
+    return {"principalId": principal_id, "policyDocument": document}

@@ -1,4 +1,4 @@
-"""The GET routes: event to question, what was found to the members of an answer."""
+"""The GET routes: from the event to a query, and from its result to the members of the answer."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from inventory.storage import cursors
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inventory.api.requests import ApiEvent
     from inventory.api.routes import Route
+    from inventory.api.shapes import ApiEvent
     from inventory.domain.retry_budget import RetryBudget
     from inventory.queries.levels import Level
     from inventory.queries.reader import Reader, Recorded
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 
 def answer(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
-    """Answer one of the routes, for one business.
+    """Answer a read of one business by its route.
 
     Raises:
-        InvalidRequest: path or query string break their model, or the cursor is not one of this question.
-        AdjustmentNotFound, VariantNotFound, LocationNotFound: there is no such thing.
+        InvalidRequest: path or query string break their model, or the cursor is not from an answer to the same query.
+        AdjustmentNotFound, VariantNotFound, LocationNotFound: it does not exist.
         StoreUnavailable: it could not be read in time.
     """
     with cursor_at("query", "cursor"):
@@ -101,7 +101,7 @@ _READS_BY_PATH: Final = {route.path: read for route, read in _READS.items()}
 
 
 def _validated_path[P: RequestModel](model: type[P], query_model: type[RequestModel], event: ApiEvent) -> P:
-    """Read the path; what is wrong with it and with the query string is told together."""
+    """Read the path; its errors and those of the query string are answered together."""
     query_entries = invalid_entries(query_model, _query_string(event), place="query")
     try:
         path = validated(model, event.get("pathParameters") or {}, place="path")
@@ -113,19 +113,19 @@ def _validated_path[P: RequestModel](model: type[P], query_model: type[RequestMo
 
 
 def _query_string(event: ApiEvent) -> dict[str, str]:
-    """The parameters, decoded by the gateway; of one that came several times the last counts, as in a body."""
+    """The parameters, decoded by the gateway. The last value of a repeated parameter counts, as in a JSON body."""
     several = event.get("multiValueQueryStringParameters") or {}
     return (event.get("queryStringParameters") or {}) | {name: values[-1] for name, values in several.items()}
 
 
 def _question(query: AdjustmentsQuery | LevelsQuery, business_id: UUID) -> dict[str, str]:
-    """All that the pages of one list have in common: a cursor is good for it and nothing else."""
+    """The part of a query that all pages of one list share. A cursor is valid for this part only."""
     asked = query.model_dump(mode="json", exclude={"cursor", "limit"}, exclude_none=True)
     return {"list": type(query).__name__, "business_id": str(business_id), **asked}
 
 
 def _start[P](cursor: str | None, question: dict[str, str], parse: Callable[[str], P]) -> P | None:
-    """Where the page begins; ``parse`` reads a position and raises ``ValueError`` where it is none."""
+    """The position where the page begins; ``parse`` raises ``ValueError`` for a text that is no position."""
     if cursor is None:
         return None
     position = cursors.position(cursor, question)
@@ -136,7 +136,7 @@ def _start[P](cursor: str | None, question: dict[str, str], parse: Callable[[str
 
 
 def _parse_location_id(text: str) -> UUID:
-    """Read a position among levels, in the one spelling that was handed out."""
+    """Read a position among levels, which our cursors write in one spelling."""
     location_id = UUID(text)
     if str(location_id) != text:
         raise ValueError(text)
@@ -144,7 +144,7 @@ def _parse_location_id(text: str) -> UUID:
 
 
 def _members(recorded: Recorded) -> Members:
-    """An adjustment's members; one that was reversed says by which."""
+    """An adjustment's members, with the id of its reversal where it was reversed."""
     reversed_by = {} if recorded.reversed_by is None else {"reversed_by": str(recorded.reversed_by)}
     return adjustment_members(recorded.adjustment) | reversed_by
 

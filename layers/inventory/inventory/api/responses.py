@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from inventory.api.requests import gateway_request_id
 from inventory.api.routes import GET_ADJUSTMENT
@@ -15,17 +15,9 @@ from inventory.entrypoints.telemetry import report_error
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inventory.api.requests import ApiEvent
+    from inventory.api.shapes import ApiEvent, Response
     from inventory.domain.model import Outcome
     from inventory.entrypoints.telemetry import Invocation
-
-
-class Response(TypedDict):
-    """A proxy response."""
-
-    statusCode: int
-    headers: dict[str, str]
-    body: str
 
 
 def respond(event: ApiEvent, invocation: Invocation, answer: Callable[[ApiEvent, Invocation], Response]) -> Response:
@@ -62,8 +54,8 @@ def refused(error: ServiceError, *, request_id: str) -> Response:
 
 
 def _response(status: int, body: object, headers: dict[str, str], request_id: str) -> Response:
-    return Response(
-        statusCode=int(status),
-        headers={"Content-Type": "application/json", "x-request-id": request_id, **headers},
-        body=json.dumps(body, separators=(",", ":")),
-    )
+    return {
+        "statusCode": int(status),
+        "headers": {"Content-Type": "application/json", "x-request-id": request_id, **headers},
+        "body": json.dumps(body, separators=(",", ":")),
+    }

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final
 
 from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, Event, EventRefused, detail_text
 from inventory.domain.errors import StoreUnavailable
 from inventory.domain.hash_chain import row_hash
-from inventory.entrypoints.responses import BatchResponse, adjustment_members, batch_response
+from inventory.entrypoints.responses import adjustment_members, batch_response
 from inventory.storage import keys
 from inventory.storage.items import MALFORMED, adjustment_of
 
@@ -23,31 +23,12 @@ if TYPE_CHECKING:
     from inventory.aws.dead_letter_queue import DeadLetterQueue
     from inventory.aws.event_bus import EventBus
     from inventory.domain.retry_budget import RetryBudget
-    from inventory.storage.items import Item
+    from inventory.entrypoints.shapes import BatchResponse, StreamRecord
 
 ADJUSTED: Final = "InventoryAdjusted"
 """Detail-type of the event of an adjustment."""
 
 _INSERT: Final = "INSERT"
-
-
-class _View(TypedDict):
-    Keys: Item
-    NewImage: NotRequired[Item]
-    SequenceNumber: str
-
-
-class StreamRecord(TypedDict):
-    """The part of a stream record that is read here: one change of the ledger."""
-
-    eventName: str
-    dynamodb: _View
-
-
-class StreamBatch(TypedDict):
-    """The event of the function: changes in the order of one shard of the stream."""
-
-    Records: list[StreamRecord]
 
 
 @dataclass(frozen=True, slots=True)

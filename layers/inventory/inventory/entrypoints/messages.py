@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final
 
 from inventory.domain.errors import InvalidRequest
 from inventory.entrypoints import direct
@@ -12,9 +12,8 @@ from inventory.schemas.json_parser import InvalidJSON, parse_json
 from inventory.schemas.problems import entry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from inventory.domain.model import Command
+    from inventory.entrypoints.shapes import QueueRecord
     from inventory.schemas.json_parser import JSONValue
 
 QUEUE_ACTOR: Final = "queue"
@@ -22,18 +21,6 @@ QUEUE_ACTOR: Final = "queue"
 
 ORIGINAL_ID: Final = "original_id"
 """Message attribute of a message that was moved out of a dead-letter queue: the id that it was first sent with."""
-
-
-class _Attribute(TypedDict):
-    stringValue: NotRequired[str]
-
-
-class QueueRecord(TypedDict):
-    """The part of an SQS record that is read here: one message."""
-
-    messageId: str
-    body: NotRequired[str]
-    messageAttributes: NotRequired[Mapping[str, _Attribute]]
 
 
 class UnreadableMessage(Exception):

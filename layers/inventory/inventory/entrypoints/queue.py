@@ -11,7 +11,7 @@ from inventory.domain.errors import InvalidRequest, Refusal, ServiceError, Store
 from inventory.domain.model import Outcome
 from inventory.entrypoints.messages import UnreadableMessage, read_message
 from inventory.entrypoints.rejections import REJECTED, rejection
-from inventory.entrypoints.responses import BatchResponse, batch_response
+from inventory.entrypoints.responses import batch_response
 from inventory.entrypoints.telemetry import MetricSums, report_error, report_outcome, report_unreadable
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from inventory.domain.concurrency import AtOnce
     from inventory.domain.model import Command
     from inventory.domain.retry_budget import RetryBudget
-    from inventory.entrypoints.messages import MessageRequest, QueueRecord
+    from inventory.entrypoints.messages import MessageRequest
+    from inventory.entrypoints.shapes import BatchResponse, QueueRecord
     from inventory.entrypoints.telemetry import Invocation
 
 PUBLISHING_TIME_S: Final = 10.0

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory.domain.errors import (
     AdjustmentNotFound,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inventory.domain.model import Adjustment
+    from inventory.entrypoints.shapes import BatchResponse
     from inventory.integrity.audit import AuditResult
     from inventory.integrity.proof import Proof
 
@@ -44,8 +44,7 @@ _TO_MASK: Final = r"dz_[0-9A-Za-z]{8,}"
 """A token, or the rest of one in a field's name that was cut short."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorAnswer:
+class ErrorAnswer(NamedTuple):
     """The HTTP status of an error, and the code in its body and in its log line."""
 
     status: int
@@ -107,16 +106,6 @@ def error_type(error: ServiceError) -> str:
     """
     invalid = ERROR_ANSWERS[type(error)].status == HTTPStatus.UNPROCESSABLE_ENTITY
     return InvalidRequest.__name__ if invalid else type(error).__name__
-
-
-class _BatchItemFailure(TypedDict):
-    itemIdentifier: str
-
-
-class BatchResponse(TypedDict):
-    """The response to a batch of a queue or a stream: which of its records are not done."""
-
-    batchItemFailures: list[_BatchItemFailure]
 
 
 def batch_response(identifiers: Iterable[str]) -> BatchResponse:

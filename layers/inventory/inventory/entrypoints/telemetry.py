@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import wraps
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, Protocol
@@ -90,7 +89,6 @@ class MetricSums:
             metrics.add_metric(name, unit, value)
 
 
-@dataclass(slots=True)
 class Invocation:
     """One invocation: where its log lines and metrics go, and the members that each of its lines has.
 
@@ -98,20 +96,18 @@ class Invocation:
     claims is not logged. ``budget`` stays None where a request has no attempts of its own. A None is not in the line.
     """
 
-    context: LambdaContext
-    logger: Logger
-    metrics: MetricSink
-    clock_s: Callable[[], float]
-    gateway_request_id: str | None = None
-    business_id: UUID | None = None
-    budget: RetryBudget | None = None
-    remaining_s: Callable[[], float] = field(init=False)
-    _started_s: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Start the clock."""
-        self.remaining_s = remaining_s(self.context)
-        self._started_s = self.clock_s()
+    def __init__(
+        self, context: LambdaContext, logger: Logger, metrics: MetricSink, clock_s: Callable[[], float]
+    ) -> None:
+        self.context = context
+        self.logger = logger
+        self.metrics = metrics
+        self.remaining_s = remaining_s(context)
+        self.gateway_request_id: str | None = None
+        self.business_id: UUID | None = None
+        self.budget: RetryBudget | None = None
+        self._clock_s = clock_s
+        self._started_s = clock_s()
 
     def count(self, metric: str, value: int = 1) -> None:
         """Add to a metric."""
@@ -125,7 +121,7 @@ class Invocation:
             "business_id": None if self.business_id is None else str(self.business_id),
             "code": code,
             "attempts": attempts,
-            "duration_ms": round((self.clock_s() - self._started_s) * 1000, 1),
+            "duration_ms": round((self._clock_s() - self._started_s) * 1000, 1),
             "gateway_request_id": self.gateway_request_id,
         }
 
