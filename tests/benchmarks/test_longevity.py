@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from dataclasses import replace
+from copy import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4

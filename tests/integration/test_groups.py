@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from copy import replace
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import replace
+from copy import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 

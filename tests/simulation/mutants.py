@@ -6,7 +6,8 @@ A variant is made by putting a part in the place of one of the service's own, fo
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, override
 from unittest.mock import patch

@@ -32,7 +32,13 @@ CHANGES: Final = (
     Change("domain.store.GROUP_MAX", "GROUP_MAX: Final = 99", "GROUP_MAX: Final = 100"),
     Change("domain.timestamps.TICK", "timedelta(microseconds=1)", "timedelta(microseconds=0)"),
     Change("domain.timestamps.TICK", "timedelta(microseconds=1)", "timedelta(microseconds=2)"),
-    Change("adjusting.loop._Request", "slots=True, eq=False", "slots=True"),
+    Change(
+        "adjusting.loop._Request",
+        '__slots__ = ("command", "id")',
+        '__slots__ = ("command", "id")\n'
+        "    __eq__ = lambda self, other: (self.command, self.id) == (other.command, other.id)\n"
+        "    __hash__ = lambda self: hash((self.command, self.id))",
+    ),
     Change("adjusting.loop._Group._pending", "if request not in self._results]", "]"),
     Change("adjusting.loop._Group._pending", "if request not in self._results]", "if request in self._results]"),
     Change(
@@ -62,8 +68,8 @@ CHANGES: Final = (
         "STOCK_ENTRIES_MAX: Final = 0",
     ),
     Change("storage.cache.CONTENDED_LIFETIME_S", "CONTENDED_LIFETIME_S: Final = 60", "CONTENDED_LIFETIME_S: Final = 0"),
-    Change("domain.retry_budget.RetryBudget.attempts", "attempts: int = 1", "attempts: int = 0"),
-    Change("domain.retry_budget.RetryBudget.attempts", "attempts: int = 1", "attempts: int = 2"),
+    Change("domain.retry_budget.RetryBudget.__init__", "self.attempts = 1", "self.attempts = 0"),
+    Change("domain.retry_budget.RetryBudget.__init__", "self.attempts = 1", "self.attempts = 2"),
     Change("domain.retry_budget.CALL_BUDGET_S", "READ_TIMEOUT_S + 0.5", "READ_TIMEOUT_S - 0.5"),
     *(
         Change("aws.failures._TRANSIENT_CODES", f'        "{code}",\n', "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
+from copy import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from copy import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -208,7 +208,7 @@ ASIDE = {"business_id", "actor", "idempotency_key", "reverses"}
 
 
 def test_every_field_that_a_request_is_compared_by_is_changed() -> None:
-    assert {name for change in CHANGES for name in change} == {field.name for field in fields(Command)} - ASIDE
+    assert {name for change in CHANGES for name in change} == set(Command._fields) - ASIDE
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)

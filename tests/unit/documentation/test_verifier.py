@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from copy import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest

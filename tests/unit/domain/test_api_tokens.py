@@ -6,7 +6,7 @@ import hmac
 import math
 import re
 import sys
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
-from dataclasses import replace
+from copy import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from contextlib import suppress
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256

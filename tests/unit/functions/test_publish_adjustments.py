@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
+from copy import replace
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from itertools import batched
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory.domain.errors import StoreUnavailable, TryAgain
 from inventory.domain.store import GROUP_MAX
@@ -25,8 +24,7 @@ GROUP_TIME_MAX_S: Final = 10.0
 """Seconds that one group may take while others wait. So a contended group leaves time for them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """A request failed because of a bug or a missing permission."""
 
     error: Exception

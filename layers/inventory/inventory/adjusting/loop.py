@@ -9,8 +9,8 @@ when an answer is final. It knows the tables only as a ``Store``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from inventory.domain.errors import (
     IdempotencyKeyReused,
@@ -87,25 +87,25 @@ class Adjuster:
         return _Group(self, commands, RetryBudget(remaining_s, self.sleep, self.fraction)).run()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Request:
-    """One command, and the id of its ledger row."""
+    """One command, and the id of its ledger row. Two requests are never equal, even with the same command."""
 
-    command: Command
-    id: UUID
+    __slots__ = ("command", "id")
+
+    def __init__(self, command: Command, request_id: UUID) -> None:
+        self.command = command
+        self.id = request_id
 
 
-@dataclass(frozen=True, slots=True)
-class _Decisions:
+class _Decisions(NamedTuple):
     """The decisions from one snapshot: rows to commit, refusals, and requests that repeat one of those rows."""
 
-    rows: dict[_Request, Adjustment] = field(default_factory=dict)
-    refused: dict[_Request, Refusal] = field(default_factory=dict)
-    repeated: dict[_Request, Adjustment] = field(default_factory=dict)
+    rows: dict[_Request, Adjustment]
+    refused: dict[_Request, Refusal]
+    repeated: dict[_Request, Adjustment]
 
 
-@dataclass(frozen=True, slots=True)
-class _UnansweredCommit:
+class _UnansweredCommit(NamedTuple):
     """A transaction of unknown outcome, which may still be applied later.
 
     Its condition is a stock item at ``location_id`` with the sequence ``seen_sequence``.
@@ -209,7 +209,7 @@ class _Group:
 
     def _decide(self, snapshot: Snapshot) -> _Decisions:
         """Decide one request after the other, each from the stock that the one before leaves."""
-        decisions = _Decisions()
+        decisions = _Decisions({}, {}, {})
         row_of_id: dict[UUID, Adjustment] = {}
         stock = snapshot.stock
         for request in self._pending:
@@ -221,7 +221,7 @@ class _Group:
                 continue
             now = self._adjuster.clock()
             try:
-                row = decide(request.command, replace(snapshot, stock=stock), adjustment_id=request.id, now=now)
+                row = decide(request.command, snapshot._replace(stock=stock), adjustment_id=request.id, now=now)
             except Refusal as refusal:
                 decisions.refused[request] = refusal
             else:

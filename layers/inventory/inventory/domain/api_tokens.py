@@ -11,8 +11,7 @@ import hmac
 import secrets
 import string
 import zlib
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,12 +37,11 @@ _CHECKSUM_LENGTH: Final = 6
 _LENGTH: Final = len(_PREFIX) + _RANDOM_LENGTH + _CHECKSUM_LENGTH
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """What is stored of a token, which is not the token itself. Times are UTC; ``expires_at`` None means never."""
 
     id: str
-    digest: bytes = field(repr=False)
+    digest: bytes
     subject: str
     business_ids: frozenset[UUID]
     scopes: frozenset[Scope]
@@ -51,9 +49,12 @@ class Token:
     expires_at: datetime | None
     revoked_at: datetime | None
 
+    def __repr__(self) -> str:
+        """Leave the digest out."""
+        return f"Token(id={self.id!r}, subject={self.subject!r})"
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+
+class Grant(NamedTuple):
     """The token allows its scopes in this business until it expires; ``expires_at`` None means never."""
 
     token_id: str
@@ -63,15 +64,13 @@ class Grant:
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class WrongBusiness:
+class WrongBusiness(NamedTuple):
     """The token is valid, but not for the business of the request."""
 
     token_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unauthenticated:
+class Unauthenticated(NamedTuple):
     """There is no valid token. ``why`` is for the log only; callers get the same answer for each."""
 
     why: Literal["missing", "malformed", "unknown", "revoked", "expired"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from uuid import UUID
 
@@ -35,8 +34,7 @@ GENESIS_HASH: Final = "0" * 64
 """The ``previous_hash`` of the first ledger row of a stock item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One requested adjustment, validated but not yet decided.
 
     ``location_id`` is None for the business's default location. ``actor`` is the authenticated caller.
@@ -57,8 +55,7 @@ class Command:
     reverses: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Business:
+class Business(NamedTuple):
     """The settings of a business that a decision needs."""
 
     allow_negative_stock: bool
@@ -73,8 +70,7 @@ class StockItemId(NamedTuple):
     location_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class StockItem:
+class StockItem(NamedTuple):
     """One variant at one location: its quantity on hand in units, and the end of its hash chain.
 
     ``sequence`` is the number of its ledger rows; ``head_hash`` is the hash of the last one.
@@ -86,8 +82,7 @@ class StockItem:
     head_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Adjustment:
+class Adjustment(NamedTuple):
     """One ledger row: a change that was made. It never changes afterwards.
 
     ``created_at`` is UTC with microseconds, and later than in the row before it of the same stock item.
@@ -114,8 +109,7 @@ class Adjustment:
     hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """What a decision is made from.
 
     Attributes:
@@ -142,8 +136,7 @@ class Snapshot:
     transactional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """An adjustment that is in the ledger. ``replayed``: an earlier request wrote it, and this one wrote nothing.
 
     ``attempts`` counts the attempts of this request, from 1.
@@ -154,8 +147,7 @@ class Outcome:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reversal:
+class Reversal(NamedTuple):
     """A request to reverse one adjustment. The fields mean the same as in ``Command``."""
 
     business_id: UUID

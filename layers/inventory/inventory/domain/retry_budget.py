@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
 
@@ -39,8 +38,9 @@ addresses that do not answer, a TLS handshake or a reply that arrives in small p
 the invocation off, and the outcome of its last write is unknown.
 """
 
+_RANDOM: Final = SystemRandom()
 
-@dataclass(slots=True)
+
 class RetryBudget:
     """The time and the attempts that one invocation, or one request of it, may still use.
 
@@ -48,10 +48,16 @@ class RetryBudget:
     random number in [0, 1). ``attempts`` counts the attempts of a write request, the present one included.
     """
 
-    remaining_s: Callable[[], float]
-    sleep: Callable[[float], None] = time.sleep
-    fraction: Callable[[], float] = SystemRandom().random
-    attempts: int = 1
+    def __init__(
+        self,
+        remaining_s: Callable[[], float],
+        sleep: Callable[[float], None] = time.sleep,
+        fraction: Callable[[], float] = _RANDOM.random,
+    ) -> None:
+        self.remaining_s = remaining_s
+        self.sleep = sleep
+        self.fraction = fraction
+        self.attempts = 1
 
     def has_time(self, *, after_s: float = 0.0) -> bool:
         """Whether a call may begin, now or after a pause."""

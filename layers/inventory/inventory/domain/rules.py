@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -60,7 +59,7 @@ def decide(command: Command, snapshot: Snapshot, *, adjustment_id: UUID, now: da
         previous_hash=snapshot.stock.head_hash if snapshot.stock else GENESIS_HASH,
         hash="",
     )
-    return replace(row, hash=row_hash(row))
+    return row._replace(hash=row_hash(row))
 
 
 def _require_active(snapshot: Snapshot) -> tuple[Business, UUID]:

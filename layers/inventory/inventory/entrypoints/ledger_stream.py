@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, Event, EventRefused, detail_text
 from inventory.domain.errors import StoreUnavailable
@@ -31,24 +31,21 @@ ADJUSTED: Final = "InventoryAdjusted"
 _INSERT: Final = "INSERT"
 
 
-@dataclass(frozen=True, slots=True)
-class UnpublishableRow:
+class UnpublishableRow(NamedTuple):
     """An item that no event can be made of; ``problem`` says why, without anything of the item."""
 
     key: str
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class AlteredRow:
+class AlteredRow(NamedTuple):
     """A row that was changed or removed; ``event_name`` is the stream's word for the change."""
 
     key: str
     event_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class PublishResult:
+class PublishResult(NamedTuple):
     """The outcome of a batch.
 
     ``events`` counts the published events; ``dead_lettered`` are the rows in the dead-letter queue. ``resume_at`` is

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory.domain.errors import InvalidRequest
 from inventory.entrypoints import direct
@@ -27,8 +26,7 @@ class UnreadableMessage(Exception):
     """The message is no JSON object and never will be; the text says why, without anything of the body."""
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRequest:
+class MessageRequest(NamedTuple):
     """The request in a message: a payload as of a direct invocation, and the key to use where it names none."""
 
     payload: JSONValue

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from inventory.domain.errors import InvalidRequest
 from inventory.domain.model import Segment
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class AuditTask:
+class AuditTask(NamedTuple):
     """What to audit: ``position`` None starts the segment. A ``scheduled`` audit is not continued where it ends."""
 
     segment: Segment

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory.domain.errors import InvalidCursor
 from inventory.storage import cursors
@@ -21,8 +20,7 @@ _KEY_BYTES_MAX: Final = {INVENTORY: (2048, 1024), LEDGER: (2048,)}
 """DynamoDB's limits for the parts of a key in each table."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuditPosition:
+class AuditPosition(NamedTuple):
     """Where to continue: after the key ``start`` of a table. ``proof`` is the cursor of the next item's proof."""
 
     table: str

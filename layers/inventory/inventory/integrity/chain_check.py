@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import GENESIS_HASH
@@ -44,8 +44,7 @@ class ProblemKind(StrEnum):
     STOCK_ITEM_UNREADABLE = "stock_item_unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """What is wrong at one place of a history."""
 
     sequence: int
@@ -189,8 +188,7 @@ class ChainCheck:
             self.problem = Problem(checked.sequence, kind)
 
 
-@dataclass(frozen=True, slots=True)
-class _CheckedItem:
+class _CheckedItem(NamedTuple):
     """An item, checked on its own: its row if it can be read, its sequence and delta, and what is wrong with it."""
 
     sequence: int
@@ -204,7 +202,7 @@ def _checked(item: Item, *, default_sequence: int) -> _CheckedItem:
     row, kind = read_row(item)
     if row is not None:
         is_sequence_changed = (
-            kind is ProblemKind.ROW_CHANGED and row_hash(replace(row, sequence=default_sequence)) == row.hash
+            kind is ProblemKind.ROW_CHANGED and row_hash(row._replace(sequence=default_sequence)) == row.hash
         )
         return _CheckedItem(default_sequence if is_sequence_changed else row.sequence, row, kind, row.delta)
     sequence = claimed_integer(item, "sequence")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from itertools import batched
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from inventory.integrity.chain_check import ProblemKind, read_row
 from inventory.integrity.item_checks import AuditKind, linked_row_key
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     type Link = tuple[LinkId, Item]
 
 
-@dataclass(frozen=True, slots=True)
-class _ReversalRow:
+class _ReversalRow(NamedTuple):
     """A row that reverses the adjustment ``reverses``."""
 
     row: Adjustment

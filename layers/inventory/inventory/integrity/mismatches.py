@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory.integrity.item_checks import AuditKind
 from inventory.storage import keys
@@ -19,8 +18,7 @@ _TEXT_LENGTH_MAX: Final = 200
 """A tampered item can contain texts of any length."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
+class Mismatch(NamedTuple):
     """One item that is not as it should be. ``key`` is its key; the other members are None where they are unknown."""
 
     kind: ProblemKind | AuditKind

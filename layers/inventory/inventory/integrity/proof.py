@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from inventory.domain.errors import InvalidCursor, StoreUnavailable, TryAgain
 from inventory.domain.model import GENESIS_HASH
@@ -41,8 +41,7 @@ PROOF_PAUSES_S: Final = (0.1, 0.2, 0.4, 0.8)
 """Pause before each repeated read of rows that may be late. An index is usually less than a second behind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """What the history of one stock item adds up to.
 
     ``verified`` is None where no problem was found so far but rows are left: ``next_cursor`` continues the proof, and
@@ -104,8 +103,7 @@ class Prover:
             raise TryAgain from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Checkpoint:
+class _Checkpoint(NamedTuple):
     """A state without pending rows: the check up to there, and where the index continues."""
 
     check: ChainCheck

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from inventory.domain.timestamps import instant_text, parse_instant
@@ -37,8 +36,7 @@ _MALFORMED_CURSOR: Final = (AttributeError, KeyError, OverflowError, RecursionEr
 """What reading a forged cursor can raise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resumption:
+class Resumption(NamedTuple):
     """What a cursor says: the figures so far, and the start in the index, after the row of ``adjustment_id``."""
 
     check: ChainCheck

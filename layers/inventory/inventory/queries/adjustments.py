@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from inventory.domain.errors import RowUnreadable, StoreUnavailable
 from inventory.domain.timestamps import instant_text
@@ -35,8 +35,7 @@ _PREFETCHED_PARTITIONS: Final = 8
 """Partitions that are read side by side at the start, needed or not: one wait instead of eight."""
 
 
-@dataclass(frozen=True, slots=True)
-class AdjustmentFilter:
+class AdjustmentFilter(NamedTuple):
     """Which adjustments to read; None means any. ``created_from`` is inclusive, ``created_to`` exclusive."""
 
     variant_id: UUID | None = None
@@ -56,8 +55,7 @@ class AdjustmentFilter:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryPage:
+class HistoryPage(NamedTuple):
     """Rows, newest first. The next page starts below ``next_position``, None on the last page."""
 
     rows: list[Adjustment]

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, TypedDict
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypedDict
 
 from inventory.domain.errors import BusinessNotFound, ExportStopped, InvalidCursor, RowUnreadable, StoreUnavailable
 from inventory.domain.timestamps import instant_text, parse_instant
@@ -39,8 +39,7 @@ _ANSWERING_S: Final = 1.0
 """Time that is reserved to build and send the answer of up to 5 MB."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExportQuery:
+class ExportQuery(NamedTuple):
     """Which adjustments to export, and in which format. A variant or location of None means all.
 
     ``created_from`` is inclusive, ``created_to`` exclusive; None means no bound.
@@ -92,8 +91,7 @@ class ExportAnswer(TypedDict):
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ExportPage:
+class ExportPage(NamedTuple):
     """Rows as text. ``created_to`` is the end of the whole export; ``next_cursor`` is None on the last page."""
 
     business_id: UUID
@@ -116,8 +114,7 @@ class ExportPage:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Remainder:
+class _Remainder(NamedTuple):
     """The rows that are still to export: after the row at ``after``, None for all, and before ``created_to``."""
 
     after: Position | None

@@ -6,8 +6,7 @@ import csv
 import io
 import json
 import re
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory.domain.hash_chain import canonical_members
 from inventory.domain.model import Adjustment
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from inventory.domain.model import ExportFormat
 
-COLUMNS: Final = ("form", *(field.name for field in fields(Adjustment)))
+COLUMNS: Final = ("form", *Adjustment._fields)
 """The members of a line in both formats: those of the canonical form, and the row's hash."""
 
 _FREE_TEXT: Final = ("reason", "reference", "created_by")
@@ -29,8 +28,7 @@ _FORMULA: Final = re.compile("[\t\r]|[\\s\ufeff\u200b-\u200f\u2060]*[-=+@\uff0d\
 _UNICODE_LINE_ENDS: Final = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"})
 
 
-@dataclass(frozen=True, slots=True)
-class LineFormat:
+class LineFormat(NamedTuple):
     """The header of a file, and the function that makes a line from a row, line end included."""
 
     header: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import merge
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from inventory.domain.errors import RowUnreadable
@@ -26,8 +26,7 @@ FIRST_ID: Final = UUID(int=0)
 LAST_ID: Final = UUID(int=2**128 - 1)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """The place of one row in the order of adjustments."""
 
     created_at: datetime
@@ -98,7 +97,7 @@ class PartitionRows:
             page = self._read(page.next_start)
 
     def _read(self, start: StartKey | None) -> IndexPage:
-        query = replace(self.query, limit=self.chunk_rows, start=start)
+        query = self.query._replace(limit=self.chunk_rows, start=start)
         return self.budget.retry(lambda: self.index.page(query))
 
     def _positioned(self, item: Item, previous: Position) -> tuple[Position, Adjustment | RowUnreadable]:
@@ -124,7 +123,7 @@ class PartitionRows:
             position = parse_position(sort_key.partition("#")[0] + f"#{FIRST_ID}")
         except ValueError:
             # Strictly below the previous row: a page that continues below that row must come to this item.
-            return replace(previous, created_at=previous.created_at - TICK) if self.query.newest_first else previous
+            return previous._replace(created_at=previous.created_at - TICK) if self.query.newest_first else previous
         return (min if self.query.newest_first else max)(position, previous)
 
 

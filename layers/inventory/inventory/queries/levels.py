@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory.domain.errors import RowMissing, StoreUnavailable
 from inventory.domain.timestamps import TICK, instant_text
@@ -22,8 +21,7 @@ INDEX_DELAY_MAX: Final = timedelta(minutes=5)
 """An index is usually about a second behind. A row that is older than this and not there is missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class LevelFilter:
+class LevelFilter(NamedTuple):
     """Which levels to read: a variant's, at one location or all, now or at the instant ``as_of``, inclusive."""
 
     variant_id: UUID
@@ -31,8 +29,7 @@ class LevelFilter:
     as_of: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """A variant's quantity on hand at one location, in units, after the adjustment with that ``sequence``."""
 
     variant_id: UUID

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from inventory.domain.errors import AdjustmentNotFound, LocationNotFound, VariantNotFound
 from inventory.domain.model import StockItemId
@@ -31,24 +31,21 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """An adjustment of the ledger; ``reversed_by`` is the id of its reversal, None if it was not reversed."""
 
     adjustment: Adjustment
     reversed_by: UUID | None
 
 
-@dataclass(frozen=True, slots=True)
-class AdjustmentsPage:
+class AdjustmentsPage(NamedTuple):
     """Adjustments, newest first. The next page starts below ``next_position``, None on the last page."""
 
     adjustments: list[Recorded]
     next_position: Position | None
 
 
-@dataclass(frozen=True, slots=True)
-class LevelsPage:
+class LevelsPage(NamedTuple):
     """Levels of one variant by location. The next page starts after ``next_location_id``, None on the last page."""
 
     levels: list[Level]

@@ -6,8 +6,7 @@ check that none is missing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from inventory.aws.failures import require_complete, translated_failures
 from inventory.storage import keys
@@ -31,8 +30,7 @@ LATEST: Final = ":"
 """Sort keys before and after every instant, which begins with a digit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(NamedTuple):
     """One partition of an index: ``key_name`` is the attribute of its key, ``sort_name`` the one of its order."""
 
     index_name: str
@@ -55,8 +53,7 @@ def business_partitions(business_id: UUID) -> list[Partition]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class IndexQuery:
+class IndexQuery(NamedTuple):
     """Rows of one partition between two sort keys, both inclusive: at most ``limit``, or as many as 1 MB holds.
 
     ``start`` is the ``next_start`` of the page before, None for the first page.
@@ -70,8 +67,7 @@ class IndexQuery:
     start: StartKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class IndexPage:
+class IndexPage(NamedTuple):
     """What one Query found, in its order; ``next_start`` is None at the end."""
 
     items: list[Item]

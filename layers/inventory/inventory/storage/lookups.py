@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from inventory.aws.failures import require_complete, translated_failures
@@ -61,8 +60,7 @@ def read_by_key(client: DynamoDBClient, wanted: Mapping[str, Sequence[ItemKey]])
     return {table: list(reply["Responses"].get(table, [])) for table in wanted}
 
 
-@dataclass(frozen=True, slots=True)
-class StockItemsPage:
+class StockItemsPage(NamedTuple):
     """Stock items of one variant with their locations' ids, in the order of these.
 
     ``next_after`` is the location after which the next page begins, None at the end. An empty page can have a next one.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, cast
 
@@ -386,8 +385,7 @@ def _result_of_cancelled(
         link_index = _PartIndex.FIRST_ROW + len(rows)
         recorded = [item for position, item in existing.items() if _PartIndex.FIRST_ROW <= position < link_index]
         stock, link = existing.get(_PartIndex.STOCK), existing.get(link_index)
-        return replace(
-            snapshot,
+        return snapshot._replace(
             recorded={**snapshot.recorded, **adjustments_by_id(recorded)},
             stock=snapshot.stock if stock is None else stock_item_of(stock),
             reversed_by=snapshot.reversed_by if link is None else reversal_id_of(link),

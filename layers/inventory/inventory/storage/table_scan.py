@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from inventory.aws.failures import require_complete, translated_failures
 from inventory.storage.items import key_attributes, key_of
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 PAGE_ITEMS: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class TablePage:
+class TablePage(NamedTuple):
     """Some items of a segment; ``next_start`` is None at the end of the segment."""
 
     items: list[Item]
