@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory.aws.clients import dynamodb_client
+from inventory.entrypoints.log_lines import LineFormatter
 from inventory.entrypoints.responses import audit_members
 from inventory.entrypoints.schedule import audit_task
 from inventory.entrypoints.telemetry import entry_point, report_audit, translated_errors
@@ -22,7 +23,7 @@ from inventory.storage.table_scan import DynamoDBAuditTables
 if TYPE_CHECKING:
     from inventory.entrypoints.telemetry import Invocation
 
-logger = Logger()
+logger = Logger(logger_formatter=LineFormatter())
 metrics = Metrics()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 inventory_table, ledger_table = os.environ["INVENTORY_TABLE"], os.environ["LEDGER_TABLE"]

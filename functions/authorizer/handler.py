@@ -14,6 +14,7 @@ from inventory.aws.clients import dynamodb_client
 from inventory.domain.api_tokens import Grant, Unauthenticated, WrongBusiness
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.deadline import remaining_s
+from inventory.entrypoints.log_lines import LineFormatter
 from inventory.storage.tokens import TokenTable
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from inventory.api.shapes import Policy
 
-logger = Logger()
+logger = Logger(logger_formatter=LineFormatter())
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 access = TokenTable(client, os.environ["ACCESS_TABLE"])
 clock = partial(datetime.now, UTC)

@@ -13,6 +13,7 @@ from inventory.aws.clients import dynamodb_client
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints import direct
 from inventory.entrypoints.composition import adjuster_on_dynamodb
+from inventory.entrypoints.log_lines import LineFormatter
 from inventory.entrypoints.responses import adjustment_members
 from inventory.entrypoints.telemetry import entry_point, report_outcome, translated_errors
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from inventory.domain.model import Command, Outcome
     from inventory.entrypoints.telemetry import Invocation
 
-logger = Logger()
+logger = Logger(logger_formatter=LineFormatter())
 metrics = Metrics()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 adjuster = adjuster_on_dynamodb(

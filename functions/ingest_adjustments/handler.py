@@ -13,6 +13,7 @@ from inventory.aws.event_bus import EventBus
 from inventory.aws.fast_session import fast_session
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.composition import adjuster_on_dynamodb
+from inventory.entrypoints.log_lines import LineFormatter
 from inventory.entrypoints.messages import records_of
 from inventory.entrypoints.queue import ingest, report_messages, response
 from inventory.entrypoints.telemetry import entry_point, translated_errors
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 GROUPS_AT_ONCE = 8
 
-logger = Logger()
+logger = Logger(logger_formatter=LineFormatter())
 metrics = Metrics()
 session = fast_session()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None, session)

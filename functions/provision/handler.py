@@ -15,6 +15,7 @@ from inventory.domain.api_tokens import mint
 from inventory.domain.errors import InternalError, ServiceError, StoreUnavailable, TryAgain
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.deadline import remaining_s
+from inventory.entrypoints.log_lines import LineFormatter
 from inventory.entrypoints.provisioning import CommandAnswer, Provision
 from inventory.entrypoints.responses import raised
 from inventory.schemas.provisioning import provision_request
@@ -24,7 +25,7 @@ from inventory.storage.tokens import TokenTable
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-logger = Logger()
+logger = Logger(logger_formatter=LineFormatter())
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 provision = Provision(
     catalog=Catalog(client, os.environ["INVENTORY_TABLE"]),

@@ -13,13 +13,14 @@ from inventory.aws.event_bus import EventBus
 from inventory.aws.fast_session import fast_session
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.ledger_stream import Publisher
+from inventory.entrypoints.log_lines import LineFormatter
 from inventory.entrypoints.telemetry import entry_point, report_published, translated_errors
 
 if TYPE_CHECKING:
     from inventory.entrypoints.shapes import BatchResponse, StreamBatch
     from inventory.entrypoints.telemetry import Invocation
 
-logger = Logger()
+logger = Logger(logger_formatter=LineFormatter())
 metrics = Metrics()
 session = fast_session()
 events, queues = events_client(session), queues_client(session)

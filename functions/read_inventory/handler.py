@@ -14,6 +14,7 @@ from inventory.api import reads, requests, responses
 from inventory.aws.clients import dynamodb_client
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.exporting import exported_page
+from inventory.entrypoints.log_lines import LineFormatter
 from inventory.entrypoints.telemetry import entry_point, report_export, report_read, translated_errors
 from inventory.integrity.proof import Prover
 from inventory.queries.adjustments import History
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from inventory.entrypoints.telemetry import Invocation
 
 CALLS_AT_ONCE = 8
-logger = Logger()
+logger = Logger(logger_formatter=LineFormatter())
 metrics = Metrics()
 clock = partial(datetime.now, UTC)
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
