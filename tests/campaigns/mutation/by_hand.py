@@ -108,7 +108,7 @@ CHANGES: Final = (
     Change("storage.keys.SETTINGS", '"SETTINGS"', '"settings"'),
     Change("storage.keys.REVERSAL", 'REVERSAL: Final = "REVERSAL"', 'REVERSAL: Final = "reversal"'),
     Change("storage.keys.BUSINESS_SHARDS", "BUSINESS_SHARDS: Final = 8", "BUSINESS_SHARDS: Final = 9"),
-    Change("storage.keys.ledger_stock_item", "{business_id}#{variant_id}#{location_id}", "{business_id}#{variant_id}"),
+    Change("storage.keys.ledger_stock_item", "}#{uuid_text(location_id)}", "}"),
     Change("storage.keys.ledger_business", "digest()[0]", "digest()[1]"),
     Change("storage.keys.ledger_business", "digest()[0] % BUSINESS_SHARDS", "digest()[0]"),
     Change("domain.model.QUANTITY_MAX", "2**53 - 1", "2**53"),

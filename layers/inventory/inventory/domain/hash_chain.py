@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from inventory.domain.timestamps import instant_text
+from inventory.domain.uuids import uuid_text
 
 if TYPE_CHECKING:
     from inventory.domain.model import Adjustment
@@ -25,10 +26,10 @@ def canonical_members(row: Adjustment) -> dict[str, object]:
     """Return the members of a row's canonical form, in a fixed order. An export has the same members."""
     return {
         "form": FORM,
-        "id": str(row.id),
-        "business_id": str(row.business_id),
-        "variant_id": str(row.variant_id),
-        "location_id": str(row.location_id),
+        "id": uuid_text(row.id),
+        "business_id": uuid_text(row.business_id),
+        "variant_id": uuid_text(row.variant_id),
+        "location_id": uuid_text(row.location_id),
         "delta": row.delta,
         "reason": row.reason,
         "reason_code": row.reason_code,
@@ -39,7 +40,7 @@ def canonical_members(row: Adjustment) -> dict[str, object]:
         "quantity_after": row.quantity_after,
         "created_at": instant_text(row.created_at),
         "created_by": row.created_by,
-        "reverses": None if row.reverses is None else str(row.reverses),
+        "reverses": None if row.reverses is None else uuid_text(row.reverses),
         "previous_hash": row.previous_hash,
     }
 

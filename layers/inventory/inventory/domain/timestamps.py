@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 TICK: Final = timedelta(microseconds=1)
 """The smallest difference between two instants."""
 
+_INSTANTS_CACHED_MAX: Final = 1_000
+"""Instants of which an environment caches the text."""
 
+
+@lru_cache(_INSTANTS_CACHED_MAX)
 def instant_text(instant: datetime) -> str:
-    """Write an aware datetime, e.g. ``2026-11-23T14:05:09.123456Z``."""
+    """Write an aware datetime, e.g. ``2026-11-23T14:05:09.123456Z``. A request needs the text of a row's time often."""
     return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

@@ -1,10 +1,14 @@
-"""The spellings of a UUID that the API takes. Standard library only, as the authorizer loads it."""
+"""UUIDs as text: the spellings that the API takes, and the canonical one. Standard library only."""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
+
+_IDS_CACHED_MAX: Final = 1_000
+"""Identifiers of which an environment caches the text, and texts of which it caches the identifier."""
 
 _HYPHENATED: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -20,3 +24,15 @@ def parse_uuid(text: str) -> UUID | None:
     the digits are in any case; nothing stands around them. ``UUID(text)`` alone takes hyphens and braces anywhere.
     """
     return UUID(text) if _SPELLINGS.fullmatch(text) else None
+
+
+@lru_cache(_IDS_CACHED_MAX)
+def uuid_text(value: UUID) -> str:
+    """Write a UUID in its canonical spelling. One request needs the texts of a few ids some 30 times."""
+    return str(value)
+
+
+@lru_cache(_IDS_CACHED_MAX)
+def uuid_of(text: str) -> UUID:
+    """Read what ``uuid_text`` wrote. The rows of a page have most of their ids in common."""
+    return UUID(text)

@@ -28,6 +28,7 @@ from inventory.domain.errors import (
     VariantNotFound,
 )
 from inventory.domain.timestamps import instant_text
+from inventory.domain.uuids import uuid_text
 from inventory.schemas.problems import entry
 
 if TYPE_CHECKING:
@@ -116,19 +117,19 @@ def batch_response(identifiers: Iterable[str]) -> BatchResponse:
 def adjustment_members(adjustment: Adjustment) -> dict[str, object]:
     """An adjustment as every caller sees it: in the body of a 201, in a direct answer, in an event's detail."""
     return {
-        "id": str(adjustment.id),
-        "business_id": str(adjustment.business_id),
-        "variant_id": str(adjustment.variant_id),
+        "id": uuid_text(adjustment.id),
+        "business_id": uuid_text(adjustment.business_id),
+        "variant_id": uuid_text(adjustment.variant_id),
         "delta": adjustment.delta,
         "correction_reason": adjustment.reason,
-        "location_id": str(adjustment.location_id),
+        "location_id": uuid_text(adjustment.location_id),
         "created_at": instant_text(adjustment.created_at),
         "quantity_after": adjustment.quantity_after,
         "sequence": adjustment.sequence,
         "reason_code": adjustment.reason_code,
         "reference": adjustment.reference,
         "created_by": adjustment.created_by,
-        "reverses": None if adjustment.reverses is None else str(adjustment.reverses),
+        "reverses": None if adjustment.reverses is None else uuid_text(adjustment.reverses),
     }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from aws_lambda_powertools.metrics import MetricUnit
 
 from inventory.domain.errors import CorruptData, ExportStopped, InternalError, ServiceError, StoreUnavailable, TryAgain
+from inventory.domain.uuids import uuid_text
 from inventory.entrypoints.deadline import remaining_s
 from inventory.entrypoints.responses import ERROR_ANSWERS, raised
 
@@ -118,7 +119,7 @@ class Invocation:
         if attempts is None and self.budget is not None:
             attempts = self.budget.attempts
         return {
-            "business_id": None if self.business_id is None else str(self.business_id),
+            "business_id": None if self.business_id is None else uuid_text(self.business_id),
             "code": code,
             "attempts": attempts,
             "duration_ms": round((self._clock_s() - self._started_s) * 1000, 1),
@@ -195,10 +196,10 @@ def report_outcome(outcome: Outcome, invocation: Invocation) -> None:
         metric, message = CREATED, "adjustment created"
     invocation.count(metric)
     members = invocation.members(_OUTCOMES[metric], outcome.attempts)
-    members["adjustment_id"] = str(row.id)
+    members["adjustment_id"] = uuid_text(row.id)
     members["sequence"] = row.sequence
     if row.reverses is not None:
-        members["reverses"] = str(row.reverses)
+        members["reverses"] = uuid_text(row.reverses)
     invocation.logger.info(message, extra=members)
 
 

@@ -42,7 +42,9 @@ def _not_zero(value: int) -> int:
 
 
 def _no_control_characters(value: str) -> str:
-    if any(unicodedata.category(character) == "Cc" and character not in "\t\n\r" for character in value):
+    if not value.isprintable() and any(
+        unicodedata.category(character) == "Cc" and character not in "\t\n\r" for character in value
+    ):
         raise ValueError("must not contain control characters")
     return value
 
@@ -54,7 +56,7 @@ def _printable(value: str) -> str:
 
 
 def _visible_ascii(value: str) -> str:
-    if not all("!" <= character <= "~" for character in value):
+    if not value.isascii() or not value.isprintable() or " " in value:
         raise ValueError("must contain visible ASCII characters only")
     return value
 

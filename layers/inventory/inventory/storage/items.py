@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final, cast
-from uuid import UUID
 
 from inventory.domain.errors import RowUnreadable, StockItemUnreadable
 from inventory.domain.model import Adjustment, Business, ReasonCode, StockItem
 from inventory.domain.timestamps import instant_text, parse_instant
+from inventory.domain.uuids import uuid_of, uuid_text
 from inventory.storage import keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from uuid import UUID
 
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
@@ -55,16 +56,16 @@ def by_key(items: Iterable[Item]) -> dict[ItemKey, Item]:
 
 def ledger_item(row: Adjustment) -> dict[str, AttributeValueTypeDef]:
     """Convert a row to its item. The keys of both indexes are attributes of their own; both sort by time."""
-    created_at, row_id = instant_text(row.created_at), str(row.id)
+    created_at, row_id = instant_text(row.created_at), uuid_text(row.id)
     item: dict[str, AttributeValueTypeDef] = {
         "pk": {"S": keys.ledger(row.business_id, row.id)},
         "stock_item": {"S": keys.ledger_stock_item(row.business_id, row.variant_id, row.location_id)},
         "business_shard": {"S": keys.ledger_business(row.business_id, row.variant_id)},
         "created_at_id": {"S": f"{created_at}#{row_id}"},
         "id": {"S": row_id},
-        "business_id": {"S": str(row.business_id)},
-        "variant_id": {"S": str(row.variant_id)},
-        "location_id": {"S": str(row.location_id)},
+        "business_id": {"S": uuid_text(row.business_id)},
+        "variant_id": {"S": uuid_text(row.variant_id)},
+        "location_id": {"S": uuid_text(row.location_id)},
         "location_defaulted": {"BOOL": row.location_defaulted},
         "delta": {"N": str(row.delta)},
         "reason": {"S": row.reason},
@@ -82,7 +83,7 @@ def ledger_item(row: Adjustment) -> dict[str, AttributeValueTypeDef]:
     if row.expected_quantity is not None:
         item["expected_quantity"] = {"N": str(row.expected_quantity)}
     if row.reverses is not None:
-        item["reverses"] = {"S": str(row.reverses)}
+        item["reverses"] = {"S": uuid_text(row.reverses)}
     return item
 
 
@@ -90,10 +91,10 @@ def adjustment_of(item: Item) -> Adjustment:
     """Convert a ledger item to its row."""
     reverses = item.get("reverses")
     return Adjustment(
-        id=UUID(item["id"]["S"]),
-        business_id=UUID(item["business_id"]["S"]),
-        variant_id=UUID(item["variant_id"]["S"]),
-        location_id=UUID(item["location_id"]["S"]),
+        id=uuid_of(item["id"]["S"]),
+        business_id=uuid_of(item["business_id"]["S"]),
+        variant_id=uuid_of(item["variant_id"]["S"]),
+        location_id=uuid_of(item["location_id"]["S"]),
         delta=int(item["delta"]["N"]),
         reason=item["reason"]["S"],
         reason_code=cast("ReasonCode", item["reason_code"]["S"]) if "reason_code" in item else None,
@@ -104,7 +105,7 @@ def adjustment_of(item: Item) -> Adjustment:
         quantity_after=int(item["quantity_after"]["N"]),
         created_at=parse_instant(item["created_at"]["S"]),
         created_by=item["created_by"]["S"],
-        reverses=None if reverses is None else UUID(reverses["S"]),
+        reverses=None if reverses is None else uuid_of(reverses["S"]),
         previous_hash=item["previous_hash"]["S"],
         hash=item["hash"]["S"],
     )
@@ -181,7 +182,7 @@ def read_stock_at_location(item: Item) -> tuple[UUID, StockItem]:
     if stock is None:
         raise StockItemUnreadable(pk, sk)
     try:
-        return UUID(sk), stock
+        return uuid_of(sk), stock
     except ValueError:
         raise StockItemUnreadable(pk, sk) from None
 
@@ -193,13 +194,13 @@ def reversal_link_item(business_id: UUID, adjustment_id: UUID, reversal_id: UUID
     """Make the link from a reversed adjustment to its reversal."""
     return {
         **key_attributes(keys.reversal_link_key(business_id, adjustment_id)),
-        "reversal_id": {"S": str(reversal_id)},
+        "reversal_id": {"S": uuid_text(reversal_id)},
     }
 
 
 def reversal_id_of(link: Item) -> UUID:
     """Return the id of the reversal that a link names."""
-    return UUID(link["reversal_id"]["S"])
+    return uuid_of(link["reversal_id"]["S"])
 
 
 def read_reversal_id(link: Item) -> UUID | None:
@@ -225,7 +226,7 @@ def default_location_id_of(settings: Item | None) -> UUID | None:
     """Return the default location in a business's settings; None where there is none."""
     if settings is None or "default_location_id" not in settings:
         return None
-    return UUID(settings["default_location_id"]["S"])
+    return uuid_of(settings["default_location_id"]["S"])
 
 
 def is_active(item: Item | None) -> bool:

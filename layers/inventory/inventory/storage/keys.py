@@ -10,6 +10,8 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from inventory.domain.uuids import uuid_text
+
 if TYPE_CHECKING:
     from uuid import UUID
 
@@ -50,17 +52,17 @@ def variant_key(business_id: UUID, variant_id: UUID) -> ItemKey:
 
 def business(business_id: UUID) -> str:
     """Partition key of a business's catalog."""
-    return f"BUSINESS#{business_id}"
+    return f"BUSINESS#{uuid_text(business_id)}"
 
 
 def location(location_id: UUID) -> str:
     """Sort key of a location."""
-    return f"LOCATION#{location_id}"
+    return f"LOCATION#{uuid_text(location_id)}"
 
 
 def variant(variant_id: UUID) -> str:
     """Sort key of a variant."""
-    return f"VARIANT#{variant_id}"
+    return f"VARIANT#{uuid_text(variant_id)}"
 
 
 # ---------------------------------------------------------------------- the inventory table: stock items and reversals
@@ -68,12 +70,12 @@ def variant(variant_id: UUID) -> str:
 
 def stock_item_key(business_id: UUID, variant_id: UUID, location_id: UUID) -> ItemKey:
     """Key of a stock item."""
-    return stock(business_id, variant_id), str(location_id)
+    return stock(business_id, variant_id), uuid_text(location_id)
 
 
 def stock(business_id: UUID, variant_id: UUID) -> str:
     """Partition key of all stock items of a variant."""
-    return f"STOCK#{business_id}#{variant_id}"
+    return f"STOCK#{uuid_text(business_id)}#{uuid_text(variant_id)}"
 
 
 def reversal_link_key(business_id: UUID, adjustment_id: UUID) -> ItemKey:
@@ -83,7 +85,7 @@ def reversal_link_key(business_id: UUID, adjustment_id: UUID) -> ItemKey:
 
 def reversal(business_id: UUID, adjustment_id: UUID) -> str:
     """Partition key of that link."""
-    return f"REVERSAL#{business_id}#{adjustment_id}"
+    return f"REVERSAL#{uuid_text(business_id)}#{uuid_text(adjustment_id)}"
 
 
 # ------------------------------------------------------------------------------------------ the ledger and its indexes
@@ -96,13 +98,13 @@ def ledger_row_key(business_id: UUID, adjustment_id: UUID) -> ItemKey:
 
 def ledger(business_id: UUID, adjustment_id: UUID) -> str:
     """Partition key of a ledger row. Rows of one stock item are in different partitions, so none of these is hot."""
-    return f"{business_id}#{adjustment_id}"
+    return f"{uuid_text(business_id)}#{uuid_text(adjustment_id)}"
 
 
 @lru_cache(_CACHED_MAX)
 def ledger_stock_item(business_id: UUID, variant_id: UUID, location_id: UUID) -> str:
     """Partition key of the index by stock item."""
-    return f"{business_id}#{variant_id}#{location_id}"
+    return f"{uuid_text(business_id)}#{uuid_text(variant_id)}#{uuid_text(location_id)}"
 
 
 @lru_cache(_CACHED_MAX)
@@ -113,7 +115,7 @@ def ledger_business(business_id: UUID, variant_id: UUID) -> str:
 
 def ledger_shard(business_id: UUID, shard: int) -> str:
     """Partition key of one shard of a business in the index by business, 0 to ``BUSINESS_SHARDS`` - 1."""
-    return f"{business_id}#{shard}"
+    return f"{uuid_text(business_id)}#{shard}"
 
 
 # -------------------------------------------------------------------------------------------------- the access table
