@@ -63,7 +63,7 @@ def test_who_asks_for_the_page_with_a_slash_at_its_end_gets_to_it(service: Servi
     assert str(answer.url.join(answer.headers["location"])) == service.base_url + PAGE
 
 
-def test_what_a_browser_has_is_not_sent_again(service: Service) -> None:
+def test_content_that_a_browser_has_cached_is_not_sent_again(service: Service) -> None:
     first = get(service, PAGE)
     again = get(service, PAGE, **{"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")

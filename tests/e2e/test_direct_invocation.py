@@ -58,7 +58,7 @@ def test_an_invalid_payload_is_told_field_by_field(
 
 
 @pytest.mark.parametrize("nothing", [None, [], "text", 5])
-def test_a_payload_that_is_no_object_is_invalid(nothing: object, service: Service) -> None:
+def test_a_payload_that_is_not_an_object_is_invalid(nothing: object, service: Service) -> None:
     with pytest.raises(FunctionError) as refused:
         service.create_directly(nothing)
     assert refused.value.kind == "InvalidRequest"

@@ -213,7 +213,7 @@ def test_a_call_that_is_refused_as_a_whole_is_raised(code: str) -> None:
 
 
 @pytest.mark.parametrize("remaining_s", [0, CALL_BUDGET_S - 0.1, CALL_BUDGET_S, 7, 14, 40])
-def test_no_call_begins_that_could_be_cut_off(remaining_s: float) -> None:
+def test_no_call_begins_that_could_outlast_the_invocation(remaining_s: float) -> None:
     desk = Desk(remaining_s=remaining_s, call_s=CALL_MAX_S)
 
     fates = desk.put_all(*some(100))

@@ -148,7 +148,7 @@ def test_a_detail_is_code_message_and_facts(error: ServiceError, facts: dict[str
     assert detail_of(error) == {"code": ERROR_ANSWERS[type(error)].code, "message": error.message} | facts
 
 
-def test_a_key_that_names_another_request_is_told_at_its_header() -> None:
+def test_a_key_of_another_request_is_reported_at_its_header() -> None:
     assert detail_of(IdempotencyKeyReused(key="key")) == [
         {
             "type": "idempotency_key_reused",
