@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.service import Business
 
-PATIENCE_S: Final = 600
+TIMEOUT_S: Final = 600
 """How long a request with a key is repeated; longer than any trouble lasts."""
 
 _UNANSWERED: Final = {
@@ -58,7 +58,7 @@ class Gate:
         """Let no more through, and wait until so many are left under way, or as long as one may take."""
         with self._changed:
             self._closed = True
-            self._changed.wait_for(lambda: self._under_way <= until, timeout=PATIENCE_S)
+            self._changed.wait_for(lambda: self._under_way <= until, timeout=TIMEOUT_S)
 
     def open(self) -> None:
         with self._changed:
@@ -101,7 +101,7 @@ class HttpCaller:
             self._until(request, lambda: request.final)
 
     def _until(self, request: Request, answered: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while time.monotonic() < deadline:
             self._send(request)
             if answered():
@@ -163,7 +163,7 @@ class QueueSender:
         while goes_on():
             business, request = self._drawn()
             self.requests.append(request)
-            deadline = time.monotonic() + PATIENCE_S
+            deadline = time.monotonic() + TIMEOUT_S
             for _ in self._tries(request):
                 self._send(business, request)
                 time.sleep(self._chance.uniform(0.05, 0.5))

@@ -45,7 +45,7 @@ UNDER_WAY_AT_RESTART: Final = 4
 """As many as the emulator serves at a time on two processors."""
 
 _TICK_S: Final = 0.05
-_DRAIN_PATIENCE_S: Final = 600
+_DRAIN_TIMEOUT_S: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ class Campaign:
                 redrive.run(dry=False)
             return self._visible() == 0 and self._hidden() <= kept
 
-        wait_until(drained, patience_s=_DRAIN_PATIENCE_S)
+        wait_until(drained, timeout_s=_DRAIN_TIMEOUT_S)
         expected = {r.mark for sender in self._senders for r in sender.requests if r.must_be_refused and r.accepted}
 
         def told() -> frozenset[str]:

@@ -276,7 +276,7 @@ def test_a_replay_is_the_first_answer_whatever_happened_since(
     assert desk.rows == rows
 
 
-def test_keys_are_one_namespace_over_creations_and_reversals(desk: Desk, opening: Adjustment) -> None:
+def test_creations_and_reversals_share_one_namespace_of_keys(desk: Desk, opening: Adjustment) -> None:
     created = desk.adjust(a_command(quantity_change=-10, idempotency_key="creation")).adjustment
     desk.reverse(of(created, idempotency_key="reversal"))
     rows = desk.rows
