@@ -1,6 +1,6 @@
 """Events and payloads of any shape, for every entry point: an answer or an error of the contract, and nothing else.
 
-Each begins with an event as it really comes, of which parts are then bent. The tables answer: nothing may be a fault.
+Each test starts from a real event and alters some parts. The tables answer: nothing may be a fault.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ batches = st.lists(bodies(a_payload(idempotency_key="key")), min_size=1, max_siz
 @settings(max_examples=EXAMPLES)
 @given(event=bent(creations | payloads))
 @example(event=None)
-def test_a_creation_is_answered_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
+def test_a_creation_is_answered_or_raises_a_documented_error(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["create_adjustment"].call(event)
 
     if called.raised is not None:
@@ -106,7 +106,7 @@ def test_a_reversal_is_answered(entry_points: dict[str, EntryPoint], event: Any)
 
 @settings(max_examples=EXAMPLES)
 @given(event=bent(reads | exports) | odd_values)
-def test_a_question_is_answered_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
+def test_a_read_is_answered_or_raises_a_documented_error(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["read_inventory"].call(event)
 
     if called.raised is not None:
@@ -123,7 +123,7 @@ def test_a_question_is_answered_or_raises_what_is_documented(entry_points: dict[
 
 @settings(max_examples=EXAMPLES)
 @given(event=bent(st.just(load_event("authorizer"))) | odd_values)
-def test_an_authorizer_denies_or_says_one_of_its_two_sentences(entry_points: dict[str, EntryPoint], event: Any) -> None:
+def test_the_authorizer_denies_or_raises_one_of_its_two_errors(entry_points: dict[str, EntryPoint], event: Any) -> None:
     """The table behind it knows no token at all: nothing may be allowed."""
     called = entry_points["authorizer"].call(event)
 
@@ -137,7 +137,7 @@ def test_an_authorizer_denies_or_says_one_of_its_two_sentences(entry_points: dic
 
 @settings(max_examples=EXAMPLES)
 @given(event=bent(batches) | bent(st.just(load_event("ingest-adjustments"))) | odd_values)
-def test_a_batch_is_answered_by_ids_of_its_messages(entry_points: dict[str, EntryPoint], event: Any) -> None:
+def test_a_batch_is_answered_with_ids_of_its_messages(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["ingest_adjustments"].call(event)
 
     if called.raised is not None:
@@ -151,9 +151,7 @@ def test_a_batch_is_answered_by_ids_of_its_messages(entry_points: dict[str, Entr
 @settings(max_examples=EXAMPLES)
 @given(images=st.lists(bent(st.just(ROW["dynamodb"]["NewImage"])) | odd_values, min_size=1, max_size=3))
 @example(images=[ROW["dynamodb"]["NewImage"] | {"created_at": {"S": "0001-01-01T00:00:00+23:59"}}])
-def test_no_item_that_somebody_wrote_by_hand_holds_up_the_stream(
-    entry_points: dict[str, EntryPoint], images: list[Any]
-) -> None:
+def test_no_item_written_by_hand_holds_up_the_stream(entry_points: dict[str, EntryPoint], images: list[Any]) -> None:
     records = [ROW | {"dynamodb": ROW["dynamodb"] | {"NewImage": image}} for image in images]
 
     called = entry_points["publish_adjustments"].call({"Records": records})
@@ -163,10 +161,10 @@ def test_no_item_that_somebody_wrote_by_hand_holds_up_the_stream(
 
 @settings(max_examples=EXAMPLES)
 @given(event=bent(st.just(load_event("publish-adjustments"))) | odd_values)
-def test_what_is_no_part_of_the_stream_raises_what_is_documented(
+def test_an_event_that_the_stream_never_sends_raises_a_documented_error(
     entry_points: dict[str, EntryPoint], event: Any
 ) -> None:
-    """The stream itself sends nothing of the kind; what is raised lets Lambda part a batch and set the rest aside."""
+    """The stream never sends these; the raised error lets Lambda split a batch and dead-letter the rest."""
     called = entry_points["publish_adjustments"].call(event)
 
     if called.raised is not None:
@@ -176,7 +174,7 @@ def test_what_is_no_part_of_the_stream_raises_what_is_documented(
 
 @settings(max_examples=EXAMPLES)
 @given(event=bent(st.sampled_from(COMMANDS)) | odd_values)
-def test_a_command_is_carried_out_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
+def test_a_command_is_carried_out_or_raises_a_documented_error(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["provision"].call(event)
 
     if called.raised is not None:
@@ -188,7 +186,7 @@ def test_a_command_is_carried_out_or_raises_what_is_documented(entry_points: dic
 
 @settings(max_examples=EXAMPLES)
 @given(event=bent(st.just(load_event("audit-ledger"))) | odd_values)
-def test_an_audit_is_answered_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
+def test_an_audit_is_answered_or_raises_a_documented_error(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["audit_ledger"].call(event)
 
     if called.raised is not None:
