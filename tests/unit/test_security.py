@@ -13,7 +13,7 @@ CALLERS = {"socket", "http", "urllib", "urllib3", "requests", "httpx", "subproce
 
 
 def imported(source: str) -> set[str]:
-    """The top-level names of what a module imports, be it for types only."""
+    """The top-level names of a module's imports, including those for types only."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):

@@ -79,7 +79,7 @@ class HttpCaller:
         self.requests: list[Request] = []
 
     def run(self, *, goes_on: Callable[[], bool]) -> None:
-        """Send until it is told to stop; what is under way is brought to its end."""
+        """Send until ``stop`` is set; requests in progress are completed."""
         while goes_on():
             request = self._drawn()
             self.requests.append(request)
@@ -159,7 +159,7 @@ class QueueSender:
         self.requests: list[Request] = []
 
     def run(self, *, goes_on: Callable[[], bool]) -> None:
-        """Send until it is told to stop, with a pause after each, for the queue has no other limit."""
+        """Send until ``stop`` is set, with a pause after each, because the queue has no other limit."""
         while goes_on():
             business, request = self._drawn()
             self.requests.append(request)

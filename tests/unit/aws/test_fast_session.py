@@ -118,7 +118,7 @@ def test_a_call_goes_to_where_the_sdk_sends_it_in_every_region() -> None:
 
 @pytest.mark.parametrize("service", ["events", "sqs"])
 @pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "us-gov-west-1"])
-def test_so_do_the_calls_of_the_other_services(service: str, region: str) -> None:
+def test_a_call_of_another_service_goes_where_the_sdk_sends_it(service: str, region: str) -> None:
     answer = {"events": b'{"Entries": [], "FailedEntryCount": 0}', "sqs": b"{}"}[service]
     of_plain, of_quick = (
         sent_by(session.client(service, region_name=region), CALLS[service], answer)  # type: ignore[call-overload]
@@ -179,11 +179,11 @@ _OPERATIONS_OF_CLIENTS: Final = {
 }
 
 
-def test_other_services_are_found_in_the_sdk_as_ever() -> None:
+def test_other_services_are_loaded_from_the_sdk() -> None:
     """Credentials that are taken from a role, as on an operator's machine, need one."""
     assert fast_session.fast_session().client("sts").meta.service_model.operation_names
 
 
-def test_a_missing_service_is_told_as_ever() -> None:
+def test_a_missing_service_raises_the_sdks_error() -> None:
     with pytest.raises(Exception, match="no-such-service"):
         fast_session.fast_session().client("no-such-service")  # type: ignore[call-overload]

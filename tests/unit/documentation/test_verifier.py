@@ -81,20 +81,20 @@ def test_of_an_empty_file_it_says_that_there_was_nothing(tmp_path: Path) -> None
 )
 def test_it_fails_on_rows_that_were_altered(bend: str, tmp_path: Path) -> None:
     honest = books(DELTAS, **MEMBERS)
-    bent = BENDS[bend](honest, N)
-    assert bent is not None
+    tampered = BENDS[bend](honest, N)
+    assert tampered is not None
     # A row beyond the head is only one more row to an export: only the proof finds it.
     appended = bend == "a row was inserted past the head"
-    done = verify(tmp_path, exported(bent))
+    done = verify(tmp_path, exported(tampered))
     assert ("WRONG" in done.stderr, done.returncode) == ((False, 0) if appended else (True, 1))
 
 
 def test_a_hash_that_was_kept_shows_that_a_chain_was_cut_or_written_again_as_a_whole(tmp_path: Path) -> None:
     rows = history(DELTAS, **MEMBERS)
     anew = history(DELTAS, **(MEMBERS | {"reason": "another one"}))
-    for bent in (rows[:-1], anew):
-        assert verify(tmp_path, [line(row) for row in bent]).returncode == 0
-        assert "WRONG" in verify(tmp_path, [line(row) for row in bent], rows[-1].hash).stderr
+    for tampered in (rows[:-1], anew):
+        assert verify(tmp_path, [line(row) for row in tampered]).returncode == 0
+        assert "WRONG" in verify(tmp_path, [line(row) for row in tampered], rows[-1].hash).stderr
 
 
 @pytest.mark.parametrize("member", [name for name in line(history([1])[0]) if name != "sequence"])

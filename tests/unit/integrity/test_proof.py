@@ -44,7 +44,7 @@ class Desk:
         self.on_pause()
 
 
-def bent(name: str, deltas: list[int], n: int) -> Books:
+def tampered(name: str, deltas: list[int], n: int) -> Books:
     found = BENDS[name](books(deltas), n)
     assert found is not None
     return found
@@ -65,7 +65,7 @@ def test_a_history_that_adds_up_takes_one_read_of_the_stock_item_and_one_a_page(
 
 @pytest.mark.parametrize("late", [0, 3, 9])
 @pytest.mark.parametrize("looks", [1, 4])
-def test_a_row_that_is_late_is_waited_for(late: int, looks: int) -> None:
+def test_a_proof_waits_for_a_late_row(late: int, looks: int) -> None:
     desk = Desk(books([1] * 10))
     desk.read.late.add(desk.read.books.rows[late]["pk"]["S"])
 
@@ -79,28 +79,28 @@ def test_a_row_that_is_late_is_waited_for(late: int, looks: int) -> None:
 
 
 def test_a_row_that_does_not_come_within_a_second_and_a_half_is_missing() -> None:
-    desk = Desk(bent("a row was removed", [1] * 10, 4))
+    desk = Desk(tampered("a row was removed", [1] * 10, 4))
     assert desk.prove().first_problem == Problem(5, ProblemKind.ROW_MISSING)
     assert sum(desk.pauses_s) == pytest.approx(1.5)
 
 
-def test_what_is_wrong_by_itself_is_not_waited_for() -> None:
-    desk = Desk(bent("a row's reason was changed", [1] * 10, 4))
+def test_a_proof_does_not_wait_for_a_row_that_is_wrong() -> None:
+    desk = Desk(tampered("a row's reason was changed", [1] * 10, 4))
     assert desk.prove().first_problem == Problem(5, ProblemKind.ROW_CHANGED)
     assert desk.pauses_s == []
 
 
 def test_with_a_problem_the_figures_show_what_ledger_and_stock_item_hold() -> None:
-    found = bent("a row was removed", [10, -3, 5], 1)
+    found = tampered("a row was removed", [10, -3, 5], 1)
     proof = Desk(found).prove()
     assert (proof.rows, proof.sum, proof.quantity, proof.sequence) == (2, 15, 12, 3)
     assert proof.head_hash == adjustment_of(found.rows[-1]).hash
-    proof = Desk(bent("the stock item was removed", [10, -3], 0)).prove()
+    proof = Desk(tampered("the stock item was removed", [10, -3], 0)).prove()
     assert (proof.rows, proof.sum, proof.quantity, proof.sequence, proof.head_hash) == (2, 7, 0, 0, GENESIS_HASH)
 
 
 def test_rows_that_are_younger_than_the_stock_item_as_read_are_no_part_of_the_proof() -> None:
-    """The last row is visible, the one before it is late, and nobody waits: what was asked for is proved."""
+    """The last row is visible, the one before it is late, and the proof does not wait: it covers the requested rows."""
     rows = books([1] * 10).rows
     desk = Desk(Books(rows[:8], stock_item(adjustment_of(rows[7]))))
 
@@ -120,9 +120,9 @@ def test_rows_that_are_younger_than_the_stock_item_as_read_are_no_part_of_the_pr
 @pytest.mark.parametrize(
     "bend", ["a row was removed", "a row's reason was changed", "a row was inserted at the end of time"]
 )
-def test_beyond_as_many_rows_as_may_wait_it_is_found_as_well(bend: str, n: int) -> None:
+def test_a_problem_before_more_rows_than_may_wait_is_found(bend: str, n: int) -> None:
     assert PENDING_ROWS_MAX < 200
-    found = bent(bend, [1] * 300, n)
+    found = tampered(bend, [1] * 300, n)
     for page_rows in (None, 7, 150):
         assert Desk(found, page_rows=page_rows).prove().first_problem == found.problem
 
@@ -136,15 +136,15 @@ def test_a_row_at_the_end_of_time_that_was_missed_long_before_is_at_a_wrong_time
     assert Desk(found, page_rows=20).prove().first_problem == Problem(5, ProblemKind.ROW_CHANGED)
 
 
-def test_of_two_problems_the_first_in_the_chain_is_told_in_whichever_order_they_are_met() -> None:
-    changed = bent("a row's reason was changed", [1] * 10, 1)
+def test_the_first_of_two_problems_in_the_chain_is_reported() -> None:
+    changed = tampered("a row's reason was changed", [1] * 10, 1)
     for n, first in ((0, Problem(1, ProblemKind.ROW_INSERTED)), (7, Problem(2, ProblemKind.ROW_CHANGED))):
         both = BENDS["a row was inserted at the end of time"](changed, n)
         assert both is not None
         assert Desk(both).prove().first_problem == first
 
 
-def test_a_stock_item_that_is_right_in_the_end_is_right() -> None:
+def test_a_stock_item_that_catches_up_is_verified() -> None:
     rows = books([1] * 5).rows
     desk = Desk(Books(rows, {**stock_item(adjustment_of(rows[2])), "updated_at": {"S": "2026-01-01T00:00:00.000000Z"}}))
 
@@ -156,7 +156,7 @@ def test_a_stock_item_that_is_right_in_the_end_is_right() -> None:
     assert desk.prove().verified is True
 
 
-def test_a_stock_item_that_becomes_garbage_meanwhile_is_told() -> None:
+def test_a_stock_item_corrupted_during_the_proof_is_reported() -> None:
     rows = books([1] * 5).rows
     desk = Desk(Books(rows, stock_item(adjustment_of(rows[2]))))
 
@@ -195,7 +195,7 @@ def test_a_long_history_is_proved_over_several_requests_with_running_figures() -
     assert (third.verified, third.rows, third.sum, third.next_cursor) == (True, 25, 50, None)
 
 
-def test_a_proof_stops_where_the_time_is_up_and_goes_on_from_there() -> None:
+def test_a_proof_that_runs_out_of_time_is_continued_from_there() -> None:
     desk = Desk(books([2] * 25), page_rows=5, read_s=2.0)
     first = desk.prove()
     assert (first.verified, first.rows) == (None, 15)
@@ -203,19 +203,19 @@ def test_a_proof_stops_where_the_time_is_up_and_goes_on_from_there() -> None:
     assert desk.prove(first.next_cursor).verified is True
 
 
-def test_without_time_to_look_again_there_is_no_verdict() -> None:
-    desk = Desk(bent("a row was removed", [2] * 25, 12), page_rows=5, read_s=1.5)
+def test_without_time_to_read_again_there_is_no_verdict() -> None:
+    desk = Desk(tampered("a row was removed", [2] * 25, 12), page_rows=5, read_s=1.5)
     proof = desk.prove()
     assert (proof.verified, proof.rows, proof.first_problem) == (None, 10, None)
 
 
-def test_without_time_for_anything_it_is_to_be_tried_again() -> None:
-    desk = Desk(bent("a row was removed", [2] * 3, 0), read_s=4.0)
+def test_a_proof_without_time_is_try_again() -> None:
+    desk = Desk(tampered("a row was removed", [2] * 3, 0), read_s=4.0)
     with pytest.raises(TryAgain):
         desk.prove()
 
 
-def test_to_go_on_costs_one_read_more_of_the_row_that_the_cursor_names() -> None:
+def test_a_continued_proof_reads_the_row_of_its_cursor() -> None:
     desk = Desk(books([2] * 25), page_rows=5, rows_max=20)
     cursor = desk.prove().next_cursor
     desk.read.reads.clear()
@@ -223,8 +223,8 @@ def test_to_go_on_costs_one_read_more_of_the_row_that_the_cursor_names() -> None
     assert desk.read.reads == ["row", "stock item", "page", "page"]
 
 
-def test_a_problem_that_was_found_is_kept_by_the_cursor() -> None:
-    desk = Desk(bent("a row's reason was changed", [2] * 25, 2), page_rows=5, rows_max=5)
+def test_a_cursor_keeps_the_found_problem() -> None:
+    desk = Desk(tampered("a row's reason was changed", [2] * 25, 2), page_rows=5, rows_max=5)
     proof = desk.prove()
     assert (proof.verified, proof.first_problem) == (False, Problem(3, ProblemKind.ROW_CHANGED))
     assert (proof.rows, proof.sum, proof.sequence) == (5, 10, 25), "rows and sum so far, of a stock item that has more"
@@ -233,8 +233,8 @@ def test_a_problem_that_was_found_is_kept_by_the_cursor() -> None:
     assert (proof.verified, proof.rows, proof.first_problem) == (False, 25, Problem(3, ProblemKind.ROW_CHANGED))
 
 
-def test_a_row_under_a_strange_key_is_no_place_to_go_on_from() -> None:
-    found = bent("a row was put under another key", [2] * 5, 1)
+def test_a_proof_cannot_continue_from_a_row_under_a_wrong_key() -> None:
+    found = tampered("a row was put under another key", [2] * 5, 1)
     found.rows[1]["pk"] = {"S": "x" * 2_000}
     desk = Desk(found, page_rows=2, rows_max=1)
     proof = desk.prove()
@@ -262,11 +262,11 @@ def refused(cursor: str, **place: UUID) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "é", a_cursor()[:-1], a_cursor() + "A", a_cursor().swapcase()])
-def test_a_cursor_that_is_not_ours_is_refused(cursor: str) -> None:
+def test_a_malformed_cursor_is_rejected(cursor: str) -> None:
     refused(cursor)
 
 
-def test_a_cursor_is_good_for_its_own_stock_item_only() -> None:
+def test_a_cursor_is_valid_for_its_own_stock_item_only() -> None:
     refused(a_cursor(), location_id=OTHER_LOCATION)
     prover = Desk(books([2])).prover
     with pytest.raises(InvalidCursor):
@@ -309,7 +309,7 @@ MADE_UP = [
 
 
 @pytest.mark.parametrize("position", MADE_UP)
-def test_a_cursor_that_somebody_made_up_with_a_right_digest_is_refused_too(position: str) -> None:
+def test_a_forged_cursor_with_a_valid_digest_is_rejected(position: str) -> None:
     refused(cursors.cursor(position, QUESTION))
 
 
@@ -324,7 +324,7 @@ def made_up(position: list[Any]) -> str:
     return cursors.cursor(json.dumps(position, separators=(",", ":")), QUESTION)
 
 
-def test_the_figures_of_a_row_as_it_stands_are_a_cursor() -> None:
+def test_a_cursor_with_the_figures_of_its_row_is_accepted() -> None:
     desk = Desk(books([2] * 25), page_rows=5, rows_max=5)
     assert desk.prove().next_cursor == made_up(figures(desk.read.books, 4))
     assert desk.prove(made_up(figures(desk.read.books, 6))).verified is None
@@ -354,17 +354,17 @@ def test_a_cursor_with_other_figures_than_those_of_its_row_is_refused(other: str
 
 
 @pytest.mark.parametrize("name", ["rows and sum", "sequence and quantity"])
-def test_rows_and_sum_of_a_cursor_must_be_what_its_row_says_of_them(name: str) -> None:
-    """As many rows of that sum would be what a bent stock item says; the row knows better."""
+def test_a_cursors_row_count_and_sum_must_match_its_row(name: str) -> None:
+    """These figures match a tampered stock item; they do not match the row."""
     position = figures(books([2] * 25), 4)
     first = 0 if name == "rows and sum" else 2
     position[first], position[first + 1] = 25, 50
     refused(made_up(position))
 
 
-def test_a_cursor_that_says_of_a_bent_history_what_its_stock_item_says_is_refused() -> None:
+def test_a_cursor_that_matches_only_a_tampered_stock_item_is_rejected() -> None:
     """The figures of the stock item, as if all had been read, at a place behind which nothing comes."""
-    found = bent("the stock item's quantity was changed", [2] * 25, 0)
+    found = tampered("the stock item's quantity was changed", [2] * 25, 0)
     assert found.stock is not None
     position = figures(found, 24)
     position[0] = position[2] = int(found.stock["sequence"]["N"])
@@ -373,7 +373,7 @@ def test_a_cursor_that_says_of_a_bent_history_what_its_stock_item_says_is_refuse
         Desk(found).prove(made_up(position))
 
 
-BENT_MEANWHILE = [
+TAMPERED_MEANWHILE = [
     "a row's reason was changed",
     "a row's reason was changed and hashed anew",
     "a row's hash was changed",
@@ -385,18 +385,18 @@ BENT_MEANWHILE = [
 ]
 
 
-@pytest.mark.parametrize("bend", BENT_MEANWHILE)
-def test_where_the_row_of_a_cursor_is_no_longer_as_it_was_only_the_beginning_tells(bend: str) -> None:
+@pytest.mark.parametrize("bend", TAMPERED_MEANWHILE)
+def test_a_cursor_whose_row_has_changed_is_rejected_and_a_new_proof_finds_the_problem(bend: str) -> None:
     desk = Desk(books([2] * 25), page_rows=5, rows_max=5)
     cursor = desk.prove().next_cursor
-    desk.read.books = bent(bend, [2] * 25, 4)
+    desk.read.books = tampered(bend, [2] * 25, 4)
     with pytest.raises(InvalidCursor):
         desk.prove(cursor)
     assert Desk(desk.read.books).prove().first_problem == desk.read.books.problem
 
 
-def test_with_a_problem_the_row_of_a_cursor_must_only_be_there() -> None:
-    found = bent("a row's reason was changed", [2] * 25, 4)
+def test_the_row_of_a_cursor_with_a_problem_must_only_exist() -> None:
+    found = tampered("a row's reason was changed", [2] * 25, 4)
     desk = Desk(found, page_rows=5, rows_max=5)
     cursor = desk.prove().next_cursor
     assert desk.prove(cursor).first_problem == Problem(5, ProblemKind.ROW_CHANGED)
@@ -405,7 +405,7 @@ def test_with_a_problem_the_row_of_a_cursor_must_only_be_there() -> None:
         desk.prove(cursor)
 
 
-def test_a_row_that_can_not_be_read_now_is_no_reason_to_refuse_a_cursor() -> None:
+def test_a_transient_read_fault_does_not_reject_a_cursor() -> None:
     desk = Desk(books([2] * 25), page_rows=5, rows_max=5)
     cursor = desk.prove().next_cursor
 
@@ -420,7 +420,7 @@ def test_a_row_that_can_not_be_read_now_is_no_reason_to_refuse_a_cursor() -> Non
 # ------------------------------------------------------------------------------------------------------------ faults
 
 
-def test_a_read_that_fails_is_made_again() -> None:
+def test_a_failed_read_is_repeated() -> None:
     desk = Desk(books([2] * 5))
     failing = iter([True, False, True, False])
 
@@ -433,7 +433,7 @@ def test_a_read_that_fails_is_made_again() -> None:
     assert desk.read.reads == ["stock item"] * 2 + ["page"] * 2
 
 
-def test_reads_that_keep_failing_are_no_verdict() -> None:
+def test_reads_that_keep_failing_give_no_verdict() -> None:
     desk = Desk(books([2] * 5))
 
     def fail() -> None:
@@ -444,7 +444,7 @@ def test_reads_that_keep_failing_are_no_verdict() -> None:
         desk.prove()
 
 
-def test_a_page_that_can_not_be_read_takes_nothing_from_those_before_it() -> None:
+def test_an_unreadable_page_keeps_the_result_of_those_before_it() -> None:
     desk = Desk(books([2] * 25), page_rows=5)
 
     def fail_from_the_third_page_on() -> None:
