@@ -17,28 +17,42 @@ _STORE = (
     "storage/test_cached_stock",
 )
 TESTS = {
-    "adjust": (
-        "domain/test_rules",
+    "domain.rules": ("domain/test_rules", "adjusting/test_loop", "adjusting/test_reversal"),
+    "adjusting.loop": (
         "adjusting/test_loop",
         "adjusting/test_loop_batches",
         "adjusting/test_reversal",
         "storage/test_cached_stock",
         "storage/test_stock_store_find",
     ),
-    "dynamodb": _STORE,
-    "known_stock": ("storage/test_cached_stock",),
-    "retry_budget": ("adjusting/test_loop", "adjusting/test_loop_batches", "adjusting/test_reversal"),
-    "client": ("aws/test_clients", "storage/test_stock_store_commit", "storage/test_stock_store_load"),
-    "memory": ("storage/test_cache", "storage/test_cached_stock", "storage/test_stock_store_load"),
-    "reverse": ("adjusting/test_reversal",),
-    "chain": ("domain/test_hash_chain", "domain/test_rules"),
-    "keys": ("storage/test_keys", "storage/test_stock_store_commit"),
-    "model": ("domain/test_rules", "storage/test_cached_stock"),
+    "storage.stock_store": _STORE,
+    "storage.items": (*_STORE, "storage/test_lookups"),
+    "storage.lookups": (*_STORE, "storage/test_lookups"),
+    "storage.cache": ("storage/test_cache", "storage/test_cached_stock", "storage/test_stock_store_load"),
+    "domain.retry_budget": (
+        "domain/test_retry_budget",
+        "adjusting/test_loop",
+        "adjusting/test_loop_batches",
+        "adjusting/test_reversal",
+    ),
+    "aws.failures": ("aws/test_clients", "storage/test_stock_store_commit", "storage/test_stock_store_load"),
+    "aws.clients": ("aws/test_clients", "storage/test_stock_store_commit"),
+    "adjusting.reversal": ("adjusting/test_reversal",),
+    "domain.hash_chain": ("domain/test_hash_chain", "domain/test_rules"),
+    "domain.timestamps": ("domain/test_timestamps", "domain/test_rules"),
+    "domain.store": ("adjusting/test_loop_batches", "storage/test_stock_store_group"),
+    "storage.keys": ("storage/test_keys", "storage/test_stock_store_commit"),
+    "domain.model": ("domain/test_rules", "storage/test_cached_stock"),
 }
 """Modules, the most important ones first, and the fast tests that concern each."""
 
 READ_BY_TESTS = ("template.yaml", "monitoring.yaml", "functions", "events", "ops", "tools")
 """What some of the tests read, or load from, besides the package."""
+
+
+def file_of(module: str) -> str:
+    """Return the path of a module of the package, from the folder above the package."""
+    return f"inventory/{module.replace('.', '/')}.py"
 
 
 def prepare(module: str) -> Path:
