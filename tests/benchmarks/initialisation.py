@@ -51,13 +51,13 @@ MEASURED: Final = (BOTO3, *FUNCTIONS, *(each for each in BASELINES if each != "b
 
 REACHED: Final[Mapping[str, float]] = {
     "audit_ledger": 1.352,
-    "authorizer": 0.883,
+    "authorizer": 0.882,
     "describe_api": 0.142,
     "ingest_adjustments": 1.378,
-    "provision": 1.307,
+    "provision": 1.304,
     "publish_adjustments": 0.967,
     "read_inventory": 1.434,
-    "reverse_adjustment": 1.315,
+    "reverse_adjustment": 1.316,
 }
 """Instructions of a function's start, relative to boto3 with a client, when they were measured last. Each function but
 the one with a target of its own must be here: it may get no worse than this and ``MARGIN``."""
