@@ -191,7 +191,7 @@ fuzz: export FUZZ_SECONDS = $(value SECONDS)
 fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 for each target, TARGET=json|creation|…); Linux only
 	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.campaigns.fuzz $(call option,FUZZ_SECONDS,--seconds) $(call option,TARGET,--target)
 
-mutation: ## do the tests notice small faults in the domain and the store? (MODULES="domain.rules storage.stock_store"; not part of make test)
+mutation: ## do the tests notice small faults in the domain and the store? (MODULES="adjusting.loop storage.cache"; not part of make test)
 	@$(call install,$(MUTATION))
 	@.venv-mutation/bin/python -m tools.with_words MODULES .venv-mutation/bin/python -m tests.campaigns.mutation
 
