@@ -304,7 +304,7 @@ def _revocation_unread(item: Any, name: str) -> Any:
     return None if name == "revoked_at" else _INSTANT_OF(item, name)
 
 
-_INSTANT_OF = items._instant_of
+_INSTANT_OF = tokens._instant_of
 
 MUTANTS = {
     "any cancellation is a 409": Mutant(
@@ -350,7 +350,7 @@ MUTANTS = {
         change=lambda: patch.object(stock_store, "CATALOG_LIFETIME_S", 3600),
     ),
     "revocation unread": Mutant(
-        "a revoked token is good for ever", change=lambda: patch.object(items, "_instant_of", _revocation_unread)
+        "a revoked token is good for ever", change=lambda: patch.object(tokens, "_instant_of", _revocation_unread)
     ),
     "revocation unwritten": Mutant(
         "a token is told as revoked, and is not",
