@@ -1,7 +1,7 @@
-"""The items of inventory and ledger: the only module that knows their attributes. Each kind has one way in and out.
+"""The items of the inventory and ledger tables: the only module that knows their attributes.
 
 ``…_of`` converts an item that the service wrote, and raises one of ``MALFORMED`` for any other. ``read_…`` is for items
-that somebody may have changed by hand. The item of an API token is in ``tokens``: the authorizer reads nothing else.
+that somebody may have changed by hand.
 """
 
 from __future__ import annotations

@@ -120,5 +120,5 @@ def ledger_shard(business_id: UUID, shard: int) -> str:
 
 
 def token(token_id: str) -> str:
-    """Partition key of an API token; ``token_id`` is 32 hexadecimal digits."""
+    """Partition key of an API token, which is its whole key; ``token_id`` is 32 hexadecimal digits."""
     return f"TOKEN#{token_id}"

@@ -1,4 +1,4 @@
-"""The access table: API tokens by their id, on DynamoDB, and the item of a token.
+"""The access table on DynamoDB: API tokens by their id. Only this module knows their attributes.
 
 Every fault is raised. If one looked like an unknown token, API Gateway would cache that denial.
 """
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from inventory.aws.failures import require_complete, translated_failures
-from inventory.domain.api_tokens import Token
+from inventory.domain.api_tokens import Scope, Token
 from inventory.domain.errors import TokenNotFound
 from inventory.domain.timestamps import instant_text, parse_instant
 from inventory.storage import keys
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-    from inventory.domain.api_tokens import Scope
     from inventory.storage.items import Item
 
 
@@ -36,12 +35,12 @@ class TokenTable:
         with translated_failures():
             reply = self._client.get_item(
                 TableName=self._table_name,
-                Key=_key(token_id),
+                Key={"pk": {"S": keys.token(token_id)}},
                 ConsistentRead=True,
                 ReturnConsumedCapacity="TOTAL",
             )
         require_complete(reply)
-        return token_of(reply["Item"]) if "Item" in reply else None
+        return _token_of(reply["Item"]) if "Item" in reply else None
 
     def put(self, token: Token) -> None:
         """Add a token. To add it again, after an attempt of unknown outcome, changes nothing."""
@@ -49,7 +48,7 @@ class TokenTable:
             with translated_failures():
                 reply = self._client.put_item(
                     TableName=self._table_name,
-                    Item=token_item(token),
+                    Item=_item(token),
                     ConditionExpression=keys.ITEM_ABSENT,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     ReturnConsumedCapacity="TOTAL",
@@ -71,7 +70,7 @@ class TokenTable:
             with translated_failures():
                 reply = self._client.update_item(
                     TableName=self._table_name,
-                    Key=_key(token_id),
+                    Key={"pk": {"S": keys.token(token_id)}},
                     UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
                     ConditionExpression=keys.ITEM_EXISTS,
                     ExpressionAttributeValues={":now": {"S": instant_text(now)}},
@@ -84,14 +83,10 @@ class TokenTable:
         return parse_instant(reply["Attributes"]["revoked_at"]["S"])
 
 
-def _key(token_id: str) -> Item:
-    return {"pk": {"S": keys.token(token_id)}}
-
-
-def token_item(token: Token) -> Item:
+def _item(token: Token) -> Item:
     """Convert a token to its item."""
     item: dict[str, AttributeValueTypeDef] = {
-        **_key(token.id),
+        "pk": {"S": keys.token(token.id)},
         "digest": {"B": token.digest},
         "subject": {"S": token.subject},
         "business_ids": {"L": [{"S": str(each)} for each in sorted(token.business_ids)]},
@@ -104,7 +99,7 @@ def token_item(token: Token) -> Item:
     return item
 
 
-def token_of(item: Item) -> Token:
+def _token_of(item: Item) -> Token:
     """Convert an item of the access table to its token."""
     return Token(
         id=item["pk"]["S"].removeprefix(keys.token("")),
