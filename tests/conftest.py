@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
 
 from inventory.aws import clients
 from inventory.aws.fast_session import fast_session
+from tests.support.harness.examples import load_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +30,7 @@ os.environ |= {
 for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
     os.environ.pop(variable, None)
 
-# `pytest --hypothesis-profile=explore` looks for new counterexamples; otherwise every run sees the same examples.
-settings.register_profile("explore", deadline=None, max_examples=2_000)
-settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
-settings.load_profile("repeatable")
+load_profile()
 
 
 @pytest.fixture(scope="session", autouse=True)

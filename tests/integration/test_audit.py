@@ -118,7 +118,7 @@ def places_and_kinds(found: AuditResult) -> set[tuple[int | None, ProblemKind | 
     return {(each.sequence, each.kind) for each in found.mismatches}
 
 
-# -------------------------------------------------------------------------------------------------tampering by hand
+# ------------------------------------------------------------------------------------ tables tampered with by hand
 
 
 @pytest.mark.parametrize("bend", BENDS)

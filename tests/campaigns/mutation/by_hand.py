@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tests.campaigns.mutation.fault import Fault, Tried, one_line
-from tests.campaigns.mutation.workspace import file_of, prepare
+from tests.campaigns.mutation.workspace import prepare, source_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """``instead_of``, which the module holds once, becomes ``stands``."""
+    """``instead_of``, which the module holds once, becomes ``stands``. ``where``: the package, the module, the name."""
 
     where: str
     instead_of: str
     stands: str
+
+    @property
+    def module(self) -> str:
+        """The module that is changed, as ``package.module``."""
+        return ".".join(self.where.split(".")[:2])
 
 
 CHANGES: Final = (
@@ -52,7 +57,9 @@ CHANGES: Final = (
     Change("storage.stock_store._PartIndex", "FIRST_ROW = 1", "FIRST_ROW = 2"),
     Change("storage.stock_store._NOT_AT_FAULT", '_NOT_AT_FAULT: Final = "None"', '_NOT_AT_FAULT: Final = ""'),
     Change(
-        "storage.stock_store.STOCK_ENTRIES_MAX", "STOCK_ENTRIES_MAX: Final = 10_000", "STOCK_ENTRIES_MAX: Final = 0"
+        "storage.stock_store.STOCK_ENTRIES_MAX",
+        "STOCK_ENTRIES_MAX: Final = 10_000",
+        "STOCK_ENTRIES_MAX: Final = 0",
     ),
     Change("storage.cache.CONTENDED_LIFETIME_S", "CONTENDED_LIFETIME_S: Final = 60", "CONTENDED_LIFETIME_S: Final = 0"),
     Change("domain.retry_budget.RetryBudget.attempts", "attempts: int = 1", "attempts: int = 0"),
@@ -112,13 +119,13 @@ def try_all(module: str) -> list[Tried]:
         ValueError: the module does not hold what is to be changed once.
         RuntimeError: the tests fail without a change.
     """
-    changes = [each for each in CHANGES if each.where.startswith(f"{module}.")]
+    changes = [each for each in CHANGES if each.module == module]
     if not changes:
         return []
     folder = prepare(module)
     if not _tests_pass(folder):
         raise RuntimeError(f"the tests of {module} fail as it is")
-    source = folder / "src" / file_of(module)
+    source = folder / "src" / source_of(module)
     as_it_is = source.read_text(encoding="utf-8")
     tried: list[Tried] = []
     for change in changes:

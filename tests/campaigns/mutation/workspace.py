@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 WORK = ROOT / ".local" / "mutation"
 
+_LOOP = ("adjusting/test_loop", "adjusting/test_loop_batches", "adjusting/test_reversal")
 _STORE = (
     "storage/test_stock_store_commit",
     "storage/test_stock_store_group",
@@ -17,30 +18,19 @@ _STORE = (
     "storage/test_cached_stock",
 )
 TESTS = {
-    "domain.rules": ("domain/test_rules", "adjusting/test_loop", "adjusting/test_reversal"),
-    "adjusting.loop": (
-        "adjusting/test_loop",
-        "adjusting/test_loop_batches",
-        "adjusting/test_reversal",
-        "storage/test_cached_stock",
-        "storage/test_stock_store_find",
-    ),
+    "domain.rules": ("domain/test_rules", *_LOOP),
+    "adjusting.loop": (*_LOOP, "storage/test_cached_stock", "storage/test_stock_store_find"),
     "storage.stock_store": _STORE,
-    "storage.items": (*_STORE, "storage/test_lookups"),
-    "storage.lookups": (*_STORE, "storage/test_lookups"),
-    "storage.cache": ("storage/test_cache", "storage/test_cached_stock", "storage/test_stock_store_load"),
-    "domain.retry_budget": (
-        "domain/test_retry_budget",
-        "adjusting/test_loop",
-        "adjusting/test_loop_batches",
-        "adjusting/test_reversal",
-    ),
+    "storage.items": _STORE,
+    "domain.retry_budget": ("domain/test_retry_budget", *_LOOP),
     "aws.failures": ("aws/test_clients", "storage/test_stock_store_commit", "storage/test_stock_store_load"),
-    "aws.clients": ("aws/test_clients", "storage/test_stock_store_commit"),
+    "aws.clients": ("aws/test_clients", "storage/test_stock_store_commit", "storage/test_stock_store_load"),
+    "storage.lookups": ("storage/test_lookups", *_STORE),
+    "storage.cache": ("storage/test_cache", "storage/test_cached_stock", "storage/test_stock_store_load"),
     "adjusting.reversal": ("adjusting/test_reversal",),
     "domain.hash_chain": ("domain/test_hash_chain", "domain/test_rules"),
     "domain.timestamps": ("domain/test_timestamps", "domain/test_rules"),
-    "domain.store": ("adjusting/test_loop_batches", "storage/test_stock_store_group"),
+    "domain.store": _LOOP,
     "storage.keys": ("storage/test_keys", "storage/test_stock_store_commit"),
     "domain.model": ("domain/test_rules", "storage/test_cached_stock"),
 }
@@ -50,8 +40,8 @@ READ_BY_TESTS = ("template.yaml", "monitoring.yaml", "functions", "events", "ops
 """What some of the tests read, or load from, besides the package."""
 
 
-def file_of(module: str) -> str:
-    """Return the path of a module of the package, from the folder above the package."""
+def source_of(module: str) -> str:
+    """A module's file, from the folder that holds the package."""
     return f"inventory/{module.replace('.', '/')}.py"
 
 
@@ -62,7 +52,7 @@ def prepare(module: str) -> Path:
     _copy_folder(ROOT / "layers/inventory/inventory", folder / "src/inventory")
     for name in ("conftest.py", "data", "support"):
         _copy(f"tests/{name}", folder)
-    for name in ("conftest", *TESTS[module]):
+    for name in ("conftest", "storage/conftest", *TESTS[module]):
         _copy(f"tests/unit/{name}.py", folder)
     shutil.copy(Path(__file__).with_name("sampling.py"), folder / "conftest.py")
     for name in READ_BY_TESTS:

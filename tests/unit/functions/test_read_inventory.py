@@ -404,7 +404,7 @@ def test_a_forged_cursor_with_a_valid_digest_is_rejected_unless_its_position_is_
 
 
 def test_a_cursor_is_refused_in_the_same_words_everywhere(reading: ReadService) -> None:
-    fact = "must be one that an earlier answer to the same question handed out"
+    fact = "must be one that an earlier answer to the same question issued"
     proof = "/api/v1/inventory/levels/{variant_id}/{location_id}/proof"
     place = {"variant_id": str(VARIANT), "location_id": str(LOCATION)}
 
