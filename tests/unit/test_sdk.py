@@ -102,7 +102,7 @@ def regions() -> list[str]:
 
 
 def test_a_call_goes_to_where_the_sdk_sends_it_in_every_region() -> None:
-    """Without the endpoint table the service's own endpoint rules decide, which are the SDK's."""
+    """The SDK's endpoint table decides as its endpoint rules do."""
     plain, quick = boto3.Session(), fast_session.fast_session()
     differing = []
     for region in regions():
@@ -114,6 +114,21 @@ def test_a_call_goes_to_where_the_sdk_sends_it_in_every_region() -> None:
 
     assert differing == []
     assert len(regions()) > 30
+
+
+def test_no_endpoint_rules_are_evaluated_at_a_call() -> None:
+    """The locked SDK takes the endpoint from its table where a service has no rules."""
+    assert fast_session.make_client("dynamodb")._ruleset_resolver is None
+    assert boto3.client("dynamodb")._ruleset_resolver is not None  # type: ignore[attr-defined]
+
+
+def test_an_sdk_that_insists_on_endpoint_rules_is_used_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such an SDK would not catch the error that says that there are none."""
+    monkeypatch.setattr("botocore.client.UnknownServiceError", LookupError)
+
+    request = sent_by(fast_session.make_client("dynamodb", region_name="eu-west-1"), CALLS["dynamodb"])
+
+    assert request.url == "https://dynamodb.eu-west-1.amazonaws.com/"
 
 
 @pytest.mark.parametrize("service", ["events", "sqs"])

@@ -10,7 +10,7 @@ from botocore.exceptions import (
     ChecksumError,
 )
 
-from inventory.aws.fast_session import USER_AGENT, fast_session
+from inventory.aws.fast_session import USER_AGENT, make_client
 from inventory.aws.snapstart import close_after_restore
 from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 
@@ -24,7 +24,7 @@ def dynamodb_client(endpoint_url: str | None) -> DynamoDBClient:
     """Make the client of the tables; ``endpoint_url`` is None for AWS itself."""
     # The SDK's own look at each attribute of a transaction costs more than all else of a row; the engine looks too.
     config = _config().merge(Config(parameter_validation=False))
-    client = fast_session().client("dynamodb", endpoint_url=endpoint_url, config=config)
+    client: DynamoDBClient = make_client("dynamodb", endpoint_url=endpoint_url, config=config)
     client.meta.events.register("before-parse.dynamodb", _require_whole_body)
     close_after_restore(client)
     return client
@@ -32,12 +32,14 @@ def dynamodb_client(endpoint_url: str | None) -> DynamoDBClient:
 
 def events_client() -> EventBridgeClient:
     """Make the client of the event bus."""
-    return fast_session().client("events", config=_config())
+    client: EventBridgeClient = make_client("events", config=_config())
+    return client
 
 
 def queues_client() -> SQSClient:
     """Make the client of the queues."""
-    return fast_session().client("sqs", config=_config())
+    client: SQSClient = make_client("sqs", config=_config())
+    return client
 
 
 def _config() -> Config:
