@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import pytest
+from botocore import handlers
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
@@ -129,6 +130,70 @@ def test_an_sdk_that_insists_on_endpoint_rules_is_used_as_it_comes(monkeypatch: 
     request = sent_by(fast_session.make_client("dynamodb", region_name="eu-west-1"), CALLS["dynamodb"])
 
     assert request.url == "https://dynamodb.eu-west-1.amazonaws.com/"
+
+
+def handlers_of(session: boto3.Session, of_operation: str) -> dict[str, list[Any]]:
+    """What is called at each of the SDK's events of a call, in order."""
+    emitter: Any = session._session.get_component("event_emitter")
+    return {
+        event: [
+            getattr(handler, "__qualname__", type(handler).__name__)
+            for handler in emitter._emitter._handlers.prefix_search(f"{event}.{of_operation}")
+        ]
+        for event in EVENTS_OF_A_CALL
+    }
+
+
+EVENTS_OF_A_CALL: Final = (
+    *("choose-service-name", "creating-client-class", "creating-serializer", "getattr", "provide-client-params"),
+    *("before-parameter-build", "before-endpoint-resolution", "before-call", "request-created", "choose-signer"),
+    *("before-sign", "before-send", "before-parse", "response-received", "needs-retry", "after-call"),
+    "after-call-error",
+)
+
+
+@pytest.mark.parametrize(
+    "of_operation",
+    [
+        *(f"dynamodb.{operation}" for operation in fast_session.OPERATIONS["dynamodb"]),
+        *("eventbridge.PutEvents", "sqs.SendMessage"),
+        *("sts.AssumeRole", "sts.AssumeRoleWithWebIdentity", "sso.GetRoleCredentials", "sso-oidc.CreateToken"),
+        "signin.CreateOAuth2Token",
+    ],
+)
+def test_a_call_meets_the_handlers_that_the_sdk_has_for_it(of_operation: str) -> None:
+    assert handlers_of(fast_session.fast_session(), of_operation) == handlers_of(boto3.Session(), of_operation)
+
+
+def test_handlers_for_other_services_are_left_out() -> None:
+    left_out = "glacier.UploadArchive"
+
+    assert handlers_of(boto3.Session(), left_out) != handlers_of(fast_session.fast_session(), left_out)
+
+
+@pytest.mark.parametrize(
+    "unexpected",
+    [
+        [],
+        [("before-call", "a handler's name")],
+        [("before-call", print, "in the middle")],
+        [("before-call", print, object(), object())],
+        [("before-call",)],
+        [{"event": "before-call", "handler": print}],
+    ],
+    ids=["others", "no handler", "another position", "longer", "shorter", "an object"],
+)
+def test_all_handlers_are_registered_where_the_sdks_list_is_not_as_expected(
+    unexpected: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[bool] = []
+    monkeypatch.setattr(fast_session, "Session", lambda **options: taken.append(bool(options)))
+    whole = [(event, print) for event in sorted(fast_session._EVENTS_OF_EVERY_CALL)]
+    monkeypatch.setattr(handlers, "BUILTIN_HANDLERS", [*whole, *unexpected] if unexpected else whole[1:])
+
+    fast_session._core_session()
+
+    assert taken == [False]
 
 
 @pytest.mark.parametrize("service", ["events", "sqs"])

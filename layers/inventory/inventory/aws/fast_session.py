@@ -13,13 +13,15 @@ in the table follows the rules of its partition.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import boto3
+from botocore import handlers
 from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
-from botocore.session import get_session
+from botocore.session import Session
 
 MODELS: Final = Path(__file__).parent / "sdk_models"
 
@@ -43,6 +45,14 @@ _DESCRIPTION: Final = "service-2"
 """The SDK's name for the file that describes a service's operations."""
 
 _ENDPOINT_RULES: Final = "endpoint-rule-set-1"
+
+_EVENTS_OF_EVERY_CALL: Final = {"before-parameter-build", "before-call", "request-created", "choose-signer"}
+
+_SERVICES_OF_EVENTS: Final = {"dynamodb", "eventbridge", "events", "sqs", "sts", "sso", "sso-oidc", "signin", "*"}
+"""As events name them: those of ``OPERATIONS``, and those that credentials may come from."""
+
+_FIRST: Final = getattr(handlers, "REGISTER_FIRST", None)
+_LAST: Final = getattr(handlers, "REGISTER_LAST", None)
 
 USER_AGENT: Final = f"Boto3/{boto3.__version__} inventory-adjustments"
 """Who calls. One that the SDK puts together is put together anew for each call, a fifth of the call's work."""
@@ -74,8 +84,47 @@ def make_client(service_name: str, **options: Any) -> Any:
         return boto3.Session().client(service_name, **options)  # type: ignore[call-overload]
 
 
+@cache
 def fast_session() -> boto3.Session:
-    """Make a session whose clients start quickly."""
-    core = get_session()
+    """Make the one session of this process, whose clients start quickly."""
+    core = _core_session()
     core.register_component("data_loader", _FastLoader(extra_search_paths=[str(MODELS)]))
     return boto3.Session(botocore_session=core)
+
+
+def _core_session() -> Session:
+    """Make a session with the SDK's event handlers for the services that are called here.
+
+    The SDK registers its handlers for all services, and copies all of them for each client. Where its list of them is
+    not as expected, all are registered.
+    """
+    specs = getattr(handlers, "BUILTIN_HANDLERS", [])
+    if not _is_as_expected(specs):
+        return Session()
+    core = Session(include_builtin_handlers=False)
+    events = core.get_component("event_emitter")
+    register = {None: events.register, _FIRST: events.register_first, _LAST: events.register_last}
+    for name, handler, *position in specs:
+        if _is_needed(name):
+            register[position[0] if position else None](name, handler)
+    return core
+
+
+def _is_as_expected(specs: list[Any]) -> bool:
+    """Whether the SDK's list is one of handlers, with those of every call among them."""
+    return all(map(_is_handler, specs)) and {spec[0] for spec in specs} >= _EVENTS_OF_EVERY_CALL
+
+
+def _is_handler(spec: Any) -> bool:
+    """Whether this is an event's name, a handler and perhaps its position."""
+    match spec:
+        case [str(), handler, *position]:
+            return callable(handler) and position in ([], [_FIRST], [_LAST])
+        case _:
+            return False
+
+
+def _is_needed(event_name: str) -> bool:
+    """Whether an event is of a service that is called here, or of all: ``before-call.s3.PutObject`` is of S3 alone."""
+    event, _, rest = event_name.partition(".")
+    return event != "docs" and (not rest or rest.split(".")[0] in _SERVICES_OF_EVENTS)
