@@ -38,6 +38,21 @@ def test_each_client_waits_as_long_as_it_says_and_tries_once(client: Callable[[]
     assert config.user_agent.startswith(USER_AGENT)
 
 
+@pytest.mark.parametrize(
+    ("client", "event"),
+    [
+        (lambda: dynamodb_client(None), "dynamodb.Query"),
+        (events_client, "eventbridge.PutEvents"),
+        (queues_client, "sqs.S"),
+    ],
+    ids=["tables", "bus", "queues"],
+)
+def test_no_client_is_asked_after_a_call_whether_to_try_again(client: Callable[[], Any], event: str) -> None:
+    emitter = client().meta.events._emitter
+
+    assert list(emitter._handlers.prefix_search(f"needs-retry.{event}")) == []
+
+
 def test_the_tables_themselves_look_at_what_is_sent_to_them_and_the_client_does_not() -> None:
     client = dynamodb_client(None)
     wire = Wire(client, "GetItem", reply({}))

@@ -254,11 +254,11 @@ def test_all_handlers_are_registered_where_the_sdks_list_is_not_as_expected(
     unexpected: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[bool] = []
-    monkeypatch.setattr(fast_session, "Session", lambda **options: taken.append(bool(options)))
+    monkeypatch.setattr(fast_session, "Session", lambda *_, **options: taken.append(bool(options)))
     whole = [(event, print) for event in sorted(fast_session._EVENTS_OF_EVERY_CALL)]
     monkeypatch.setattr(handlers, "BUILTIN_HANDLERS", [*whole, *unexpected] if unexpected else whole[1:])
 
-    fast_session._core_session()
+    fast_session._session_with_few_handlers({})
 
     assert taken == [False]
 

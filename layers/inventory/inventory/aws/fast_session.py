@@ -20,6 +20,7 @@ from typing import Any, Final
 import boto3
 from botocore import handlers
 from botocore.exceptions import UnknownServiceError
+from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import Loader
 from botocore.session import Session
 
@@ -73,7 +74,14 @@ class _FastLoader(Loader):
 
 
 def make_client(service_name: str, **options: Any) -> Any:
-    """Make a client that starts quickly and finds its endpoint once, not by rules at every call.
+    """Make a client that starts quickly, finds its endpoint once, and tries once."""
+    client = _client(service_name, **options)
+    _remove_retry_handler(client)
+    return client
+
+
+def _client(service_name: str, **options: Any) -> Any:
+    """Make a client that finds its endpoint once, not by rules at every call.
 
     Where a service has no endpoint rules, the SDK takes the endpoint from its table when it makes the client. An SDK
     that no longer does so refuses to make the client; then a plain one is made, which is slower and does the same.
@@ -84,15 +92,29 @@ def make_client(service_name: str, **options: Any) -> Any:
         return boto3.Session().client(service_name, **options)  # type: ignore[call-overload]
 
 
+def _remove_retry_handler(client: Any) -> None:
+    """Spare each call the SDK's question whether to try again: the clients here try once.
+
+    Where the SDK calls its handler by another name it stays, and answers no.
+    """
+    service = client.meta.service_model.service_id.hyphenize()
+    client.meta.events.unregister(f"needs-retry.{service}", unique_id=f"retry-config-{service}")
+
+
 @cache
 def fast_session() -> boto3.Session:
     """Make the one session of this process, whose clients start quickly."""
-    core = _core_session()
+    return boto3.Session(botocore_session=_core())
+
+
+@cache
+def _core() -> Session:
+    core = _session_with_few_handlers({})
     core.register_component("data_loader", _FastLoader(extra_search_paths=[str(MODELS)]))
-    return boto3.Session(botocore_session=core)
+    return core
 
 
-def _core_session() -> Session:
+def _session_with_few_handlers(settings: dict[str, Any]) -> Session:
     """Make a session with the SDK's event handlers for the services that are called here.
 
     The SDK registers its handlers for all services, and copies all of them for each client. Where its list of them is
@@ -100,14 +122,14 @@ def _core_session() -> Session:
     """
     specs = getattr(handlers, "BUILTIN_HANDLERS", [])
     if not _is_as_expected(specs):
-        return Session()
-    core = Session(include_builtin_handlers=False)
-    events = core.get_component("event_emitter")
+        return Session(settings)
+    emitter = HierarchicalEmitter()
+    events = EventAliaser(emitter)
     register = {None: events.register, _FIRST: events.register_first, _LAST: events.register_last}
     for name, handler, *position in specs:
         if _is_needed(name):
             register[position[0] if position else None](name, handler)
-    return core
+    return Session(settings, emitter, include_builtin_handlers=False)
 
 
 def _is_as_expected(specs: list[Any]) -> bool:
