@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from hashlib import sha256
+from ssl import PEM_cert_to_DER_cert
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.loaders import create_loader
 
+from inventory.aws.amazon_roots import ALL, AMAZON
 from inventory.aws.fast_session import MODELS, OPERATIONS
 
 if TYPE_CHECKING:
@@ -19,19 +23,47 @@ _ATTRIBUTE: Final = "AttributeValue"
 
 _DOCUMENT: Final = "AttributesAsDocument"
 
+_AMAZON_ROOTS: Final = {
+    "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e": "Amazon Root CA 1",
+    "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4": "Amazon Root CA 2",
+    "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4": "Amazon Root CA 3",
+    "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092": "Amazon Root CA 4",
+    "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5": "Starfield Services Root CA - G2",
+}
+"""By the SHA-256 fingerprints that Amazon Trust Services publishes: https://www.amazontrust.com/repository/"""
+
 _OF_ENDPOINTS = {"endpointdiscovery", "operationContextParams"}
 
 
 def files() -> dict[str, str]:
     """What belongs into ``sdk_models/``: path to text."""
     loader = create_loader()
-    made = {"endpoints.json": _text(_endpoints_of(loader.load_data("endpoints")))}
+    made = {
+        "endpoints.json": _text(_endpoints_of(loader.load_data("endpoints"))),
+        AMAZON.name: _amazon_roots(ALL.read_text(encoding="utf-8")),
+    }
     for service, operations in OPERATIONS.items():
         version = loader.determine_latest_version(service, "service-2")
         made[f"{service}/{version}/service-2.json"] = _text(
             _cut(loader.load_service_model(service, "service-2"), operations)
         )
     return made
+
+
+def _amazon_roots(certificates: str) -> str:
+    """The root certificates of Amazon Trust Services, out of all that the SDK trusts.
+
+    Raises:
+        ValueError: one is missing.
+    """
+    found = {
+        _AMAZON_ROOTS[digest]: each
+        for each in re.findall(r"-----BEGIN CERTIFICATE-----\n.+?-----END CERTIFICATE-----\n", certificates, re.DOTALL)
+        if (digest := sha256(PEM_cert_to_DER_cert(each)).hexdigest()) in _AMAZON_ROOTS
+    }
+    if missing := _AMAZON_ROOTS.values() - found.keys():
+        raise ValueError(f"not among the SDK's root certificates: {', '.join(sorted(missing))}")
+    return "".join(f"# {name}\n{found[name]}" for name in _AMAZON_ROOTS.values())
 
 
 def _endpoints_of(table: Any) -> dict[str, object]:

@@ -24,6 +24,8 @@ from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import Loader
 from botocore.session import Session
 
+from inventory.aws.amazon_roots import Roots
+
 MODELS: Final = Path(__file__).parent / "sdk_models"
 
 OPERATIONS: Final = {
@@ -52,6 +54,11 @@ _EVENTS_OF_EVERY_CALL: Final = {"before-parameter-build", "before-call", "reques
 _SERVICES_OF_EVENTS: Final = {"dynamodb", "eventbridge", "events", "sqs", "sts", "sso", "sso-oidc", "signin", "*"}
 """As events name them: those of ``OPERATIONS``, and those that credentials may come from."""
 
+_AMAZON_ROOTS: Final = "amazon_roots"
+_REQUESTS_CA_BUNDLE: Final = "requests_ca_bundle"
+_SETTINGS: Final = (_AMAZON_ROOTS, _REQUESTS_CA_BUNDLE)
+"""Read as the SDK reads its own settings, from the variables of these names. It knows the second one elsewhere."""
+
 _FIRST: Final = getattr(handlers, "REGISTER_FIRST", None)
 _LAST: Final = getattr(handlers, "REGISTER_LAST", None)
 
@@ -74,9 +81,12 @@ class _FastLoader(Loader):
 
 
 def make_client(service_name: str, **options: Any) -> Any:
-    """Make a client that starts quickly, finds its endpoint once, and tries once."""
-    client = _client(service_name, **options)
+    """Make a client that starts quickly, finds its endpoint once, and trusts few root certificates where it may."""
+    roots = Roots() if _trusts_amazons_roots() else None
+    client = _client(service_name, verify=roots, **options)
     _remove_retry_handler(client)
+    if roots is not None:
+        roots.be_amazons_for(client)
     return client
 
 
@@ -101,6 +111,12 @@ def _remove_retry_handler(client: Any) -> None:
     client.meta.events.unregister(f"needs-retry.{service}", unique_id=f"retry-config-{service}")
 
 
+def _trusts_amazons_roots() -> bool:
+    """Whether Amazon's root certificates are to be tried first, and nobody has named others."""
+    setting = _core().get_config_variable
+    return setting(_AMAZON_ROOTS) == "true" and not any(map(setting, ("ca_bundle", _REQUESTS_CA_BUNDLE)))
+
+
 @cache
 def fast_session() -> boto3.Session:
     """Make the one session of this process, whose clients start quickly."""
@@ -109,7 +125,7 @@ def fast_session() -> boto3.Session:
 
 @cache
 def _core() -> Session:
-    core = _session_with_few_handlers({})
+    core = _session_with_few_handlers({name: (None, name.upper(), None, None) for name in _SETTINGS})
     core.register_component("data_loader", _FastLoader(extra_search_paths=[str(MODELS)]))
     return core
 
