@@ -54,13 +54,13 @@ $(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV):
 	$(@D)/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-input --require-hashes -r $< && \
 	cp $< $@ && echo "$(@D): ready after $$SECONDS s"
 
-# A second engine of DynamoDB's API, which comes by npm only: nothing that `make run` or `make test` need.
+# A second engine of DynamoDB's API, which is on npm only. `make run` and `make test` do not need it.
 $(DYNOXIDE): $(LOCK)/dynoxide/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is needed for this: install Node.js" >&2; exit 1; }
 	@rm -rf $(@D) && mkdir $(@D) && cp $(LOCK)/dynoxide/package*.json $(@D) && \
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && cp $< $@ && echo "$(@D): ready"
 
-# They do not depend on each other: `$(call install,…)` installs what is missing at the same time.
+# Environments do not depend on each other: `$(call install,…)` installs those that are missing at the same time.
 install = { ls $(1) >/dev/null 2>&1 || tools/find-python.sh >/dev/null; } && $(MAKE) --no-print-directory --silent -j3 $(1)
 
 ##@ The local stack
@@ -70,7 +70,7 @@ run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 t
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach)
 
-# Where nothing was ever installed nothing can run: these do not install it only to say so.
+# Where nothing is installed nothing runs: these targets do not install it only to say so.
 installed = [ -f $(PROJECT) ] || { echo "Nothing is running: \`make run\` was never called here."; exit 0; }
 
 env: ## address, token and ids of the demo's first business as shell variables: eval "$$(make -s env)"
@@ -128,11 +128,13 @@ verify-deployed: ## check a deployed API by HTTP alone (URL= TOKEN= BUSINESS= VA
 	$(call option,LOCATION,--location)
 
 # No command here may look for credentials, send usage data or write outside of this folder.
-sam = env PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
+# The template has loops (Fn::ForEach), which the SAM CLI reads only with SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS.
+sam = env PATH="$(CURDIR)/.venv-sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS=1 \
+	__SAM_CLI_APP_DIR="$(CURDIR)/.aws-sam/settings" \
 	.venv-sam/bin/python -m samcli
 
-# In the order of the folders, one process from the first on, the other from the middle; who is done takes of the other's
-# last ones. So one stack serves all end-to-end tests, which come first: to start one takes long.
+# Tests run in the order of the folders: one process begins with the first, the other in the middle, and the one that is
+# done first takes over some of the other's last tests. So one stack serves all end-to-end tests, which come first.
 IN_PARALLEL := --numprocesses=2 --dist=worksteal
 
 ##@ Tests and checks
@@ -145,7 +147,7 @@ test: ## every test, and which branches of the package they miss; those that nee
 test-fast: $(PROJECT) ## the tests that need nothing but Python
 	$(PYTHON) -m pytest $(IN_PARALLEL) tests/unit tests/property
 
-# What remains out says what an engine bills, or needs queues and an API.
+# Left out are tests of what an engine bills, and tests that need queues or an API.
 ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_keys.py,$(wildcard tests/integration/test_*.py))
 
 test-dynoxide: ## the tests on DynamoDB once more, on an engine that is not the emulator's; Linux on x86-64, needs npm
@@ -156,6 +158,12 @@ test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your o
 	@[ -n "$$STACK" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
 	DEPLOYED_STACK="$$STACK" $(PYTHON) -m pytest tests/e2e
 
+EXPANDED := .aws-sam/expanded
+# What transforms leave behind: parameters (W2), mappings (W7) and conditions (W8) that are no longer used, code that was
+# not uploaded (W3002), aliases in the copied nested template (W1101), and a DependsOn on what a condition leaves out,
+# which CloudFormation ignores (E3005).
+LEFT_OF_TRANSFORMS := W2001 W7001 W8001 W3002 W1101 E3005
+
 lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
 	@$(call install,$(PROJECT) $(SAM) $(CHECKOV))
 	$(PYTHON) -m ruff check
@@ -165,6 +173,9 @@ lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
 	@mkdir -p .aws-sam/settings
 	AWS_DEFAULT_REGION=us-east-1 $(sam) validate --lint
 	.venv-sam/bin/python .venv-sam/bin/cfn-lint template.yaml
+	.venv-sam/bin/python .venv-sam/bin/cfn-lint monitoring.yaml --ignore-checks W1101 # aliases, which SAM writes out
+	$(PYTHON) -m tests.support.expanded $(EXPANDED)
+	.venv-sam/bin/python .venv-sam/bin/cfn-lint $(EXPANDED)/*.json --ignore-checks $(LEFT_OF_TRANSFORMS)
 	.venv-checkov/bin/python -m checkov.main --config-file tools/checkov.yaml
 
 format: $(PROJECT) ## let ruff format and fix
@@ -175,18 +186,18 @@ format: $(PROJECT) ## let ruff format and fix
 unexport SECONDS
 fuzz: export FUZZ_SECONDS = $(value SECONDS)
 fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 for each target, TARGET=json|creation|…); Linux only
-	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.fuzz $(call option,FUZZ_SECONDS,--seconds) $(call option,TARGET,--target)
+	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.campaigns.fuzz $(call option,FUZZ_SECONDS,--seconds) $(call option,TARGET,--target)
 
-mutation: ## whether the tests notice faults put into the domain and the store (MODULES="adjust dynamodb"; not part of make test)
+mutation: ## do the tests notice small faults in the domain and the store? (MODULES="adjust dynamodb"; not part of make test)
 	@$(call install,$(MUTATION))
-	@.venv-mutation/bin/python -m tools.with_words MODULES .venv-mutation/bin/python -m tests.mutation
+	@.venv-mutation/bin/python -m tools.with_words MODULES .venv-mutation/bin/python -m tests.campaigns.mutation
 
-chaos: ## real faults on a stack of its own, 64 clients: is what was acknowledged there, once? (MINUTES=5, SEED=, CRASHES=1)
+chaos: ## real faults on a stack of its own, 64 clients: is each acknowledged request stored once? (MINUTES=5, SEED=, CRASHES=1)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(call flag,CRASHES,$(DYNOXIDE)))
-	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.chaos $(call option,MINUTES,--minutes) $(call option,SEED,--seed) \
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.campaigns.chaos $(call option,MINUTES,--minutes) $(call option,SEED,--seed) \
 	$(call flag,CRASHES,--crashes)
 
-soak: $(PROJECT) ## millions of simulated steps with faults, judged (SEEDS=10000 histories, SEED=… replays one)
+soak: $(PROJECT) ## millions of simulated steps with faults, each checked (SEEDS=10000 histories, SEED=… replays one)
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation soak
 
 ##@ Measurements
@@ -194,12 +205,12 @@ soak: $(PROJECT) ## millions of simulated steps with faults, judged (SEEDS=10000
 .PHONY: bench bench-gates contention capacity
 bench: ## starts, requests and calls beside baselines, and what merging saves (BENCH_ARGS=…; not part of make test)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@PYTHONPATH=layers/inventory $(PYTHON) -m tools.with_words BENCH_ARGS $(PYTHON) -m tests.performance
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tools.with_words BENCH_ARGS $(PYTHON) -m tests.benchmarks
 
 bench-gates: $(PROJECT) ## fail where a start or a request takes more instructions than its target; needs valgrind
-	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.performance.gates
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.benchmarks.gates
 
-contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes the README's table, docs/contention.md and the curve
+contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes docs/contention.md, the table of docs/performance.md and the curve
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.simulation contention
 
 capacity: $(PROJECT) ## write the tables of docs/capacity.md anew from the template

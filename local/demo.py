@@ -1,20 +1,21 @@
-"""Two businesses to try the service with, made by the service's own operator commands."""
+"""Two businesses to try the service with, created by the operators' commands of the service."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import shlex
-import urllib.error
-import urllib.request
 import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypedDict
 
+import httpx
+
 from local.places import EVENTS
 from ops.aws import REGION, EmulatedAws
 from ops.errors import CommandError, FunctionError
+from ops.http_api import ADJUSTMENTS, Api
 from ops.stacks import Target, explained
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ READER_SCOPES = ("adjustments:read",)
 OPENING_QUANTITY = 100
 # Registered with the demo data, so that the samples in events/ work in any order: others of them deactivate these.
 _SAMPLES = ("provision-register-location", "provision-register-variant")
-
-_ADJUSTMENTS = "/api/v1/inventory/adjustments"
 
 
 class Business(TypedDict):
@@ -84,6 +83,19 @@ class _Shop:
             "default_location_id": self.default_location_id,
             "location_ids": list(self.location_ids.values()),
             "variant_ids": list(self.variant_ids.values()),
+        }
+
+    def opening_stock(self, sku: str) -> dict[str, object]:
+        """Return the adjustment that a variant begins with, at the default location."""
+        return {
+            "business_id": self.business_id,
+            "variant_id": self.variant_ids[sku],
+            "location_id": self.default_location_id,
+            "quantity_change": OPENING_QUANTITY,
+            "reason": "Opening stock",
+            "reason_code": "found",
+            "idempotency_key": f"opening-stock-{sku}",
+            "actor": "demo",
         }
 
     def _id(self, kind: str, name: str) -> str:
@@ -142,7 +154,7 @@ def read_demo(places: Places) -> Demo:
 
 
 def withdraw_demo(places: Places) -> None:
-    """Put demo.json aside while the stack starts: whoever waits for the file must not find the last run's."""
+    """Put demo.json aside while the stack starts: a client that waits for the file must not find the last run's."""
     if places.demo_json.exists():
         places.demo_json.replace(places.previous_demo_json)
 
@@ -168,7 +180,7 @@ def curl_command(demo: Demo, base_url: str) -> str:
         {"variant_id": business["variant_ids"][0], "quantity_change": 3, "reason": "Found while counting"}
     )
     return (
-        f"curl -i {base_url}{_ADJUSTMENTS} \\\n"
+        f"curl -i {base_url}{ADJUSTMENTS} \\\n"
         f"  -H 'Authorization: Bearer {business['token']}' -H 'x-business-id: {business['id']}' \\\n"
         f"  -H 'Content-Type: application/json' -d '{body}'"
     )
@@ -184,18 +196,7 @@ def _provision_shop(target: Target, base_url: str, shop: _Shop) -> Business:
     for sku, variant_id in shop.variant_ids.items():
         fields = {"sku": sku, "name": shop.skus[sku], "variant_id": variant_id}
         _operate(target, {"command": "register_variant", "business_id": business_id, **fields})
-        opening_stock = {
-            "business_id": business_id,
-            "variant_id": variant_id,
-            "location_id": shop.default_location_id,
-            "quantity_change": OPENING_QUANTITY,
-            "reason": "Opening stock",
-            "reason_code": "found",
-            "idempotency_key": f"opening-stock-{sku}",
-            "actor": "demo",
-        }
-        _invoke(target, "CreateAdjustmentFunctionName", opening_stock)
-
+        _invoke(target, "CreateAdjustmentFunctionName", shop.opening_stock(sku))
     for sample in _SAMPLES:
         registration = json.loads((EVENTS / f"{sample}.json").read_text(encoding="utf-8"))
         if registration["business_id"] == business_id:
@@ -247,25 +248,15 @@ def _tokens_work(base_url: str, business: Business) -> bool:
     An empty creation is invalid and an unknown adjustment is not found, but either answer comes after the token was
     accepted. The requests also leave the functions of the first real request warm.
     """
-    creation = urllib.request.Request(f"{base_url}{_ADJUSTMENTS}", data=b"{}")  # noqa: S310 — our own address
-    reading = urllib.request.Request(f"{base_url}{_ADJUSTMENTS}/{uuid.UUID(int=0)}")  # noqa: S310
-    return (
-        _status(creation, business["token"], business["id"]) == HTTPStatus.UNPROCESSABLE_ENTITY
-        and _status(reading, business["read_only_token"], business["id"]) == HTTPStatus.NOT_FOUND
-    )
-
-
-def _status(request: urllib.request.Request, token: str, business_id: str) -> int:
-    request.add_header("Authorization", f"Bearer {token}")
-    request.add_header("x-business-id", business_id)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        response = opener.open(request, timeout=30)
-    except urllib.error.HTTPError as error:
-        response = error
-    with response:
-        status: int = response.status
-    return status
+    with httpx.Client(timeout=30, trust_env=False) as http:
+        writer, reader = (
+            Api.of(base_url, http, token=token, business_id=business["id"])
+            for token in (business["token"], business["read_only_token"])
+        )
+        return (
+            writer.post(ADJUSTMENTS, {}).status == HTTPStatus.UNPROCESSABLE_ENTITY
+            and reader.get(f"{ADJUSTMENTS}/{uuid.UUID(int=0)}").status == HTTPStatus.NOT_FOUND
+        )
 
 
 def _write_privately(path: Path, text: str) -> None:

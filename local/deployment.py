@@ -11,23 +11,22 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local.emulator import calls_in_flight
-from local.places import SAM_PYTHON, TEMPLATE, Places
+from local.places import SAM_PYTHON, Places
 from local.progress import step
 from local.sam import prepare_sam_settings, tool_environment
 from local.template import (
     gateway_responses,
-    read_template,
     with_defaults,
     with_fewer_batches_at_once,
     with_names_filled_in,
     with_plain_media_types,
-    write_template,
 )
 from ops.aws import REGION, EmulatedAws
 from ops.errors import CommandError
 from ops.local_stack import STACK_NAME
-from ops.project import PROJECT_ROOT
+from ops.project import PROJECT_ROOT, TEMPLATE
 from tools.code_version import code_version
+from tools.template import read_template, write_template
 
 _BUCKET = "local-artifacts"
 _API_URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.[^/]+/(?P<stage>[^/]+)/?")

@@ -133,28 +133,16 @@ class Emulator:
         if not EMULATOR_PYTHON.exists():
             raise CommandError("the emulator is not installed: run `make run`, which installs it first")
         check_port(self.port, "PORT")
-        places = self.places
-        shutil.rmtree(places.temporary_dir, ignore_errors=True)  # left behind by a run that was killed
-        for directory in (places.temporary_dir, places.state_dir, places.objects_dir):
-            directory.mkdir(parents=True, exist_ok=True)
-        for log in (places.emulator_log, places.functions_log, places.sam_log):
-            if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
-                log.replace(log.with_suffix(".log.1"))
-            log.touch(mode=0o600)  # what people send in place of what they meant is nobody else's business
-        command = [
-            *(str(EMULATOR_PYTHON), "-m", "local.emulator_process"),
-            *("--pid-file", str(places.pid_file), "--functions-log", str(places.functions_log)),
-            *("--in-flight", str(calls_in_flight()), *([] if self._detached else ["--lifeline"])),
-        ]
-        with places.emulator_log.open("ab") as log_file:
+        self._prepare_files()
+        with self.places.emulator_log.open("ab") as log_file:
             self._process = subprocess.Popen(  # noqa: S603 — our own interpreter and arguments
-                command,
+                self._command(),
                 cwd=PROJECT_ROOT,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL if self._detached else subprocess.PIPE,
                 stdout=log_file,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us: the emulator is told to stop when we are done
+                start_new_session=True,  # Ctrl-C must not reach it: we stop it when we are done
             )
         try:
             self._wait_until_it_answers()
@@ -193,6 +181,23 @@ class Emulator:
             process.stdin.close()
         self._process = None
         shutil.rmtree(self.places.temporary_dir, ignore_errors=True)
+
+    def _prepare_files(self) -> None:
+        places = self.places
+        shutil.rmtree(places.temporary_dir, ignore_errors=True)  # left behind by a run that was killed
+        for directory in (places.temporary_dir, places.state_dir, places.objects_dir):
+            directory.mkdir(parents=True, exist_ok=True)
+        for log in (places.emulator_log, places.functions_log, places.sam_log):
+            if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
+                log.replace(log.with_suffix(".log.1"))
+            log.touch(mode=0o600)  # it may hold what people sent by mistake
+
+    def _command(self) -> list[str]:
+        return [
+            *(str(EMULATOR_PYTHON), "-m", "local.emulator_process"),
+            *("--pid-file", str(self.places.pid_file), "--functions-log", str(self.places.functions_log)),
+            *("--in-flight", str(calls_in_flight()), *([] if self._detached else ["--lifeline"])),
+        ]
 
     def _wait_until_it_answers(self) -> None:
         assert self._process is not None  # noqa: S101

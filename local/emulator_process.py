@@ -1,8 +1,8 @@
 """The emulator's own process, run by `.venv-emulator`'s interpreter; `emulator.py` is the side that starts it.
 
 It is the emulator's server with eight additions: a lock that says who is alive, a queue in front of the functions, the
-functions' logs in a file, the names of their errors, streams that begin anew with it, a memory for what an expression
-says, and an API that hands all bodies over as bytes and has no path with an empty segment.
+functions' logs in a file, the names of their errors, streams that begin anew with it, a cache of parsed expressions,
+and an API that passes all bodies as bytes and has no path with an empty segment.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from typing import Any
 
 ALREADY_RUNNING = 3  # exit status
 LOG_STREAMS_KEPT = 200  # for each function
-EXPRESSIONS_REMEMBERED = 1_000
+EXPRESSIONS_CACHED = 1_000
 
 type Scope = MutableMapping[str, Any]
 type Message = MutableMapping[str, Any]
@@ -61,7 +61,7 @@ def _calls_a_function(scope: Scope) -> bool:
     if path.startswith("/_aws/execute-api/") or "/_user_request_/" in path:
         return True
     if path.startswith(_INVOCATIONS) and path.endswith("/invocations"):
-        # A function that calls a function holds a slot already: were it to wait for another, all could wait for ever.
+        # A function that calls a function holds a slot already. If it waited for another, all could wait for ever.
         return all(name != _NESTED for name, _ in scope["headers"])
     return False
 
@@ -129,21 +129,21 @@ def begin_streams_anew(functions: Any) -> None:
     functions._restore_esm_positions = restored  # noqa: SLF001
 
 
-def remember_expressions(dynamodb: Any) -> None:
+def cache_expressions(dynamodb: Any) -> None:
     """Parse an expression once: the emulator does it again for each item that it looks at.
 
     And a Query of it looks at all items of its partition, which for the ledger of a big business are many.
     """
     # No public hook exists; the emulator's version is pinned. Neither function's result is ever changed.
     for name in ("_tokenize", "_condition_syntax_error"):
-        setattr(dynamodb, name, functools.lru_cache(EXPRESSIONS_REMEMBERED)(getattr(dynamodb, name)))
+        setattr(dynamodb, name, functools.lru_cache(EXPRESSIONS_CACHED)(getattr(dynamodb, name)))
 
 
-def hand_bodies_over_as_bytes(gateway: Any) -> None:
-    """Hand every body to a function in base64 where an API is set up for it, as API Gateway does.
+def pass_bodies_as_bytes(gateway: Any) -> None:
+    """Pass every body to a function in base64 where an API is set up for it, as API Gateway does.
 
-    The emulator looks at `Content-Type` first. Without one it hands over a text, in which bytes that are not UTF-8 have
-    become replacement characters, and cannot be told from ones that were sent.
+    The emulator looks at `Content-Type` first. Without one it passes a text, in which replacement characters stand for
+    bytes that are not UTF-8; nothing distinguishes them from replacement characters that were sent.
     """
     # No public hook exists; the emulator's version is pinned.
     build = gateway._build_lambda_event_v1  # noqa: SLF001
@@ -159,7 +159,7 @@ def hand_bodies_over_as_bytes(gateway: Any) -> None:
 
 
 def find_no_empty_segments(gateway: Any) -> None:
-    """Find nothing under a path with an empty segment, such as `/api//v1`, as is told of API Gateway.
+    """Find nothing under a path with an empty segment, such as `/api//v1`, as API Gateway is said to do.
 
     The emulator finds what it would without, but asks the authorizer's policy for the path as it is, which no policy
     names: a good token would be forbidden. One slash at the end is ignored by both.
@@ -189,7 +189,7 @@ def stop_when_closed(lifeline: int) -> None:
 
 
 def main() -> None:
-    """Run the emulator until it is told to stop."""
+    """Run the emulator until a signal stops it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--pid-file", type=Path, required=True)
     parser.add_argument("--functions-log", type=Path, required=True)
@@ -211,9 +211,9 @@ def main() -> None:
     functions = importlib.import_module("ministack.services.lambda_svc")
     name_function_errors(functions)
     begin_streams_anew(functions)
-    remember_expressions(importlib.import_module("ministack.services.dynamodb"))
+    cache_expressions(importlib.import_module("ministack.services.dynamodb"))
     gateway = importlib.import_module("ministack.services.apigateway_v1")
-    hand_bodies_over_as_bytes(gateway)
+    pass_bodies_as_bytes(gateway)
     find_no_empty_segments(gateway)
     emulator.app = QueuedInvocations(emulator.app, arguments.in_flight)
     if arguments.lifeline:

@@ -5,6 +5,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from functools import partial
 
 _CHUNK_BYTES = 65_536
 
@@ -21,17 +22,9 @@ def forward(listen_host: str, target_host: str, target_port: int) -> Iterator[in
     loop = asyncio.new_event_loop()
     done = asyncio.Event()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            target_reader, target_writer = await asyncio.open_connection(target_host, target_port)
-        except OSError:
-            writer.close()
-            return
-        await asyncio.gather(_copy(reader, target_writer), _copy(target_reader, writer))
-
     async def listen() -> None:
         try:
-            server = await asyncio.start_server(serve, listen_host, 0)
+            server = await asyncio.start_server(partial(_serve, target_host, target_port), listen_host, 0)
         except OSError as error:
             listening.set_exception(error)
             return
@@ -51,6 +44,18 @@ def forward(listen_host: str, target_host: str, target_port: int) -> Iterator[in
     finally:
         loop.call_soon_threadsafe(done.set)
         thread.join()
+
+
+async def _serve(
+    target_host: str, target_port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Connect a client to the target, until both are done."""
+    try:
+        target_reader, target_writer = await asyncio.open_connection(target_host, target_port)
+    except OSError:
+        writer.close()
+        return
+    await asyncio.gather(_copy(reader, target_writer), _copy(target_reader, writer))
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from ops.local_stack import LocalFiles
 from ops.project import PROJECT_ROOT
 
-TEMPLATE = PROJECT_ROOT / "template.yaml"
 EVENTS = PROJECT_ROOT / "events"
 SAM_PYTHON = PROJECT_ROOT / ".venv-sam" / "bin" / "python"
 EMULATOR_PYTHON = PROJECT_ROOT / ".venv-emulator" / "bin" / "python"

@@ -36,6 +36,7 @@ def tool_environment(places: Places, endpoint_url: str) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS": "1",  # the template has loops
         "SAM_CLI_TELEMETRY": "0",
         "SAM_CLI_POLL_DELAY": "1",
         "__SAM_CLI_APP_DIR": str(places.sam_dir / "settings"),

@@ -50,7 +50,7 @@ def require_docker() -> str | None:
     for network in json.loads(inspection.stdout) or []:
         subnet = ipaddress.ip_network(network["Subnet"])
         if subnet.version == 4:
-            # An engine that was not told its address takes the first one.
+            # An engine without a configured address takes the first one.
             return str(network.get("Gateway") or next(subnet.hosts()))
     return None
 

@@ -153,7 +153,7 @@ def sam_invoke(places: Places, port: int, function: str, event: str, extra: str)
 
 def _follow_while_alive(places: Places, emulator: Emulator) -> None:
     with places.functions_log.open(encoding="utf-8", errors="replace") as log:
-        log.seek(0, os.SEEK_END)  # what the start itself logged is in the file for whoever wants it
+        log.seek(0, os.SEEK_END)  # what was logged during the start stays in the file
         while emulator.is_alive():
             if text := log.read():
                 print(text, end="", flush=True)
@@ -162,7 +162,7 @@ def _follow_while_alive(places: Places, emulator: Emulator) -> None:
 
 
 def _ignore_interrupts() -> None:
-    """Let nobody cut the saving short by pressing Ctrl-C again; it takes a second, and never more than a minute."""
+    """Ignore a further Ctrl-C, so that the data is saved. It takes a second, and never more than a minute."""
     for signal_number in _INTERRUPTS:
         signal.signal(signal_number, signal.SIG_IGN)
 
@@ -222,8 +222,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = _parse(arguments)
     os.chdir(PROJECT_ROOT)
     places = Places.from_environment()
-    # A closed terminal and a polite kill end it as Ctrl-C does: with the data saved. Ctrl-C itself is ignored in a job
-    # that a script starts in the background, and by all its children, unless it is asked for.
+    # A closed terminal and SIGTERM end it as Ctrl-C does: with the data saved. A job that a script starts in the
+    # background, and all its children, would ignore Ctrl-C without this.
     for signal_number in _INTERRUPTS:
         signal.signal(signal_number, _interrupt)
     try:

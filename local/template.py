@@ -1,60 +1,17 @@
-"""Reading and preparing the template that `sam build` writes."""
+"""What the emulator needs to find changed in the template that `sam build` writes."""
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-type Template = dict[str, Any]
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads YAML 1.1 as CloudFormation means it: `2012-10-17` is a version, not a day."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    """Read `!Sub x` as `{"Fn::Sub": x}`, and likewise the others."""
-    value: Any
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-        if suffix == "GetAtt":
-            value = value.split(".", 1)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        assert isinstance(node, yaml.MappingNode)  # noqa: S101
-        value = loader.construct_mapping(node, deep=True)
-    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
-
-
-yaml.add_multi_constructor("!", _intrinsic, _Loader)
-
-
-def read_template(path: Path) -> Template:
-    """Return a template with its short intrinsic functions written out."""
-    text = path.read_text(encoding="utf-8")
-    template: Template = yaml.load(text, Loader=_Loader)  # noqa: S506 — a SafeLoader  # nosec B506
-    return template
-
-
-def write_template(template: Template, path: Path) -> None:
-    """Write a template that `read_template` reads back equal."""
-    path.write_text(yaml.safe_dump(template, sort_keys=False, width=120), encoding="utf-8")
+from tools.template import Template
 
 
 def with_defaults(template: Template, values: Mapping[str, str]) -> Template:
-    """Return the template with those of `values` as defaults that it has parameters for.
+    """Return the template with `values` as defaults of its parameters; values without a parameter are left out.
 
-    The emulator expands the serverless resources before it knows the values that a stack is given: it sees defaults
-    only. A code version that is passed in the ordinary way would therefore never publish a version.
+    The emulator expands serverless resources with the parameters' defaults, not with the values of the stack. So a code
+    version that is passed in the ordinary way would never publish a version.
     """
     parameters = {
         name: parameter | ({"Default": values[name]} if name in values else {})
@@ -64,9 +21,9 @@ def with_defaults(template: Template, values: Mapping[str, str]) -> Template:
 
 
 def with_names_filled_in(template: Template, values: Mapping[str, str]) -> Template:
-    """Return the template with the name of a resource where a parameter is part of it: `!Ref` of a `!Sub`.
+    """Return the template with `!Ref` of a `!Sub` replaced by the name of the resource.
 
-    CloudFormation does that when it carries out LanguageExtensions; the emulator refuses it.
+    CloudFormation's LanguageExtensions do that; the emulator refuses it.
     """
     filled: Template = _filled_in(template, values)
     return filled
@@ -85,10 +42,10 @@ def _filled_in(value: Any, values: Mapping[str, str]) -> Any:
 
 
 def with_fewer_batches_at_once(template: Template, most: int) -> Template:
-    """Return the template with at most so many batches of a queue under way at a time.
+    """Return the template with at most `most` batches of a queue at a time.
 
-    The emulator hands out 10 messages a batch, whatever is set, and starts an interpreter for each batch under way: ten
-    cold starts on two cores, only to meet at the same stock items, took a burst four times as long as four.
+    The emulator delivers at most 10 messages a batch and starts an interpreter for each batch at a time. On two cores a
+    burst with ten batches at a time, which conflicted on the same stock items, took four times as long as with four.
     """
     resources = dict(template["Resources"])
     for name, resource in resources.items():
@@ -107,7 +64,7 @@ def with_fewer_batches_at_once(template: Template, most: int) -> Template:
 def with_plain_media_types(template: Template) -> Template:
     """Return the template with `*/*` where API Gateway wants `*~1*`.
 
-    The emulator takes it as it is written: it would hand every body over as text, and answers in base64.
+    The emulator takes it literally: every body would reach the functions as text, and answers would stay in base64.
     """
     resources = {
         name: resource

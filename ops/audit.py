@@ -13,7 +13,7 @@ import click
 from rich.progress import TimeElapsedColumn
 
 from ops.command import Command, for_stack
-from ops.progress import progress_on
+from ops.progress import bar_on
 from ops.stacks import Target, find_target, invoke_until_done
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def audit_all(target: Target, segments: int, workers: int = WORKERS) -> Verdict:
     run = Audit(target, segments)
     pool = ThreadPoolExecutor(workers)
     try:
-        with progress_on(sys.stdout, "{task.completed}/{task.total} segments", TimeElapsedColumn()) as progress:
+        with bar_on(sys.stdout, "{task.completed}/{task.total} segments", TimeElapsedColumn()) as progress:
             bar = progress.add_task("", total=segments)
             waiting = {pool.submit(run.segment, number) for number in range(segments)}
             for finished in _finishing(waiting):

@@ -28,7 +28,7 @@ _MEMBERS: Final = {
 
 
 class Failed(Exception):
-    """A check does not hold; the text says what there was instead."""
+    """A check does not hold; the text says what was found instead."""
 
 
 class NotRun(Exception):
@@ -37,9 +37,9 @@ class NotRun(Exception):
 
 @dataclass(slots=True)
 class Visit:
-    """One run: who calls, on which variant, and what it has written, so that it can be taken back.
+    """One run: the caller, the variant, and what was written, so that it can be reversed.
 
-    Every request that may write has a key, and is noted before it is sent: one whose answer was lost can be sent again.
+    A request that may write has a key and is noted before it is sent. So it can be sent again if its answer is lost.
     """
 
     api: Api
@@ -49,19 +49,19 @@ class Visit:
     read_only: Api | None = None
     run: str = field(default_factory=lambda: f"verify-{uuid4()}")
     open: dict[str, dict[str, object]] = field(default_factory=dict)
-    """Requests by their keys that were sent and not answered for good."""
+    """Requests, by their keys, that have no final answer yet."""
     created: dict[str, dict[str, Any]] = field(default_factory=dict)
     reversed_ids: set[str] = field(default_factory=set)
 
     def body(self, quantity_change: object, **fields: object) -> dict[str, object]:
-        """A body for the variant; a field that is ``...`` is left out."""
+        """Return a body for the variant; a field that is ``...`` is left out."""
         given = {} if self.location_id is None else {"location_id": self.location_id}
         reason = {"reason": "verify-deployed", "reference": self.run}
         members = {"variant_id": self.variant_id, "quantity_change": quantity_change, **reason, **given, **fields}
         return {name: value for name, value in members.items() if value is not ...}
 
     def create(self, quantity_change: int, key: str, **fields: object) -> Answer:
-        """Ask for an adjustment under a key of this run."""
+        """Send an adjustment under a key of this run."""
         return self._send(f"{self.run}-{key}", self.body(quantity_change, **fields))
 
     def _send(self, key: str, body: dict[str, object]) -> Answer:
@@ -74,7 +74,7 @@ class Visit:
         return answer
 
     def reverse(self, adjustment_id: str) -> Answer:
-        """Take an adjustment back."""
+        """Reverse an adjustment."""
         key = f"{self.run}-reversal-{adjustment_id}"
         answer = self.api.post(f"{ADJUSTMENTS}/{adjustment_id}/reversal", {"reason": "verify-deployed"}, key=key)
         if answer.status == 201 or answer.code == "already_reversed":
@@ -88,15 +88,15 @@ class Visit:
             raise NotRun("there is no adjustment to look at")
         return next(iter(self.created.values()))
 
-    def take_back(self) -> Iterator[str]:
-        """Reverse all that was created and was not reversed yet, the newest first; say what could not be."""
+    def reverse_all(self) -> Iterator[str]:
+        """Reverse all that was created, the newest first; yield a text for each that could not be reversed."""
         for key, body in list(self.open.items()):
-            # Whether it was carried out, the same request under the same key tells.
+            # The same request under the same key shows whether it was carried out.
             if (answer := self._send(key, body)).status >= 500:
                 yield f"whether the request of key {key} was carried out is not known: {answer}"
         for row in reversed(self.created.values()):
             if row["id"] not in self.reversed_ids and (answer := self.reverse(row["id"])).status != 201:
-                yield f"adjustment {row['id']} of {row['delta']:+} is not taken back: {answer}"
+                yield f"adjustment {row['id']} of {row['delta']:+} is not reversed: {answer}"
 
 
 def _require(answer: Answer, status: int, code: str = "") -> Any:
@@ -122,7 +122,7 @@ def document_is_served(visit: Visit) -> None:
 
 def unknown_path_is_not_found(visit: Visit) -> None:
     """A path that the API does not have is not found."""
-    # Without a token: where there is no route API Gateway takes the header for a signature of AWS's own, and says so.
+    # Without a token: where it has no route, API Gateway reads the header as a signature of AWS, and complains.
     _require(visit.api.having(authorization=None).get("/api/v1/inventory/nothing"), 404, "not_found")
 
 
@@ -145,13 +145,13 @@ def bad_tokens_are_alike(visit: Visit) -> None:
 
 
 def other_business_is_forbidden(visit: Visit) -> None:
-    """A business that is not the token's is forbidden, be there one or not."""
+    """A business that is not the token's is forbidden, whether it exists or not."""
     for named in (str(uuid4()), "not-a-uuid"):
         _require(visit.api.having(x_business_id=named).post(ADJUSTMENTS, {}), 403, "forbidden")
 
 
-def invalid_bodies_are_told(visit: Visit) -> None:
-    """A body that is not valid is told where and why, and writes nothing."""
+def invalid_bodies_are_explained(visit: Visit) -> None:
+    """An invalid body is answered with where and why, and writes nothing."""
     for body, kind in (
         (b"", "missing"),
         (b"{", "json_invalid"),
@@ -169,14 +169,14 @@ def invalid_bodies_are_told(visit: Visit) -> None:
 
 def what_is_unknown_is_not_found(visit: Visit) -> None:
     """An unknown variant, location or adjustment is not found."""
-    nobody = str(uuid4())
-    _require(visit.create(1, "variant", variant_id=nobody), 404, "variant_not_found")
-    _require(visit.create(1, "location", location_id=nobody), 404, "location_not_found")
-    _require(visit.api.get(f"{ADJUSTMENTS}/{nobody}"), 404, "adjustment_not_found")
+    unknown = str(uuid4())
+    _require(visit.create(1, "variant", variant_id=unknown), 404, "variant_not_found")
+    _require(visit.create(1, "location", location_id=unknown), 404, "location_not_found")
+    _require(visit.api.get(f"{ADJUSTMENTS}/{unknown}"), 404, "adjustment_not_found")
 
 
 def an_adjustment_is_created(visit: Visit) -> None:
-    """An adjustment is created, with all that its answer has to say."""
+    """An adjustment is created, and its answer is complete."""
     answer = visit.create(CHANGE, "first")
     row = _require(answer, 201)
     _same("the members' names", set(row), _MEMBERS)
@@ -239,7 +239,7 @@ def the_level_is_the_balance(visit: Visit) -> None:
     where = {"variant_id": visit.variant_id, "location_id": visit.first["location_id"]}
     (level,) = _require(visit.api.get(LEVELS, **where), 200)["data"]
     last = max(visit.created.values(), key=lambda row: int(row["sequence"]))
-    # A later sequence is somebody else's.
+    # Another client wrote a later sequence.
     if level["sequence"] == last["sequence"]:
         _same("the quantity", level["quantity"], last["quantity_after"])
     elif level["sequence"] < last["sequence"]:
@@ -247,7 +247,7 @@ def the_level_is_the_balance(visit: Visit) -> None:
 
 
 def stock_is_not_overdrawn(visit: Visit) -> None:
-    """More than is on hand is not taken, unless the business allows it."""
+    """More than the quantity on hand is refused, unless the business allows it."""
     answer = visit.create(HUGE, "overdrawn")
     if answer.status == 201 and answer.body["quantity_after"] < 0:
         raise NotRun("the business allows negative stock")
@@ -259,8 +259,8 @@ def a_stale_quantity_is_refused(visit: Visit) -> None:
     _require(visit.create(1, "stale", expected_quantity=-(2**53) + 1), 409, "stale_quantity")
 
 
-def a_reversal_takes_back_once(visit: Visit) -> None:
-    """A reversal takes back an adjustment, once."""
+def an_adjustment_is_reversed_once(visit: Visit) -> None:
+    """An adjustment can be reversed, once."""
     first = visit.first
     reversal = _require(visit.reverse(first["id"]), 201)
     _same("delta", reversal["delta"], -first["delta"])
@@ -280,9 +280,9 @@ def read_only_token_only_reads(visit: Visit) -> None:
     _require(visit.read_only.post(f"{ADJUSTMENTS}/{uuid4()}/reversal", {}), 403, "forbidden")
 
 
-def everything_is_taken_back(visit: Visit) -> None:
-    """Everything that was created is taken back: all changes of this run add up to nothing."""
-    left = list(visit.take_back())
+def everything_is_reversed(visit: Visit) -> None:
+    """Everything that was created is reversed: the changes of this run add up to nothing."""
+    left = list(visit.reverse_all())
     if left:
         raise Failed("; ".join(left))
     if not visit.created:
@@ -306,7 +306,7 @@ CHECKS: Final[tuple[Callable[[Visit], None], ...]] = (
     bad_tokens_are_alike,
     other_business_is_forbidden,
     read_only_token_only_reads,
-    invalid_bodies_are_told,
+    invalid_bodies_are_explained,
     an_adjustment_is_created,
     a_repeated_request_is_replayed,
     a_reused_key_is_refused,
@@ -317,7 +317,7 @@ CHECKS: Final[tuple[Callable[[Visit], None], ...]] = (
     what_is_unknown_is_not_found,
     stock_is_not_overdrawn,
     a_stale_quantity_is_refused,
-    a_reversal_takes_back_once,
+    an_adjustment_is_reversed_once,
 )
-AT_THE_END: Final[tuple[Callable[[Visit], None], ...]] = (everything_is_taken_back, the_history_adds_up)
-"""What comes whatever came before: nothing is left behind."""
+AT_THE_END: Final[tuple[Callable[[Visit], None], ...]] = (everything_is_reversed, the_history_adds_up)
+"""Checks that run whatever happened before: nothing is left behind."""

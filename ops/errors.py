@@ -4,6 +4,9 @@ CommandError            the person who typed the command can act on it; shown on
 FunctionError           a function of the stack raised; `stacks.explained` says what in one line
 """
 
+import json
+from typing import Any
+
 
 class CommandError(Exception):
     """The command can't go on; the text says why, and where possible what to do."""
@@ -16,3 +19,8 @@ class FunctionError(Exception):
         super().__init__(kind, message)
         self.kind = kind
         self.message = message
+
+    @property
+    def detail(self) -> Any:
+        """What the service says about one of its own errors; ValueError for an error of Lambda's, which is a text."""
+        return json.loads(self.message)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ops.command import Command, for_stack
 from ops.errors import CommandError
-from ops.progress import progress_on
+from ops.progress import bar_on
 from ops.stacks import Target, find_target, invoke_until_done
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _output(path: Path | None) -> Iterator[BinaryIO]:
 def export_to(target: Target, command: dict[str, object], path: Path | None) -> None:
     """Write a whole export to a file, or to the standard output."""
     exported = Exported(time.monotonic())
-    with progress_on(sys.stderr, "{task.percentage:.0f}% of the time") as progress, _output(path) as file:
+    with bar_on(sys.stderr, "{task.percentage:.0f}% of the time") as progress, _output(path) as file:
         report = _Report(progress, progress.add_task("", total=1.0), time.monotonic())
         for page in pages(target, command):
             text = page.text.encode()

@@ -1,4 +1,4 @@
-"""The API as somebody sees it who has an address, a token and a business: nothing but HTTP."""
+"""The API over HTTP, with nothing but an address, a token and a business."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ADJUSTMENTS = "/api/v1/inventory/adjustments"
 LEVELS = "/api/v1/inventory/levels"
 ATTEMPTS_MAX = 6
 TIMEOUT_S = 35.0
-"""Longer than the gateway's own 29 seconds: its answer is worth more than ours."""
+"""Longer than the gateway's own limit of 29 seconds, so that it answers first."""
 _LATER = {429, 503}
 
 
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Calls in one business's name. A call is repeated where the service asks for that, or gives no answer at all."""
+    """Calls for one business. A call is repeated where the service asks for it, or does not answer."""
 
     base_url: str
     http: httpx.Client
@@ -51,30 +51,30 @@ class Api:
 
     @classmethod
     def of(cls, base_url: str, http: httpx.Client, *, token: str, business_id: str) -> Self:
-        """Take the two headers that every call has."""
+        """Return an API with the two headers that every call needs."""
         headers = {"Authorization": f"Bearer {token}", "x-business-id": business_id}
         return cls(base_url.rstrip("/"), http, headers)
 
     def having(self, **headers: str | None) -> Self:
-        """The same with other headers; None leaves one out. ``_`` in a name stands for ``-``."""
+        """Return the same API with other headers; None leaves one out. ``_`` in a name stands for ``-``."""
         changed = {name.replace("_", "-").lower(): value for name, value in headers.items()}
         kept = {name: value for name, value in self.headers.items() if name.lower() not in changed}
         return replace(self, headers=kept | {name: value for name, value in changed.items() if value is not None})
 
     def get(self, path: str, **query: str) -> Answer:
-        """Ask."""
+        """Send a GET request."""
         return self._call("GET", path, params=query)
 
     def post(self, path: str, body: object, *, key: str | None = None) -> Answer:
-        """Send a body as JSON, or as it is where it is bytes. Without a key only what is refused may be sent."""
+        """Send a body as JSON, or bytes as they are. Without a key, send only what the service refuses."""
         sent = {"content": body} if isinstance(body, bytes) else {"json": body}
         return self._call("POST", path, headers={} if key is None else {"Idempotency-Key": key}, **sent)
 
     def _call(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **sent: Any) -> Answer:
-        """Call until there is an answer.
+        """Call until the service answers.
 
         Raises:
-            httpx.HTTPError: there was none, several times in a row.
+            httpx.HTTPError: it did not answer, several times in a row.
         """
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:

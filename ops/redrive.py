@@ -106,7 +106,7 @@ class Redrive:
             for message in self._messages(held):
                 letter = self.read(message)
                 if dry or letter.body is None:
-                    _say("lies there" if dry else "left", message, letter.reason)
+                    _say("is there" if dry else "left", message, letter.reason)
                 elif (problem := self._move(message, letter.original_id, letter.body)) is not None:
                     failed += 1
                     _say("not moved", message, problem)
@@ -116,7 +116,7 @@ class Redrive:
                     _say("moved", message, letter.reason)
         finally:
             self._release(held.values())
-        click.echo(f"{len(held)} lie there." if dry else f"{moved} moved, {len(held)} left.")
+        click.echo(f"{len(held)} are there." if dry else f"{moved} moved, {len(held)} left.")
         return 1 if failed else 0
 
     def _release(self, receipts: Iterable[str]) -> None:

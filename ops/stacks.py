@@ -29,7 +29,7 @@ class Target:
     functions: LambdaClient
     outputs: Mapping[str, str]
 
-    def invoke(self, output: str, payload: Mapping[str, object]) -> Any:
+    def invoke(self, output: str, payload: object) -> Any:
         """Invoke the function that ``output`` names and return its answer.
 
         Raises:
@@ -111,7 +111,7 @@ def invoke_until_done(
 def explained(error: FunctionError) -> str:
     """Return what a function raised, on one line: errors of the service are JSON, those of Lambda are text."""
     try:
-        detail = json.loads(error.message)
+        detail = error.detail
     except ValueError:
         return f"the service failed: {error.kind} {' '.join(error.message.split())}"
     if isinstance(detail, list):

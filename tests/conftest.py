@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-
-from inventory.aws import fast_session
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TESTS = Path(__file__).parent
 WITHOUT_NETWORK = ("unit", "property", "simulation")
@@ -32,15 +26,6 @@ for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
 settings.register_profile("explore", deadline=None, max_examples=2_000)
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 settings.load_profile("repeatable")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _descriptions_are_read_once() -> Iterator[None]:
-    """Each test has clients of its own; what the SDK reads from its files for each of them is the same."""
-    loader = fast_session._FastLoader(extra_search_paths=[str(fast_session.MODELS)])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast_session, "_FastLoader", lambda **_: loader)
-        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final, Self
 from inventory.aws.event_bus import EVENTS_MAX
 from inventory.domain.store import GROUP_MAX
 from inventory.storage.keys import BUSINESS_SHARDS
-from local.places import TEMPLATE
-from local.template import Template, read_template
-from ops.project import PROJECT_ROOT
+from ops.project import PROJECT_ROOT, TEMPLATE
+from tools.template import Template, read_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +66,7 @@ PROCESSOR_MB: Final = 1_769
 """Memory that comes with a whole processor."""
 ITEM_OVERHEAD_BYTES: Final = 100
 IN_FLIGHT_MESSAGES: Final = 120_000
-"""Of a queue: handed out and not yet deleted."""
+"""Of a queue: received and not yet deleted."""
 MESSAGES_A_CALL: Final = 10
 DAY_S: Final = 24 * 60 * 60
 MONTH_S: Final = 30 * DAY_S
@@ -152,110 +151,129 @@ class Service:
         return (ROW_SIZE_BYTES + ITEM_OVERHEAD_BYTES) * (1 + self.indexes)
 
     @property
-    def told_per_s(self) -> float:
+    def published_per_s(self) -> float:
         """Rows of one shard of the stream: a batch at a time, its calls one after another."""
         return self.rows_a_batch / (ceil(self.rows_a_batch / EVENTS_MAX) * PUT_EVENTS_S)
 
 
-def limits(service: Service) -> list[tuple[float, str, str, str]]:
-    """Adjustments a second at which something gives way, what, why, and what to do; the first to give way first."""
+type Limit = tuple[float, str, str, str]
+"""Adjustments a second at which something gives way, what, why, and what to do."""
+
+
+def limits(service: Service) -> list[Limit]:
+    """All limits; the first to give way first."""
+    return sorted([*_limits_of_stock(service), *_limits_of_settings(service), *_limits_of_account(service)])
+
+
+def _limits_of_stock(service: Service) -> list[Limit]:
+    """What limits one stock item, variant or business: the keys that its rows share."""
     partition = PARTITION_WRITE_UNITS_PER_S / service.row_units
+    return [
+        (
+            SERIAL_COMMITS_PER_S,
+            "one stock item, over HTTP",
+            "a transaction at a time, of about 20 ms; others conflict",
+            "send it through the queue",
+        ),
+        (
+            PARTITION_WRITE_UNITS_PER_S / service.stock_units,
+            "one stock item, without any conflict",
+            f"a partition takes {PARTITION_WRITE_UNITS_PER_S:,} write units, an update {service.stock_units}",
+            "send it through the queue",
+        ),
+        (
+            min(SERIAL_COMMITS_PER_S * GROUP_MAX, partition),
+            "one stock item, through the queue",
+            f"its rows share a key of `by_stock_item`; otherwise {SERIAL_COMMITS_PER_S * GROUP_MAX:,}",
+            "split the stock over more locations",
+        ),
+        (
+            partition,
+            "one variant of a business",
+            "its rows share a key of `by_business`",
+            "as above",
+        ),
+        (
+            partition * BUSINESS_SHARDS,
+            "one business",
+            f"its rows share {BUSINESS_SHARDS} keys of `by_business`",
+            "more shards: a change of the code, see below",
+        ),
+    ]
+
+
+def _limits_of_settings(service: Service) -> list[Limit]:
+    """What limits the stack: what the template sets, and how its queue and its tables begin."""
     grouped = service.batches_at_once / service.working_s(MERGED_CPU_S)
     most_batches = IN_FLIGHT_MESSAGES / service.messages_a_batch
-    return sorted(
-        [
-            (
-                SERIAL_COMMITS_PER_S,
-                "one stock item, over HTTP",
-                "a transaction at a time, of about 20 ms; others conflict",
-                "send it through the queue",
-            ),
-            (
-                PARTITION_WRITE_UNITS_PER_S / service.stock_units,
-                "one stock item, without any conflict",
-                f"a partition takes {PARTITION_WRITE_UNITS_PER_S:,} write units, an update {service.stock_units}",
-                "send it through the queue",
-            ),
-            (
-                service.throttle_requests_per_s,
-                "the API, all requests",
-                "`ThrottleRequestsPerSecond`",
-                "raise it, and `ThrottleBurst` with it",
-            ),
-            (
-                min(SERIAL_COMMITS_PER_S * GROUP_MAX, partition),
-                "one stock item, through the queue",
-                f"its rows share a key of `by_stock_item`; else {SERIAL_COMMITS_PER_S * GROUP_MAX:,}",
-                "part the stock: more locations",
-            ),
-            (
-                partition,
-                "one variant of a business",
-                "its rows share a key of `by_business`",
-                "as above",
-            ),
-            (
-                NEW_TABLE_WRITE_UNITS_PER_S / (service.row_units * IN_TRANSACTION),
-                "tables that are new",
-                f"they start with {NEW_TABLE_WRITE_UNITS_PER_S:,} write units",
-                "`WarmThroughput` before the day, or grow slowly",
-            ),
-            (
-                service.batches_at_once / service.working_s(CPU_S),
-                "the queue, no two messages of one item",
-                f"{service.batches_at_once} batches at a time; {grouped:,.0f} with full groups",
-                "`MaximumConcurrency`",
-            ),
-            (
-                most_batches / service.working_s(CPU_S),
-                "the queue, however high its `MaximumConcurrency`",
-                f"{IN_FLIGHT_MESSAGES:,} messages in flight are {most_batches:,.0f} full batches",
-                "several queues",
-            ),
-            (
-                partition * BUSINESS_SHARDS,
-                "one business",
-                f"its rows share {BUSINESS_SHARDS} keys of `by_business`",
-                "more shards: a change of the code, see below",
-            ),
-            (
-                GATEWAY_REQUESTS_PER_S,
-                "all APIs of the account in the Region",
-                "API Gateway's quota",
-                "ask for more",
-            ),
-            (
-                LAMBDA_CONCURRENCY * LAMBDA_REQUESTS_PER_S,
-                "all functions of the account in the Region",
-                f"{LAMBDA_CONCURRENCY:,} at a time, {LAMBDA_REQUESTS_PER_S} requests a second each",
-                "ask for more",
-            ),
-            (
-                TABLE_WRITE_UNITS_PER_S / service.ledger_units,
-                "the ledger",
-                f"{TABLE_WRITE_UNITS_PER_S:,} write units, with the indexes; a row takes {service.ledger_units}",
-                "ask for more",
-            ),
-            (
-                DELIVERIES_PER_S,
-                "events that reach a subscriber",
-                "EventBridge's quota of invocations; beyond it they are late, not lost",
-                "ask for more",
-            ),
-            (
-                TABLE_WRITE_UNITS_PER_S / service.stock_units,
-                "the inventory table",
-                f"{TABLE_WRITE_UNITS_PER_S:,} write units",
-                "ask for more",
-            ),
-            (
-                PUT_EVENTS_PER_S * EVENTS_MAX,
-                "events that are told",
-                f"{PUT_EVENTS_PER_S:,} calls of {EVENTS_MAX}",
-                "ask for more; fuller batches",
-            ),
-        ]
-    )
+    return [
+        (
+            service.throttle_requests_per_s,
+            "the API, all requests",
+            "`ThrottleRequestsPerSecond`",
+            "raise it, and `ThrottleBurst` with it",
+        ),
+        (
+            NEW_TABLE_WRITE_UNITS_PER_S / (service.row_units * IN_TRANSACTION),
+            "new tables",
+            f"they start with {NEW_TABLE_WRITE_UNITS_PER_S:,} write units",
+            "`WarmThroughput` before the day, or grow slowly",
+        ),
+        (
+            service.batches_at_once / service.working_s(CPU_S),
+            "the queue, no two messages of one item",
+            f"{service.batches_at_once} batches at a time; {grouped:,.0f} with full groups",
+            "`MaximumConcurrency`",
+        ),
+        (
+            most_batches / service.working_s(CPU_S),
+            "the queue, however high its `MaximumConcurrency`",
+            f"{IN_FLIGHT_MESSAGES:,} messages in flight are {most_batches:,.0f} full batches",
+            "several queues",
+        ),
+    ]
+
+
+def _limits_of_account(service: Service) -> list[Limit]:
+    """What limits the account in the Region: AWS's quotas."""
+    return [
+        (
+            GATEWAY_REQUESTS_PER_S,
+            "all APIs of the account in the Region",
+            "API Gateway's quota",
+            "ask for more",
+        ),
+        (
+            LAMBDA_CONCURRENCY * LAMBDA_REQUESTS_PER_S,
+            "all functions of the account in the Region",
+            f"{LAMBDA_CONCURRENCY:,} at a time, {LAMBDA_REQUESTS_PER_S} requests a second each",
+            "ask for more",
+        ),
+        (
+            TABLE_WRITE_UNITS_PER_S / service.ledger_units,
+            "the ledger",
+            f"{TABLE_WRITE_UNITS_PER_S:,} write units, with the indexes; a row takes {service.ledger_units}",
+            "ask for more",
+        ),
+        (
+            DELIVERIES_PER_S,
+            "events that reach a subscriber",
+            "EventBridge's quota of invocations; beyond it they are late, not lost",
+            "ask for more",
+        ),
+        (
+            TABLE_WRITE_UNITS_PER_S / service.stock_units,
+            "the inventory table",
+            f"{TABLE_WRITE_UNITS_PER_S:,} write units",
+            "ask for more",
+        ),
+        (
+            PUT_EVENTS_PER_S * EVENTS_MAX,
+            "published events",
+            f"{PUT_EVENTS_PER_S:,} calls of {EVENTS_MAX}",
+            "ask for more; fuller batches",
+        ),
+    ]
 
 
 def demands(service: Service) -> list[tuple[str, Callable[[int], float]]]:
@@ -278,7 +296,7 @@ def demands(service: Service) -> list[tuple[str, Callable[[int], float]]]:
             "concurrency to ask for",
             lambda per_s: ceil(max(per_s * service.duration_s, per_s / LAMBDA_REQUESTS_PER_S)),
         ),
-        ("shards of the stream, at least", lambda per_s: ceil(per_s / service.told_per_s)),
+        ("shards of the stream, at least", lambda per_s: ceil(per_s / service.published_per_s)),
         ("calls of PutEvents a second, at least", lambda per_s: ceil(per_s / EVENTS_MAX)),
         ("stored, GB a day", lambda per_s: per_s * service.stored_bytes * gb_a_day),
         ("logged, GB a day", lambda per_s: per_s * LOGGED_BYTES * gb_a_day),
@@ -293,8 +311,8 @@ def demands(service: Service) -> list[tuple[str, Callable[[int], float]]]:
 def costs(service: Service) -> list[tuple[str, float, float]]:
     """US dollars for a million adjustments: over HTTP one by one, and through the queue in full groups."""
     gb_s = LAMBDA_GB_S[service.architecture]
-    telling_s = ceil(service.rows_a_batch / EVENTS_MAX) * PUT_EVENTS_S / service.rows_a_batch
-    told = LAMBDA_REQUEST / service.rows_a_batch + service.gb_s(telling_s) * gb_s
+    publishing_s = ceil(service.rows_a_batch / EVENTS_MAX) * PUT_EVENTS_S / service.rows_a_batch
+    published = LAMBDA_REQUEST / service.rows_a_batch + service.gb_s(publishing_s) * gb_s
     merged_s = service.working_s(MERGED_CPU_S) + WAITED_S / GROUP_MAX
     lines = [
         ("API Gateway, or the queue", GATEWAY_REQUEST, QUEUE_REQUEST * (1 + 2 / MESSAGES_A_CALL)),
@@ -309,7 +327,7 @@ def costs(service: Service) -> list[tuple[str, float, float]]:
             (service.stock_units / GROUP_MAX + service.ledger_units) * WRITE_UNIT,
         ),
         ("read units", READ_UNITS * READ_UNIT, (1 / GROUP_MAX + 1) * READ_UNIT),
-        ("telling it: function and event", told + EVENT, told + EVENT),
+        ("publishing it: function and event", published + EVENT, published + EVENT),
         ("logs", LOGGED_BYTES / 10**9 * LOGGED_GB, LOGGED_MERGED_BYTES / 10**9 * LOGGED_GB),
     ]
     return [(name, http * 10**6, merged * 10**6) for name, http, merged in lines]

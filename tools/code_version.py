@@ -4,13 +4,13 @@ import hashlib
 
 from ops.project import PROJECT_ROOT
 
-_SOURCES = ("functions", "layers", "template.yaml", "samconfig.toml")
+_SOURCES = ("functions", "layers", "template.yaml", "monitoring.yaml", "samconfig.toml")
 
 
 def code_version() -> str:
     """Return the SHA-256, in hex, of everything that makes a function what it is, paths included.
 
-    That is functions, layers and template, and the parameters that a stage gives to the template.
+    That is functions, layers and templates, and the parameters that a stage gives to the template.
     """
     digest = hashlib.sha256()
     for source in _SOURCES:

@@ -10,7 +10,7 @@ import sys
 
 def main(variable: str, *command: str) -> None:
     """Become the command."""
-    os.execvp(command[0], [*command, *shlex.split(os.environ.get(variable, ""))])  # noqa: S606  # nosec B606
+    os.execvp(command[0], [*command, *shlex.split(os.environ.get(variable, ""))])  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Operators' commands, by direct invocation only: IAM decides who may."""
+"""Operators' commands, by direct invocation only: IAM decides who may invoke."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from inventory.aws.clients import dynamodb_client
 from inventory.domain.api_tokens import mint
 from inventory.domain.errors import InternalError, ServiceError, StoreUnavailable, TryAgain
 from inventory.domain.retry_budget import RetryBudget
-from inventory.entrypoints.direct import raised
+from inventory.entrypoints.deadline import remaining_s
 from inventory.entrypoints.provisioning import CommandAnswer, Provision
+from inventory.entrypoints.responses import raised
 from inventory.schemas.provisioning import provision_request
 from inventory.storage.catalog import Catalog
 from inventory.storage.tokens import TokenTable
@@ -38,7 +39,7 @@ provision = Provision(
 def handler(event: object, context: LambdaContext) -> CommandAnswer:
     """Carry out one command; what goes wrong is raised under the name that ``direct.raised`` gives it."""
     try:
-        return _perform(event, RetryBudget(lambda: context.get_remaining_time_in_millis() / 1000))
+        return _perform(event, RetryBudget(remaining_s(context)))
     except ServiceError as error:
         logger.info("command refused", extra={"error": type(error).__name__})
         raise raised(error) from None

@@ -1,4 +1,4 @@
-"""Read adjustments and stock levels over HTTP, and export them by direct invocation: translate, ask, translate."""
+"""Read adjustments and stock levels over HTTP, and export them by direct invocation: translate, query, translate."""
 
 from __future__ import annotations
 
@@ -6,66 +6,52 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory.api import reads, requests, responses
+from inventory.aws.clients import dynamodb_client
 from inventory.domain.retry_budget import RetryBudget
-from inventory.entrypoints import direct
-from inventory.entrypoints.reader_composition import reader_on_dynamodb
-from inventory.entrypoints.telemetry import RequestLine, report_error, report_export, report_read
+from inventory.entrypoints.exporting import exported_page
+from inventory.entrypoints.telemetry import entry_point, report_export, report_read, translated_errors
+from inventory.integrity.proof import Prover
+from inventory.queries.adjustments import History
 from inventory.queries.export import ExportAnswer, Exporter
-from inventory.schemas.base import validated
-from inventory.schemas.reading import ExportRequest
+from inventory.queries.reader import Reader
+from inventory.storage.ledger_index import DynamoDBLedgerIndex
+from inventory.storage.lookups import Lookups
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from inventory.api.shapes import ApiEvent, Response
+    from inventory.entrypoints.telemetry import Invocation
 
 CALLS_AT_ONCE = 8
-
 logger = Logger()
 metrics = Metrics()
-clock_s = perf_counter
 clock = partial(datetime.now, UTC)
-reader = reader_on_dynamodb(
-    os.environ.get("DYNAMODB_ENDPOINT") or None,
-    inventory_table=os.environ["INVENTORY_TABLE"],
-    ledger_table=os.environ["LEDGER_TABLE"],
-    at_once=ThreadPoolExecutor(CALLS_AT_ONCE).map,
-)
-exporter = Exporter(reader.books, reader.index, clock)
+client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
+at_once = ThreadPoolExecutor(CALLS_AT_ONCE).map
+lookups = Lookups(client, inventory_table=os.environ["INVENTORY_TABLE"], ledger_table=os.environ["LEDGER_TABLE"])
+index = DynamoDBLedgerIndex(client, os.environ["LEDGER_TABLE"])
+reader = Reader(lookups, index, History(index, lookups, at_once), Prover(index, lookups), at_once)
+exporter = Exporter(lookups, index, clock)
 
 
-# An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
-@logger.inject_lambda_context(clear_state=True, log_event=False)
-@metrics.log_metrics
-def handler(event: object, context: LambdaContext) -> responses.Response | ExportAnswer:
+@entry_point(logger, metrics)
+def handler(event: object, invocation: Invocation) -> Response | ExportAnswer:
     """Answer an API event with a response, and a direct payload with a page of an export or an exception."""
-    line = RequestLine(clock_s)
-    budget = RetryBudget(lambda: context.get_remaining_time_in_millis() / 1000)
     if requests.is_api_event(event):
-        return _over_http(event, budget, context, line)
-    try:
-        request = validated(ExportRequest, event)
-        line.business_id = request.business_id
-        page = exporter.page(request, budget)
-    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
-        raise direct.raised(report_error(error, logger, metrics, line)) from None
-    report_export(page, logger, metrics, line)
-    return page.answer()
+        return responses.respond(event, invocation, _read)
+    with translated_errors(invocation):
+        page = exported_page(event, exporter, RetryBudget(invocation.remaining_s), invocation)
+        report_export(page, invocation)
+        return page.answer()
 
 
-def _over_http(
-    event: requests.ApiEvent, budget: RetryBudget, context: LambdaContext, line: RequestLine
-) -> responses.Response:
-    line.gateway_request_id = requests.gateway_request_id(event)
-    try:
-        caller = requests.authenticated_caller(event, scope=requests.READ_SCOPE, clock=clock)
-        line.business_id = caller.business_id
-        members = reads.answer(event, caller.business_id, reader, budget)
-    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
-        return responses.refused(report_error(error, logger, metrics, line), request_id=context.aws_request_id)
-    report_read(event["resource"], logger, metrics, line)
-    return responses.found(members, request_id=context.aws_request_id)
+def _read(event: ApiEvent, invocation: Invocation) -> Response:
+    caller = requests.authenticated_caller(event, scope=reads.SCOPE, clock=clock)
+    invocation.business_id = caller.business_id
+    members = reads.answer(event, caller.business_id, reader, RetryBudget(invocation.remaining_s))
+    report_read(event["resource"], invocation)
+    return responses.found(members, request_id=invocation.context.aws_request_id)

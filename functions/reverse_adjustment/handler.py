@@ -3,45 +3,45 @@
 from __future__ import annotations
 
 import os
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory.adjusting.reversal import carry_out
 from inventory.api import requests, responses
-from inventory.domain.retry_budget import Tries
+from inventory.api.routes import REVERSE_ADJUSTMENT
+from inventory.aws.clients import dynamodb_client
+from inventory.domain.errors import Unauthorized
+from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.composition import adjuster_on_dynamodb
-from inventory.entrypoints.telemetry import RequestLine, report_error, report_outcome
+from inventory.entrypoints.telemetry import entry_point, report_error, report_outcome
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from inventory.api.shapes import ApiEvent, Response
+    from inventory.entrypoints.telemetry import Invocation
+
 
 logger = Logger()
 metrics = Metrics()
-clock_s = perf_counter
+client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 adjuster = adjuster_on_dynamodb(
-    os.environ.get("DYNAMODB_ENDPOINT") or None,
-    inventory_table=os.environ["INVENTORY_TABLE"],
-    ledger_table=os.environ["LEDGER_TABLE"],
+    client, inventory_table=os.environ["INVENTORY_TABLE"], ledger_table=os.environ["LEDGER_TABLE"]
 )
 
 
-# An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
-@logger.inject_lambda_context(clear_state=True, log_event=False)
-@metrics.log_metrics
-def handler(event: object, context: LambdaContext) -> responses.Response:
-    """Answer an API event with a response."""
-    line = RequestLine(clock_s)
-    try:
-        request = requests.api_event(event)
-        line.gateway_request_id = requests.gateway_request_id(request)
-        caller = requests.authenticated_caller(request, scope=requests.REVERSE_SCOPE, clock=adjuster.clock)
-        line.business_id = caller.business_id
-        reversal = requests.reversal(request, caller)
-        line.tries = Tries(lambda: context.get_remaining_time_in_millis() / 1000, adjuster.sleep, adjuster.fraction)
-        outcome = carry_out(adjuster, reversal, line.tries)
-        report_outcome(outcome, logger, metrics, line)
-    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the client
-        return responses.refused(report_error(error, logger, metrics, line), request_id=context.aws_request_id)
-    return responses.created(outcome, request_id=context.aws_request_id)
+@entry_point(logger, metrics)
+def handler(event: object, invocation: Invocation) -> Response:
+    """Answer an API event with a response. An event that did not pass the gateway passed no authorizer either."""
+    if requests.is_api_event(event):
+        return responses.respond(event, invocation, _reverse)
+    return responses.refused(report_error(Unauthorized(), invocation), request_id=invocation.context.aws_request_id)
+
+
+def _reverse(event: ApiEvent, invocation: Invocation) -> Response:
+    caller = requests.authenticated_caller(event, scope=REVERSE_ADJUSTMENT.scope, clock=adjuster.clock)
+    invocation.business_id = caller.business_id
+    request = requests.reversal(event, caller)
+    invocation.budget = RetryBudget(invocation.remaining_s, adjuster.sleep, adjuster.fraction)
+    outcome = carry_out(adjuster, request, invocation.budget)
+    report_outcome(outcome, invocation)
+    return responses.created(outcome, request_id=invocation.context.aws_request_id)

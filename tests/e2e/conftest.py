@@ -12,18 +12,18 @@ import subprocess
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import boto3
 import httpx
 import pytest
 
 from local.emulator import free_port
 from local.places import Places
-from ops.aws import EmulatedAws
+from ops.aws import Aws, EmulatedAws
+from ops.stacks import Stack
 from tests.e2e.service import Business, Service
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 DEPLOYED_STACK = os.environ.get("DEPLOYED_STACK")
@@ -83,23 +83,16 @@ def service(request: pytest.FixtureRequest) -> Iterator[Service]:
 
 def local_service(stack: LocalStack, http: httpx.Client) -> Service:
     demo = json.loads(stack.places.demo_json.read_text(encoding="utf-8"))
-    aws = EmulatedAws(demo["endpoint_url"])
-    return Service(demo["base_url"], demo["outputs"], aws.functions(), aws.dynamodb(), aws.queues(), aws.events(), http)
+    return service_of(EmulatedAws(demo["endpoint_url"]), demo["outputs"], http)
 
 
 def deployed_service(stack_name: str, http: httpx.Client) -> Service:
-    session = boto3.Session()
-    (stack,) = session.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-    return Service(
-        outputs["ApiUrl"],
-        outputs,
-        session.client("lambda"),
-        session.client("dynamodb"),
-        session.client("sqs"),
-        session.client("events"),
-        http,
-    )
+    aws = Aws()
+    return service_of(aws, Stack(stack_name, aws).target().outputs, http)
+
+
+def service_of(aws: Aws, outputs: Mapping[str, str], http: httpx.Client) -> Service:
+    return Service(outputs["ApiUrl"], outputs, aws.functions(), aws.dynamodb(), aws.queues(), aws.events(), http)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from ops.aws import EmulatedAws
 from ops.local_stack import STACK_NAME
+from ops.stacks import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,9 +94,7 @@ def dead_letter_queue(stack: LocalStack, service: Service, logical_id: str) -> s
 
 def resource(stack: LocalStack, logical_id: str) -> str:
     """The physical id of what no output names."""
-    stacks = EmulatedAws(f"http://127.0.0.1:{stack.port}").cloudformation()
-    found = stacks.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical_id)
-    return found["StackResourceDetail"]["PhysicalResourceId"]
+    return Stack(STACK_NAME, EmulatedAws(f"http://127.0.0.1:{stack.port}")).physical_id(logical_id)
 
 
 def lying_in(service: Service, queue_url: str, mark: str) -> list[MessageTypeDef]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from inventory.api.routes import LIST_ADJUSTMENTS
+from inventory.domain.api_tokens import Scope
+from ops.stacks import Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,21 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
-ADJUSTMENTS: Final = "/api/v1/inventory/adjustments"
-ALL_SCOPES: Final = ("adjustments:write", "adjustments:read", "adjustments:reverse")
-
-
-class Refused(Exception):
-    """A function error: its ``errorType`` and ``errorMessage``."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(kind, message)
-        self.kind = kind
-        self.message = message
-
-    @property
-    def detail(self) -> Any:
-        return json.loads(self.message)
+ADJUSTMENTS: Final = LIST_ADJUSTMENTS.path
+ALL_SCOPES: Final = get_args(Scope.__value__)
 
 
 @dataclass(frozen=True)
@@ -46,11 +37,7 @@ class Service:
     issued: list[str] = field(default_factory=list)
 
     def invoke(self, output: str, payload: object) -> Any:
-        reply = self.functions.invoke(FunctionName=self.outputs[output], Payload=json.dumps(payload).encode())
-        answer = json.loads(reply["Payload"].read())
-        if reply.get("FunctionError"):
-            raise Refused(answer["errorType"], answer["errorMessage"])
-        return answer
+        return Target(self.functions, self.outputs).invoke(output, payload)
 
     def operate(self, command: str, **fields: object) -> dict[str, str]:
         answer: dict[str, str] = self.invoke("ProvisionFunctionName", {"command": command, **fields})

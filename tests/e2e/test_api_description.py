@@ -93,7 +93,7 @@ def test_schemathesis_finds_nothing(service: Service, business: Business, tmp_pa
     # No proxy and no settings of the machine's: only what is said here.
     environment = {
         "PATH": os.environ["PATH"],
-        "SCHEMATHESIS_HOOKS": str(PROJECT_ROOT / "tests" / "support" / "schemathesis_hooks.py"),
+        "SCHEMATHESIS_HOOKS": str(PROJECT_ROOT / "tests" / "support" / "harness" / "schemathesis_hooks.py"),
         "VARIANT_ID": business.variant_id,
         "NO_PROXY": "*",
     }

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.service import Refused
+from ops.errors import FunctionError
 
 if TYPE_CHECKING:
     from tests.e2e.service import Business, Service
@@ -40,7 +40,7 @@ def test_a_key_is_one_whether_it_comes_directly_or_over_http(service: Service, b
 def test_a_refusal_is_a_function_error_that_names_itself(
     fields: dict[str, object], kind: str, code: str, service: Service, business: Business
 ) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(FunctionError) as refused:
         service.create_directly(business.payload(1) | fields)
     assert refused.value.kind == kind
     assert refused.value.detail["code"] == code
@@ -50,7 +50,7 @@ def test_a_refusal_is_a_function_error_that_names_itself(
 def test_an_invalid_payload_is_told_field_by_field(
     bad: dict[str, object], service: Service, business: Business
 ) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(FunctionError) as refused:
         service.create_directly(business.payload(1) | bad)
     assert refused.value.kind == "InvalidRequest"
     (entry,) = refused.value.detail
@@ -59,14 +59,14 @@ def test_an_invalid_payload_is_told_field_by_field(
 
 @pytest.mark.parametrize("nothing", [None, [], "text", 5])
 def test_a_payload_that_is_no_object_is_invalid(nothing: object, service: Service) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(FunctionError) as refused:
         service.create_directly(nothing)
     assert refused.value.kind == "InvalidRequest"
 
 
 def test_a_key_that_was_used_for_another_request_is_an_invalid_request(service: Service, business: Business) -> None:
     service.create_directly(business.payload(1, idempotency_key="k"))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(FunctionError) as refused:
         service.create_directly(business.payload(2, idempotency_key="k"))
     assert refused.value.kind == "InvalidRequest"
     assert refused.value.detail[0]["type"] == "idempotency_key_reused"

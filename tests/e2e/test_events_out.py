@@ -12,8 +12,8 @@ import pytest
 from ops.aws import EmulatedAws
 from ops.local_stack import STACK_NAME
 from tests.e2e.inbox import PATIENCE_S, dead_letter_queue, lying_in, subscribed, wait_until
-from tests.support.event_schemas import assert_event
-from tests.support.loading import load_by_path
+from tests.support.harness.event_schemas import assert_event
+from tests.support.harness.loading import load_by_path
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def test_a_row_that_somebody_put_by_hand_is_set_aside_and_holds_nothing_up(
 def test_rows_that_were_given_up_are_told_again_by_what_the_stream_has_of_them(
     service: Service, business: Business, adjustments: Inbox, local_stack: LocalStack
 ) -> None:
-    """Lambda's record of what it gave up names stream, shard and sequence numbers; the README says what to do then."""
+    """Lambda's record of what it gave up names stream, shard and sequence numbers; messaging.md says what to do."""
     assert business.adjust(3).status_code == 201
     adjustments.told(1)
     aws = EmulatedAws(f"http://127.0.0.1:{local_stack.port}")

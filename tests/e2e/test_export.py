@@ -12,8 +12,9 @@ from uuid import uuid4
 
 import pytest
 
+from ops.errors import FunctionError
 from ops.local_stack import STACK_NAME
-from tests.e2e.service import Refused
+from tests.support.pages import section
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import LocalStack
     from tests.e2e.service import Business, Service
 
-README = PROJECT_ROOT / "README.md"
 REASONS = ["Counted", '=HYPERLINK("http://x.test")', 'Größe\n"XL" 📦']
 
 
@@ -98,7 +98,7 @@ def test_make_export_finds_a_stack_by_its_name(busy: Business, local_stack: Loca
     ("variables", "line"),
     [
         ({"BUSINESS": str(uuid4())}, "error: There is no such business."),
-        ({"BUSINESS": ""}, "error: argument --business: which business?"),
+        ({"BUSINESS": ""}, "error: Invalid value for '--business': which business?"),
         ({"FROM": "yesterday"}, "error: created_from: Input should be an ISO 8601 instant"),
         ({"LOCAL_DIR": "nowhere"}, "error: no local stack is running"),
     ],
@@ -114,10 +114,8 @@ def test_make_export_says_on_one_line_what_is_wrong_and_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_example_in_the_readme_works_when_it_is_typed(local_stack: LocalStack, tmp_path: Path) -> None:
-    section = re.search(r"^## Exporting\n(.*?)^## ", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert section
-    (typed,) = re.findall(r"^\$ (make export .*)$", section[1], re.MULTILINE)
+def test_the_example_of_the_page_works_when_it_is_typed(local_stack: LocalStack, tmp_path: Path) -> None:
+    (typed,) = re.findall(r"^\$ (make export .*)$", section("docs/integrity.md", "Export"), re.MULTILINE)
     target, *variables = shlex.split(typed.removeprefix("make "))
     out = {"OUT": str(tmp_path / "out")}
     done = local_stack.make(target, project=PROJECT_ROOT, **dict(each.split("=", 1) for each in variables) | out)
@@ -146,6 +144,6 @@ def test_an_invocation_is_answered_with_a_page(service: Service, busy: Business)
 def test_an_invocation_that_is_refused_says_why(
     fields: dict[str, object], kind: str, service: Service, business: Business
 ) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(FunctionError) as refused:
         service.invoke("ReadInventoryFunctionName", {"command": "export", "business_id": business.id} | fields)
     assert refused.value.kind == kind

@@ -15,7 +15,7 @@ import pytest
 from inventory.domain.rules import keyed_id
 from tests.e2e.inbox import resource, subscribed, wait_until
 from tests.e2e.service import assert_books_balance
-from tests.support.loading import load_event
+from tests.support.harness.loading import load_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

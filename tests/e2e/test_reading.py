@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from tests.e2e.service import ADJUSTMENTS
-from tests.support.sam_template import PROJECT_ROOT
+from tests.support.pages import page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,11 +121,10 @@ def test_the_list_is_newest_first_and_each_filter_finds_its_own(service: Service
     assert [len(page) for page in pages(business, limit=3)] == [3, 1]
 
 
-def test_the_readmes_example_works_when_it_is_pasted(business: Business) -> None:
+def test_the_pages_example_works_when_it_is_pasted(business: Business) -> None:
     created = business.adjust(3, reason_code="damage").json()
     business.adjust(3, reason_code="found")
-    readme = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
-    example = re.search(r"^\$ (curl -G .*?)\n\n", readme, re.MULTILINE | re.DOTALL)
+    example = re.search(r"^\$ (curl -G .*?)\n\n", page("docs/api.md"), re.MULTILINE | re.DOTALL)
     assert example
     settings = {
         "BASE_URL": business.service.base_url,
@@ -135,7 +134,7 @@ def test_the_readmes_example_works_when_it_is_pasted(business: Business) -> None
         "NO_PROXY": "127.0.0.1",
     }
 
-    printed = subprocess.check_output(  # noqa: S603  our own README
+    printed = subprocess.check_output(  # noqa: S603  our own page
         ["bash", "-c", example[1]],  # noqa: S607
         env=os.environ | settings,
         stderr=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The README's way from an adjustment to a reversal and a proof, as a new user pastes it into a shell."""
+"""The README's walk from an adjustment to a reversal and a proof, as a new user pastes it into a shell."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+from tests.support.pages import section
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import LocalStack
 
-TITLE = "## From an adjustment to a proof"
-
 
 def pasted() -> str:
-    """All commands of the section, in order: each from its ``$`` to the first line that does not go on."""
-    readme = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
-    section = readme.partition(TITLE)[2].partition("\n# ")[0]
-    commands = re.findall(r"^\$ ((?:.*\\\n)*.*)$", section, re.MULTILINE)
+    """All commands of the section, in order: each from its ``$`` to the first line without a ``\\`` at its end."""
+    walk = section("README.md", "From an adjustment to a proof")
+    commands = re.findall(r"^\$ ((?:.*\\\n)*.*)$", walk, re.MULTILINE)
     assert len(commands) == 9
     return "\n".join(commands)
 

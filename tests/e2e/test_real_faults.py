@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.chaos.campaign import Campaign, Plan
-from tests.chaos.proxy import Kind
+from tests.campaigns.chaos.campaign import Campaign, Plan
+from tests.campaigns.chaos.proxy import Kind
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import LocalStack

@@ -19,7 +19,7 @@ import pytest
 
 from ops.aws import REGION, EmulatedAws
 from ops.local_stack import STACK_NAME
-from tests.support.aws_command import AwsCommand, Desk, NotHere, Signature
+from tests.support.fakes.aws_command import AwsCommand, Desk, NotHere, Signature
 from tests.support.runbook import TO_FILL_IN, beginning, blocks, calls_of_aws, commands
 from tests.support.sam_template import PROJECT_ROOT, load_template
 

@@ -10,11 +10,12 @@ import pytest
 
 from local.emulator import bare_emulator
 from local.places import Places
-from tests.support.dynoxide import Dynoxide
-from tests.support.emulated_tables import Tables, create_tables
-from tests.support.emulator import Clients
-from tests.support.faults import FaultsProxy
-from tests.support.shop import Environment, Shop, environment
+from tests.support.faults.proxy import FaultsProxy
+from tests.support.faults.scene import Scene
+from tests.support.harness.dynoxide import Dynoxide
+from tests.support.harness.emulated_tables import Tables, create_tables
+from tests.support.harness.emulator import Clients
+from tests.support.harness.shop import Environment, Shop, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,3 +77,9 @@ def shop(tables: Tables) -> Shop:
 def service(clients: Clients, tables: Tables) -> Environment:
     """One environment of the service, right after its cold start."""
     return environment(clients.make(), tables)
+
+
+@pytest.fixture
+def scene(clients: Clients, proxy: FaultsProxy, shop: Shop) -> Scene:
+    """A shop whose service is behind the proxy, and a rival on a good connection."""
+    return Scene(shop, proxy, clients, rival=environment(clients.make(), shop.tables))

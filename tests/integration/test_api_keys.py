@@ -10,7 +10,7 @@ import pytest
 from ops.api_keys import UsagePlan, businesses
 from ops.aws import EmulatedAws
 from ops.command_line import main
-from tests.support.builders import BUSINESS
+from tests.support.builders.ids import BUSINESS
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient

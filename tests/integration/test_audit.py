@@ -12,9 +12,9 @@ import pytest
 
 from inventory.domain.errors import TryAgain
 from inventory.domain.hash_chain import row_hash
-from inventory.domain.model import Segment
+from inventory.domain.model import Segment, StockItemId
 from inventory.domain.rules import stock_after
-from inventory.integrity.audit import Auditor, Findings
+from inventory.integrity.audit import Auditor, AuditResult
 from inventory.integrity.chain_check import ProblemKind
 from inventory.integrity.item_checks import AuditKind
 from inventory.integrity.proof import Prover
@@ -23,19 +23,19 @@ from inventory.storage import lookups as read_books
 from inventory.storage.items import adjustment_of, ledger_item
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.table_scan import DynamoDBAuditTables
-from tests.support.bent_books import BENDS, Books, books, stock_item
-from tests.support.builders import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
-from tests.support.faults import Ending, Fault
-from tests.support.shop import AMPLE_S, Shop, Waits, environment
+from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
+from tests.support.builders.tampered_tables import BENDS, Books, books, stock_item
+from tests.support.faults.proxy import Ending, Fault
+from tests.support.harness.shop import AMPLE_S, Shop, Waits, environment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from inventory.domain.model import Adjustment
     from inventory.integrity.proof import Proof
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
-    from tests.support.faults import FaultsProxy
+    from tests.support.faults.proxy import FaultsProxy
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
 SEGMENTS = (1, 3, 24)
 DELTAS = (10, -3, 5, 7, -2, 8)
@@ -92,12 +92,14 @@ def auditor(client: DynamoDBClient, tables: Tables, *, page_items: int = 500, **
 
 
 def proved(client: DynamoDBClient, tables: Tables, **settings: Any) -> Proof:
-    return prover(client, tables, **settings).prove(BUSINESS, VARIANT, LOCATION, None, remaining_s=lambda: AMPLE_S)
+    return prover(client, tables, **settings).prove(
+        StockItemId(BUSINESS, VARIANT, LOCATION), None, remaining_s=lambda: AMPLE_S
+    )
 
 
-def audited(client: DynamoDBClient, tables: Tables, segments: int = 1, **settings: Any) -> Findings:
+def audited(client: DynamoDBClient, tables: Tables, segments: int = 1, **settings: Any) -> AuditResult:
     """The findings of all segments together; each is gone on with until it is done."""
-    whole = Findings()
+    whole = AuditResult()
     made = auditor(client, tables, **settings)
     for number in range(segments):
         position: str | None = None
@@ -105,7 +107,7 @@ def audited(client: DynamoDBClient, tables: Tables, segments: int = 1, **setting
             found = made.audit(Segment(number, segments), position, remaining_s=lambda: AMPLE_S)
             whole.rows += found.rows
             whole.stock_items += found.stock_items
-            for each in found.differences:
+            for each in found.mismatches:
                 whole.add(each)
             position = found.next_position
             if position is None:
@@ -113,8 +115,8 @@ def audited(client: DynamoDBClient, tables: Tables, segments: int = 1, **setting
     return whole
 
 
-def told(found: Findings) -> set[tuple[int | None, ProblemKind | AuditKind]]:
-    return {(each.sequence, each.kind) for each in found.differences}
+def told(found: AuditResult) -> set[tuple[int | None, ProblemKind | AuditKind]]:
+    return {(each.sequence, each.kind) for each in found.mismatches}
 
 
 # ------------------------------------------------------------------------------------------------- books bent by hand
@@ -127,7 +129,7 @@ def test_what_was_bent_is_named_by_the_proof_and_by_the_audit(
     client, honest = clients.make(), books(DELTAS)
     by_hand.write(honest)
     assert proved(client, tables).verified is True
-    assert audited(client, tables).differences_count == 0
+    assert audited(client, tables).mismatch_count == 0
 
     bent = BENDS[bend](honest, N)
     assert bent is not None
@@ -140,13 +142,13 @@ def test_what_was_bent_is_named_by_the_proof_and_by_the_audit(
         assert told(found) == {(number, ProblemKind.STOCK_ITEM_MISSING) for number in range(1, len(DELTAS) + 1)}
     else:
         assert (bent.problem.sequence, bent.problem.kind) in told(found)
-    assert {each.business_id for each in found.differences} == {str(BUSINESS)} or "id" in bend
+    assert {each.business_id for each in found.mismatches} == {str(BUSINESS)} or "id" in bend
     for segments, pages in ((3, {"page_items": 1, "page_rows": 1}), (24, {})):
-        assert set(audited(client, tables, segments, **pages).differences) == set(found.differences)
+        assert set(audited(client, tables, segments, **pages).mismatches) == set(found.mismatches)
 
     by_hand.bend(bent, honest)
     assert proved(client, tables).verified is True
-    assert audited(client, tables).differences_count == 0
+    assert audited(client, tables).mismatch_count == 0
 
 
 def test_the_audit_counts_every_row_and_stock_item_once_however_it_is_divided(
@@ -158,7 +160,7 @@ def test_the_audit_counts_every_row_and_stock_item_once_however_it_is_divided(
     for segments in SEGMENTS:
         for page_items in (7, 500):
             found = audited(clients.make(), tables, segments, page_items=page_items)
-            assert (found.rows, found.stock_items, found.differences_count) == (20 * len(DELTAS), 20, 0)
+            assert (found.rows, found.stock_items, found.mismatch_count) == (20 * len(DELTAS), 20, 0)
 
 
 def test_rows_in_no_index_and_of_no_stock_item_are_found_in_the_ledger_itself(
@@ -169,7 +171,7 @@ def test_rows_in_no_index_and_of_no_stock_item_are_found_in_the_ledger_itself(
     by_hand.put(tables.ledger, {"pk": {"S": "written by hand"}, "sequence": {"N": "5"}})
     by_hand.put(tables.inventory, {"pk": {"S": "STOCK#x"}, "sk": {"S": "y"}})
     found = audited(clients.make(), tables)
-    assert {(each.kind, each.key) for each in found.differences} == {
+    assert {(each.kind, each.key) for each in found.mismatches} == {
         (ProblemKind.STOCK_ITEM_MISSING, strays.rows[0]["pk"]["S"]),
         (ProblemKind.ROW_UNREADABLE, "written by hand"),
         (AuditKind.ITEM_UNKNOWN, "STOCK#x y"),
@@ -199,7 +201,7 @@ def test_reversals_and_their_links_are_followed_both_ways(clients: Clients, tabl
     found, row, link = with_reversal(books((*DELTAS, -DELTAS[-1])))
     by_hand.write(found)
     by_hand.put(tables.inventory, link)
-    assert audited(client, tables).differences_count == 0
+    assert audited(client, tables).mismatch_count == 0
 
     by_hand.remove(tables.inventory, link)
     assert told(audited(client, tables)) == {(row.sequence, AuditKind.REVERSAL_NOT_LINKED)}
@@ -217,8 +219,8 @@ def test_reversals_and_their_links_are_followed_both_ways(clients: Clients, tabl
         by_hand.put(
             tables.inventory, {**link, "pk": {"S": keys.reversal(BUSINESS, other_id)}, "reversal_id": reversal_id}
         )
-        (difference,) = audited(client, tables).differences
-        assert (difference.kind, difference.adjustment_id) == (AuditKind.REVERSAL_LINK_WRONG, str(other_id))
+        (mismatch,) = audited(client, tables).mismatches
+        assert (mismatch.kind, mismatch.adjustment_id) == (AuditKind.REVERSAL_LINK_WRONG, str(other_id))
 
 
 def test_a_reversal_of_something_else_is_found_and_so_is_what_the_service_never_writes(
@@ -272,11 +274,11 @@ def test_writers_at_work_are_no_difference(clients: Clients, tables: Tables, sho
         for _ in range(10):
             assert wrote.acquire(timeout=60), "each look is at something new"
             proof = prover(client, tables).prove(
-                shop.business_id, shop.variant_id, shop.location_id, None, remaining_s=lambda: AMPLE_S
+                StockItemId(shop.business_id, shop.variant_id, shop.location_id), None, remaining_s=lambda: AMPLE_S
             )
             assert (proof.verified, proof.first_problem) == (True, None)
             assert proof.rows == proof.sequence == proof.sum == proof.quantity
-            assert audited(client, tables, 3, page_items=10, page_rows=10).differences == []
+            assert audited(client, tables, 3, page_items=10, page_rows=10).mismatches == []
     finally:
         done.set()
         may_write.release(len(writers))
@@ -301,7 +303,7 @@ def test_one_broken_call_is_made_again_and_every_broken_call_is_no_verdict(
 
     proxy.break_nth(operation, fault)
     found = audited(client, tables)
-    assert (found.rows, found.stock_items, found.differences_count) == (len(DELTAS), 1, 0)
+    assert (found.rows, found.stock_items, found.mismatch_count) == (len(DELTAS), 1, 0)
     proxy.break_every(operation, fault)
     with pytest.raises(TryAgain):
         audited(client, tables)

@@ -14,18 +14,18 @@ from inventory.domain.retry_budget import ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.rules import stock_after
 from inventory.domain.store import Contended
 from inventory.storage.items import ledger_item
-from tests.support.emulator import Calls
-from tests.support.proof import assert_adds_up
-from tests.support.shop import Environment, Shop, Waits, environment
-from tests.support.wire import Wire, cancelled, fault, reply
+from tests.support.faults.wire import Wire, cancelled, fault, reply
+from tests.support.harness.emulator import Calls
+from tests.support.harness.ledger_invariants import assert_adds_up
+from tests.support.harness.shop import Environment, Shop, Waits, environment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from inventory.domain.model import Adjustment, Snapshot
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
-    from tests.support.wire import Reply
+    from tests.support.faults.wire import Reply
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
 READ, LOOK, WRITE = "BatchGetItem", "TransactGetItems", "TransactWriteItems"
 FAILED, NOT_AT_FAULT = "ConditionalCheckFailed", "None"

@@ -16,9 +16,9 @@ import pytest
 from inventory.domain import retry_budget
 from inventory.domain.errors import AlreadyReversed, IdempotencyKeyReused, InsufficientStock, ServiceError
 from inventory.domain.model import Command, Outcome, Reversal
-from inventory.domain.store import unlimited
-from tests.support.proof import assert_adds_up
-from tests.support.shop import Environment, Shop, environment
+from inventory.domain.store import no_deadline
+from tests.support.harness.ledger_invariants import assert_adds_up
+from tests.support.harness.shop import Environment, Shop, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from inventory.domain.model import Adjustment, Snapshot
     from inventory.domain.store import CommitResult, Store
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
 LONG_READ_TIMEOUT_S = 60
 OPENING = 100
@@ -274,8 +274,8 @@ class TornReads:
     inner: Store
     between: Callable[[], object]
 
-    def remembered(self, command: Command) -> Snapshot | None:
-        return self.inner.remembered(command)
+    def cached(self, command: Command) -> Snapshot | None:
+        return self.inner.cached(command)
 
     def load(
         self,
@@ -283,7 +283,7 @@ class TornReads:
         recorded_ids: Sequence[UUID],
         *,
         transactional: bool = False,
-        between_calls: Callable[[], None] = unlimited,
+        require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
         if transactional:
             return self.inner.load(command, recorded_ids, transactional=True)

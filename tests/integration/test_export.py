@@ -10,21 +10,22 @@ import pytest
 
 from inventory.domain.errors import BusinessNotFound
 from inventory.domain.retry_budget import RetryBudget
+from inventory.entrypoints.exporting import exported_page
 from inventory.queries.export import Exporter
-from inventory.schemas.reading import ExportRequest
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
-from tests.support.proof import assert_adds_up
-from tests.support.shop import AMPLE_S, Shop
+from tests.support.builders.invocations import an_invocation
+from tests.support.harness.ledger_invariants import assert_adds_up
+from tests.support.harness.shop import AMPLE_S, Shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inventory.domain.model import Adjustment
     from inventory.queries.export import ExportPage
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
-    from tests.support.shop import Environment
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
+    from tests.support.harness.shop import Environment
 
 
 class Exports:
@@ -40,13 +41,14 @@ class Exports:
 
     def pages(self, **fields: object) -> Iterator[ExportPage]:
         budget = RetryBudget(lambda: AMPLE_S, lambda _: None)
-        request = ExportRequest.model_validate({"command": "export", "business_id": self.shop.business_id, **fields})
+        payload: dict[str, object] = {"command": "export", "business_id": str(self.shop.business_id)}
+        payload |= {name: str(value) for name, value in fields.items()}
         while True:
-            page = self.exporter.page(request, budget)
+            page = exported_page(payload, self.exporter, budget, an_invocation())
             yield page
             if page.next_cursor is None:
                 return
-            request = request.model_copy(update={"cursor": page.next_cursor})
+            payload["cursor"] = page.next_cursor
 
     def hashes(self, **fields: object) -> list[str]:
         return [each["hash"] for page in self.pages(**fields) for each in objects(page)]

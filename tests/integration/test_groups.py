@@ -15,33 +15,30 @@ from inventory.domain import retry_budget
 from inventory.domain.errors import IdempotencyKeyReused, InsufficientStock, ServiceError
 from inventory.domain.model import QUANTITY_CHANGE_MAX, Outcome
 from inventory.domain.store import GROUP_MAX
-from tests.support.emulator import Calls
-from tests.support.faults import Ending, Fault, FaultsProxy
-from tests.support.proof import assert_adds_up
-from tests.support.shop import AMPLE_S, Environment, Shop, environment
+from tests.support.faults.scene import FAULTS, LOOK, READ, WRITE, Scene
+from tests.support.harness.emulator import Calls
+from tests.support.harness.ledger_invariants import assert_adds_up
+from tests.support.harness.shop import AMPLE_S, Environment, Shop, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from inventory.adjusting.loop import Result
     from inventory.domain.model import Command
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
-READ, LOOK, WRITE = "BatchGetItem", "TransactGetItems", "TransactWriteItems"
 LONG_READ_TIMEOUT_S = 60
-SHORT_READ_TIMEOUT_S = 0.5
 TRANSACTION_MAX_BYTES = 4 * 1024 * 1024
 
-FAULTS = {
-    "lost": Fault(Ending.CLOSED, delivered=False),
-    "throttled": Fault(Ending.THROTTLED, delivered=False),
-    "acknowledgement lost": Fault(Ending.RESET, delivered=True),
-    "reply stalled": Fault(Ending.STALLED, delivered=True),
-    "reply cut off": Fault(Ending.TRUNCATED, delivered=True),
-    "reply is an empty object": Fault(Ending.EMPTY_OBJECT, delivered=True),
-    "500 instead of a reply": Fault(Ending.INTERNAL_ERROR, delivered=True),
-}
+CHOSEN = [
+    "closed before delivery",
+    "throttled",
+    "reset instead of a reply",
+    "reply stalled",
+    "reply cut off",
+    "reply is an empty object",
+    "500 instead of a reply",
+]
+keyed_and_unkeyed = pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "unkeyed"])
 
 
 def together(service: Environment, commands: list[Command]) -> list[Result]:
@@ -227,92 +224,65 @@ def test_of_a_group_that_comes_again_in_part_the_new_ones_are_written_with_the_s
     assert len(assert_adds_up(shop.rows(), shop.stock())) == 1 + 10
 
 
-# ------------------------------------------------------------------------------------------------- lost, late and bent
+# -------------------------------------------------------------------------------------------- lost, late and corrupted
 
 
 @pytest.fixture
-def behind_proxy(clients: Clients, proxy: FaultsProxy, tables: Tables) -> Callable[[Fault], Environment]:
-    """Makes an environment whose every byte passes the proxy; it is impatient only where a fault needs that."""
-
-    def make(fault: Fault) -> Environment:
-        impatience_s = SHORT_READ_TIMEOUT_S if fault.ending is Ending.STALLED else LONG_READ_TIMEOUT_S
-        return environment(clients.make(proxy.endpoint_url, read_timeout_s=impatience_s), tables)
-
-    return make
+def scene(scene: Scene) -> Scene:
+    """The scene with time-outs for whole groups on a busy machine."""
+    return replace(scene, read_timeout_s=LONG_READ_TIMEOUT_S, stalled_read_timeout_s=0.5)
 
 
-@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "unkeyed"])
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_broken_write_of_a_group_makes_exactly_its_rows(
-    behind_proxy: Callable[[Fault], Environment],
-    proxy: FaultsProxy,
-    shop: Shop,
-    fault: Fault,
-    keyed: bool,  # noqa: FBT001
-) -> None:
-    service = behind_proxy(fault)
-    commands = [shop.command(change, key=f"{change}" if keyed else None) for change in (5, -3, -9, 4)]
-    proxy.break_nth(WRITE, fault)
+@keyed_and_unkeyed
+@pytest.mark.parametrize("name", CHOSEN)
+def test_a_broken_write_of_a_group_makes_exactly_its_rows(scene: Scene, name: str, *, keyed: bool) -> None:
+    service = scene.service(FAULTS[name])
+    commands = [scene.shop.command(change, key=f"{change}" if keyed else None) for change in (5, -3, -9, 4)]
+    scene.proxy.break_nth(WRITE, FAULTS[name])
 
     results = together(service, commands)
 
-    chain = assert_adds_up(shop.rows(), shop.stock())
+    chain = scene.chain()
     assert [row.delta for row in chain] == [5, -3, 4]
     assert [each.adjustment for each in results if isinstance(each, Outcome)] == chain
     assert isinstance(results[2], InsufficientStock)
     assert not any(isinstance(each, Outcome) and each.replayed for each in results)
 
 
-@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "unkeyed"])
-def test_a_write_of_a_group_that_arrives_after_the_answers_changes_nothing(
-    behind_proxy: Callable[[Fault], Environment],
-    proxy: FaultsProxy,
-    shop: Shop,
-    keyed: bool,  # noqa: FBT001
-) -> None:
-    late = Fault(Ending.RESET, delivered=False)
-    service = behind_proxy(late)
-    commands = [shop.command(change, key=f"{change}" if keyed else None) for change in (5, -3, 4)]
-    proxy.break_nth(WRITE, late)
+@keyed_and_unkeyed
+def test_a_write_of_a_group_that_arrives_after_the_answers_changes_nothing(scene: Scene, *, keyed: bool) -> None:
+    service = scene.service()
+    commands = [scene.shop.command(change, key=f"{change}" if keyed else None) for change in (5, -3, 4)]
+    scene.proxy.break_nth(WRITE, FAULTS["reset before delivery"])
     together(service, commands)
-    before = shop.tables.contents()
+    before = scene.shop.tables.contents()
 
-    (reply,) = proxy.deliver_late()
-
-    assert reply.status == 400
-    assert shop.tables.contents() == before
-    assert [row.delta for row in assert_adds_up(shop.rows(), shop.stock())] == [5, -3, 4]
+    assert scene.late_statuses() == [400]
+    assert scene.shop.tables.contents() == before
+    assert scene.deltas() == [5, -3, 4]
 
 
-def test_a_broken_look_for_the_rows_of_the_refused_touches_nothing_that_stands(
-    behind_proxy: Callable[[Fault], Environment], proxy: FaultsProxy, shop: Shop, service: Environment
+def test_a_broken_look_for_the_rows_of_the_refused_changes_no_row_that_was_written(
+    scene: Scene, service: Environment
 ) -> None:
-    """The state is not known: what is granted is written before the refused are looked for."""
-    broken = Fault(Ending.RESET, delivered=True)
-    service.adjust(shop.command(5))
-    behind = behind_proxy(broken)
-    calls = Calls(behind.client)
-    proxy.break_nth(LOOK, broken)
-
-    results = together(behind, [shop.command(-5, key="all"), shop.command(-1, key="one more")])
-
-    assert [type(each) for each in results] == [Outcome, InsufficientStock]
-    assert calls.operations == [READ, READ, WRITE, LOOK, READ, LOOK]
-    assert [row.delta for row in assert_adds_up(shop.rows(), shop.stock())] == [5, -5]
+    """The state is not known: what is granted is written before the service looks for the refused ones."""
+    service.adjust(scene.shop.command(5))
+    assert_broken_look_is_followed_by_another(scene, scene.service(), [READ, READ, WRITE, LOOK, READ, LOOK])
 
 
-def test_a_broken_look_of_what_the_known_state_would_refuse_is_followed_by_another(
-    behind_proxy: Callable[[Fault], Environment], proxy: FaultsProxy, shop: Shop
-) -> None:
-    """The state is known: the refused are looked for before what is granted is written."""
-    broken = Fault(Ending.RESET, delivered=True)
-    service = behind_proxy(broken)
-    service.adjust(shop.command(5))
+def test_a_broken_look_of_what_the_known_state_would_refuse_is_followed_by_another(scene: Scene) -> None:
+    """The state is known: the service looks for the refused ones before it writes what is granted."""
+    service = scene.service()
+    service.adjust(scene.shop.command(5))
+    assert_broken_look_is_followed_by_another(scene, service, [LOOK, READ, WRITE, LOOK])
+
+
+def assert_broken_look_is_followed_by_another(scene: Scene, service: Environment, operations: list[str]) -> None:
     calls = Calls(service.client)
-    proxy.break_nth(LOOK, broken)
+    scene.proxy.break_nth(LOOK, FAULTS["reset instead of a reply"])
 
-    results = together(service, [shop.command(-5, key="all"), shop.command(-1, key="one more")])
+    results = together(service, [scene.shop.command(-5, key="all"), scene.shop.command(-1, key="one more")])
 
     assert [type(each) for each in results] == [Outcome, InsufficientStock]
-    assert calls.operations == [LOOK, READ, WRITE, LOOK]
-    assert [row.delta for row in assert_adds_up(shop.rows(), shop.stock())] == [5, -5]
+    assert calls.operations == operations
+    assert scene.deltas() == [5, -5]

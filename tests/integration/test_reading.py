@@ -20,16 +20,18 @@ from inventory.domain.retry_budget import RetryBudget
 from inventory.domain.rules import stock_after
 from inventory.domain.timestamps import instant_text
 from inventory.integrity.proof import Prover
-from inventory.queries.adjustments import AdjustmentFilter, History, Position
+from inventory.queries.adjustments import AdjustmentFilter, History
+from inventory.queries.ledger_order import Position
+from inventory.queries.levels import LevelFilter
 from inventory.queries.reader import Reader
 from inventory.storage import keys
 from inventory.storage.items import ledger_item
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
-from ops.project import PROJECT_ROOT
-from tests.support.builders import an_adjustment
-from tests.support.emulated_tables import Tables, create_tables
-from tests.support.shop import AMPLE_S, Shop, environment
+from tests.support.builders.domain import an_adjustment
+from tests.support.harness.emulated_tables import Tables, create_tables
+from tests.support.harness.shop import AMPLE_S, Shop, environment
+from tests.support.pages import rows, section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from inventory.domain.concurrency import AtOnce
     from inventory.domain.model import Adjustment
     from inventory.queries.levels import Level
-    from tests.support.emulator import Clients
+    from tests.support.harness.emulator import Clients
 
 PATIENCE = RetryBudget(lambda: AMPLE_S)
 WRITERS = 16
@@ -184,9 +186,8 @@ def newest(rows: list[Adjustment], place: tuple[UUID, UUID]) -> Adjustment:
 
 
 def levels(reader: Reader, shop: Shop, as_of: datetime | None) -> list[Level]:
-    page = reader.levels(
-        shop.business_id, shop.variant_id, location_id=None, as_of=as_of, after=None, limit=100, budget=PATIENCE
-    )
+    wanted = LevelFilter(shop.variant_id, as_of=as_of)
+    page = reader.levels(shop.business_id, wanted, after=None, limit=100, budget=PATIENCE)
     assert page.next_location_id is None
     return page.levels
 
@@ -336,15 +337,10 @@ def listing(wanted: Callable[[Archive], AdjustmentFilter], limit: int = 20) -> C
 def levels_of(*, location: bool, as_of: bool) -> Callable[[Reader, Archive], int]:
     def ask(reader: Reader, archive: Archive) -> int:
         variant_id, location_id = archive.places[0]
-        page = reader.levels(
-            archive.business_id,
-            variant_id,
-            location_id=location_id if location else None,
-            as_of=archive.middle.created_at if as_of else None,
-            after=None,
-            limit=100,
-            budget=PATIENCE,
+        wanted = LevelFilter(
+            variant_id, location_id if location else None, archive.middle.created_at if as_of else None
         )
+        page = reader.levels(archive.business_id, wanted, after=None, limit=100, budget=PATIENCE)
         return len(page.levels)
 
     return ask
@@ -379,7 +375,7 @@ REQUESTS: dict[str, Callable[[Reader, Archive], int]] = {
 
 
 @pytest.mark.parametrize("request_name", REQUESTS)
-def test_a_request_costs_what_the_readme_says_however_long_the_history_is(
+def test_a_request_costs_what_the_page_says_however_long_the_history_is(
     request_name: str, archives: dict[int, Archive], clients: Clients
 ) -> None:
     measured = []
@@ -392,14 +388,10 @@ def test_a_request_costs_what_the_readme_says_however_long_the_history_is(
     assert figures().get(request_name) == measured
 
 
-def test_the_readme_lists_every_request_that_is_measured_and_no_other() -> None:
+def test_the_page_lists_every_request_that_is_measured_and_no_other() -> None:
     assert list(figures()) == list(REQUESTS)
 
 
 def figures() -> dict[str, list[str]]:
-    """The README's table of read units, by request."""
-    readme = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
-    _, _, table = readme.partition("| read units (calls) |")
-    lines = table.partition("\n\n")[0].splitlines()[2:]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {request: told for request, *told in cells}
+    """The page's table of read units, by request."""
+    return {request: units for request, *units in rows(section("docs/api.md", "Pagination"))[1:]}

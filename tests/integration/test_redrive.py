@@ -226,7 +226,7 @@ def test_a_dry_run_says_what_lies_there_and_why_and_moves_nothing(
     for message_id, reason in reasons.items():
         (line,) = [line for line in lines if message_id in line]
         assert reason in line
-    assert last == "3 lie there."
+    assert last == "3 are there."
     assert queues.moved() == []
     assert queues.lying() == 3
 

@@ -11,14 +11,14 @@ import pytest
 from inventory.domain.errors import IdempotencyKeyReused, InsufficientStock
 from inventory.domain.rules import keyed_id
 from inventory.storage.stock_store import CATALOG_LIFETIME_S
-from tests.support.builders import a_write_token
-from tests.support.shop import Environment, Shop, environment
+from tests.support.builders.domain import a_write_token
+from tests.support.harness.shop import Environment, Shop, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inventory.domain.model import Adjustment, Command
-    from tests.support.emulator import Clients
+    from tests.support.harness.emulator import Clients
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 KEY = "a key"

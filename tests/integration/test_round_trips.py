@@ -18,18 +18,18 @@ from inventory.domain.errors import (
     VariantNotFound,
 )
 from inventory.domain.rules import stock_after
-from inventory.storage.cache import SHARED_LIFETIME_S
-from tests.support.builders import a_write_token
-from tests.support.emulator import Calls
-from tests.support.proof import assert_adds_up
-from tests.support.shop import Environment, environment
+from inventory.storage.cache import CONTENDED_LIFETIME_S
+from tests.support.builders.domain import a_write_token
+from tests.support.harness.emulator import Calls
+from tests.support.harness.ledger_invariants import assert_adds_up
+from tests.support.harness.shop import Environment, environment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
-    from tests.support.shop import Shop
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
+    from tests.support.harness.shop import Shop
 
 READ, LOOK, WRITE = "BatchGetItem", "TransactGetItems", "TransactWriteItems"
 CATALOG_CHANGE_WITHIN_S = 60
@@ -442,7 +442,7 @@ def test_two_environments_that_take_turns_on_one_item_stay_exact_and_read_it_for
     assert take_turns() == [[WRITE, WRITE], [WRITE, WRITE]], "each finds out that it is not alone"
     for _ in range(3):
         assert take_turns() == [[READ, WRITE], [READ, WRITE]]
-    now_s += SHARED_LIFETIME_S - 0.001
+    now_s += CONTENDED_LIFETIME_S - 0.001
     assert take_turns() == [[READ, WRITE], [READ, WRITE]]
     now_s += 0.001
     assert take_turns() == [[READ, WRITE], [READ, WRITE]], "the catalog is as old"

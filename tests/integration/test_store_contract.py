@@ -12,13 +12,13 @@ import pytest
 from inventory.domain.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Business, Command, Snapshot, StockItem
 from inventory.domain.rules import stock_after
 from inventory.domain.store import GROUP_MAX, Committed
-from tests.support.builders import a_write_token
-from tests.support.fake_store import FakeStore
+from tests.support.builders.domain import a_write_token
+from tests.support.fakes.store import FakeStore
 
 if TYPE_CHECKING:
     from inventory.domain.store import Store
-    from tests.support.emulated_tables import Tables
-    from tests.support.emulator import Clients
+    from tests.support.harness.emulated_tables import Tables
+    from tests.support.harness.emulator import Clients
 
 NOW = datetime(2026, 11, 23, 14, 5, 9, 123456, tzinfo=UTC)
 BUSINESS, VARIANT, LOCATION, OTHER_LOCATION = uuid4(), uuid4(), uuid4(), uuid4()

@@ -15,7 +15,8 @@ from inventory.domain.errors import InvalidRequest
 from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.base import validated
 from inventory.schemas.fields import IdempotencyKey, Label, Reason
-from tests.support.builders import LOCATION, VARIANT, a_body
+from tests.support.builders.ids import LOCATION, VARIANT
+from tests.support.builders.requests import a_body
 from tools.openapi.document import document
 
 # What lies at the edges of the rules: blanks of all kinds, controls that are blanks and that are not, what looks blank.

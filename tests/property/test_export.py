@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.retry_budget import RetryBudget
-from inventory.queries.export import Exporter
+from inventory.queries.export import Exporter, ExportQuery
 from inventory.queries.export_formats import COLUMNS
-from inventory.schemas.reading import ExportRequest
-from tests.support.builders import BUSINESS, NOW
-from tests.support.indexed_ledger import IndexedLedger, a_history
+from tests.support.builders.ids import BUSINESS, NOW
+from tests.support.fakes.ledger_index import IndexedLedger, a_history
 
 if TYPE_CHECKING:
     from inventory.domain.model import Adjustment, ExportFormat
@@ -34,15 +33,16 @@ def exported(rows: list[Adjustment], form: ExportFormat, text_size_max_bytes: in
     ledger = IndexedLedger(rows, chunk_rows_max=chunk_rows_max)
     exporter = Exporter(ledger, ledger, lambda: NOW, text_size_max_bytes)
     budget = RetryBudget(lambda: 10.0, lambda _: None)
-    request = ExportRequest(command="export", business_id=BUSINESS, format=form)
+    query = ExportQuery(BUSINESS, form)
     pages = []
+    cursor: str | None = None
     while True:
-        page = exporter.page(request, budget)
+        page = exporter.page(query, cursor, budget)
         pages.append(page.text)
         assert page.rows or page.next_cursor is None
-        if page.next_cursor is None:
+        cursor = page.next_cursor
+        if cursor is None:
             return pages
-        request = request.model_copy(update={"cursor": page.next_cursor})
 
 
 def with_texts(rows: list[Adjustment], found: list[str]) -> list[Adjustment]:
@@ -92,18 +92,18 @@ def test_the_records_of_all_pages_are_all_rows_in_order(
     header, *records = csv.reader(io.StringIO(text, newline=""))
     assert tuple(header) == COLUMNS
     read = [dict(zip(header, record, strict=True)) for record in records]
-    expected = [
-        {
-            name: "" if value is None else {"True": "true", "False": "false"}.get(str(value), str(value))
-            for name, value in told(row).items()
-        }
-        for row in in_order(rows)
-    ]
+    expected = [{name: cell_text(value) for name, value in cells(row).items()} for row in in_order(rows)]
     assert read == expected
 
 
-def told(row: Adjustment) -> dict[str, object]:
-    """A row's cells before they are text, written down once more."""
+def cell_text(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def cells(row: Adjustment) -> dict[str, object]:
+    """A row's cells before they are text, written independently of the code under test."""
     safe = {
         name: f"'{text}" if text is not None and text[0] in "=+-@\t\r" else text
         for name, text in (("reason", row.reason), ("reference", row.reference), ("created_by", row.created_by))

@@ -13,24 +13,25 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.builders import ADJUSTMENT, BUSINESS, LOCATION, VARIANT, a_body, a_payload
-from tests.support.entry_points import (
+from inventory.api.routes import PROVE_LEVEL, REVERSE_ADJUSTMENT
+from tests.support.builders.hostile_events import api_events, bent, bodies, odd_values
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, VARIANT
+from tests.support.builders.requests import a_body, a_payload
+from tests.support.harness.entry_points import (
     WIRED,
     EntryPoint,
     assert_is_an_answer_of_http,
     assert_is_documented,
     assert_nothing_sent_is_logged,
 )
-from tests.support.hostile import api_events, bent, bodies, odd_values
-from tests.support.loading import load_event
-from tests.support.reading import LEVELS, LIST, ONE, a_get_event
+from tests.support.harness.loading import load_event
+from tests.support.harness.read_service import LEVELS, LIST, ONE, a_get_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PROOF = "/api/v1/inventory/levels/{variant_id}/{location_id}/proof"
-REVERSAL = "/api/v1/inventory/adjustments/{id}/reversal"
-ROUTES = {LIST, ONE, LEVELS, PROOF}
+PROOF, REVERSAL = PROVE_LEVEL.path, REVERSE_ADJUSTMENT.path
+READS = {LIST, ONE, LEVELS, PROOF}
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "250"))
 """Of each test; set higher to look for longer."""
 ROW = load_event("publish-adjustments")["Records"][0]
@@ -112,7 +113,7 @@ def test_a_question_is_answered_or_raises_what_is_documented(entry_points: dict[
         assert_is_documented(called.raised)
     elif "statusCode" not in called.answer:
         assert called.answer.keys() >= {"rows", "text", "next_cursor"}
-    elif event["resource"] not in ROUTES:
+    elif event["resource"] not in READS:
         assert called.answer["statusCode"] in {401, 403, 500}, "only the gateway names a route: that is our own fault"
         return
     else:

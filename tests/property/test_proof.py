@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory.domain.errors import InvalidRequest
-from inventory.domain.model import GENESIS_HASH
+from inventory.domain.errors import InvalidCursor
+from inventory.domain.model import GENESIS_HASH, StockItemId
 from inventory.integrity.chain_check import ChainCheck
 from inventory.integrity.proof import Proof, Prover
 from inventory.storage.items import adjustment_of, ledger_item
-from tests.support.bent_books import BENDS, Books, ReadBooks, books, history, stock_item
-from tests.support.builders import BUSINESS, LOCATION, VARIANT
+from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
+from tests.support.builders.tampered_tables import BENDS, Books, ReadBooks, books, history, stock_item
 
 if TYPE_CHECKING:
     from inventory.storage.items import Item
@@ -28,7 +28,7 @@ page_sizes = st.sampled_from([None, 1, 2, 5])
 
 def proved(read: ReadBooks, page_rows: int | None = None, **settings: Any) -> Proof:
     prover = replace(Prover(read, read, sleep=lambda _: None, page_rows=page_rows), **settings)
-    return prover.prove(BUSINESS, VARIANT, LOCATION, None, remaining_s=lambda: 1_000.0)
+    return prover.prove(StockItemId(BUSINESS, VARIANT, LOCATION), None, remaining_s=lambda: 1_000.0)
 
 
 @given(st.lists(st.integers(-1_000, 1_000).filter(bool), max_size=12), page_sizes)
@@ -72,7 +72,7 @@ def test_a_proof_in_several_requests_says_what_one_says(
     prover = Prover(ReadBooks(bent), ReadBooks(bent), sleep=lambda _: None, page_rows=1, rows_max=rows_max)
     cursor: str | None = None
     for _ in range(3 * len(changes) + 5):
-        proof = prover.prove(BUSINESS, VARIANT, LOCATION, cursor, remaining_s=lambda: 1_000.0)
+        proof = prover.prove(StockItemId(BUSINESS, VARIANT, LOCATION), cursor, remaining_s=lambda: 1_000.0)
         cursor = proof.next_cursor
         if cursor is None:
             break
@@ -146,8 +146,8 @@ def test_no_garbage_in_an_item_is_ever_raised(found: list[Item], stock: Item | N
     honest = books([1, 2, 3, 4])
     rows = [{**item, **bent} for item, bent in zip(honest.rows, found, strict=False)]
     checked = ChainCheck()
-    checked.take(rows)
-    checked.give_up_waiting(4)
+    checked.add(rows)
+    checked.append_pending(4)
     assert checked.rows == len(rows)
 
     rows = [item for item in rows if "S" in item["created_at"]]
@@ -158,7 +158,7 @@ def test_no_garbage_in_an_item_is_ever_raised(found: list[Item], stock: Item | N
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(bytes.hex))
 def test_no_made_up_cursor_is_taken(cursor: str) -> None:
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(InvalidCursor):
         Prover(ReadBooks(books([1])), ReadBooks(books([1]))).prove(
-            BUSINESS, VARIANT, LOCATION, cursor, remaining_s=lambda: 1_000.0
+            StockItemId(BUSINESS, VARIANT, LOCATION), cursor, remaining_s=lambda: 1_000.0
         )

@@ -25,7 +25,7 @@ from tests.simulation.database import Database, Paces
 from tests.simulation.environment import INVENTORY, LEDGER, WallClock, adjuster_on, store_on
 from tests.simulation.policies import Policy, store_kind
 from tests.simulation.scheduler import Scheduler
-from tests.support.builders import tries_of
+from tests.support.builders.domain import budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -176,7 +176,7 @@ class _Run:
             begun_s, commits = scheduler.now_s, store.commits
             self._measured.requests += 1
             with suppress(TryAgain):
-                adjuster.carry_out(command, tries_of(adjuster, _remaining(scheduler, API_TIMEOUT_S)))
+                adjuster.carry_out(command, budget_of(adjuster, _remaining(scheduler, API_TIMEOUT_S)))
                 self._succeeded(begun_s)
             self._measured.attempts.append(store.commits - commits)
             self._think()

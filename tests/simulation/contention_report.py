@@ -1,4 +1,4 @@
-"""What `make contention` writes: the curve, the README's table, and a page with all figures and alternatives."""
+"""What `make contention` writes: the curve, the table of docs/performance.md, and a page with all figures."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-README: Final = ROOT / "README.md"
+PERFORMANCE: Final = ROOT / "docs" / "performance.md"
 PAGE: Final = ROOT / "docs" / "contention.md"
 CURVE: Final = ROOT / "docs" / "contention.svg"
 THINKING_S: Final = 1.0
 
 WAITS: Final = {
     "as it is": Policy(),
-    "10 ms, doubling up to 0.5 s, 32 tries": Policy(Doubling(0.010, 0.5), 32),
-    "20 ms, doubling up to 0.5 s, 32 tries": Policy(Doubling(0.020, 0.5), 32),
-    "40 ms, doubling up to 0.5 s, 32 tries": Policy(Doubling(0.040, 0.5), 32),
-    "0.2 s always, 32 tries": Policy(Doubling(0.2, 0.2), 32),
-    "20 ms, up to 0.4 s, then falling to 0.1 s, 48 tries": Policy(Fading(0.020, 1.2, 0.85, 0.1), 48),
-    "20 ms, up to 0.3 s, then falling to 0.05 s, 48 tries": Policy(Fading(0.020, 1.0, 0.8, 0.05), 48),
+    "10 ms, doubling up to 0.5 s, 32 attempts": Policy(Doubling(0.010, 0.5), 32),
+    "20 ms, doubling up to 0.5 s, 32 attempts": Policy(Doubling(0.020, 0.5), 32),
+    "40 ms, doubling up to 0.5 s, 32 attempts": Policy(Doubling(0.040, 0.5), 32),
+    "0.2 s always, 32 attempts": Policy(Doubling(0.2, 0.2), 32),
+    "20 ms, up to 0.4 s, then falling to 0.1 s, 48 attempts": Policy(Fading(0.020, 1.2, 0.85, 0.1), 48),
+    "20 ms, up to 0.3 s, then falling to 0.05 s, 48 attempts": Policy(Fading(0.020, 1.0, 0.8, 0.05), 48),
 }
 MEMORIES: Final = {
-    "never remembered": Policy(remember=Remember.NEVER),
-    "always remembered": Policy(remember=Remember.ALWAYS),
-    "until a conflict or a move (chosen)": Policy(),
+    "never cached": Policy(remember=Remember.NEVER),
+    "always cached": Policy(remember=Remember.ALWAYS),
+    "until a conflict or another writer (chosen)": Policy(),
 }
 _WAIT_LOADS: Final = [
     Load(64, THINKING_S),
@@ -71,23 +71,23 @@ def main() -> None:
             encoding="utf-8",
         )
     CURVE.write_text(_curve(measured), encoding="utf-8")
-    table = _readme_table(measured[By.HTTP, THINKING_S], measured[By.QUEUE, THINKING_S])
-    README.write_text(_with_table(README.read_text(encoding="utf-8"), table), encoding="utf-8")
+    table = _short_table(measured[By.HTTP, THINKING_S], measured[By.QUEUE, THINKING_S])
+    PERFORMANCE.write_text(_with_table(PERFORMANCE.read_text(encoding="utf-8"), table), encoding="utf-8")
     sys.stdout.write(table)
 
 
-def _readme_table(by_http: Sequence[Measured], by_queue: Sequence[Measured]) -> str:
+def _short_table(by_http: Sequence[Measured], by_queue: Sequence[Measured]) -> str:
     return _table(
         [
             "writers",
-            *("HTTP: succeed", "tries", "at most", "p50 ms", "p99 ms", "a second"),
-            *("queue: tries", "p50 ms", "p99 ms", "a second"),
+            *("HTTP: succeed", "attempts", "at most", "p50 ms", "p99 ms", "a second"),
+            *("queue: attempts", "p50 ms", "p99 ms", "a second"),
         ],
         [
             [
                 str(http.load.writers),
                 _percent(http.success_rate),
-                *_tries(http),
+                *_attempts(http),
                 *_latencies(http),
                 _rate(http),
                 f"{queue.attempts_mean:.2f}",
@@ -114,7 +114,7 @@ def _page(
                 [[str(each.load.writers), *_all_figures(each)] for each in results],
             )
         )
-    for title, alternatives in (("Waits and tries", waits), ("Memory of an item's state", memories)):
+    for title, alternatives in (("Back-off and attempts", waits), ("Cache of an item's state", memories)):
         parts.append(f"## {title}\n")
         parts.append(
             _table(
@@ -132,19 +132,20 @@ def _page(
 _INTRODUCTION: Final = """\
 # Contention
 
-`make contention` writes this page: many writers on one stock item, each with an execution environment of its own, for
-60 simulated seconds (10, where alternatives are compared without thought). The service's own loop, store and ingest
-run, against a simulated DynamoDB in virtual time. There a transaction takes 20 ms (15–25), a read 2.5, the way to
-either 0.75; an item that a transaction has prepared refuses every other one; a partition takes 1,000 write units a
-second. As it is, the service waits up to {base:.0f} ms after the first try, twice as long after each further one,
-{cap} s at most, for {attempts} tries and about 6.5 s.
+After this page you know what many writers on one stock item cost, and why the service's back-off and cache are as they
+are. `make contention` writes it: each writer has an execution environment of its own, for 60 simulated seconds (10
+where alternatives are compared without thought). The service's own loop, store and queue handling run against a
+simulated DynamoDB in virtual time. There a transaction takes 20 ms (15–25), a read 2.5 ms, the way to either 0.75 ms;
+an item that a transaction has prepared refuses every other one; a partition takes 1,000 write units a second. The
+service waits up to {base:.0f} ms after the first attempt, twice as long after each further one, {cap} s at most, for
+{attempts} attempts and about 6.5 s.
 
-"Succeed" are requests that were answered with the adjustment, not with `try_again`; latencies are theirs, over the
-queue from sending to the row in the ledger. The queue hands out batches after a second, ten at a time.
+"Succeed" are requests that were answered with the adjustment, not with `try_again`. Latencies are theirs, through the
+queue from sending to the row in the ledger. The queue delivers batches after a second, ten at a time.
 """
 
 
-_FIGURES: Final = ("succeed", "tries", "p99", "at most", "p50 ms", "p99 ms", "a second", "calls each")
+_FIGURES: Final = ("succeed", "attempts", "p99", "at most", "p50 ms", "p99 ms", "a second", "calls each")
 
 
 def _all_figures(measured: Measured) -> list[str]:
@@ -159,7 +160,7 @@ def _all_figures(measured: Measured) -> list[str]:
     ]
 
 
-def _tries(measured: Measured) -> list[str]:
+def _attempts(measured: Measured) -> list[str]:
     return [f"{measured.attempts_mean:.2f}", str(max(measured.attempts))]
 
 
@@ -181,8 +182,8 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _with_table(readme: str, table: str) -> str:
-    return re.sub(r"^\| writers \|.*\n(?:\|.*\n)+", lambda _: table, readme, count=1, flags=re.MULTILINE)
+def _with_table(page: str, table: str) -> str:
+    return re.sub(r"^\| writers \|.*\n(?:\|.*\n)+", lambda _: table, page, count=1, flags=re.MULTILINE)
 
 
 def _curve(ways: dict[tuple[By, float], list[Measured]]) -> str:

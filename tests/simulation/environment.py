@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
 from inventory.adjusting.loop import Adjuster
-from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.stock_store import StockStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,15 +48,15 @@ def drawn_id(chance: Random) -> UUID:
 
 
 def store_on(
-    client: SimulatedClient, time_s: Callable[[], float], *, kind: type[DynamoDBStore] = DynamoDBStore
-) -> DynamoDBStore:
+    client: SimulatedClient, time_s: Callable[[], float], *, kind: type[StockStore] = StockStore
+) -> StockStore:
     """The service's store on a simulated client."""
     return kind(
         cast("DynamoDBClient", cast("Any", client)), inventory_table=INVENTORY, ledger_table=LEDGER, time_s=time_s
     )
 
 
-def adjuster_on(store: DynamoDBStore, clock: WallClock, chance: Random) -> Adjuster:
+def adjuster_on(store: StockStore, clock: WallClock, chance: Random) -> Adjuster:
     """The service's use case on a store, put together as ``wiring`` does it."""
     return Adjuster(
         store=store,

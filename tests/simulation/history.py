@@ -48,13 +48,13 @@ from tests.simulation.service import (
     Parts,
     World,
 )
-from tests.support.builders import tries_of
+from tests.support.builders.domain import budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from inventory.domain.model import Adjustment, Outcome, ReasonCode
-    from inventory.domain.retry_budget import Tries
+    from inventory.domain.retry_budget import RetryBudget
     from tests.simulation.database import Place
 
 AUTHORIZER_CACHE_S: Final = 60.0
@@ -440,7 +440,7 @@ class History:
         try:
             outcome: Outcome = function.invoke(
                 sender,
-                lambda served_by, remaining_s: work(served_by, tries_of(served_by.adjuster, remaining_s)),
+                lambda served_by, remaining_s: work(served_by, budget_of(served_by.adjuster, remaining_s)),
                 waits_s=waits_s,
                 served_by=served_by,
             )
@@ -459,7 +459,7 @@ class History:
     def _tell(self, request: Request, sender: str, begun_s: float, answer: Answer) -> None:
         self.record.told.append(Told(request, sender, begun_s, self.scheduler.now_s, answer))
 
-    def _adjustment(self, request: Request) -> Callable[[Environment, Tries], Outcome]:
+    def _adjustment(self, request: Request) -> Callable[[Environment, RetryBudget], Outcome]:
         command = Command(
             business_id=UUID(request.business_id),
             variant_id=UUID(request.variant_id),
@@ -472,9 +472,9 @@ class History:
             expected_quantity=request.expected_quantity,
             idempotency_key=request.key,
         )
-        return lambda served_by, tries: served_by.adjuster.carry_out(command, tries)
+        return lambda served_by, budget: served_by.adjuster.carry_out(command, budget)
 
-    def _reversal(self, request: Request) -> Callable[[Environment, Tries], Outcome]:
+    def _reversal(self, request: Request) -> Callable[[Environment, RetryBudget], Outcome]:
         assert request.reverses is not None
         reversal = Reversal(
             business_id=UUID(request.business_id),
@@ -483,7 +483,7 @@ class History:
             actor=request.actor,
             idempotency_key=request.key,
         )
-        return lambda served_by, tries: carry_out(served_by.adjuster, reversal, tries)
+        return lambda served_by, budget: carry_out(served_by.adjuster, reversal, budget)
 
     # ---------------------------------------------------------------------------------------------------- the gateway
 

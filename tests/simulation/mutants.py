@@ -16,12 +16,12 @@ from inventory.domain import rules
 from inventory.domain.errors import StaleQuantity, StoreUnavailable, TryAgain
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import Outcome
-from inventory.domain.store import Committed, unlimited
+from inventory.domain.store import Committed, no_deadline
 from inventory.entrypoints import queue
 from inventory.storage import items, stock_store, tokens
-from inventory.storage.cache import Memory
+from inventory.storage.cache import Cache
 from inventory.storage.catalog import Catalog
-from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.stock_store import StockStore
 from inventory.storage.tokens import TokenTable
 from tests.simulation.clients import SimulatedClient
 from tests.simulation.service import Parts
@@ -47,7 +47,7 @@ class Mutant:
     change: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
-class _ConflictIsFinal(DynamoDBStore):
+class _ConflictIsFinal(StockStore):
     @override
     def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
         result = super().commit(rows, snapshot)
@@ -56,7 +56,7 @@ class _ConflictIsFinal(DynamoDBStore):
         return result
 
 
-class _NoAnswerIsSuccess(DynamoDBStore):
+class _NoAnswerIsSuccess(StockStore):
     @override
     def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
         try:
@@ -65,34 +65,34 @@ class _NoAnswerIsSuccess(DynamoDBStore):
             return Committed()
 
 
-class _RowUnconditional(DynamoDBStore):
+class _RowUnconditional(StockStore):
     @override
-    def _append(self, row: Adjustment) -> Any:
-        return _without_condition(super()._append(row))
+    def _row_put(self, row: Adjustment) -> Any:
+        return _without_condition(super()._row_put(row))
 
 
-class _StockUnconditional(DynamoDBStore):
+class _StockUnconditional(StockStore):
     @override
     def _stock_update(self, *arguments: Any) -> Any:
         return _without_condition(super()._stock_update(*arguments))
 
 
-class _LinkUnconditional(DynamoDBStore):
+class _LinkUnconditional(StockStore):
     @override
-    def _link(self, *arguments: Any) -> Any:
-        return _without_condition(super()._link(*arguments))
+    def _link_put(self, *arguments: Any) -> Any:
+        return _without_condition(super()._link_put(*arguments))
 
 
-class _LooksPartByPart(DynamoDBStore):
+class _LooksPartByPart(StockStore):
     """Looks for rows by a batch of reads instead of a transaction."""
 
     @override
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
-        wanted = stock_store._ledger_keys(business_id, adjustment_ids)
-        return items.adjustments_by_id(self._batch_get([], wanted)[1])
+        wanted = stock_store._row_keys(business_id, adjustment_ids)
+        return items.adjustments_by_id(self._batch_get([], wanted).rows)
 
 
-class _RemembersPastConflicts(DynamoDBStore):
+class _RemembersPastConflicts(StockStore):
     """Answers a load from what it saw last of the item, and keeps that when it turned out to be stale."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -100,7 +100,7 @@ class _RemembersPastConflicts(DynamoDBStore):
         self._seen: dict[tuple[UUID, UUID, UUID | None, UUID | None], Snapshot] = {}
 
     @override
-    def remembered(self, command: Command) -> Snapshot | None:
+    def cached(self, command: Command) -> Snapshot | None:
         return None
 
     @override
@@ -110,22 +110,22 @@ class _RemembersPastConflicts(DynamoDBStore):
         recorded_ids: Sequence[UUID],
         *,
         transactional: bool = False,
-        between_calls: Callable[[], None] = unlimited,
+        require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
         key = (command.business_id, command.variant_id, command.location_id, command.reverses)
         if key in self._seen:
             return replace(self._seen[key], recorded={})
-        self._seen[key] = super().load(command, recorded_ids, transactional=transactional, between_calls=between_calls)
+        self._seen[key] = super().load(command, recorded_ids, transactional=transactional, require_time=require_time)
         return self._seen[key]
 
 
-class _RefusesFromMemory(DynamoDBStore):
+class _RefusesFromMemory(StockStore):
     """Takes what it remembers for what it has read."""
 
     @override
-    def remembered(self, command: Command) -> Snapshot | None:
-        snapshot = super().remembered(command)
-        return snapshot and replace(snapshot, remembered=False, transactional=True)
+    def cached(self, command: Command) -> Snapshot | None:
+        snapshot = super().cached(command)
+        return snapshot and replace(snapshot, cached=False, transactional=True)
 
 
 class _OneTokenForEachRow(SimulatedClient):
@@ -188,7 +188,7 @@ class _TokenForEachAttempt(SimulatedClient):
         return super().transact_write_items(**request)
 
 
-class _SequenceIsAll(DynamoDBStore):
+class _SequenceIsAll(StockStore):
     """Takes a stock item of the same sequence for the one that was seen, whatever its history."""
 
     @override
@@ -278,9 +278,9 @@ def _same_but_for(name: str) -> Callable[[], AbstractContextManager[object]]:
 _SAME_REQUEST = rules.same_request
 
 
-def _trusted_again(memory: Any, key: Any) -> Any:
-    entry = memory._entries.get(key)
-    return entry[1] if entry and 0 <= memory._time_s() - entry[0] < memory._lifetime_s else None
+def _trusted_again(cache: Any, key: Any) -> Any:
+    entry = cache._entries.get(key)
+    return entry[1] if entry and 0 <= cache._time_s() - entry[0] < cache._lifetime_s else None
 
 
 def _run_or_raise(group: Any) -> list[Any]:
@@ -342,7 +342,7 @@ MUTANTS = {
     "any reply is whole": Mutant("an empty reply is taken for an answer", change=_any_reply_is_whole),
     "time stands still": Mutant(
         "a row may bear the time of the one before it",
-        change=lambda: patch.object(rules, "_TICK", timedelta(0)),
+        change=lambda: patch.object(rules, "TICK", timedelta(0)),
     ),
     "catalog remembered for an hour": Mutant(
         "what was deactivated is adjusted on and on",
@@ -392,7 +392,7 @@ MUTANTS = {
     ),
     "trusted again": Mutant(
         "what was remembered is trusted again when a clock that was set back has caught up",
-        change=lambda: patch.object(Memory, "trusted", _trusted_again),
+        change=lambda: patch.object(Cache, "trusted", _trusted_again),
     ),
     "a fault ends all": Mutant(
         "behind an unknown outcome an error that nothing mends is told as a failure, or tried again in halves",

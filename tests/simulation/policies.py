@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, override
 from unittest.mock import patch
 
 from inventory.domain import retry_budget
-from inventory.domain.errors import TryAgain
-from inventory.storage.cache import KnownStock
-from inventory.storage.stock_store import DynamoDBStore
+from inventory.domain.errors import RetryBudgetSpent
+from inventory.storage.cache import Cache
+from inventory.storage.stock_store import STOCK_ENTRIES_MAX, StockStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -69,21 +70,21 @@ class Policy:
         """Let the loop go by this policy."""
         waits, attempts_max = self.waits, self.attempts_max or retry_budget.ATTEMPTS_MAX
 
-        def again(these: retry_budget.Tries) -> None:
+        def next_attempt(these: retry_budget.RetryBudget) -> None:
             assert waits is not None
-            if these.number >= attempts_max:
-                raise TryAgain
-            these.sleep(these.fraction() * waits(these.number))
-            these.number += 1
+            if these.attempts >= attempts_max:
+                raise RetryBudgetSpent
+            these.sleep(these.fraction() * waits(these.attempts))
+            these.attempts += 1
 
         with ExitStack() as stack:
             stack.enter_context(patch.object(retry_budget, "ATTEMPTS_MAX", attempts_max))
             if waits is not None:
-                stack.enter_context(patch.object(retry_budget.Tries, "again", again))
+                stack.enter_context(patch.object(retry_budget.RetryBudget, "next_attempt", next_attempt))
             yield
 
 
-class CountingStore(DynamoDBStore):
+class CountingStore(StockStore):
     """The service's store; ``commits`` counts its tries to write."""
 
     commits = 0
@@ -98,11 +99,11 @@ class _StoreThatReads(CountingStore):
     """A store that reads before each decision."""
 
     @override
-    def remembered(self, command: Command) -> Snapshot | None:
+    def cached(self, command: Command) -> Snapshot | None:
         return None
 
 
-class _AlwaysKnown[Key: Hashable](KnownStock[Key]):
+class _NeverContended[Key: Hashable, Value](Cache[Key, Value]):
     @override
     def mark_contended(self, key: Key) -> None:
         self.forget(key)
@@ -113,7 +114,7 @@ class _StoreThatAlwaysRemembers(CountingStore):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._stock = _AlwaysKnown(self._time_s)
+        self._stock = _NeverContended(lifetime_s=math.inf, entries_max=STOCK_ENTRIES_MAX, time_s=self._time_s)
 
 
 _STORES: Final[dict[Remember | None, type[CountingStore]]] = {

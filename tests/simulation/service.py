@@ -15,7 +15,7 @@ from inventory.aws.event_bus import EventBus
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.provisioning import Provision
 from inventory.storage.catalog import Catalog
-from inventory.storage.stock_store import DynamoDBStore
+from inventory.storage.stock_store import StockStore
 from inventory.storage.tokens import TokenTable
 from tests.simulation.bus import Bus
 from tests.simulation.clients import SimulatedBusClient, SimulatedClient
@@ -49,7 +49,7 @@ copyreg.pickle(type(threading.Lock()), lambda _: (threading.Lock, ()))
 class Parts:
     """What of the service an environment is made of: its own parts, or broken ones."""
 
-    store: type[DynamoDBStore] = DynamoDBStore
+    store: type[StockStore] = StockStore
     client: type[SimulatedClient] = SimulatedClient
 
 

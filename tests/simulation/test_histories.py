@@ -8,7 +8,6 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from ops.project import PROJECT_ROOT
 from tests.simulation.faults import Fault
 from tests.simulation.history import History
 from tests.simulation.mutants import MUTANTS
@@ -20,6 +19,7 @@ from tests.simulation.soak import (
     run_seed,
     steps_until_caught,
 )
+from tests.support.pages import page
 
 
 @pytest.mark.timeout(600)  # on a machine that others use too
@@ -44,8 +44,8 @@ def test_a_broken_variant_of_the_service_is_caught(mutant: str) -> None:
     assert steps_until_caught(mutant, range(1, SEEDS_IN_TESTS + 1)) is not None, MUTANTS[mutant].says
 
 
-def test_the_readme_says_how_many_histories_and_broken_variants_there_are() -> None:
-    text = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_about_testing_says_how_many_histories_and_broken_variants_there_are() -> None:
+    text = page("docs/testing.md")
     assert set(re.findall(r"(\w+)\s+broken\s+variants", text)) == {str(len(MUTANTS))}
     assert text.count(f"| {SEEDS_IN_TESTS} histories, ") == 2
 

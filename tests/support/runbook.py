@@ -1,17 +1,15 @@
-"""The runbook's sections and commands, as whoever reads it by night would paste them."""
+"""The runbook's sections and commands, as an operator pastes them."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
-from tests.support.sam_template import PROJECT_ROOT
+from tests.support.pages import page
 
-RUNBOOK: Final = PROJECT_ROOT / "docs" / "runbook.md"
 TO_FILL_IN: Final = re.compile(r"(\w+)=([0dz_:TZ.-]*0[0dz_:TZ.-]*)(?= |$)")
-"""A variable that a command sets to zeros: whoever pastes it fills it in."""
+"""A variable that a command sets to zeros, for the operator to fill in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +29,9 @@ class Block:
     lines: tuple[str, ...]
 
 
-@cache
 def text() -> str:
     """All of it."""
-    return RUNBOOK.read_text(encoding="utf-8")
+    return page("docs/runbook.md")
 
 
 def sections() -> dict[str, str]:

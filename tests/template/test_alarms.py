@@ -1,4 +1,4 @@
-"""Every alarm can go off, says what it means and tells somebody; the dashboard shows what there is."""
+"""Every alarm can go off, says what it means and notifies the address; the dashboard shows metrics that exist."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 
 from inventory.entrypoints import telemetry
 from inventory.entrypoints.responses import ERROR_ANSWERS
-from tests.support.sam_template import load_template, resources
-from tests.support.signals import (
+from tests.support.harness.signals import (
     NAMESPACE,
     counted_in_logs,
     dashboard,
@@ -22,13 +21,14 @@ from tests.support.signals import (
     why_not,
     written_by,
 )
+from tests.support.sam_template import load_template, resources
 
 ALARMS = resources("AWS::CloudWatch::Alarm")
 WIDGETS = dashboard()["widgets"]
 FILTERS = resources("AWS::Logs::MetricFilter")
 GATEWAY_ANSWERS = load_template()["Resources"]["Api"]["Properties"]["GatewayResponses"]
 
-UNTOLD = ALARMS["UntoldAdjustmentsAlarm"]["Properties"]
+STOPPED = ALARMS["PublishingStoppedAlarm"]["Properties"]
 
 each_alarm = pytest.mark.parametrize("alarm", ALARMS)
 
@@ -104,10 +104,10 @@ def test_an_alarm_has_one_number_to_go_by_and_a_limit(alarm: str) -> None:
 
 
 @each_alarm
-def test_silence_alarms_only_where_it_says_something(alarm: str) -> None:
-    """There is no metric where there is nothing to tell; only a clock that has stopped is told by silence."""
-    silence = "breaching" if alarm == "AuditMissingAlarm" else "notBreaching"
-    assert ALARMS[alarm]["Properties"]["TreatMissingData"] == silence
+def test_missing_data_raises_one_alarm_only(alarm: str) -> None:
+    """No work writes no metric; only a stopped schedule is noticed by missing data."""
+    missing = "breaching" if alarm == "AuditMissingAlarm" else "notBreaching"
+    assert ALARMS[alarm]["Properties"]["TreatMissingData"] == missing
 
 
 @each_alarm
@@ -147,7 +147,7 @@ def expressions(alarm: str) -> list[str]:
     return [each["Expression"] for each in ALARMS[alarm]["Properties"].get("Metrics", []) if "Expression" in each]
 
 
-def test_what_an_operator_wants_to_be_woken_for_is_watched() -> None:
+def test_the_faults_that_an_operator_must_know_are_watched() -> None:
     watched = {(namespace, name) for each in ALARMS.values() for namespace, name, _ in _texts(each)}
     assert watched >= {
         ("AWS/ApiGateway", "5XXError"),
@@ -184,7 +184,7 @@ def test_a_fault_of_our_own_is_watched_in_every_service_that_counts_it() -> None
     ("requests_a_minute", "alarm"),
     [(1000, "ApiFaultsAlarm"), (5, "ApiFaultsAlarm"), (4, "ApiOutageAlarm"), (0.2, "ApiOutageAlarm")],
 )
-def test_an_outage_is_noticed_however_few_ask(requests_a_minute: float, alarm: str) -> None:
+def test_an_outage_is_noticed_however_few_requests_there_are(requests_a_minute: float, alarm: str) -> None:
     properties = ALARMS[alarm]["Properties"]
     percent, *watched = properties["Metrics"]
     floor = re.fullmatch(r"IF\(faults >= (\d+), 100 \* faults / requests, 0\)", percent["Expression"])
@@ -194,24 +194,24 @@ def test_an_outage_is_noticed_however_few_ask(requests_a_minute: float, alarm: s
     assert properties["Threshold"] < 100
 
 
-def test_rows_that_nobody_tells_are_noticed_by_who_writes_and_who_tells() -> None:
-    watched = {(name, dimensions["service"]) for _, name, dimensions in watched_by(UNTOLD) if dimensions}
+def test_stopped_publishing_is_noticed_by_comparing_who_writes_and_who_publishes() -> None:
+    watched = {(name, dimensions["service"]) for _, name, dimensions in watched_by(STOPPED) if dimensions}
     assert watched == {
         (telemetry.CREATED, "create_adjustment"),
         (telemetry.CREATED, "ingest_adjustments"),
         (telemetry.REVERSED, "reverse_adjustment"),
         (telemetry.PUBLISHED, "publish_adjustments"),
     }
-    # More than one, as a row may be written at the end of a period and told in the next.
-    assert UNTOLD["DatapointsToAlarm"] == 2
+    # More than one, because a row may be written at the end of a period and published in the next.
+    assert STOPPED["DatapointsToAlarm"] == 2
     ((_, source),) = [
         (name, event["Properties"])
         for name, each in resources("AWS::Serverless::Function").items()
         for event in each["Properties"].get("Events", {}).values()
         if event["Type"] == "DynamoDB"
     ]
-    (period,) = {each["MetricStat"]["Period"] for each in UNTOLD["Metrics"] if "MetricStat" in each}
-    assert period * UNTOLD["EvaluationPeriods"] < source["MaximumRecordAgeInSeconds"] / 2
+    (period,) = {each["MetricStat"]["Period"] for each in STOPPED["Metrics"] if "MetricStat" in each}
+    assert period * STOPPED["EvaluationPeriods"] < source["MaximumRecordAgeInSeconds"] / 2
 
 
 def test_throttles_are_watched_in_every_function_table_and_index() -> None:
@@ -276,7 +276,7 @@ def test_a_line_of_the_access_log_is_counted_for_what_it_says(metric: str, membe
     assert not matches(each["FilterPattern"], access_log_line())
 
 
-def test_who_names_no_business_can_not_make_one_look_as_if_it_had_no_key() -> None:
+def test_a_request_without_a_business_does_not_count_as_a_missing_key() -> None:
     (each,) = counted_in_logs()["BusinessKeyMissing"]
     assert not matches(each["FilterPattern"], access_log_line(error_type="INVALID_API_KEY"))
 
@@ -290,7 +290,7 @@ def test_crashes_are_counted_of_those_functions_whose_errors_are_refusals_too() 
         for name, each in resources("AWS::Serverless::Function").items()
         if each["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] in groups
     }
-    # Who calls one of these sees its error; the audit's have an alarm of their own.
+    # Callers of provisioning see its error; the audit has an alarm of its own.
     not_here = {str({"Ref": name}) for name in ("ProvisionFunction", "AuditLedgerFunction")}
     everyone = {str({"Ref": name}) for name in resources("AWS::Serverless::Function")}
     assert not by_lambda & by_their_logs
@@ -317,7 +317,7 @@ def test_crashes_are_counted_of_those_functions_whose_errors_are_refusals_too() 
         ("REPORT RequestId: 8f\tDuration: 23.10 ms\tBilled Duration: 24 ms\tMemory Size: 1024 MB", False),
     ],
 )
-def test_a_crash_is_told_from_an_exception_by_what_lambda_writes(line: str, is_counted: bool) -> None:  # noqa: FBT001
+def test_a_crash_differs_from_an_exception_in_what_lambda_writes(line: str, is_counted: bool) -> None:  # noqa: FBT001
     (pattern,) = {each["FilterPattern"] for each in counted_in_logs()["FunctionCrashed"]}
     terms = re.findall(r'\?"([^"]+)"', pattern)
     assert pattern == " ".join(f'?"{each}"' for each in terms), "another form of filter"
@@ -336,9 +336,9 @@ def test_every_metric_that_is_counted_in_a_log_has_its_alarm_under_the_same_cond
         assert watched == conditions
 
 
-# ------------------------------------------------------------------------------------------------- whom alarms call
+# ---------------------------------------------------------------------------------------------- whom alarms notify
 
-CALLED = {"Fn::If": ["CallSomebody", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
+NOTIFIED = {"Fn::If": ["HasAlarmAddress", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
 NEVER_OVER = {
     "AlteredLedgerAlarm",
     "AuditDifferencesAlarm",
@@ -350,23 +350,23 @@ NEVER_OVER = {
     "ServiceFaultsAlarm",
     "UnusualVolumeAlarm",
 }
-"""These tell of something that has happened: that it did not happen again is no news."""
+"""These report an event: that it did not happen again is no news."""
 
 
 @each_alarm
-def test_an_alarm_tells_the_address_and_once_more_where_it_is_over(alarm: str) -> None:
+def test_an_alarm_notifies_the_address_and_again_when_it_is_over(alarm: str) -> None:
     properties = ALARMS[alarm]["Properties"]
-    assert properties["AlarmActions"] == CALLED
-    assert properties.get("OKActions") == (None if alarm in NEVER_OVER else CALLED)
+    assert properties["AlarmActions"] == NOTIFIED
+    assert properties.get("OKActions") == (None if alarm in NEVER_OVER else NOTIFIED)
 
 
-def test_what_the_alarms_tell_is_encrypted_and_only_this_accounts_alarms_may() -> None:
+def test_notifications_are_encrypted_and_only_this_accounts_alarms_may_send_them() -> None:
     (topic,) = resources("AWS::SNS::Topic").values()
     (key,) = resources("AWS::KMS::Key").values()
     (policy,) = resources("AWS::SNS::TopicPolicy").values()
     assert topic["Properties"]["KmsMasterKeyId"] == {"Ref": "AlarmKey"}
     assert topic["Properties"]["Subscription"] == [{"Protocol": "email", "Endpoint": {"Ref": "AlarmAddress"}}]
-    assert {each["Condition"] for each in (topic, key, policy)} == {"CallSomebody"}
+    assert {each["Condition"] for each in (topic, key, policy)} == {"HasAlarmAddress"}
     (publishes,) = policy["Properties"]["PolicyDocument"]["Statement"]
     _, encrypts = key["Properties"]["KeyPolicy"]["Statement"]
     assert publishes["Principal"] == encrypts["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
@@ -414,6 +414,6 @@ def test_the_parts_of_the_dashboard_do_not_overlap() -> None:
         taken |= cells
 
 
-def test_nobody_has_to_scroll_through_the_source_of_the_dashboard() -> None:
+def test_the_source_of_the_dashboard_is_short() -> None:
     text, _ = resources("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     assert len(text.splitlines()) < 100

@@ -1,4 +1,4 @@
-"""What an operator may ask of the template, and that a local stack is asked for none of it."""
+"""The template's options, how it is deployed, and that a local stack uses none of the options."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from inventory.api.routes import ROUTES
 from local.deployment import local_parameters
 from tests.support.expanded import expanded
-from tests.support.sam_template import PROJECT_ROOT, load_template, resources
+from tests.support.sam_template import MONITORING, PROJECT_ROOT, load_monitoring, load_root, load_template, resources
+from tools.template import read_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +116,7 @@ def test_nothing_that_is_there_refers_to_what_is_not() -> None:
 
 
 @pytest.mark.parametrize("name", ["dev", "prod"])
-def test_nothing_refers_to_what_the_transforms_have_named_otherwise(name: str) -> None:
+def test_nothing_refers_to_a_name_that_the_transforms_have_changed(name: str) -> None:
     """SAM names the API's stage by its value, which is what LanguageExtensions puts into the place of the parameter."""
     template = expanded(**stage(name))
     there = template["Resources"]
@@ -126,7 +128,7 @@ def test_nothing_refers_to_what_the_transforms_have_named_otherwise(name: str) -
     assert left == [], "SAM would have put a name in its place"
 
 
-def test_the_stage_is_not_called_as_sam_alone_lets_one_call_it() -> None:
+def test_the_stage_is_not_called_api_stage() -> None:
     """AWS's page on its transform: never ``Api.Stage`` where LanguageExtensions comes first, and a ``Sub`` instead."""
     assert not re.findall(r"\bApi\.Stage\b", json.dumps(load_template()))
 
@@ -159,6 +161,37 @@ def _named_by(value: Any, values: dict[str, str] | None = None) -> Iterator[str]
             pass
 
 
+# --------------------------------------------------------------------------------------------------- nested template
+
+
+def test_the_nested_template_is_given_every_parameter_and_uses_each() -> None:
+    nested = read_template(MONITORING)
+    given = load_root()["Resources"]["MonitoringStack"]["Properties"]["Parameters"]
+    assert given.keys() == nested["Parameters"].keys()
+    text = json.dumps([nested["Conditions"], nested["Resources"]])
+    assert [name for name in given if f'{{"Ref": "{name}"}}' not in text and f"${{{name}}}" not in text] == []
+
+
+def test_the_nested_template_answers_what_the_root_template_asks_for_and_no_more() -> None:
+    asked = re.findall(r'\["MonitoringStack", "Outputs\.(\w+)"\]', json.dumps(load_root()))
+    assert sorted(asked) == sorted(load_monitoring()["Outputs"])
+
+
+def test_a_condition_of_both_templates_means_the_same_in_both() -> None:
+    both = load_root()["Conditions"].keys() & load_monitoring()["Conditions"].keys()
+    assert both == {"KeepData", "Monitoring"}
+    assert all(load_root()["Conditions"][name] == load_monitoring()["Conditions"][name] for name in both)
+
+
+def test_no_resource_is_in_both_templates() -> None:
+    assert not load_root()["Resources"].keys() & load_monitoring()["Resources"].keys()
+
+
+def test_alarms_and_what_they_notify_are_all_in_the_nested_template() -> None:
+    kinds = {each["Type"] for each in load_root()["Resources"].values()}
+    assert not kinds & {each["Type"] for each in load_monitoring()["Resources"].values()}
+
+
 # ------------------------------------------------------------------------------------------------ gradual deployment
 
 
@@ -174,7 +207,7 @@ def test_every_alias_moves_gradually_and_back_where_an_alarm_goes_off() -> None:
         assert "DEPLOYMENT_STOP_ON_ALARM" in properties["AutoRollbackConfiguration"]["Events"]
         _, alarms, _ = properties["AlarmConfiguration"]["Fn::If"]
         assert alarms["Enabled"] is True
-        named = [each["Name"]["Ref"] for each in alarms["Alarms"]]
+        named = [alarm_behind(each["Name"]) for each in alarms["Alarms"]]
         assert len(named) <= 10, "CodeDeploy takes no more"
         assert set(named) >= {"ApiFaultsAlarm", "AuthorizerFaultsAlarm", "ServiceFaultsAlarm", "FunctionErrorsAlarm"}
         assert set(named) <= set(resources("AWS::CloudWatch::Alarm"))
@@ -184,11 +217,21 @@ def rolling_back() -> list[str]:
     """The alarms that CodeDeploy goes by."""
     condition, alarms, none = load_template()["Globals"]["Function"]["DeploymentPreference"]["Alarms"]["Fn::If"]
     assert (condition, none) == ("Monitoring", [{"Ref": "AWS::NoValue"}])
-    return [each["Ref"] for each in alarms]
+    return [alarm_behind(each) for each in alarms]
+
+
+def alarm_behind(value: dict[str, Any]) -> str:
+    """The alarm whose name the root template reads from an output of the nested one."""
+    stack, output = value["Fn::GetAtt"]
+    assert stack == "MonitoringStack"
+    found = load_monitoring()["Outputs"][output.removeprefix("Outputs.")]
+    alarm: str = found["Value"]["Ref"]
+    assert found["Condition"] == load_template()["Resources"][alarm]["Condition"] == "Monitoring"
+    return alarm
 
 
 def test_an_alarm_that_rolls_back_notices_within_the_five_minutes_of_a_canary_and_is_soon_over() -> None:
-    """CodeDeploy stops at one that is on: one that looks back for long would hold up what mends it for as long."""
+    """CodeDeploy does not start while one is on, so one that looks back for long would block its own repair."""
     alarms = resources("AWS::CloudWatch::Alarm")
     for name in rolling_back():
         properties = alarms[name]["Properties"]
@@ -198,8 +241,8 @@ def test_an_alarm_that_rolls_back_notices_within_the_five_minutes_of_a_canary_an
         assert period * properties["EvaluationPeriods"] <= 5 * 60
 
 
-def test_rows_that_wait_do_not_hold_up_the_version_that_tells_them() -> None:
-    assert not {"LatePublishingAlarm", "UntoldAdjustmentsAlarm", "UnpublishedAdjustmentsAlarm"} & set(rolling_back())
+def test_alarms_on_late_publishing_do_not_block_the_version_that_fixes_it() -> None:
+    assert not {"LatePublishingAlarm", "PublishingStoppedAlarm", "UnpublishedAdjustmentsAlarm"} & set(rolling_back())
 
 
 def test_nothing_waits_for_itself() -> None:
@@ -216,11 +259,11 @@ def _listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_production_moves_gradually_and_a_stack_to_throw_away_all_at_once() -> None:
+def test_production_moves_gradually_and_a_test_stack_all_at_once() -> None:
     assert stage("prod")["DeploymentPreference"] != "AllAtOnce"
     assert stage("prod")["Monitoring"] == "true"
     assert stage("dev")["DeploymentPreference"] == PARAMETERS["DeploymentPreference"]["Default"] == "AllAtOnce"
-    gradually = load_template()["Mappings"]["Gradually"]
+    gradually = load_template()["Mappings"]["GradualDeployment"]
     assert list(gradually) == PARAMETERS["DeploymentPreference"]["AllowedValues"]
     assert [name for name, each in gradually.items() if each["Enabled"] == "false"] == ["AllAtOnce"]
 
@@ -243,7 +286,7 @@ def test_no_route_asks_for_a_key_unless_keys_are_required() -> None:
     required = security(**SWITCHED_ON)
     assert required.keys() == security().keys()
     guarded = [each for each in required.values() if "TokenAuthorizer" in each]
-    assert len(guarded) == 6
+    assert len(guarded) == len([each for each in ROUTES if each.scope])
     assert all("api_key" in each for each in guarded)
 
 
@@ -273,7 +316,7 @@ def refused(values: dict[str, str]) -> set[str]:
     }
 
 
-def test_keys_can_not_be_required_without_a_plan_nor_a_roll_back_without_alarms() -> None:
+def test_required_keys_need_a_plan_and_rolling_back_needs_alarms() -> None:
     rules = load_template()["Rules"]
     for values, rule, kept in [
         ({"RequireBusinessKeys": "true"}, "KeysNeedAPlan", False),
@@ -287,15 +330,15 @@ def test_keys_can_not_be_required_without_a_plan_nor_a_roll_back_without_alarms(
         assert refused(values) == set()
 
 
-def test_production_asks_once_whom_its_alarms_tell_and_takes_nobody_for_an_answer() -> None:
-    """It is the operators' to say, so what lies here is refused, in a sentence, before anything is made."""
-    assert refused(stage("prod")) == {"SomebodyIsTold"}
-    assert refused({}) == {"SomebodyIsTold"}
+def test_production_must_be_given_an_address_for_alarms_or_none() -> None:
+    """The operators decide it, so the parameters in samconfig.toml alone are refused before anything is created."""
+    assert refused(stage("prod")) == {"AlarmsNeedAnAddress"}
+    assert refused({}) == {"AlarmsNeedAnAddress"}
     for address in ("none", "night@example.com"):
         assert refused(stage("prod") | {"AlarmAddress": address}) == set()
         there = made(stage("prod") | {"AlarmAddress": address})
         assert ("AlarmTopic" in there) == (address != "none")
-    (asked,) = load_template()["Rules"]["SomebodyIsTold"]["Assertions"]
+    (asked,) = load_template()["Rules"]["AlarmsNeedAnAddress"]["Assertions"]
     assert '"none"' in asked["AssertDescription"]
 
 
@@ -332,7 +375,7 @@ def test_waf_refuses_nothing_for_what_a_body_or_a_filter_says() -> None:
     assert counted >= {"SizeRestrictions_QUERYSTRING", "RestrictedExtensions_QUERYARGUMENTS", "NoUserAgent_HEADER"}
 
 
-def test_who_asks_too_often_is_told_so_as_the_contract_says() -> None:
+def test_clients_over_the_rate_limit_get_the_contracts_answer() -> None:
     (acl,) = (each["Properties"] for each in resources("AWS::WAFv2::WebACL").values())
     response = waf_rules()["requests-per-address"]["Action"]["Block"]["CustomResponse"]
     throttled = load_template()["Resources"]["Api"]["Properties"]["GatewayResponses"]["THROTTLED"]
@@ -345,7 +388,7 @@ def test_who_asks_too_often_is_told_so_as_the_contract_says() -> None:
 # ----------------------------------------------------------------------------------------------------- ledger's policy
 
 
-def test_nobody_at_all_may_alter_a_ledger_that_is_kept() -> None:
+def test_no_principal_at_all_may_alter_a_ledger_that_is_kept() -> None:
     condition, policy, none = resources("AWS::DynamoDB::Table")["LedgerTable"]["Properties"]["ResourcePolicy"]["Fn::If"]
     assert (condition, none) == ("KeepData", {"Ref": "AWS::NoValue"})
     append_only, within = policy["PolicyDocument"]["Statement"]

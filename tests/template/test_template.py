@@ -1,4 +1,4 @@
-"""What must hold in the template, whoever extends it."""
+"""What must hold in the template after every change."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import ast
 import json
 import re
 import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from inventory.api.routes import API_DESCRIPTION, DOCS_ASSET, DOCS_PAGE
 from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
-from tools.code_version import code_version
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 ROLES = resources("AWS::IAM::Role")
@@ -62,8 +59,8 @@ def variables_of(function: str) -> set[str]:
 # ------------------------------------------------------------------------------------------------------------- routes
 
 
-OPEN_ROUTES = {"/api/v1/openapi.json", "/api/v1/docs", "/api/v1/docs/{asset}"}
-"""The API's description: the only routes that ask for no token."""
+OPEN_ROUTES = {API_DESCRIPTION.path, DOCS_PAGE.path, DOCS_ASSET.path}
+"""The API's description: the only routes without a token."""
 
 
 def test_every_route_has_the_authorizer_but_the_apis_description_and_belongs_to_the_one_api() -> None:
@@ -97,7 +94,7 @@ def test_the_function_behind_the_open_routes_has_no_other_and_may_only_log() -> 
     }
 
 
-def test_an_authorizers_answer_is_remembered_by_token_and_business_together_for_60_s() -> None:
+def test_the_authorizers_answer_is_cached_by_token_and_business_together_for_60_s() -> None:
     (authorizer,) = API["Auth"]["Authorizers"].values()
     assert authorizer["FunctionPayloadType"] == "REQUEST"
     assert authorizer["Identity"]["Headers"] == ["Authorization", "x-business-id"]
@@ -221,19 +218,6 @@ def test_a_function_is_another_one_with_each_code_version_so_that_lambda_publish
     assert load_template()["Globals"]["Function"]["Environment"]["Variables"]["CODE_VERSION"] == {"Ref": "CodeVersion"}
 
 
-def test_a_change_of_what_a_stage_gives_to_a_parameter_makes_another_code_version(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for source in ("functions", "layers", "template.yaml", "samconfig.toml"):
-        (tmp_path / source).touch()
-    monkeypatch.setattr("tools.code_version.PROJECT_ROOT", tmp_path)
-    before = code_version()
-
-    (tmp_path / "samconfig.toml").write_text('SnapStart = "true"\n', encoding="utf-8")
-
-    assert code_version() != before
-
-
 def test_every_stage_names_every_parameter_as_one_that_is_left_out_would_keep_its_last_value() -> None:
     stages = tomllib.loads((PROJECT_ROOT / "samconfig.toml").read_text(encoding="utf-8"))
     stages.pop("version")
@@ -262,7 +246,7 @@ def test_a_function_gets_the_dependencies_of_its_own_architecture(function: str)
         assert load_template()["Conditions"][condition] == {"Fn::Equals": [{"Ref": "Architecture"}, architecture]}
 
 
-def test_what_a_caller_waits_for_may_start_from_a_snapshot_and_nothing_else_does() -> None:
+def test_only_functions_that_a_caller_waits_for_may_start_from_a_snapshot() -> None:
     asked = {name for name, each in FUNCTIONS.items() if "SnapStart" in each["Properties"]}
     behind_the_api = {name for name, properties in sources("Api") if properties["Path"] not in OPEN_ROUTES}
     assert asked == behind_the_api | {"AuthorizerFunction"}
@@ -355,7 +339,7 @@ def test_no_role_can_alter_the_ledger(function: str) -> None:
         assert denied >= ALTER
 
 
-def test_nobody_but_the_audit_may_scan_and_the_audit_may_only_read() -> None:
+def test_only_the_audit_may_scan_and_it_may_only_read() -> None:
     scanning = {
         function
         for function in FUNCTIONS
@@ -371,7 +355,7 @@ def test_nobody_but_the_audit_may_scan_and_the_audit_may_only_read() -> None:
     assert denied["Resource"] == [{"Fn::GetAtt": ["InventoryTable", "Arn"]}, LEDGER]
 
 
-def test_the_audit_goes_by_the_clock_unless_the_data_is_there_to_be_thrown_away() -> None:
+def test_the_audit_is_scheduled_unless_the_stack_holds_test_data() -> None:
     ((function, schedule),) = sources("Schedule")
     assert function == "AuditLedgerFunction"
     assert schedule["Schedule"] == "rate(1 hour)"  # the hour's number says which segment it is
@@ -388,7 +372,7 @@ def test_a_ledger_row_is_put_only_within_a_transaction(function: str) -> None:
             assert ("dynamodb:PutItem" in listed(statement["Action"])) == (within == ["TransactWriteItems"])
 
 
-def test_who_may_move_stock_may_not_change_the_catalog_and_the_other_way_round() -> None:
+def test_no_function_may_both_move_stock_and_change_the_catalog() -> None:
     inventory = {"Fn::GetAtt": ["InventoryTable", "Arn"]}
     writers: dict[str, dict[str, list[str]]] = {}
     for function in FUNCTIONS:
@@ -405,7 +389,7 @@ def test_who_may_move_stock_may_not_change_the_catalog_and_the_other_way_round()
     }
 
 
-def test_who_reverses_may_do_what_who_creates_may_and_put_links_within_a_transaction() -> None:
+def test_reversing_may_do_what_creating_may_and_put_links_within_a_transaction() -> None:
     links = {
         "Effect": "Allow",
         "Action": "dynamodb:PutItem",
@@ -418,11 +402,11 @@ def test_who_reverses_may_do_what_who_creates_may_and_put_links_within_a_transac
     assert on_tables("ReverseAdjustmentFunction") == [*on_tables("CreateAdjustmentFunction"), links]
 
 
-def test_who_ingests_may_do_on_the_tables_what_who_creates_may() -> None:
+def test_ingesting_may_do_on_the_tables_what_creating_may() -> None:
     assert on_tables("IngestAdjustmentsFunction") == on_tables("CreateAdjustmentFunction")
 
 
-def test_who_reads_may_do_nothing_else_and_of_the_indexes_only_query() -> None:
+def test_reading_may_do_nothing_else_and_on_the_indexes_only_query() -> None:
     role = statements(role_of("ReadInventoryFunction"))
     allowed = {action for each in role for action in listed(each["Action"])}
     assert allowed == {
@@ -440,8 +424,13 @@ def test_who_reads_may_do_nothing_else_and_of_the_indexes_only_query() -> None:
 # ------------------------------------------------------------------------------------------------------------- tables
 
 
+def test_tables_keep_their_logical_ids() -> None:
+    """CloudFormation would replace a table with another id by an empty one."""
+    assert set(TABLES) == {"InventoryTable", "LedgerTable", "AccessTable"}
+
+
 @each_table
-def test_a_table_outlives_its_stack_unless_it_is_there_to_be_thrown_away(table: str) -> None:
+def test_a_table_outlives_its_stack_unless_it_holds_test_data(table: str) -> None:
     kept = {"Fn::If": ["KeepData", "Retain", "Delete"]}
     assert TABLES[table]["DeletionPolicy"] == TABLES[table]["UpdateReplacePolicy"] == kept
     properties = TABLES[table]["Properties"]
@@ -476,7 +465,7 @@ def sources(kind: str) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def dead_end_of(queue: str) -> str | None:
+def dead_letter_queue_of(queue: str) -> str | None:
     policy = QUEUES[queue]["Properties"].get("RedrivePolicy")
     return None if policy is None else policy["deadLetterTargetArn"]["Fn::GetAtt"][0]
 
@@ -487,7 +476,7 @@ def test_a_queue_is_encrypted_and_keeps_its_messages_for_14_days(queue: str) -> 
     assert QUEUES[queue]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
 
 
-def test_the_requests_queue_fills_batches_that_share_transactions_and_waits_rather_than_its_function() -> None:
+def test_the_requests_queue_fills_large_batches_and_limits_its_function() -> None:
     ((function, source),) = sources("SQS")
     assert function == "IngestAdjustmentsFunction"
     assert (source["BatchSize"], source["MaximumBatchingWindowInSeconds"]) == (1000, 1)
@@ -495,13 +484,13 @@ def test_the_requests_queue_fills_batches_that_share_transactions_and_waits_rath
     assert FUNCTIONS[function]["Properties"]["Timeout"] == 30
 
 
-def test_a_queues_function_hands_messages_back_one_by_one_and_five_times_at_most() -> None:
+def test_a_queues_function_returns_messages_one_by_one_and_five_times_at_most() -> None:
     assert sources("SQS")
     for function, source in sources("SQS"):
         queue = source["Queue"]["Fn::GetAtt"][0]
         assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert QUEUES[queue]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 5
-        # As Lambda asks for: nobody else gets a message while it is handled, or waits for its batch to fill.
+        # As Lambda's documentation asks: no second delivery while a message is handled, or waits for its batch to fill.
         hidden_s = 6 * FUNCTIONS[function]["Properties"]["Timeout"] + source["MaximumBatchingWindowInSeconds"]
         assert QUEUES[queue]["Properties"]["VisibilityTimeout"] >= hidden_s
         receives = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
@@ -523,10 +512,10 @@ def on_failure(config: dict[str, Any]) -> str:
     return named(config["DestinationConfig"]["OnFailure"])
 
 
-def dead_ends() -> set[str]:
-    """Where ends what nobody could carry out, from every asynchronous source."""
+def dead_letter_queues() -> set[str]:
+    """The queue of failed work of every asynchronous source."""
     return {
-        *(dead_letter_queue for queue in QUEUES if (dead_letter_queue := dead_end_of(queue))),
+        *(found for queue in QUEUES if (found := dead_letter_queue_of(queue))),
         *(on_failure(source) for _, source in sources("DynamoDB")),
         *(on_failure(each["Properties"]) for each in resources("AWS::Lambda::EventInvokeConfig").values()),
         *(
@@ -542,10 +531,10 @@ def dead_ends() -> set[str]:
     }
 
 
-def test_every_asynchronous_source_has_a_dead_end() -> None:
+def test_every_asynchronous_source_has_a_dead_letter_queue() -> None:
     kinds = {event["Type"] for each in FUNCTIONS.values() for event in each["Properties"].get("Events", {}).values()}
-    assert kinds == {"Api", "DynamoDB", "SQS", "Schedule"}, "another kind: where does end what it can't deliver?"
-    assert all(dead_end_of(source["Queue"]["Fn::GetAtt"][0]) for _, source in sources("SQS"))
+    assert kinds == {"Api", "DynamoDB", "SQS", "Schedule"}, "another kind: which dead-letter queue does it have?"
+    assert all(dead_letter_queue_of(source["Queue"]["Fn::GetAtt"][0]) for _, source in sources("SQS"))
     assert all(on_failure(source) for _, source in sources("DynamoDB"))
     for rule in resources("AWS::Events::Rule").values():
         assert all(named(target["DeadLetterConfig"]) for target in rule["Properties"]["Targets"])
@@ -556,12 +545,12 @@ def service_of(function: str) -> str:
     return name
 
 
-def test_what_the_clock_asks_for_and_never_gets_is_told_by_its_absence() -> None:
-    """A turn that failed needs no dead end: it asks for nothing but its answer, and the next day's turn is the same."""
+def test_a_missing_scheduled_audit_raises_an_alarm() -> None:
+    """A failed audit needs no dead-letter queue: its result is all it is for, and the next day repeats it."""
     ((function, _),) = sources("Schedule")
     alarm = ALARMS["AuditMissingAlarm"]
     properties = alarm["Properties"]
-    assert alarm["Condition"] == "KeepData", "as the schedule itself: where no clock asks nothing is missing"
+    assert alarm["Condition"] == "KeepData", "as the schedule itself: without a schedule no audit is missing"
     assert properties["Dimensions"] == [{"Name": "service", "Value": service_of(function)}]
     assert (properties["Statistic"], properties["ComparisonOperator"], properties["Threshold"]) == (
         "SampleCount",
@@ -572,9 +561,9 @@ def test_what_the_clock_asks_for_and_never_gets_is_told_by_its_absence() -> None
     assert (properties["Period"], properties["EvaluationPeriods"]) == (60 * 60, 3)
 
 
-def test_every_dead_end_is_watched() -> None:
+def test_every_dead_letter_queue_is_watched() -> None:
     read = {source["Queue"]["Fn::GetAtt"][0] for _, source in sources("SQS")}
-    assert dead_ends() == set(QUEUES) - read
+    assert dead_letter_queues() == set(QUEUES) - read
     watched = set()
     for alarm in ALARMS.values():
         properties = alarm["Properties"]
@@ -586,10 +575,10 @@ def test_every_dead_end_is_watched() -> None:
             assert (properties["ComparisonOperator"], properties["Threshold"]) == ("GreaterThanThreshold", 0)
             assert properties["Statistic"] == "Maximum"
             watched.add(name)
-    assert watched == dead_ends()
+    assert watched == dead_letter_queues()
 
 
-def test_what_could_not_even_be_put_into_a_dead_end_is_counted_for_everybody_who_puts_something_there() -> None:
+def test_failed_deliveries_to_a_dead_letter_queue_are_watched_for_every_sender() -> None:
     watched: dict[str, list[Any]] = {"DestinationDeliveryFailures": [], "InvocationsFailedToBeSentToDlq": []}
     for alarm in ALARMS.values():
         metric = alarm["Properties"].get("MetricName")
@@ -604,17 +593,19 @@ def test_what_could_not_even_be_put_into_a_dead_end_is_counted_for_everybody_who
     }
 
 
-def test_what_every_stack_watches_is_watched_on_the_emulator_which_calculates_nothing() -> None:
+def test_alarms_of_every_stack_work_on_the_emulator_which_has_no_metric_math() -> None:
     assert not [name for name, each in ALARMS.items() if "Condition" not in each and "Metrics" in each["Properties"]]
 
 
-def test_the_bus_sends_requests_to_the_queue_and_what_it_can_not_deliver_to_the_dead_end() -> None:
+def test_the_bus_sends_requests_to_the_queue_and_undeliverable_ones_to_its_dead_letter_queue() -> None:
     (rule,) = resources("AWS::Events::Rule").values()
     assert rule["Properties"]["EventBusName"] == {"Ref": "EventBus"}
     assert rule["Properties"]["EventPattern"] == {"detail-type": ["InventoryAdjustmentRequested"]}
     (target,) = rule["Properties"]["Targets"]
     assert target["Arn"] == {"Fn::GetAtt": ["AdjustmentRequestsQueue", "Arn"]}
-    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [dead_end_of("AdjustmentRequestsQueue"), "Arn"]}}
+    assert target["DeadLetterConfig"] == {
+        "Arn": {"Fn::GetAtt": [dead_letter_queue_of("AdjustmentRequestsQueue"), "Arn"]}
+    }
 
 
 FROM_THE_RULE = {"AdjustmentRequestsQueue", "AdjustmentRequestsDeadLetterQueue"}
@@ -622,9 +613,10 @@ FROM_THE_RULE = {"AdjustmentRequestsQueue", "AdjustmentRequestsDeadLetterQueue"}
 
 def test_of_all_services_only_the_rule_may_send_to_a_queue() -> None:
     policies = [each["Properties"] for each in resources("AWS::SQS::QueuePolicy").values()]
-    assert sorted(queue["Ref"] for policy in policies for queue in policy["Queues"]) == sorted(FROM_THE_RULE)
+    guarded = [queue["Fn::GetAtt"] for policy in policies for queue in policy["Queues"]]
+    assert sorted(guarded) == [[queue, "QueueUrl"] for queue in sorted(FROM_THE_RULE)]
     for policy in policies:
-        ((queue,),) = (each.values() for each in policy["Queues"])
+        ((queue, _),) = (each["Fn::GetAtt"] for each in policy["Queues"])
         assert policy["PolicyDocument"]["Statement"] == [
             {
                 "Effect": "Allow",
@@ -636,7 +628,7 @@ def test_of_all_services_only_the_rule_may_send_to_a_queue() -> None:
         ]
 
 
-def test_a_function_may_send_to_its_own_dead_end_only() -> None:
+def test_a_function_may_send_to_its_own_dead_letter_queue_only() -> None:
     senders = {
         function: [each["Resource"] for each in statements(role_of(function)) if "sqs:SendMessage" in each["Action"]]
         for function in FUNCTIONS
@@ -664,17 +656,17 @@ def test_the_ledgers_stream_is_read_from_its_beginning_in_order_by_one_function(
     assert source["MaximumBatchingWindowInSeconds"] <= 1
 
 
-def test_a_bus_that_is_away_is_waited_for_but_never_until_the_stream_forgets() -> None:
+def test_an_unavailable_bus_is_waited_for_but_never_until_the_stream_expires() -> None:
     ((function, source),) = sources("DynamoDB")
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["BisectBatchOnFunctionError"] is True
     assert source["MaximumRetryAttempts"] == -1
     assert 60 * 60 <= source["MaximumRecordAgeInSeconds"] <= STREAM_KEEPS_S / 2
-    queue = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]["DEAD_END_QUEUE"]
-    assert queue == {"Ref": on_failure(source)}, "what the function sets aside lies with what Lambda gives up"
+    queue = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]["DEAD_LETTER_QUEUE"]
+    assert queue == {"Ref": on_failure(source)}, "the function and Lambda use the same dead-letter queue"
 
 
-def test_rows_that_wait_are_told_of_long_before_they_are_given_up() -> None:
+def test_late_publishing_raises_an_alarm_long_before_lambda_gives_up() -> None:
     ((function, source),) = sources("DynamoDB")
     alarm = ALARMS["LatePublishingAlarm"]["Properties"]
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "IteratorAge")
@@ -685,7 +677,7 @@ def test_rows_that_wait_are_told_of_long_before_they_are_given_up() -> None:
     )
 
 
-def test_who_publishes_reads_the_stream_and_touches_no_table() -> None:
+def test_publishing_reads_the_stream_and_touches_no_table() -> None:
     reading = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
     assert [(set(listed(each["Action"])), each["Resource"]) for each in on_tables("PublishAdjustmentsFunction")] == [
         (reading, STREAM),
@@ -693,15 +685,15 @@ def test_who_publishes_reads_the_stream_and_touches_no_table() -> None:
     ]
 
 
-def test_only_who_tells_may_put_events_and_only_on_the_services_bus() -> None:
-    tellers = {
+def test_only_publishing_functions_may_put_events_and_only_on_the_services_bus() -> None:
+    publishers = {
         function: statement["Resource"]
         for function in FUNCTIONS
         for statement in statements(role_of(function))
         if "events:PutEvents" in listed(statement["Action"])
     }
     bus = {"Fn::GetAtt": ["EventBus", "Arn"]}
-    assert tellers == {"IngestAdjustmentsFunction": bus, "PublishAdjustmentsFunction": bus}
+    assert publishers == {"IngestAdjustmentsFunction": bus, "PublishAdjustmentsFunction": bus}
 
 
 # --------------------------------------------------------------------------------------------- asynchronous invocation

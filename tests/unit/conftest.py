@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.reading import ReadService
-from tests.support.service import Service
+from tests.support.harness.read_service import ReadService
+from tests.support.harness.write_service import Service
 
 
 @pytest.fixture

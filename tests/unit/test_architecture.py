@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import socket
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
@@ -17,7 +19,8 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_socket
 
-from tests.support.loading import ROOT
+from inventory.domain import errors
+from tests.support.harness.loading import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +42,8 @@ INWARD = {
     "aws": {"domain"},
     "schemas": {"domain"},
     "storage": {"domain", "aws"},
-    "integrity": {"domain", "aws", "schemas", "storage"},
-    "queries": {"domain", "aws", "schemas", "storage", "integrity"},
+    "integrity": {"domain", "aws", "storage"},
+    "queries": {"domain", "aws", "storage", "integrity"},
     "entrypoints": {"domain", "adjusting", "aws", "schemas", "storage", "integrity", "queries"},
     "api": {"domain", "adjusting", "aws", "schemas", "storage", "integrity", "queries", "entrypoints"},
 }
@@ -50,7 +53,7 @@ STANDARD_LIBRARY_ONLY = {
     *(name for name in MODULES if name.startswith("domain.")),
     *("schemas.json_parser", "schemas.json_schema", "schemas.problems"),
     *("storage.cache", "storage.cursors", "storage.keys"),
-    *("api.authorizer", "api.headers", "api.static_files"),
+    *("api.authorizer", "api.headers", "api.routes", "api.static_files"),
 }
 """The modules that load no third-party package, so that every function can afford them."""
 
@@ -110,6 +113,36 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert set(TopologicalSorter({name: inward(name) for name in MODULES}).static_order()) == set(MODULES)
 
 
+def definitions(body: list[ast.stmt]) -> Iterator[str]:
+    """Names of the classes, constants and types that a module defines, also those for types only."""
+    for node in body:
+        match node:
+            case ast.ClassDef(name):
+                yield name
+            case ast.AnnAssign(ast.Name(name)) | ast.Assign([ast.Name(name)]) | ast.TypeAlias(ast.Name(name)):
+                yield name
+            case ast.If(_, inner):
+                yield from definitions(inner)
+
+
+def test_no_two_classes_or_constants_share_a_name() -> None:
+    named = Counter(each for name in MODULES for each in definitions(tree(MODULES[name]).body))
+    assert len(named) > 200
+    assert [each for each, count in named.items() if count > 1] == []
+
+
+def test_the_errors_are_drawn_as_the_tree_that_they_are() -> None:
+    drawn = [each for each in str(errors.__doc__).split("::", 1)[1].splitlines() if each.startswith("    ")]
+    above: list[str] = []
+    parents: dict[str, str] = {}
+    for line in drawn:
+        branch, name = re.match(r"    ([│├└─ ]*)(\w+)", line).groups()  # type: ignore[union-attr]
+        above[len(branch) // 4 :] = [name]
+        parents[name] = above[-2] if len(above) > 1 else "Exception"
+    raised = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]
+    assert parents == {each.__name__: each.__base__.__name__ for each in raised if each.__base__ is not None}
+
+
 @pytest.mark.parametrize("name", sorted(STANDARD_LIBRARY_ONLY))
 def test_what_every_function_can_afford_imports_the_standard_library_only(name: str) -> None:
     assert outward(name) == set()
@@ -129,8 +162,14 @@ def test_a_package_says_what_it_is_for_and_exports_nothing(package: str) -> None
         ("snapshot_restore_py", {"aws.snapstart"}),
         ("pydantic", {name for name in MODULES if package_of(name) == "schemas"}),
         ("pydantic_core", {"schemas.instants"}),
-        ("aws_lambda_powertools", {"schemas.base", "entrypoints.telemetry", "aws.amazon_roots"}),
-        ("mypy_boto3_dynamodb", {name for name in MODULES if package_of(name) == "storage"} | {"aws.clients"}),
+        (
+            "aws_lambda_powertools",
+            {"schemas.base", "entrypoints.deadline", "entrypoints.telemetry", "aws.amazon_roots"},
+        ),
+        (
+            "mypy_boto3_dynamodb",
+            {name for name in MODULES if package_of(name) == "storage"} | {"aws.clients", "entrypoints.composition"},
+        ),
     ],
 )
 def test_a_library_is_known_in_few_places(library: str, users: set[str]) -> None:

@@ -1,43 +1,15 @@
-"""The page on security is true: each risk has its row, each test that it names exists, and what no other test says."""
+"""What is shipped can't be made to call an address, or a shell."""
 
 from __future__ import annotations
 
 import ast
 import re
 
-import pytest
+from tests.support.harness.loading import ROOT
 
-from tests.support.loading import ROOT
-
-PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
-NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGE)))
-RISKS = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if line.startswith("| API")]
 SHIPPED = sorted([*ROOT.glob("functions/*/*.py"), *ROOT.glob("layers/inventory/inventory/**/*.py")])
 CALLERS = {"socket", "http", "urllib", "urllib3", "requests", "httpx", "subprocess", "ftplib", "smtplib", "asyncio"}
 """What can reach an address by its name, or a shell."""
-
-
-def test_each_of_the_ten_risks_has_its_row() -> None:
-    assert [row[0].split()[0] for row in RISKS] == [f"API{number}" for number in range(1, 11)]
-
-
-@pytest.mark.parametrize("row", RISKS, ids=lambda row: row[0].split()[0])
-def test_each_row_says_what_is_done_names_a_test_and_says_what_is_left(row: list[str]) -> None:
-    _, done, tests, left = row
-    assert done
-    assert re.search(r"`tests/\S+::test_\w+`", tests)
-    assert left
-
-
-@pytest.mark.parametrize(("file", "name"), NAMED, ids=[f"{file}::{name}" for file, name in NAMED])
-def test_each_test_that_is_named_exists(file: str, name: str) -> None:
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    tests = {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}
-    assert name in tests if name else any(each.startswith("test_") for each in tests)
-
-
-def test_the_readme_leads_to_the_page() -> None:
-    assert "](docs/security.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def imported(source: str) -> set[str]:

@@ -30,14 +30,16 @@ def document() -> Schema:
     components = Components()
     paths: dict[str, Schema] = {}
     for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method] = _told(operation, components)
+        paths.setdefault(operation.path, {})[operation.method] = _described(operation, components)
     tags = {operation.tag for operation in OPERATIONS}
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Inventory adjustments",
             "version": "1",
-            "description": "Takes manual stock adjustments from many businesses and never loses, doubles or bends one.",
+            "description": (
+                "Takes manual stock adjustments from many businesses and never loses, duplicates or corrupts one."
+            ),
         },
         # Relative to where the document is served, which is below the stage wherever the API has one.
         "servers": [{"url": "../..", "description": "The API that serves this document."}],
@@ -64,17 +66,17 @@ def operation_id(operation: Operation) -> str:
     return re.sub(r"\W", "_", operation.name + operation.path) + f"_{operation.method}"
 
 
-def _told(operation: Operation, components: Components) -> Schema:
-    told: Schema = {
+def _described(operation: Operation, components: Components) -> Schema:
+    described: Schema = {
         "tags": [operation.tag],
         "summary": operation.summary,
-        "description": f"{operation.description}\n\nThe token's scope: `{operation.scope}`.",
+        "description": f"{operation.description}\n\nThe token's scope: `{operation.route.scope}`.",
         "operationId": operation_id(operation),
         "security": [{_SECURITY: []}],
         "parameters": _parameters(operation, components),
     }
     if operation.body_model is not None:
-        told["requestBody"] = {
+        described["requestBody"] = {
             "required": True,
             "content": {
                 "application/json": {
@@ -83,10 +85,10 @@ def _told(operation: Operation, components: Components) -> Schema:
                 }
             },
         }
-    told["responses"] = _success(operation, components) | refused(
+    described["responses"] = _success(operation, components) | refused(
         operation.refusals, components, has_body=operation.body_model is not None
     )
-    return told
+    return described
 
 
 def _parameters(operation: Operation, components: Components) -> list[Schema]:

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from inventory.domain.api_tokens import Scope
+from inventory.api.routes import (
+    CREATE_ADJUSTMENT,
+    GET_ADJUSTMENT,
+    LIST_ADJUSTMENTS,
+    LIST_LEVELS,
+    PROVE_LEVEL,
+    REVERSE_ADJUSTMENT,
+    Route,
+)
 from inventory.domain.errors import (
     AdjustmentNotFound,
     AlreadyReversed,
@@ -33,9 +41,6 @@ from tools.openapi.answers import (
 )
 from tools.openapi.problems import SOME_ID
 
-ADJUSTMENTS = "/api/v1/inventory/adjustments"
-LEVELS = "/api/v1/inventory/levels"
-
 _ANY: tuple[type[ServiceError], ...] = (Unauthorized, Forbidden, InvalidRequest, InternalError, TryAgain)
 _ANY_CHANGE = (
     *_ANY,
@@ -56,10 +61,8 @@ class Operation:
     """
 
     name: str
-    method: str
-    path: str
+    route: Route
     tag: str
-    scope: Scope
     summary: str
     description: str
     answer: type
@@ -71,14 +74,22 @@ class Operation:
     body_model: type[RequestModel] | None = None
     examples: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def method(self) -> str:
+        """The method as OpenAPI writes it."""
+        return self.route.method.lower()
+
+    @property
+    def path(self) -> str:
+        """The path with the names of its parameters."""
+        return self.route.path
+
 
 OPERATIONS = (
     Operation(
         name="create_inventory_adjustment",
-        method="post",
-        path=ADJUSTMENTS,
+        route=CREATE_ADJUSTMENT,
         tag="inventory:adjustments",
-        scope="adjustments:write",
         summary="Create manual inventory adjustment",
         description=(
             "Create a manual inventory adjustment for a variant at a specific location. If no location is specified, "
@@ -100,10 +111,8 @@ OPERATIONS = (
     ),
     Operation(
         name="list_inventory_adjustments",
-        method="get",
-        path=ADJUSTMENTS,
+        route=LIST_ADJUSTMENTS,
         tag="inventory:adjustments",
-        scope="adjustments:read",
         summary="List inventory adjustments",
         description="The business's adjustments, newest first, in pages. Unknown parameters are refused.",
         query_model=AdjustmentsQuery,
@@ -112,10 +121,8 @@ OPERATIONS = (
     ),
     Operation(
         name="get_inventory_adjustment",
-        method="get",
-        path=f"{ADJUSTMENTS}/{{id}}",
+        route=GET_ADJUSTMENT,
         tag="inventory:adjustments",
-        scope="adjustments:read",
         summary="Get an inventory adjustment",
         description="One adjustment, as it was answered when it was made; and by which it was reversed, if it was.",
         path_model=AdjustmentPath,
@@ -124,10 +131,8 @@ OPERATIONS = (
     ),
     Operation(
         name="reverse_inventory_adjustment",
-        method="post",
-        path=f"{ADJUSTMENTS}/{{id}}/reversal",
+        route=REVERSE_ADJUSTMENT,
         tag="inventory:adjustments",
-        scope="adjustments:reverse",
         summary="Reverse an inventory adjustment",
         description="Create the opposite adjustment, which names the one that it takes back; at most once for each.",
         path_model=AdjustmentPath,
@@ -140,10 +145,8 @@ OPERATIONS = (
     ),
     Operation(
         name="list_inventory_levels",
-        method="get",
-        path=LEVELS,
+        route=LIST_LEVELS,
         tag="inventory:levels",
-        scope="adjustments:read",
         summary="List a variant's inventory levels",
         description=(
             "The quantity on hand of a variant at each location where it was ever adjusted, or at one; now, or as it "
@@ -155,10 +158,8 @@ OPERATIONS = (
     ),
     Operation(
         name="prove_inventory_level",
-        method="get",
-        path=f"{LEVELS}/{{variant_id}}/{{location_id}}/proof",
+        route=PROVE_LEVEL,
         tag="inventory:levels",
-        scope="adjustments:read",
         summary="Prove an inventory level",
         description="Whether all adjustments of a variant at a location are there, unaltered, and add up to its level.",
         path_model=LevelPath,

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from inventory.domain.errors import ServiceError
 from inventory.entrypoints.responses import ERROR_ANSWERS
-from local.places import TEMPLATE
-from local.template import read_template
+from ops.project import TEMPLATE
 from tools.openapi.answers import HTTPValidationError
 from tools.openapi.schemas import Components, Schema
+from tools.template import read_template
 
 SOME_ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 _SAMPLES: dict[str, object] = {"quantity_on_hand": 2, "quantity_change": -3, "reversed_by": UUID(SOME_ID)}
@@ -45,7 +45,7 @@ def headers(*names: str) -> Schema:
 
 
 def refused(errors: Iterable[type[ServiceError]], components: Components, *, has_body: bool) -> dict[str, Schema]:
-    """Tell, by status, how these errors and the gateway's own are answered."""
+    """Describe the answers, by status, to these errors and to the gateway's own."""
     details: dict[int, dict[str, Schema]] = {}
     for status, kind in _BY_THE_GATEWAY.items():
         details[status] = {(detail := _of_the_gateway(kind))["code"]: detail}
@@ -53,11 +53,12 @@ def refused(errors: Iterable[type[ServiceError]], components: Components, *, has
         answer = ERROR_ANSWERS[error]
         if answer.status != HTTPStatus.UNPROCESSABLE_ENTITY:
             details.setdefault(answer.status, {})[answer.code] = _of(error)
-    told = {status: _problem(status, each, components) for status, each in details.items()}
+    answers = {status: _problem(status, each, components) for status, each in details.items()}
     if has_body:
-        told[413] = _common("ContentTooLarge", {"description": "Over 4.5 MB; in the gateway's own words."}, components)
-    told[422] = _invalid(components)
-    return {str(status): told[status] for status in sorted(told)}
+        too_large = {"description": "Over 4.5 MB; in the gateway's own words."}
+        answers[413] = _common("ContentTooLarge", too_large, components)
+    answers[422] = _invalid(components)
+    return {str(status): answers[status] for status in sorted(answers)}
 
 
 def _of(error: type[ServiceError]) -> Schema:
@@ -75,13 +76,13 @@ def _of_the_gateway(kind: str) -> Schema:
 
 
 def _problem(status: int, details: dict[str, Schema], components: Components) -> Schema:
-    """Tell the one status with its ``details`` by code; a status that has one code is the same wherever it is."""
+    """Describe one status with its ``details`` by code; a status with one code is described once for all operations."""
     references = {code: _named(detail, components) for code, detail in details.items()}
     (schema, *others) = references.values()
     if others:
         mapping = {code: reference["$ref"] for code, reference in references.items()}
         schema = {"oneOf": [*references.values()], "discriminator": {"propertyName": "code", "mapping": mapping}}
-    told = {
+    answer = {
         "description": HTTPStatus(status).phrase,
         "headers": headers(*_HEADERS_OF_STATUS.get(status, ())),
         "content": {
@@ -91,7 +92,7 @@ def _problem(status: int, details: dict[str, Schema], components: Components) ->
             }
         },
     }
-    return told if others else _common(_camel_case(*details), told, components)
+    return answer if others else _common(_camel_case(*details), answer, components)
 
 
 def _named(detail: Schema, components: Components) -> Schema:
@@ -110,12 +111,12 @@ def _named(detail: Schema, components: Components) -> Schema:
 def _invalid(components: Components) -> Schema:
     """FastAPI's answer, under FastAPI's names."""
     content = {"application/json": {"schema": components.reference(HTTPValidationError)}}
-    told = {"description": "Validation Error", "headers": headers(), "content": content}
-    return _common("InvalidRequest", told, components)
+    answer = {"description": "Validation Error", "headers": headers(), "content": content}
+    return _common("InvalidRequest", answer, components)
 
 
-def _common(name: str, told: Schema, components: Components) -> Schema:
-    components.responses[name] = told
+def _common(name: str, answer: Schema, components: Components) -> Schema:
+    components.responses[name] = answer
     return {"$ref": f"#/components/responses/{name}"}
 
 

@@ -1,4 +1,4 @@
-"""From our models, as pydantic tells them in JSON Schema, to the components and parameters of an OpenAPI document."""
+"""Turns our models, which pydantic describes in JSON Schema, into components and parameters of an OpenAPI document."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,22 +36,22 @@ class Components:
 
     def schema(self, model: Any) -> Schema:
         """Write out the schema of a type; what it refers to is named where that has a name worth knowing."""
-        told = TypeAdapter(model).json_schema()
-        return self._plain(told, told.pop("$defs", {}))
+        schema = TypeAdapter(model).json_schema()
+        return self._plain(schema, schema.pop("$defs", {}))
 
     def parameters(self, model: type[BaseModel], place: str) -> list[Schema]:
-        """Tell a model's fields as parameters of a path or a query string, where nothing can be null."""
+        """Describe a model's fields as parameters of a path or a query string, where nothing can be null."""
         schema = self.schema(model)
         required: list[str] = schema.get("required", [])
         return [
-            {"name": name, "in": place, "required": name in required, **_described(_not_null(told))}
-            for name, told in schema["properties"].items()
+            {"name": name, "in": place, "required": name in required, **_described(_not_null(member))}
+            for name, member in schema["properties"].items()
         ]
 
-    def _plain(self, told: Schema, definitions: Schema) -> Schema:
+    def _plain(self, schema: Schema, definitions: Schema) -> Schema:
         """Leave out titles and empty defaults, which say nothing, and put what is referred to in its place."""
         plain: Schema = {}
-        for key, value in told.items():
+        for key, value in schema.items():
             match key, value:
                 case ("title", _) | ("default", None):
                     pass
@@ -77,14 +77,14 @@ class Components:
         return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _described(told: Schema) -> Schema:
+def _described(member: Schema) -> Schema:
     """Put the description where readers of parameters look for it."""
-    schema = {name: value for name, value in told.items() if name != "description"}
-    return ({"description": told["description"]} if "description" in told else {}) | {"schema": schema}
+    schema = {name: value for name, value in member.items() if name != "description"}
+    return ({"description": member["description"]} if "description" in member else {}) | {"schema": schema}
 
 
-def _not_null(told: Schema) -> Schema:
-    plain = dict(told)
+def _not_null(member: Schema) -> Schema:
+    plain = dict(member)
     for alternative in plain.pop("anyOf", []):
         if alternative != {"type": "null"}:
             plain = alternative | plain

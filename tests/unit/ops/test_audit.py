@@ -12,7 +12,7 @@ from ops import audit as command
 from ops.command_line import main
 from ops.errors import CommandError, FunctionError
 from ops.stacks import ATTEMPTS_MAX
-from tests.support.terminal import ERASED, become_terminal, drawn
+from tests.support.harness.terminal import ERASED, become_terminal, drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import signal
 import subprocess
 import sys
@@ -14,12 +13,11 @@ from botocore.exceptions import NoCredentialsError
 
 from ops.command_line import COMMANDS, main
 from ops.errors import CommandError
-from tests.support.loading import ROOT
+from tests.support.harness.loading import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODULES = sorted((ROOT / "ops").glob("*.py"))
 OPTIONS = [(command, option) for command in COMMANDS for option in command.params]
 ANY_STACK = {
     "audit": [],
@@ -144,29 +142,6 @@ def test_without_a_local_stack_it_says_what_starts_one(
 
     assert main(["audit"]) == 2
     assert "`make run` starts one" in capsys.readouterr().err
-
-
-# --- architecture
-
-
-def imported(source: str) -> set[str]:
-    """The top-level names of all that a module imports."""
-    nodes = list(ast.walk(ast.parse(source)))
-    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    names += [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)]
-    return {name.partition(".")[0] for name in names}
-
-
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.stem)
-def test_ops_imports_neither_local_nor_tools_nor_the_service(module: object) -> None:
-    source = (ROOT / "ops" / str(module)).read_text(encoding="utf-8")
-
-    assert imported(source).isdisjoint({"local", "tools", "tests", "functions", "inventory"})
-
-
-def test_there_are_modules_to_look_at() -> None:
-    assert len(MODULES) > len(COMMANDS)
-    assert "ops" in imported((ROOT / "local/stack.py").read_text(encoding="utf-8"))
 
 
 def test_it_needs_nothing_but_the_project_folder() -> None:

@@ -17,7 +17,7 @@ from ops import export
 from ops.command_line import main
 from ops.errors import CommandError, FunctionError
 from ops.stacks import Target
-from tests.support.terminal import ERASED, become_terminal, drawn
+from tests.support.harness.terminal import ERASED, become_terminal, drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from ops.checks import Visit
 from ops.command_line import main
 from ops.errors import CommandError
 from ops.http_api import ADJUSTMENTS, ATTEMPTS_MAX, Api
-from tests.support.builders import BUSINESS, LOCATION, VARIANT
+from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,7 @@ def test_every_check_fails_on_a_service_that_answers_nothing_right(
     lines = told(capsys)
     passed = [line for line in lines if line.startswith("ok")]
     # It does create under a key, once, and reverse.
-    right = (checks.requests_at_once_are_one, checks.everything_is_taken_back)
+    right = (checks.requests_at_once_are_one, checks.everything_is_reversed)
     assert [f"{line.removeprefix('ok').strip()}." for line in passed] == [each.__doc__ for each in right]
     assert failed == len(checks.CHECKS + checks.AT_THE_END) - 2
     assert lines[-1] == f"2 ok, {failed} failed, 0 not run"
@@ -115,7 +115,7 @@ def test_a_request_whose_answer_was_lost_is_taken_back_too(service: Service) -> 
         visit.create(2, "first")
     assert (len(service.rows), visit.created) == (1, {})
 
-    assert list(visit.take_back()) == []
+    assert list(visit.reverse_all()) == []
     assert service.reversed == service.rows.keys()
 
 
@@ -126,9 +126,9 @@ def test_what_can_not_be_taken_back_is_named(service: Service) -> None:
     refusing = httpx.MockTransport(lambda _: httpx.Response(409, json={"detail": {"code": "insufficient_stock"}}))
     object.__setattr__(visit.api, "http", httpx.Client(transport=refusing))
 
-    (left,) = visit.take_back()
+    (left,) = visit.reverse_all()
 
-    assert left == f"adjustment {visit.run}-first of +2 is not taken back: 409 insufficient_stock"
+    assert left == f"adjustment {visit.run}-first of +2 is not reversed: 409 insufficient_stock"
 
 
 def test_what_is_asked_for_again_is_asked_for_again(service: Service) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.support.loading import ROOT
+from tests.support.harness.loading import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,8 +58,10 @@ FLAGS: Final = {
     "chaos": ("CRASHES", "--crashes"),
     "lock": ("UPGRADE", "--upgrade"),
 }
+NO: Final = ("", "no", "false")
 ON_THE_COMMAND_LINE_ONLY: Final = {"STAGE", "STACK", "AT_ONCE"}
 MADE_HERE: Final = {"DEPLOYED_STACK", "FUZZ_SECONDS", "OTHER_ENGINE", "PYTHONPATH", "AWS_DEFAULT_REGION"} | {
+    "SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS",
     "SAM_CLI_TELEMETRY",
     "__SAM_CLI_APP_DIR",
 }
@@ -186,8 +188,7 @@ def test_any_value_sets_a_flag(project: Project, target: str, way: str) -> None:
     assert flag in project.received(target, **passed(way, {variable: HOSTILE})).arguments
 
 
-@pytest.mark.parametrize("value", ["", "0", "no", "false"])
-@pytest.mark.parametrize("target", FLAGS)
+@pytest.mark.parametrize(("target", "value"), [*((target, "0") for target in FLAGS), *(("run", no) for no in NO)])
 def test_a_no_does_not_set_a_flag(project: Project, target: str, value: str) -> None:
     variable, flag = FLAGS[target]
     assert flag not in project.received(target, **{variable: value}).arguments

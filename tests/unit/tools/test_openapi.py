@@ -11,21 +11,23 @@ import jsonschema_rs
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from inventory.api.authorizer import ROUTES
+from inventory.api.authorizer import pattern
 from inventory.api.responses import created, refused
+from inventory.api.routes import ROUTES
 from inventory.domain.errors import BusinessNotFound, ExportStopped, InvalidRequest, ServiceError, TokenNotFound
 from inventory.domain.model import Outcome
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
 from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.base import validated
-from tests.support.builders import a_body, an_adjustment
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.requests import a_body
 from tests.support.sam_template import load_template, resources
 from tools.openapi.answers import InventoryAdjustmentResponse
 from tools.openapi.document import OPENAPI_JSON, document, text
 from tools.openapi.operations import OPERATIONS, Operation
 
 if TYPE_CHECKING:
-    from tests.support.service import Service
+    from tests.support.harness.write_service import Service
 
 DOCUMENT = document()
 CREATION = DOCUMENT["paths"]["/api/v1/inventory/adjustments"]["post"]
@@ -96,12 +98,12 @@ def test_it_describes_every_route_that_asks_for_a_token_and_no_other() -> None:
 def test_an_operation_asks_for_the_scope_that_opens_its_route(operation: Operation) -> None:
     route = operation.method.upper() + operation.path
     opening = {
-        scope
-        for scope, routes in ROUTES.items()
-        if any(re.fullmatch(re.escape(each).replace(r"\*", ".*"), route) for each in routes)
+        each.scope
+        for each in ROUTES
+        if each.scope is not None and re.fullmatch(re.escape(pattern(each)).replace(r"\*", ".*"), route)
     }
-    assert opening == {operation.scope}
-    assert f"`{operation.scope}`" in told(operation)["description"]
+    assert opening == {operation.route.scope}
+    assert f"`{operation.route.scope}`" in told(operation)["description"]
 
 
 def test_the_operations_ids_are_unique_and_made_as_fastapi_makes_them() -> None:

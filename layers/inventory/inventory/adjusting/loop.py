@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from inventory.domain.errors import (
     IdempotencyKeyReused,
     Refusal,
+    RetryBudgetSpent,
     StoreUnavailable,
     TryAgain,
 )
 from inventory.domain.model import Adjustment, Command, Outcome, Snapshot
-from inventory.domain.retry_budget import Tries
+from inventory.domain.retry_budget import RetryBudget
 from inventory.domain.rules import decide, keyed_id, same_request, stock_after
 from inventory.domain.store import GROUP_MAX, CommitResult, Contended, Store
 
@@ -46,17 +47,16 @@ class Adjuster:
     fraction: Callable[[], float]
     sleep: Callable[[float], None]
 
-    def carry_out(self, command: Command, tries: Tries) -> Outcome:
+    def carry_out(self, command: Command, budget: RetryBudget) -> Outcome:
         """Apply a command once, however often it has to be tried.
 
-        Some of the ``tries`` may have been used on finding out what it asks for; the caller can count them afterwards,
-        whatever comes of them.
+        ``budget`` counts the attempts, which the caller can read afterwards. Some may have been used before.
 
         Raises:
             Refusal: final; nothing stands in the ledger under the request's id.
             TryAgain: not settled in time; it may or may not stand in the ledger.
         """
-        (result,) = _Group(self, [command], tries).run()
+        (result,) = _Group(self, [command], budget).run()
         if not isinstance(result, Outcome):
             raise result
         return result
@@ -85,7 +85,7 @@ class Adjuster:
             raise ValueError("the commands do not make one transaction")
         if not _for_one_stock_item(commands):
             raise ValueError("the commands are not for one stock item")
-        return _Group(self, commands, Tries(remaining_s, self.sleep, self.fraction)).run()
+        return _Group(self, commands, RetryBudget(remaining_s, self.sleep, self.fraction)).run()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,9 +117,9 @@ class _Unsettled:
 class _Group:
     """Commands for one stock item on their way together: which of them wait still, and what became of the others."""
 
-    def __init__(self, parts: Adjuster, commands: Sequence[Command], tries: Tries) -> None:
+    def __init__(self, parts: Adjuster, commands: Sequence[Command], budget: RetryBudget) -> None:
         self._parts = parts
-        self._tries = tries
+        self._budget = budget
         self._requests = [_PendingRequest(command, _row_id(command, parts.new_id)) for command in commands]
         self._results: dict[_PendingRequest, Result] = {}
         self._unsettled: list[_Unsettled] = []
@@ -127,8 +127,8 @@ class _Group:
     def run(self) -> list[Result]:
         try:
             self._settle_all()
-        except TryAgain as error:
-            return self._results_or(error)
+        except RetryBudgetSpent:
+            return self._results_or(TryAgain())
         except Exception as error:
             if not (self._unsettled or self._results):
                 raise
@@ -143,19 +143,21 @@ class _Group:
         return [self._results.get(request, error) for request in self._requests]
 
     def _settle_all(self) -> None:
-        snapshot = self._parts.store.remembered(self._located.command)
+        snapshot = self._parts.store.cached(self._located.command)
         while True:
             try:
                 snapshot = self._try(snapshot or self._load())
+            except RetryBudgetSpent:
+                raise
             except StoreUnavailable:
                 # After a commit the outcome is unknown: the next load looks for the rows before anything is decided.
                 snapshot = None
             if not self._waiting:
                 return
-            if self._tries.number > 1:
+            if self._budget.attempts > 1:
                 # All waits but the first are longer than a read: a state from before one has moved on a busy item.
                 snapshot = None
-            self._tries.again()
+            self._budget.next_attempt()
 
     @property
     def _waiting(self) -> list[_PendingRequest]:
@@ -169,13 +171,13 @@ class _Group:
 
     def _load(self, *, before_refusal: bool = False) -> Snapshot:
         """Read; of one moment where a refusal is to be expected, as that needs no other look then."""
-        self._tries.require_time()
+        self._budget.require_time()
         may_be_recorded = [each.id for each in self._waiting if self._may_be_recorded(each)]
         return self._parts.store.load(
             self._located.command,
             may_be_recorded,
             transactional=before_refusal and bool(may_be_recorded),
-            between_calls=self._tries.require_time,
+            require_time=self._budget.require_time,
         )
 
     def _may_be_recorded(self, request: _PendingRequest) -> bool:
@@ -188,7 +190,7 @@ class _Group:
             # The reversal is this request's own: its row was looked for a moment too early.
             return None
         decided = self._decide(snapshot)
-        if decided.refused and snapshot.remembered:
+        if decided.refused and snapshot.cached:
             return self._try(self._load(before_refusal=True))
         if decided.rows:
             result = self._commit(decided.rows, snapshot)
@@ -198,7 +200,7 @@ class _Group:
                 self._settle_recorded(result)
                 return result
             for request, row in decided.rows.items():
-                self._results[request] = Outcome(row, replayed=False, attempts=self._tries.number)
+                self._results[request] = Outcome(row, replayed=False, attempts=self._budget.attempts)
             for request, row in decided.repeated.items():
                 self._results[request] = self._recorded(request, row)
         self._refuse(decided, snapshot)
@@ -227,7 +229,7 @@ class _Group:
         return decided
 
     def _commit(self, rows: dict[_PendingRequest, Adjustment], snapshot: Snapshot) -> CommitResult:
-        self._tries.require_time()
+        self._budget.require_time()
         try:
             return self._parts.store.commit(list(rows.values()), snapshot)
         except StoreUnavailable:
@@ -251,7 +253,7 @@ class _Group:
         open_to_doubt = [each for each in decided.refused if each.id not in committed and self._may_be_recorded(each)]
         recorded: Mapping[UUID, Adjustment] = {}
         if open_to_doubt and not snapshot.transactional:
-            self._tries.require_time()
+            self._budget.require_time()
             recorded = self._parts.store.find(open_to_doubt[0].command.business_id, [each.id for each in open_to_doubt])
         for request, refusal in decided.refused.items():
             if request.id in recorded:
@@ -286,13 +288,13 @@ class _Group:
         decided the same at the same microsecond can't be told apart: then neither says that it is a replay.
         """
         if any(each.rows.get(request) == row for each in self._unsettled):
-            return Outcome(row, replayed=False, attempts=self._tries.number)
+            return Outcome(row, replayed=False, attempts=self._budget.attempts)
         key = request.command.idempotency_key
         if key is None:
             raise AssertionError("a row bears an id that this request drew at random")
         if not same_request(request.command, row):
             return IdempotencyKeyReused(key=key)
-        return Outcome(row, replayed=True, attempts=self._tries.number)
+        return Outcome(row, replayed=True, attempts=self._budget.attempts)
 
 
 def _row_id(command: Command, new_id: Callable[[], UUID]) -> UUID:

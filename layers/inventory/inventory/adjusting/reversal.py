@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inventory.domain.errors import AdjustmentNotFound, IdempotencyKeyReused
+from inventory.domain.errors import (
+    AdjustmentNotFound,
+    IdempotencyKeyReused,
+    RetryBudgetSpent,
+    StoreUnavailable,
+    TryAgain,
+)
 from inventory.domain.model import Command, Reversal
 from inventory.domain.rules import keyed_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from inventory.adjusting.loop import Adjuster
     from inventory.domain.model import Adjustment, Outcome
-    from inventory.domain.retry_budget import Tries
+    from inventory.domain.retry_budget import RetryBudget
     from inventory.domain.store import Store
 
 
-def carry_out(adjuster: Adjuster, reversal: Reversal, tries: Tries) -> Outcome:
+def carry_out(adjuster: Adjuster, reversal: Reversal, budget: RetryBudget) -> Outcome:
     """Reverse an adjustment once, however often it has to be tried.
 
     The adjustment is read once: what stands in the ledger never changes.
@@ -32,14 +36,25 @@ def carry_out(adjuster: Adjuster, reversal: Reversal, tries: Tries) -> Outcome:
         Refusal: final, as for every adjustment.
         TryAgain: not settled in time; it may or may not stand in the ledger.
     """
-    reversed_row = tries.retry(lambda: _find(adjuster.store, reversal, tries.require_time))
-    return adjuster.carry_out(_command(reversal, reversed_row), tries)
+    try:
+        reversed_row = _find_within(adjuster.store, reversal, budget)
+    except RetryBudgetSpent:
+        raise TryAgain from None
+    return adjuster.carry_out(_command(reversal, reversed_row), budget)
 
 
-def _find(store: Store, reversal: Reversal, before_call: Callable[[], None]) -> Adjustment:
+def _find_within(store: Store, reversal: Reversal, budget: RetryBudget) -> Adjustment:
+    while True:
+        budget.require_time()
+        try:
+            return _find(store, reversal)
+        except StoreUnavailable:
+            budget.next_attempt()
+
+
+def _find(store: Store, reversal: Reversal) -> Adjustment:
     key = reversal.idempotency_key
     recorded_id = None if key is None else keyed_id(reversal.business_id, key)
-    before_call()
     found = store.find(
         reversal.business_id,
         [each for each in (reversal.adjustment_id, recorded_id) if each is not None],

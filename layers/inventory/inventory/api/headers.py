@@ -1,31 +1,26 @@
-"""Request headers as the gateway hands them over. Standard library only: the authorizer reads them too."""
+"""Request headers in the gateway's events. Standard library only: the authorizer reads them too."""
 
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What JSON makes of texts and lists, which is what an event was made from.
+    from inventory.api.shapes import HeaderEvent
+
+# The exact types: an event is parsed JSON, which has no subclasses.
 _TEXTS: Final = frozenset({str})
 
 _LISTS: Final = frozenset({list})
 
 
-class HeaderEvent(TypedDict):
-    """The part of a gateway's event that holds the headers; either member may be missing or null."""
-
-    headers: NotRequired[dict[str, str] | None]
-    multiValueHeaders: NotRequired[dict[str, list[str]] | None]
-
-
 def header(event: HeaderEvent, name: str) -> str | None:
     """Find a header by its lower-case name, whatever its case in the request; None where it is absent.
 
-    A header that came several times is one value, joined by ", " (RFC 9110, 5.3): for a header that takes one value
-    that is malformed, so nobody can hide a second value behind the first.
+    A repeated header is one value, joined by ", " (RFC 9110, 5.3). For a header that takes one value this is malformed,
+    so a second value cannot hide behind the first.
     """
     several = event.get("multiValueHeaders")
     if several:
@@ -36,17 +31,17 @@ def header(event: HeaderEvent, name: str) -> str | None:
 
 
 def has_headers(event: Mapping[str, object]) -> bool:
-    """Whether the headers have the shape that a gateway gives them: whoever invokes a function can send any other."""
+    """Whether the headers have the gateway's shape; a direct invocation can send any other."""
     return is_text_by_name(event.get("headers")) and is_texts_by_name(event.get("multiValueHeaders"))
 
 
 def is_text_by_name(value: object) -> bool:
-    """Whether this is what a gateway makes of headers or parameters: null, or texts by name."""
+    """Whether this is a gateway's form of headers or parameters: null, or texts by name."""
     return value is None or (isinstance(value, dict) and _TEXTS.issuperset(map(type, value.values())))
 
 
 def is_texts_by_name(value: object) -> bool:
-    """The same of those that may come several times: lists of texts by name, none of them empty."""
+    """The same for repeated ones: lists of texts by name, none of them empty."""
     return value is None or (
         isinstance(value, dict)
         and _LISTS.issuperset(map(type, value.values()))

@@ -1,4 +1,4 @@
-"""The GET routes: event to question, what was found to the members of an answer."""
+"""The GET routes: from the event to a query, and from its result to the members of the answer."""
 
 from __future__ import annotations
 
@@ -6,36 +6,42 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from inventory.domain.errors import InvalidRequest
+from inventory.api.routes import GET_ADJUSTMENT, LIST_ADJUSTMENTS, LIST_LEVELS, PROVE_LEVEL
+from inventory.domain.errors import InvalidCursor, InvalidRequest
+from inventory.domain.model import StockItemId
 from inventory.domain.timestamps import instant_text
 from inventory.entrypoints.responses import adjustment_members, proof_members
-from inventory.queries.adjustments import AdjustmentFilter, parse_position
-from inventory.schemas.base import RequestModel, problems, validated
-from inventory.schemas.problems import not_handed_out
+from inventory.queries.adjustments import AdjustmentFilter
+from inventory.queries.ledger_order import parse_position
+from inventory.queries.levels import LevelFilter
+from inventory.schemas.base import RequestModel, invalid_entries, validated
+from inventory.schemas.problems import cursor_at
 from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, NoQuery, ProofQuery
 from inventory.storage import cursors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inventory.api.requests import ApiEvent
+    from inventory.api.routes import Route
+    from inventory.api.shapes import ApiEvent
     from inventory.domain.retry_budget import RetryBudget
     from inventory.queries.levels import Level
     from inventory.queries.reader import Reader, Recorded
 
     type Members = dict[str, object]
-    type Answering = Callable[[ApiEvent, UUID, Reader, RetryBudget], Members]
+    type Read = Callable[[ApiEvent, UUID, Reader, RetryBudget], Members]
 
 
 def answer(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
-    """Answer one of the routes, for one business.
+    """Answer a read of one business by its route.
 
     Raises:
-        InvalidRequest: path or query string break their model, or the cursor is not one of this question.
-        AdjustmentNotFound, VariantNotFound, LocationNotFound: there is no such thing.
+        InvalidRequest: path or query string break their model, or the cursor is not from an answer to the same query.
+        AdjustmentNotFound, VariantNotFound, LocationNotFound: it does not exist.
         StoreUnavailable: it could not be read in time.
     """
-    return _ANSWERING[event["resource"]](event, business_id, reader, budget)
+    with cursor_at("query", "cursor"):
+        return _READS_BY_PATH[event["resource"]](event, business_id, reader, budget)
 
 
 def _adjustment(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
@@ -66,15 +72,8 @@ def _levels(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBud
     query = validated(LevelsQuery, _query_string(event), place="query")
     question = _question(query, business_id)
     after = _start(query.cursor, question, _parse_location_id)
-    page = reader.levels(
-        business_id,
-        query.variant_id,
-        location_id=query.location_id,
-        as_of=query.as_of,
-        after=after,
-        limit=query.limit,
-        budget=budget,
-    )
+    wanted = LevelFilter(query.variant_id, query.location_id, query.as_of)
+    page = reader.levels(business_id, wanted, after=after, limit=query.limit, budget=budget)
     return {
         "data": [_level_members(each) for each in page.levels],
         "next_cursor": None if page.next_location_id is None else cursors.cursor(str(page.next_location_id), question),
@@ -84,57 +83,60 @@ def _levels(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBud
 def _proof(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
     path = _validated_path(LevelPath, ProofQuery, event)
     query = validated(ProofQuery, _query_string(event), place="query")
-    return proof_members(
-        reader.proof(business_id, path.variant_id, path.location_id, cursor=query.cursor, budget=budget)
-    )
+    stock_item_id = StockItemId(business_id, path.variant_id, path.location_id)
+    return proof_members(reader.proof(stock_item_id, cursor=query.cursor, budget=budget))
 
 
-_ANSWERING: Final[Mapping[str, Answering]] = {
-    "/api/v1/inventory/adjustments": _adjustments,
-    "/api/v1/inventory/adjustments/{id}": _adjustment,
-    "/api/v1/inventory/levels": _levels,
-    "/api/v1/inventory/levels/{variant_id}/{location_id}/proof": _proof,
+_READS: Final[Mapping[Route, Read]] = {
+    LIST_ADJUSTMENTS: _adjustments,
+    GET_ADJUSTMENT: _adjustment,
+    LIST_LEVELS: _levels,
+    PROVE_LEVEL: _proof,
 }
-"""By the resource that the gateway matched."""
+
+_READS_BY_PATH: Final = {route.path: read for route, read in _READS.items()}
+
+(SCOPE,) = {route.scope for route in _READS}
+"""The one scope of all reads."""
 
 
 def _validated_path[P: RequestModel](model: type[P], query_model: type[RequestModel], event: ApiEvent) -> P:
-    """Read the path; what is wrong with it and with the query string is told together."""
-    query_problems = problems(query_model, _query_string(event), place="query")
+    """Read the path; its errors and those of the query string are answered together."""
+    query_entries = invalid_entries(query_model, _query_string(event), place="query")
     try:
         path = validated(model, event.get("pathParameters") or {}, place="path")
     except InvalidRequest as error:
-        raise InvalidRequest(error.entries + query_problems) from None
-    if query_problems:
-        raise InvalidRequest(query_problems)
+        raise InvalidRequest(error.entries + query_entries) from None
+    if query_entries:
+        raise InvalidRequest(query_entries)
     return path
 
 
 def _query_string(event: ApiEvent) -> dict[str, str]:
-    """The parameters, decoded by the gateway; of one that came several times the last counts, as in a body."""
+    """The parameters, decoded by the gateway. The last value of a repeated parameter counts, as in a JSON body."""
     several = event.get("multiValueQueryStringParameters") or {}
     return (event.get("queryStringParameters") or {}) | {name: values[-1] for name, values in several.items()}
 
 
 def _question(query: AdjustmentsQuery | LevelsQuery, business_id: UUID) -> dict[str, str]:
-    """All that the pages of one list have in common: a cursor is good for it and nothing else."""
+    """The part of a query that all pages of one list share. A cursor is valid for this part only."""
     asked = query.model_dump(mode="json", exclude={"cursor", "limit"}, exclude_none=True)
     return {"list": type(query).__name__, "business_id": str(business_id), **asked}
 
 
 def _start[P](cursor: str | None, question: dict[str, str], parse: Callable[[str], P]) -> P | None:
-    """Where the page begins; ``parse`` reads a position and raises ``ValueError`` where it is none."""
+    """The position where the page begins; ``parse`` raises ``ValueError`` for a text that is no position."""
     if cursor is None:
         return None
     position = cursors.position(cursor, question)
     if position is not None:
         with suppress(ValueError):
             return parse(position)
-    raise not_handed_out(["query", "cursor"], cursor)
+    raise InvalidCursor(cursor)
 
 
 def _parse_location_id(text: str) -> UUID:
-    """Read a position among levels, in the one spelling that was handed out."""
+    """Read a position among levels, which our cursors write in one spelling."""
     location_id = UUID(text)
     if str(location_id) != text:
         raise ValueError(text)
@@ -142,7 +144,7 @@ def _parse_location_id(text: str) -> UUID:
 
 
 def _members(recorded: Recorded) -> Members:
-    """An adjustment's members; one that was reversed says by which."""
+    """An adjustment's members, with the id of its reversal where it was reversed."""
     reversed_by = {} if recorded.reversed_by is None else {"reversed_by": str(recorded.reversed_by)}
     return adjustment_members(recorded.adjustment) | reversed_by
 

@@ -1,14 +1,13 @@
-"""API Gateway's proxy events (payload format 1.0) as requests: who calls, and what for."""
+"""API Gateway's proxy events (payload format 1.0) as requests: the caller, and the command or reversal."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NotRequired, TypedDict, TypeIs
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeIs
 from uuid import UUID
 
-from inventory.api.headers import HeaderEvent, has_headers, header, is_text_by_name, is_texts_by_name
+from inventory.api.headers import has_headers, header, is_text_by_name, is_texts_by_name
 from inventory.domain.errors import Forbidden, InvalidRequest, Unauthorized, ValidationEntry
 from inventory.domain.model import Reversal
 from inventory.domain.timestamps import instant_text
@@ -23,50 +22,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from inventory.api.shapes import ApiEvent
+    from inventory.domain.api_tokens import Scope
     from inventory.domain.model import Command
-
-READ_SCOPE: Final = "adjustments:read"
-
-WRITE_SCOPE: Final = "adjustments:write"
-
-REVERSE_SCOPE: Final = "adjustments:reverse"
 
 _GATEWAY_SETS: Final = {"httpMethod", "path", "requestContext", "resource"}
 
 _REPLACEMENT_CHARACTER: Final = "\ufffd"
 
 
-class RequestContext(TypedDict):
-    """What API Gateway says of a request; ``authorizer`` is the context that our authorizer returned."""
-
-    authorizer: NotRequired[dict[str, object] | None]
-    requestId: NotRequired[object]
-
-
-class ApiEvent(HeaderEvent):
-    """A proxy event (payload format 1.0), as far as it is read here."""
-
-    requestContext: RequestContext
-    resource: str
-    pathParameters: NotRequired[dict[str, str] | None]
-    queryStringParameters: NotRequired[dict[str, str] | None]
-    multiValueQueryStringParameters: NotRequired[dict[str, list[str]] | None]
-    body: NotRequired[str | None]
-    isBase64Encoded: NotRequired[bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who sends a request, as the authorizer found, and for which business."""
+class Caller(NamedTuple):
+    """The authenticated sender of a request, and the business that it is for."""
 
     business_id: UUID
     subject: str
 
 
 def is_api_event(event: object) -> TypeIs[ApiEvent]:
-    """Tell an API event from a direct payload by what the gateway always sets, all of it, and no body can.
+    """Whether this is an API event, and no direct payload: it has all members that the gateway always sets.
 
-    What is read of it must be of the gateway's types too: whoever may invoke the function can send anything.
+    Every member that is read must also have the gateway's type, as a direct invocation can send anything.
     """
     return (
         isinstance(event, dict)
@@ -82,43 +57,32 @@ def is_api_event(event: object) -> TypeIs[ApiEvent]:
     )
 
 
-def api_event(event: object) -> ApiEvent:
-    """Read an event of a function that is behind the API alone.
-
-    Raises:
-        Unauthorized: it did not come from the gateway, and so passed no authorizer.
-    """
-    if not is_api_event(event):
-        raise Unauthorized
-    return event
-
-
 def gateway_request_id(event: ApiEvent) -> str | None:
-    """The gateway's own id of a request, which is a UUID; None for any other text.
+    """The gateway's own id of a request, which is a UUID; None for anything else.
 
-    It is logged: whoever may invoke the function can make up an event, and a log line is no place for what he likes.
+    It is logged. A direct invocation can make up an event, and must not choose the text of a log line.
     """
-    told = event["requestContext"].get("requestId")
-    return told if isinstance(told, str) and parse_uuid(told) is not None else None
+    request_id = event["requestContext"].get("requestId")
+    return request_id if isinstance(request_id, str) and parse_uuid(request_id) is not None else None
 
 
-def authenticated_caller(event: ApiEvent, *, scope: str, clock: Callable[[], datetime]) -> Caller:
-    """Read the authorizer's context, and check the tenant and the scope once more.
+def authenticated_caller(event: ApiEvent, *, scope: Scope | None, clock: Callable[[], datetime]) -> Caller:
+    """Read the authorizer's context, and check the business and the scope once more.
 
     Raises:
         Unauthorized: there is no context, or no ``x-business-id``: the request did not pass the authorizer. Or the
-            token has expired since the authorizer saw it: the gateway remembers what it said.
-        Forbidden: the context is for another business than the header, lacks the scope, or is none of ours.
+            token has expired since the authorizer saw it: the gateway caches the authorizer's answer.
+        Forbidden: the context is for another business than the header, lacks the scope, or is not from our authorizer.
     """
     context = event["requestContext"].get("authorizer")
     named = header(event, "x-business-id")
     if not isinstance(context, dict) or not context or named is None:
         raise Unauthorized
-    # Our instants sort as texts as they do in time. A token that never expires has none.
+    # Instants in our format sort by text as they do by time. A token that never expires has no such member.
     if "expires_at" in context and _text(context, "expires_at") <= instant_text(clock()):
         raise Unauthorized
-    told, subject, scopes = (_text(context, name) for name in ("business_id", "subject", "scopes"))
-    business_id = parse_uuid(told)
+    business_id = parse_uuid(_text(context, "business_id"))
+    subject, scopes = _text(context, "subject"), _text(context, "scopes")
     if business_id is None or parse_uuid(named) != business_id or scope not in scopes.split():
         raise Forbidden
     if not _is_subject(subject):
@@ -127,13 +91,13 @@ def authenticated_caller(event: ApiEvent, *, scope: str, clock: Callable[[], dat
 
 
 def _text(context: dict[str, object], name: str) -> str:
-    """A text of the context, where others may be numbers; "" where there is none."""
+    """A text of the context; "" where the member is absent or no text."""
     value = context.get(name)
     return value if isinstance(value, str) else ""
 
 
 def _is_subject(text: str) -> bool:
-    """Whether a token can have this subject: then it can be stored."""
+    """Whether a token can have this subject. Only such a text can be stored."""
     return 0 < len(text) <= LABEL_LENGTH_MAX and text.isprintable()
 
 
@@ -169,16 +133,16 @@ def reversal(event: ApiEvent, caller: Caller) -> Reversal:
 
 
 def _idempotency_key(event: ApiEvent) -> tuple[str | None, list[ValidationEntry]]:
-    """The header's value, None where it is absent, and what is wrong with it."""
+    """The header's value, None where it is absent, and the errors in it."""
     key = header(event, "idempotency-key")
     return key, [] if key is None else idempotency_key_entries(key)
 
 
 def _valid_body[R: RequestModel](event: ApiEvent, model: type[R], others: list[ValidationEntry]) -> R:
-    """Validate the body. ``others`` are the problems of the rest of the request: they come first, and are told of too.
+    """Validate the body. ``others`` are the errors of the rest of the request; they come first in the answer.
 
     Raises:
-        InvalidRequest: where anything is wrong with the request.
+        InvalidRequest: with all errors of the request.
     """
     try:
         request = validated(model, _json_body(event))
@@ -190,7 +154,7 @@ def _valid_body[R: RequestModel](event: ApiEvent, model: type[R], others: list[V
 
 
 def _json_body(event: ApiEvent) -> JSONValue:
-    """Decode and parse the body, whatever ``Content-Type`` says."""
+    """Decode and parse the body; ``Content-Type`` does not matter."""
     body = event.get("body") or ""
     try:
         raw = _raw_body(body, encoded=event.get("isBase64Encoded", False))
@@ -210,8 +174,8 @@ def _raw_body(body: str, *, encoded: bool) -> bytes:
             return base64.b64decode(body, validate=True)
         except (binascii.Error, ValueError):
             raise InvalidJSON("Invalid base64", 0) from None
-    # The API is set up to hand every body over as bytes, in base64. A gateway that decoded it instead has put a
-    # replacement character wherever the bytes were not UTF-8: what it stood for is lost, so it must not be stored.
+    # The API delivers every body as bytes, in base64. A gateway that decoded it instead has put a replacement character
+    # wherever the bytes were not UTF-8. The original is lost, so the body must not be stored.
     if _REPLACEMENT_CHARACTER in body:
         raise InvalidJSON("Invalid UTF-8", body.index(_REPLACEMENT_CHARACTER))
     return body.encode("utf-8", "surrogatepass")

@@ -4,41 +4,47 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING
 
+from inventory.api.requests import gateway_request_id
+from inventory.api.routes import GET_ADJUSTMENT
 from inventory.domain.errors import ServiceError, TryAgain, Unauthorized
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members, detail_of
+from inventory.entrypoints.telemetry import report_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inventory.api.shapes import ApiEvent, Response
     from inventory.domain.model import Outcome
+    from inventory.entrypoints.telemetry import Invocation
 
-ADJUSTMENTS_PATH: Final = "/api/v1/inventory/adjustments"
 
-
-class Response(TypedDict):
-    """A proxy response."""
-
-    statusCode: int
-    headers: dict[str, str]
-    body: str
+def respond(event: ApiEvent, invocation: Invocation, answer: Callable[[ApiEvent, Invocation], Response]) -> Response:
+    """Answer an event by ``answer``; report the error that it raises, and answer that."""
+    invocation.gateway_request_id = gateway_request_id(event)
+    try:
+        return answer(event, invocation)
+    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+        return refused(report_error(error, invocation), request_id=invocation.context.aws_request_id)
 
 
 def created(outcome: Outcome, *, request_id: str) -> Response:
-    """Answer 201; a replay says so in a header."""
+    """Answer 201, with a header where it is a replay."""
     members = adjustment_members(outcome.adjustment)
-    headers = {"Location": f"{ADJUSTMENTS_PATH}/{outcome.adjustment.id}"}
+    headers = {"Location": GET_ADJUSTMENT.path.format(id=outcome.adjustment.id)}
     if outcome.replayed:
         headers["Idempotent-Replayed"] = "true"
     return _response(HTTPStatus.CREATED, members, headers, request_id)
 
 
 def found(members: object, *, request_id: str) -> Response:
-    """Answer 200 with what was asked for; nobody on the way may keep it, as the next moment may change it."""
+    """Answer 200. No cache may keep the answer, as any adjustment can change it."""
     return _response(HTTPStatus.OK, members, {"Cache-Control": "no-store"}, request_id)
 
 
 def refused(error: ServiceError, *, request_id: str) -> Response:
-    """Answer an error by the table, with the headers that its status wants."""
+    """Answer an error by the table, with the headers that belong to its status."""
     headers = {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
@@ -48,8 +54,8 @@ def refused(error: ServiceError, *, request_id: str) -> Response:
 
 
 def _response(status: int, body: object, headers: dict[str, str], request_id: str) -> Response:
-    return Response(
-        statusCode=int(status),
-        headers={"Content-Type": "application/json", "x-request-id": request_id, **headers},
-        body=json.dumps(body, separators=(",", ":")),
-    )
+    return {
+        "statusCode": int(status),
+        "headers": {"Content-Type": "application/json", "x-request-id": request_id, **headers},
+        "body": json.dumps(body, separators=(",", ":")),
+    }

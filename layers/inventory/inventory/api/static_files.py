@@ -1,7 +1,7 @@
-"""Answers that are the same for everybody: the API's description, its page, and what the page loads.
+"""Answers that are the same for every caller: the API's description, its page, and the files that the page loads.
 
-Anybody may read them, so nothing here looks at who asks. What a browser has already is not sent again, and the page may
-neither load nor send anything elsewhere.
+They are public, so nothing here looks at the caller. A file that the browser has is not sent again. The page may load
+files from its own API only, and send requests to it only.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ import base64
 import gzip
 import hashlib
 import json
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NotRequired, Self, TypedDict, TypeIs
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeIs
 
-from inventory.api.headers import HeaderEvent, has_headers, header, is_text_by_name
+from inventory.api.headers import has_headers, header, is_text_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from importlib.resources.abc import Traversable
 
+    from inventory.api.shapes import PageEvent, PageResponse
+
 REVALIDATE: Final = "no-cache"
-"""May be kept, but is asked for again each time: then a page and the document that it shows fit together."""
+"""A cache may keep it, but must ask each time: then a page and the document that it shows fit together."""
 
 KEEP_FOR_AN_HOUR: Final = "public, max-age=3600"
 
@@ -36,33 +37,15 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 }
 
 
-class PageEvent(HeaderEvent):
-    """A proxy event, as far as it is read here; ``resource`` is the route with its parameters' names."""
-
-    resource: str
-    path: NotRequired[str]
-    pathParameters: NotRequired[dict[str, str] | None]
-
-
-class PageResponse(TypedDict):
-    """A proxy response whose body may be bytes, in base64."""
-
-    statusCode: int
-    headers: dict[str, str]
-    body: str
-    isBase64Encoded: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Something to serve: its bytes, compressed, and the headers that describe them."""
+class Page(NamedTuple):
+    """A file to serve: its bytes, compressed, and the headers that describe them."""
 
     compressed: bytes
     headers: Mapping[str, str]
 
     @classmethod
     def read(cls, source: Traversable, media_type: str, cache_control: str) -> Self:
-        """Read a file; one whose name ends in ``.gz`` is compressed already."""
+        """Read a file; a file whose name ends in ``.gz`` is compressed already."""
         content = source.read_bytes()
         compressed = content if source.name.endswith(".gz") else gzip.compress(content, mtime=0)
         headers = {
@@ -76,7 +59,7 @@ class Page:
 
 
 def is_page_event(event: object) -> TypeIs[PageEvent]:
-    """Whether this has the shape of what the gateway sends: whoever may invoke the function can send anything."""
+    """Whether this has the shape of the gateway's events: a direct invocation can send anything."""
     return (
         isinstance(event, dict)
         and isinstance(event.get("resource"), str)
@@ -90,32 +73,30 @@ def served(page: Page, event: PageEvent, *, request_id: str) -> PageResponse:
     """Answer with the page, or with 304 where the browser has it."""
     headers = {**page.headers, **SECURITY_HEADERS, "x-request-id": request_id}
     if _has(event, page.headers["ETag"]):
-        return PageResponse(statusCode=HTTPStatus.NOT_MODIFIED, headers=headers, body="", isBase64Encoded=False)
-    # API Gateway hands bytes on as bytes only to whom says with `Accept` that he takes them.
+        return _response(HTTPStatus.NOT_MODIFIED, headers)
+    # API Gateway sends a body as bytes only where the request has a matching `Accept` header.
     if header(event, "accept") and _takes_gzip(header(event, "accept-encoding") or ""):
-        return PageResponse(
-            statusCode=HTTPStatus.OK,
-            headers=headers | {"Content-Encoding": "gzip"},
-            body=base64.b64encode(page.compressed).decode(),
-            isBase64Encoded=True,
-        )
+        packed = base64.b64encode(page.compressed).decode()
+        return _response(HTTPStatus.OK, headers | {"Content-Encoding": "gzip"}, packed, is_base64=True)
     text = gzip.decompress(page.compressed).decode()
-    return PageResponse(statusCode=HTTPStatus.OK, headers=headers, body=text, isBase64Encoded=False)
+    return _response(HTTPStatus.OK, headers, text)
 
 
 def moved(location: str, *, request_id: str) -> PageResponse:
-    """Answer that the page is elsewhere for good; ``location`` may be relative to where it was asked for."""
+    """Answer that the page has moved for good; ``location`` may be relative to the request's address."""
     headers = {"Location": location, **SECURITY_HEADERS, "x-request-id": request_id}
-    return PageResponse(statusCode=HTTPStatus.PERMANENT_REDIRECT, headers=headers, body="", isBase64Encoded=False)
+    return _response(HTTPStatus.PERMANENT_REDIRECT, headers)
 
 
 def not_found(*, request_id: str) -> PageResponse:
-    """Answer as the gateway does to a path that the API does not have."""
+    """Answer as the gateway does for a path that the API does not have."""
     detail = {"code": "not_found", "message": "There is no such path or method."}
     headers = {"Content-Type": "application/json", **SECURITY_HEADERS, "x-request-id": request_id}
-    return PageResponse(
-        statusCode=HTTPStatus.NOT_FOUND, headers=headers, body=json.dumps({"detail": detail}), isBase64Encoded=False
-    )
+    return _response(HTTPStatus.NOT_FOUND, headers, json.dumps({"detail": detail}))
+
+
+def _response(status: int, headers: dict[str, str], body: str = "", *, is_base64: bool = False) -> PageResponse:
+    return {"statusCode": status, "headers": headers, "body": body, "isBase64Encoded": is_base64}
 
 
 def _has(event: PageEvent, etag: str) -> bool:

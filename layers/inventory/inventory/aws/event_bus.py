@@ -7,7 +7,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inventory.aws.failures import translated_failures
+from inventory.aws.failures import TRANSIENT_EVENT_CODES, translated_failures
 from inventory.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ CALL_SIZE_MAX_BYTES: Final = 256 * 1024
 _INTEGER_MAX: Final = 2**63 - 1
 
 _EXPONENT_MAX: Final = 10_000
-
-_PASSING_CODES: Final = frozenset({"InternalFailure", "ThrottlingException"})
 
 
 class EventRefused(Exception):
@@ -124,7 +122,7 @@ def _fate(entry: PutEventsResultEntryTypeDef) -> PutResult:
     if "EventId" in entry:
         return None
     code = entry.get("ErrorCode")
-    return StoreUnavailable() if code is None or code in _PASSING_CODES else EventRefused(code)
+    return StoreUnavailable() if code is None or code in TRANSIENT_EVENT_CODES else EventRefused(code)
 
 
 def _calls(events: Sequence[Event]) -> Iterator[Sequence[Event]]:

@@ -1,4 +1,4 @@
-"""What a failed call to AWS means: worth repeating, or a bug."""
+"""What a failed call to AWS means: a transient failure, which is worth repeating, or a bug."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from inventory.domain.errors import StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_PASSING_CODES: Final = frozenset(
+_TRANSIENT_CODES: Final = frozenset(
     {
         "InternalServerError",
         "ProvisionedThroughputExceededException",
@@ -37,8 +37,11 @@ _PASSING_CODES: Final = frozenset(
 
 CONDITION_FAILED: Final = "ConditionalCheckFailed"
 
-PASSING_REASONS: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""Of the reasons for a cancelled transaction, those that may be gone when it is repeated. The SDK repeats none."""
+TRANSIENT_REASONS: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Reasons for a cancelled transaction that may be gone when it is repeated. The SDK does not repeat it."""
+
+TRANSIENT_EVENT_CODES: Final = frozenset({"InternalFailure", "ThrottlingException"})
+"""Error codes of one event of a PutEvents that may be gone when the event is put again."""
 
 _HTTP_SERVER_ERROR: Final = 500
 
@@ -46,9 +49,9 @@ _NO_REPLY: Final = (ChecksumError, NoConnectionError, HTTPClientError, Incomplet
 
 
 def require_complete(reply: Mapping[str, object]) -> None:
-    """Refuse a reply that was damaged on its way: it can arrive as ``{}``, without an error.
+    """Raise ``StoreUnavailable`` for a damaged reply, which can arrive as ``{}`` and without an error.
 
-    The consumed capacity, which every call must have asked for, is the member that each whole reply has.
+    Each complete reply contains the consumed capacity, as long as the call asked for it; so every call must.
     """
     if "ConsumedCapacity" not in reply:
         raise StoreUnavailable
@@ -56,21 +59,21 @@ def require_complete(reply: Mapping[str, object]) -> None:
 
 @contextmanager
 def translated_failures() -> Iterator[None]:
-    """Turn what may pass when a call is repeated into ``StoreUnavailable``; anything else is a bug and goes on.
+    """Turn a transient failure into ``StoreUnavailable``; any other one is a bug and goes on.
 
-    Passing are throttling, the service's own faults, and every way of not getting a whole reply. After a write that
-    says nothing about whether it was applied.
+    Throttling, faults of the AWS service and incomplete replies are transient. After such a failure of a write, it is
+    unknown whether the write was applied.
     """
     try:
         yield
     except (BotoCoreError, ClientError, ResponseParserError) as error:
-        if not _is_passing(error):
+        if not _is_transient(error):
             raise
         raise StoreUnavailable from error
 
 
-def _is_passing(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return error.response.get("Error", {}).get("Code") in _PASSING_CODES or status >= _HTTP_SERVER_ERROR
+        return error.response.get("Error", {}).get("Code") in _TRANSIENT_CODES or status >= _HTTP_SERVER_ERROR
     return isinstance(error, _NO_REPLY)

@@ -59,8 +59,8 @@ _REQUESTS_CA_BUNDLE: Final = "requests_ca_bundle"
 _SETTINGS: Final = (_AMAZON_ROOTS, _REQUESTS_CA_BUNDLE)
 """Read as the SDK reads its own settings, from the variables of these names. It knows the second one elsewhere."""
 
-_FIRST: Final = getattr(handlers, "REGISTER_FIRST", None)
-_LAST: Final = getattr(handlers, "REGISTER_LAST", None)
+_REGISTER_FIRST: Final = getattr(handlers, "REGISTER_FIRST", None)
+_REGISTER_LAST: Final = getattr(handlers, "REGISTER_LAST", None)
 
 USER_AGENT: Final = f"Boto3/{boto3.__version__} inventory-adjustments"
 """Who calls. One that the SDK puts together is put together anew for each call, a fifth of the call's work."""
@@ -141,7 +141,7 @@ def _session_with_few_handlers(settings: dict[str, Any]) -> Session:
         return Session(settings)
     emitter = HierarchicalEmitter()
     events = EventAliaser(emitter)
-    register = {None: events.register, _FIRST: events.register_first, _LAST: events.register_last}
+    register = {None: events.register, _REGISTER_FIRST: events.register_first, _REGISTER_LAST: events.register_last}
     for name, handler, *position in specs:
         if _is_needed(name):
             register[position[0] if position else None](name, handler)
@@ -157,7 +157,7 @@ def _is_handler(spec: Any) -> bool:
     """Whether this is an event's name, a handler and perhaps its position."""
     match spec:
         case [str(), handler, *position]:
-            return callable(handler) and position in ([], [_FIRST], [_LAST])
+            return callable(handler) and position in ([], [_REGISTER_FIRST], [_REGISTER_LAST])
         case _:
             return False
 

@@ -1,7 +1,7 @@
-"""API tokens: their format, and the decision what a token is good for. Standard library only.
+"""API tokens: their format, and the decision what a token allows. Standard library only.
 
-A token is ``dz_``, 30 random base62 characters (178 bits) and a base62 CRC-32 of those. The checksum costs a mistyped
-or invented token its read; it protects nothing, the randomness does. Only a token's SHA-256 digest is ever stored.
+A token is ``dz_``, 30 random base62 characters (178 bits) and a base62 CRC-32 of those. The checksum saves the read of
+a mistyped or invented token. It protects nothing; the randomness does. Only a token's SHA-256 digest is ever stored.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ type Scope = Literal["adjustments:read", "adjustments:reverse", "adjustments:wri
 """What a token may be used for."""
 
 BUSINESSES_MAX: Final = 100
-"""Businesses of one token: it stays one item of under 4 KB, the unit in which reads are charged."""
+"""Businesses of one token. So its item stays under 4 KB, the unit in which DynamoDB charges reads."""
 
 ID_LENGTH: Final = 32
-"""Hexadecimal digits of a token id: 128 bits of the digest, enough that two tokens never share one."""
+"""Hexadecimal digits of a token id: 128 bits of the digest, so that no two tokens have the same id."""
 
 _PREFIX: Final = "dz_"
 
@@ -40,7 +40,7 @@ _LENGTH: Final = len(_PREFIX) + _RANDOM_LENGTH + _CHECKSUM_LENGTH
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token as it is remembered, without the token itself. Times are UTC; ``expires_at`` None means never."""
+    """What is stored of a token, which is not the token itself. Times are UTC; ``expires_at`` None means never."""
 
     id: str
     digest: bytes = field(repr=False)
@@ -54,7 +54,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The token is good for this business, within its scopes, until it expires; ``expires_at`` None means never."""
+    """The token allows its scopes in this business until it expires; ``expires_at`` None means never."""
 
     token_id: str
     business_id: UUID
@@ -65,14 +65,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class WrongBusiness:
-    """The token is good, but not for the business that was named."""
+    """The token is valid, but not for the business of the request."""
 
     token_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unauthenticated:
-    """There is no good token. ``why`` is for the log only: callers see all of them alike."""
+    """There is no valid token. ``why`` is for the log only; callers get the same answer for each."""
 
     why: Literal["missing", "malformed", "unknown", "revoked", "expired"]
 
@@ -84,7 +84,7 @@ def mint() -> str:
 
 
 def well_formed(text: str) -> bool:
-    """Whether ``text`` can be a token at all; no secret is compared here, so the time it takes tells nothing."""
+    """Whether ``text`` can be a token at all. No secret is compared here, so its duration reveals nothing."""
     if len(text) != _LENGTH or not text.startswith(_PREFIX):
         return False
     random_part = text[len(_PREFIX) : -_CHECKSUM_LENGTH]
@@ -92,12 +92,12 @@ def well_formed(text: str) -> bool:
 
 
 def digest_of(text: str) -> bytes:
-    """The 32 bytes under which a well-formed token is remembered."""
+    """Return the 32 bytes that are stored of a well-formed token."""
     return hashlib.sha256(text.encode("ascii")).digest()
 
 
 def token_id_of(digest: bytes) -> str:
-    """The name of a token, which is no secret: it finds the token's item and stands in logs."""
+    """Return the id of a token. It is no secret: it is the key of the token's item, and logs contain it."""
     return digest.hex()[:ID_LENGTH]
 
 
@@ -106,8 +106,8 @@ def authorize(
 ) -> Grant | WrongBusiness | Unauthenticated:
     """Decide what the bearer of ``digest`` may do in a business; a malformed business id comes as None.
 
-    ``token`` is what is remembered under the digest's id. The whole digest is compared, and in constant time: the id
-    is only a part of it.
+    ``token`` is what is stored under the digest's id. The id is only a part of the digest, so the whole digest is
+    compared, in constant time.
     """
     if token is None or not hmac.compare_digest(token.digest, digest):
         return Unauthenticated("unknown")

@@ -1,4 +1,4 @@
-"""How calls are made side by side, without a word on threads."""
+"""Parallel calls, without naming threads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class AtOnce(Protocol):
-    """Makes calls side by side and gives their results in order, as ``Executor.map`` does; ``map`` will do."""
+    """Makes calls in parallel and returns their results in order, as ``Executor.map`` does. ``map`` is one too."""
 
     def __call__[T, R](self, function: Callable[[T], R], values: Iterable[T], /) -> Iterator[R]:
         """Call ``function`` with each of ``values``."""

@@ -1,7 +1,7 @@
-"""The hash that chains the ledger rows of one stock item: whoever alters, drops or inserts a row breaks the chain.
+"""The hash chain of a stock item's ledger rows: a row that is altered, removed or inserted breaks it.
 
 A row's hash is SHA-256 over its canonical form: a JSON object of its members and the hash of the row before it, ASCII
-only, keys sorted, no white space. Rows live for ever, so the form may only change together with ``FORM``.
+only, keys sorted, no white space. Rows are kept for ever, so a new canonical form needs a new value of ``FORM``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CANONICAL: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), s
 
 
 def canonical_members(row: Adjustment) -> dict[str, object]:
-    """The members of a row's canonical form, in a fixed order; an export hands out the same under the same names."""
+    """Return the members of a row's canonical form, in a fixed order. An export has the same members."""
     return {
         "form": FORM,
         "id": str(row.id),
@@ -45,5 +45,5 @@ def canonical_members(row: Adjustment) -> dict[str, object]:
 
 
 def row_hash(row: Adjustment) -> str:
-    """Compute the hash of a row, 64 hexadecimal digits; the row's own ``hash`` takes no part."""
+    """Compute the hash of a row, 64 hexadecimal digits; its own ``hash`` is not part of the input."""
     return sha256(_CANONICAL.encode(canonical_members(row)).encode("ascii")).hexdigest()

@@ -1,9 +1,9 @@
-"""The domain's values and limits. Standard library only; nothing here knows of AWS, HTTP or a clock."""
+"""The values of the domain and their limits. Standard library only: no AWS, no HTTP, no clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ type ReasonCode = Literal[
     "found",
     "other",
 ]
-"""Why stock was adjusted, for reports; the free text beside it is for people."""
+"""Why stock was adjusted, as reports count it. The free text beside it is for people."""
 
 QUANTITY_CHANGE_MAX: Final = 1_000_000_000
 """Largest change of one adjustment, in units, in either direction."""
@@ -32,16 +32,16 @@ QUANTITY_MAX: Final = 2**53 - 1
 """Largest quantity on hand in either direction: the largest integer that every JSON reader keeps exact."""
 
 GENESIS_HASH: Final = "0" * 64
-"""What the first ledger row of a stock item names as the hash of the row before it."""
+"""The ``previous_hash`` of the first ledger row of a stock item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """One requested adjustment, validated but not yet decided.
 
-    ``location_id`` is None for the business's default location. ``actor`` is who asks, as authenticated at the edge.
+    ``location_id`` is None for the business's default location. ``actor`` is the authenticated caller.
     ``idempotency_key`` is None where the caller gave none: then each request is an adjustment of its own.
-    ``reverses`` is the adjustment that this one takes back, if it does.
+    ``reverses`` is the id of the adjustment that this one reverses, if any.
     """
 
     business_id: UUID
@@ -59,17 +59,25 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Business:
-    """A business's settings, as far as a decision needs them."""
+    """The settings of a business that a decision needs."""
 
     allow_negative_stock: bool
     default_location_id: UUID | None
 
 
+class StockItemId(NamedTuple):
+    """Which stock item: one variant at one location of a business."""
+
+    business_id: UUID
+    variant_id: UUID
+    location_id: UUID
+
+
 @dataclass(frozen=True, slots=True)
 class StockItem:
-    """One variant at one location: quantity on hand in units, and the end of its chain of ledger rows.
+    """One variant at one location: its quantity on hand in units, and the end of its hash chain.
 
-    ``sequence`` is the number of its ledger rows; ``head_hash`` is the hash of the last of them.
+    ``sequence`` is the number of its ledger rows; ``head_hash`` is the hash of the last one.
     """
 
     quantity: int
@@ -80,11 +88,11 @@ class StockItem:
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """One ledger row: a change that was made, never altered afterwards.
+    """One ledger row: a change that was made. It never changes afterwards.
 
-    ``created_at`` is UTC with microseconds and later than that of the row before it in the same stock item.
-    ``expected_quantity`` and ``location_defaulted`` are kept so that a repeated idempotency key can be compared with
-    the whole of the first request. ``previous_hash`` and ``hash`` chain the rows of one stock item (see ``chain``).
+    ``created_at`` is UTC with microseconds, and later than in the row before it of the same stock item.
+    ``expected_quantity`` and ``location_defaulted`` are there so that a repeated idempotency key can be compared with
+    the whole first request. ``previous_hash`` and ``hash`` chain the rows of one stock item (see ``hash_chain``).
     """
 
     id: UUID
@@ -110,14 +118,17 @@ class Adjustment:
 class Snapshot:
     """What a decision is made from.
 
-    ``business`` is None for an unknown business; ``location_id`` is the one asked for or the default one, None where
-    there is neither; ``stock`` is None while the variant was never adjusted at that location; ``recorded`` are the
-    ledger rows that already bear ids of requests, by id; ``reversed_by`` is the adjustment that has already taken back
-    what the command is to take back.
-
-    ``remembered``: nothing was read for it, so ``stock`` may have moved, and rows and a reversal may be there unseen.
-    It is good for a commit, whose conditions find that out, and never for a refusal. ``transactional``: stock, rows and
-    reversal were read in one transaction, so that of whatever changed them all was seen, or nothing.
+    Attributes:
+        business: None for an unknown business.
+        variant_active: whether the variant exists and is in use.
+        location_id: the location of the command or the default one; None where there is neither.
+        location_active: whether the location exists and is in use.
+        stock: None while the variant was never adjusted at that location.
+        recorded: the ledger rows that already have the ids of requests, by id.
+        reversed_by: the adjustment that already reversed the one that the command wants to reverse.
+        cached: nothing was read. So ``stock`` may be old, and rows and a reversal may exist that are not here. A commit
+            may rest on it, as its conditions find that out; a refusal may not.
+        transactional: stock, rows and reversal were read in one transaction: of each commit, they show all or nothing.
     """
 
     business: Business | None
@@ -127,15 +138,15 @@ class Snapshot:
     stock: StockItem | None
     recorded: Mapping[UUID, Adjustment]
     reversed_by: UUID | None = None
-    remembered: bool = False
+    cached: bool = False
     transactional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An adjustment that stands in the ledger. ``replayed``: an earlier request put it there, nothing was written.
+    """An adjustment that is in the ledger. ``replayed``: an earlier request wrote it, and this one wrote nothing.
 
-    ``attempts`` counts the tries of this request, from 1.
+    ``attempts`` counts the attempts of this request, from 1.
     """
 
     adjustment: Adjustment
@@ -145,7 +156,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
-    """A request to take one adjustment back. The fields are those of ``model.Command``."""
+    """A request to reverse one adjustment. The fields mean the same as in ``Command``."""
 
     business_id: UUID
     adjustment_id: UUID
@@ -159,7 +170,7 @@ type ExportFormat = Literal["ndjson", "csv"]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One of ``total`` parts that every table falls into, counted from 0; together they are the whole."""
+    """One of the ``total`` parts of a table that are scanned separately; ``number`` counts from 0."""
 
     number: int
     total: int

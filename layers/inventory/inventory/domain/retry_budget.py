@@ -7,13 +7,24 @@ from dataclasses import dataclass
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
 
-from inventory.domain.errors import StoreUnavailable, TryAgain
+from inventory.domain.errors import RetryBudgetSpent, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ATTEMPTS_MAX: Final = 32
-"""Tries of one request: each costs write units, so a request may not go on for as long as its caller waits."""
+"""Attempts of one write request. Each costs write units, so a request may end before its caller stops waiting."""
+
+BACKOFF_BASE_S: Final = 0.02
+
+BACKOFF_CAP_S: Final = 0.5
+"""The pauses between the attempts of a write request are random up to a limit, which doubles from base to cap."""
+
+CALL_ATTEMPTS_MAX: Final = 4
+"""Attempts of one call that may be repeated by itself."""
+
+CALL_PAUSE_MAX_S: Final = 0.1
+"""The first pause between the attempts of a call is random up to this; the limit doubles."""
 
 CONNECT_TIMEOUT_S: Final = 1
 
@@ -21,96 +32,67 @@ READ_TIMEOUT_S: Final = 2
 """Of every call to AWS: how long it waits for the connection, and for each piece of the reply."""
 
 CALL_BUDGET_S: Final = CONNECT_TIMEOUT_S + READ_TIMEOUT_S + 0.5
-"""Seconds that one call to AWS is given, its time-outs and some work: with less left of an invocation, none is begun.
+"""Seconds that a call to AWS needs: its time-outs and some work. With less time left, no call begins.
 
-It is no bound. The time-outs hold for each wait on the socket, not for the call: a name that takes long to resolve, or
-has several addresses that don't answer, a TLS handshake and a reply that drips can each take longer. Then the
-invocation is cut off, and what it has written is found like all whose outcome is unknown.
+It is no upper bound. The time-outs hold for each wait on the socket, not for the call: a slow name resolution, several
+addresses that do not answer, a TLS handshake or a reply that arrives in small pieces can take longer. Then Lambda cuts
+the invocation off, and the outcome of its last write is unknown.
 """
-
-BACKOFF_BASE_S: Final = 0.02
-
-BACKOFF_CAP_S: Final = 0.5
 
 
 @dataclass(slots=True)
-class Tries:
-    """What one request may still do. ``number`` counts its tries, the present one included.
-
-    ``remaining_s`` tells the seconds that are left of the invocation, ``sleep`` waits for seconds, ``fraction`` gives a
-    random number in [0, 1).
-    """
-
-    remaining_s: Callable[[], float]
-    sleep: Callable[[float], None]
-    fraction: Callable[[], float]
-    number: int = 1
-
-    def require_time(self) -> None:
-        """Let one call to the store begin, or raise ``TryAgain`` where the end of the invocation could cut it off."""
-        if self.remaining_s() < CALL_BUDGET_S:
-            raise TryAgain
-
-    def again(self) -> None:
-        """Wait and begin the next try, with full jitter: writers that met once would otherwise meet again.
-
-        Raises:
-            TryAgain: there were enough.
-        """
-        if self.number >= ATTEMPTS_MAX:
-            raise TryAgain
-        longest_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** (self.number - 1))
-        self.sleep(self.fraction() * longest_s)
-        self.number += 1
-
-    def retry[T](self, read: Callable[[], T]) -> T:
-        """Make a read again until it is answered."""
-        while True:
-            try:
-                return read()
-            except StoreUnavailable:
-                self.again()
-
-
-CALL_ATTEMPTS_MAX: Final = 4
-
-_FIRST_PAUSE_MAX_S: Final = 0.1
-
-
-@dataclass(frozen=True, slots=True)
 class RetryBudget:
-    """How long one invocation goes on trying. ``remaining_s`` tells the seconds that are left of it."""
+    """The time and the attempts that one invocation, or one request of it, may still use.
+
+    ``remaining_s`` gives the seconds that are left of the invocation, ``sleep`` waits for seconds, ``fraction`` gives a
+    random number in [0, 1). ``attempts`` counts the attempts of a write request, the present one included.
+    """
 
     remaining_s: Callable[[], float]
     sleep: Callable[[float], None] = time.sleep
     fraction: Callable[[], float] = SystemRandom().random
+    attempts: int = 1
 
     def has_time(self, *, after_s: float = 0.0) -> bool:
-        """Whether one call may still begin, now or after a pause: it is given ``CALL_BUDGET_S``."""
+        """Whether a call may begin, now or after a pause."""
         return self.remaining_s() >= after_s + CALL_BUDGET_S
 
     def require_time(self, *, after_s: float = 0.0) -> None:
-        """Let one call begin, or raise ``StoreUnavailable`` where the end of the invocation could cut it off."""
-        if not self.has_time(after_s=after_s):
-            raise StoreUnavailable
+        """Raise ``RetryBudgetSpent`` where the end of the invocation could cut a call off."""
+        if self.remaining_s() < after_s + CALL_BUDGET_S:
+            raise RetryBudgetSpent
 
     def reserve(self, kept_s: float) -> RetryBudget:
-        """The same without the last ``kept_s`` seconds, which are for something else."""
+        """Make a budget that leaves the last ``kept_s`` seconds of this one for something else."""
         return RetryBudget(lambda: self.remaining_s() - kept_s, self.sleep, self.fraction)
 
-    def retry[T](self, call: Callable[[], T]) -> T:
-        """Make ``call`` until it does not raise ``StoreUnavailable``; the last of these is raised.
+    def next_attempt(self) -> None:
+        """Wait, then count one more attempt. The wait has full jitter, so that writers who collided do not again.
 
-        The pauses are random up to a limit that doubles. No attempt begins without time for one call: a caller is
-        better off with an answer than with a time-out. Where ``call`` makes several, it has to ask before each further
-        one, with ``require_time``.
+        Raises:
+            RetryBudgetSpent: this was the last attempt.
+        """
+        if self.attempts >= ATTEMPTS_MAX:
+            raise RetryBudgetSpent
+        longest_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** (self.attempts - 1))
+        self.sleep(self.fraction() * longest_s)
+        self.attempts += 1
+
+    def retry[T](self, call: Callable[[], T]) -> T:
+        """Repeat ``call`` while it raises ``StoreUnavailable``, up to ``CALL_ATTEMPTS_MAX`` attempts.
+
+        No attempt begins without the time for one call: an answer is better than a time-out. A ``call`` that makes
+        several calls to AWS must use ``require_time`` before each further one. ``attempts`` does not change.
+
+        Raises:
+            StoreUnavailable: the last one of ``call``, or ``RetryBudgetSpent`` where there was no time to begin.
         """
         self.require_time()
         for attempt in range(CALL_ATTEMPTS_MAX - 1):
             try:
                 return call()
             except StoreUnavailable:
-                pause_s = self.fraction() * _FIRST_PAUSE_MAX_S * 2**attempt
+                pause_s = self.fraction() * CALL_PAUSE_MAX_S * 2**attempt
                 if not self.has_time(after_s=pause_s):
                     raise
                 self.sleep(pause_s)

@@ -1,4 +1,4 @@
-"""The store that the adjusting loop needs: what it loads, and what a commit can come to."""
+"""The store that the adjusting loop needs: what it reads, what it writes, and what becomes of a write."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 GROUP_MAX: Final = 99
-"""Ledger rows of one transaction: DynamoDB takes 100 parts, and one is the stock item's."""
+"""Ledger rows of one transaction: DynamoDB takes 100 operations, and one of them updates the stock item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +22,22 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Contended:
-    """Nothing was applied: another transaction was under way on the same items, or the table is throttled."""
+    """Nothing was applied: another transaction was using the same items, or the table was throttled."""
 
 
 type CommitResult = Committed | Snapshot | Contended
-"""A snapshot: nothing was applied, for what was seen has changed; it is the one decided from, with what has."""
+"""A snapshot means that nothing was applied: it is the snapshot of the commit, with what has changed since."""
 
 
-def unlimited() -> None:
-    """Let every call be made."""
+def no_deadline() -> None:
+    """Allow every call."""
 
 
 class Store(Protocol):
-    """Where stock and ledger live. Each method raises ``StoreUnavailable`` where it got no whole answer."""
+    """Where stock and ledger are kept. Each method raises ``StoreUnavailable`` where it got no complete answer."""
 
-    def remembered(self, command: Command) -> Snapshot | None:
-        """What is known without a call of all that a decision needs; None where that is not all."""
+    def cached(self, command: Command) -> Snapshot | None:
+        """Make a snapshot from the cache alone; None where a part of it is not cached."""
         ...
 
     def load(
@@ -46,32 +46,34 @@ class Store(Protocol):
         recorded_ids: Sequence[UUID],
         *,
         transactional: bool = False,
-        between_calls: Callable[[], None] = unlimited,
+        require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
-        """Read all that a decision needs, for ``command`` and for others of its stock item.
+        """Read what the decision of ``command`` needs, and of every other command for the same stock item.
 
-        The ledger rows that bear one of ``recorded_ids`` are looked for too; an id may be named twice. With
-        ``transactional`` all is read in one transaction, where it fits into one: the snapshot says so. A store that
-        needs more than one call calls ``between_calls`` before each further one; what that raises ends the load.
+        Args:
+            command: it names the stock item.
+            recorded_ids: ids of ledger rows to look for; an id may come twice.
+            transactional: read all in one transaction if it fits into one; the snapshot says whether it did.
+            require_time: called before each call to the store but the first. What it raises ends the load.
         """
         ...
 
     def default_location_id(self, business_id: UUID) -> UUID | None:
-        """The business's default location, of now or of the last minute; None where there is none."""
+        """Return the business's default location, at most a minute old; None where it has none."""
         ...
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
-        """Read ledger rows by id, as of now; those that do not exist are left out.
+        """Read ledger rows by id in one transaction; rows that do not exist are left out.
 
-        At most ``GROUP_MAX`` ids; one may be named twice. Unlike a load's, its answer is of one moment: of a commit
-        that anyone has seen a part of it sees all, or it raises.
+        At most ``GROUP_MAX`` ids; an id may come twice. Unlike a load, it sees either all of a commit or nothing of
+        it, and it raises while a commit of one of the rows is in progress.
         """
         ...
 
     def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
-        """Append ``rows`` and update their stock item, all or nothing, if it still is what was seen.
+        """Append ``rows`` and update their stock item if it still is as in the snapshot: all or nothing.
 
-        They follow one upon the other from the snapshot's stock. A row that reverses another is appended only if that
-        one was never reversed, and leaves the link that says so.
+        Each row continues the one before it, and the first one continues the snapshot's stock. A row that reverses
+        another is appended only if that one was never reversed, together with the link that records the reversal.
         """
         ...

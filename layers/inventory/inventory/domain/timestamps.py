@@ -1,8 +1,12 @@
-"""Instants as text: UTC, ISO 8601, always six digits of a second, ending in Z. As text they sort as in time."""
+"""Instants as text: UTC, ISO 8601, always six digits of a second, ending in Z. Their order as text is that of time."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+TICK: Final = timedelta(microseconds=1)
+"""The smallest difference between two instants."""
 
 
 def instant_text(instant: datetime) -> str:

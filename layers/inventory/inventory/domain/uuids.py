@@ -1,4 +1,4 @@
-"""Identifiers as text: the spellings of a UUID that the API takes. Standard library only, for the authorizer's sake."""
+"""The spellings of a UUID that the API takes. Standard library only, as the authorizer loads it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SPELLINGS: Final = re.compile(
 
 
 def parse_uuid(text: str) -> UUID | None:
-    """Read a UUID in the spellings that pydantic takes in a body, or None: a header must not be judged otherwise.
+    """Read a UUID in the spellings that pydantic takes in a body, so that headers and bodies agree; None for others.
 
-    Those are hyphenated, 32 digits, ``{hyphenated}`` and ``urn:uuid:hyphenated`` (the prefix in lower case only), the
-    digits in any case, nothing around them. ``UUID(text)`` alone takes hyphens and braces anywhere.
+    The spellings are hyphenated, 32 digits, ``{hyphenated}`` and ``urn:uuid:hyphenated``. The prefix is in lower case;
+    the digits are in any case; nothing stands around them. ``UUID(text)`` alone takes hyphens and braces anywhere.
     """
     return UUID(text) if _SPELLINGS.fullmatch(text) else None

@@ -1,19 +1,19 @@
 """The ledger's stream: each new row becomes one event, at least once.
 
-A row is told when it was appended, which the stream says by ``INSERT``. Nothing of the service alters or removes rows:
-where the stream says so somebody else did, and that is reported, not told.
+The stream says ``INSERT`` for a new row. The service never changes or removes a row: any other change was made by
+somebody else, and is reported instead of published.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final
 
 from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, Event, EventRefused, detail_text
 from inventory.domain.errors import StoreUnavailable
 from inventory.domain.hash_chain import row_hash
-from inventory.entrypoints.responses import adjustment_members
+from inventory.entrypoints.responses import adjustment_members, batch_response
 from inventory.storage import keys
 from inventory.storage.items import MALFORMED, adjustment_of
 
@@ -23,136 +23,109 @@ if TYPE_CHECKING:
     from inventory.aws.dead_letter_queue import DeadLetterQueue
     from inventory.aws.event_bus import EventBus
     from inventory.domain.retry_budget import RetryBudget
-    from inventory.storage.items import Item
+    from inventory.entrypoints.shapes import BatchResponse, StreamRecord
 
 ADJUSTED: Final = "InventoryAdjusted"
-"""Detail-type of the event that tells an adjustment."""
+"""Detail-type of the event of an adjustment."""
 
-_APPENDED: Final = "INSERT"
-
-
-class _View(TypedDict):
-    Keys: Item
-    NewImage: NotRequired[Item]
-    SequenceNumber: str
-
-
-class StreamRecord(TypedDict):
-    """One change of the ledger as Lambda hands it over, as far as it is read here."""
-
-    eventName: str
-    dynamodb: _View
-
-
-class StreamBatch(TypedDict):
-    """What the function is invoked with: changes in the order of one shard of the stream."""
-
-    Records: list[StreamRecord]
-
-
-class _ItemFailure(TypedDict):
-    itemIdentifier: str
-
-
-class StreamBatchAnswer(TypedDict):
-    """From which record on, by its sequence number, the batch is to be handed over again; empty where all is done."""
-
-    batchItemFailures: list[_ItemFailure]
+_INSERT: Final = "INSERT"
 
 
 @dataclass(frozen=True, slots=True)
-class Unusable:
-    """An item that can't be told; ``problem`` says why, without anything of the item."""
+class UnpublishableRow:
+    """An item that no event can be made of; ``problem`` says why, without anything of the item."""
 
     key: str
     problem: str
 
 
 @dataclass(frozen=True, slots=True)
-class Altered:
-    """A row that was changed or removed; ``change`` is the stream's word for it."""
+class AlteredRow:
+    """A row that was changed or removed; ``event_name`` is the stream's word for the change."""
 
     key: str
-    change: str
+    event_name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """What became of a batch.
+class PublishResult:
+    """The outcome of a batch.
 
-    ``events`` are on the bus, ``set_aside`` in the dead end. ``open_from`` is the sequence number of the first record
-    that is not done, None where all are; nothing behind it is counted here, whatever became of it.
+    ``events`` counts the published events; ``dead_lettered`` are the rows in the dead-letter queue. ``resume_at`` is
+    the sequence number of the first record that is not done, None where all are done. Records behind it are not counted
+    here, although some of their events may be published.
     """
 
     events: int
-    set_aside: Sequence[Unusable]
-    altered: Sequence[Altered]
-    open_from: str | None
+    dead_lettered: Sequence[UnpublishableRow]
+    altered: Sequence[AlteredRow]
+    resume_at: str | None
 
-    def answer(self) -> StreamBatchAnswer:
-        """Tell Lambda, which takes the first failure for the place to go on from."""
-        return {"batchItemFailures": [] if self.open_from is None else [{"itemIdentifier": self.open_from}]}
+    def response(self) -> BatchResponse:
+        """Make Lambda's response: it delivers the batch again from the first failure on."""
+        return batch_response([] if self.resume_at is None else [self.resume_at])
 
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """Where events go, and where goes what can't become one."""
+    """The event bus, and the dead-letter queue for rows that can't be published."""
 
     bus: EventBus
     dead_letter_queue: DeadLetterQueue
 
-    def publish(self, records: Sequence[StreamRecord], budget: RetryBudget) -> Published:
-        """Put the events of a batch on the bus in its order; go as far as the time lets it.
+    def publish(self, records: Sequence[StreamRecord], budget: RetryBudget) -> PublishResult:
+        """Publish the events of a batch in its order, as far as time allows.
 
-        No record holds up those behind it for its own sake: what can't be told is set aside. Only where bus or dead end
-        can't be had does it end early. Events behind that place can be on the bus all the same; they are put again.
+        A row that can't be published goes to the dead-letter queue and holds up no other. The batch ends early only
+        where the bus or the queue is unavailable. Events behind that place may be published all the same; the next
+        delivery publishes them again.
         """
-        changes = [read(record) for record in records]
-        fates = iter(self.bus.put_all([change for change in changes if isinstance(change, Event)], budget))
-        told = 0
-        set_aside: list[Unusable] = []
-        altered: list[Altered] = []
+        changes = [read_record(record) for record in records]
+        results = iter(self.bus.put_all([change for change in changes if isinstance(change, Event)], budget))
+        published = 0
+        dead_lettered: list[UnpublishableRow] = []
+        altered: list[AlteredRow] = []
         for record, change in zip(records, changes, strict=True):
             try:
-                if isinstance(change, Altered):
+                if isinstance(change, AlteredRow):
                     altered.append(change)
-                elif isinstance(change, Unusable):
-                    set_aside.append(self._set_aside(record, change.problem, budget))
-                elif (fate := next(fates)) is None:
-                    told += 1
-                elif isinstance(fate, EventRefused):
-                    set_aside.append(self._set_aside(record, f"EventBridge: {fate.code}", budget))
+                elif isinstance(change, UnpublishableRow):
+                    dead_lettered.append(self._dead_letter(record, change.problem, budget))
+                elif (result := next(results)) is None:
+                    published += 1
+                elif isinstance(result, EventRefused):
+                    dead_lettered.append(self._dead_letter(record, f"EventBridge: {result.code}", budget))
                 else:
-                    raise fate
+                    raise result
             except StoreUnavailable:
-                return Published(told, set_aside, altered, open_from=record["dynamodb"]["SequenceNumber"])
-        return Published(told, set_aside, altered, open_from=None)
+                return PublishResult(published, dead_lettered, altered, record["dynamodb"]["SequenceNumber"])
+        return PublishResult(published, dead_lettered, altered, resume_at=None)
 
-    def _set_aside(self, record: StreamRecord, problem: str, budget: RetryBudget) -> Unusable:
+    def _dead_letter(self, record: StreamRecord, problem: str, budget: RetryBudget) -> UnpublishableRow:
         view = record["dynamodb"]
         message = {"problem": problem, "keys": view["Keys"], "sequence_number": view["SequenceNumber"]}
         budget.retry(lambda: self.dead_letter_queue.put(json.dumps(message)))
-        return Unusable(_key_of(record), problem)
+        return UnpublishableRow(_key_of(record), problem)
 
 
-def read(record: StreamRecord) -> Event | Unusable | Altered:
-    """Translate a record: the event that it becomes, or why it becomes none.
+def read_record(record: StreamRecord) -> Event | UnpublishableRow | AlteredRow:
+    """Translate a record to its event, or to the reason why it has none.
 
-    An item that somebody has put by hand can look like anything. What makes it a ledger row is the hash over its
-    members, and that its key is made of them.
+    Somebody can have put an item into the table by hand, and it can look like anything. It is a ledger row only where
+    its hash and its key match its members.
     """
-    if record["eventName"] != _APPENDED:
-        return Altered(_key_of(record), record["eventName"])
+    if record["eventName"] != _INSERT:
+        return AlteredRow(_key_of(record), record["eventName"])
     try:
         row = adjustment_of(record["dynamodb"]["NewImage"])
-        own_hash = row_hash(row)
+        expected_hash = row_hash(row)
     except MALFORMED:
-        return Unusable(_key_of(record), "no ledger row")
-    if row.hash != own_hash or _key_of(record) != keys.ledger(row.business_id, row.id):
-        return Unusable(_key_of(record), "hash or key of another row")
+        return UnpublishableRow(_key_of(record), "no ledger row")
+    if row.hash != expected_hash or _key_of(record) != keys.ledger(row.business_id, row.id):
+        return UnpublishableRow(_key_of(record), "hash or key of another row")
     detail = detail_text(adjustment_members(row))
     if len(detail) > DETAIL_SIZE_MAX_BYTES:
-        return Unusable(_key_of(record), "too large for an event")
+        return UnpublishableRow(_key_of(record), "too large for an event")
     return Event(ADJUSTED, detail)
 
 

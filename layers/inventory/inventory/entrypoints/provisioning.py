@@ -1,4 +1,4 @@
-"""The operators' commands: businesses, locations, variants and API tokens. Each may be repeated without harm."""
+"""The operators' commands: businesses, locations, variants and API tokens. Each can be repeated without harm."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ type CommandAnswer = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Provision:
-    """What the commands work with; ``new_token`` makes the text of a token.
+    """Carries out the commands; ``new_token`` makes the text of an API token.
 
-    An id, a token or a time is made once for a command, before the first attempt to write it: otherwise an attempt of
-    unknown outcome would leave a second business behind. So is the name under which DynamoDB takes its attempts for
-    one.
+    The ids, the API token and the time of a command are made once, before the first attempt to write: otherwise an
+    attempt of unknown outcome could leave a second business behind. The same holds for the write token, by which
+    DynamoDB recognises the attempts of one write.
     """
 
     catalog: Catalog
@@ -50,8 +50,8 @@ class Provision:
         """Carry out one command and return its answer.
 
         Raises:
-            Refusal: for a business, location, variant or token that does not exist; then nothing was written.
-            StoreUnavailable: where it could not be settled in time; the command may be repeated.
+            Refusal: the business, location, variant or token does not exist, and nothing was written.
+            StoreUnavailable: not settled in time. The command can be repeated.
         """
         match request:
             case RegisterBusiness():
@@ -71,10 +71,10 @@ class Provision:
         return answer
 
     def _register_business(self, request: RegisterBusiness, budget: RetryBudget) -> CommandAnswer:
-        business_id, now, token = request.business_id or self.new_id(), self.clock(), self._write_token()
-        _written(
+        business_id = request.business_id or self.new_id()
+        self._write(
             budget,
-            lambda: self.catalog.register_business(
+            lambda now, token: self.catalog.register_business(
                 business_id,
                 name=request.name,
                 allow_negative_stock=bool(request.allow_negative_stock),
@@ -85,10 +85,10 @@ class Provision:
         return {"business_id": str(business_id)}
 
     def _register_location(self, request: RegisterLocation, budget: RetryBudget) -> CommandAnswer:
-        location_id, now, token = request.location_id or self.new_id(), self.clock(), self._write_token()
-        _written(
+        location_id = request.location_id or self.new_id()
+        self._write(
             budget,
-            lambda: self.catalog.register_location(
+            lambda now, token: self.catalog.register_location(
                 request.business_id,
                 location_id,
                 name=request.name,
@@ -100,28 +100,30 @@ class Provision:
         return {"location_id": str(location_id)}
 
     def _register_variant(self, request: RegisterVariant, budget: RetryBudget) -> CommandAnswer:
-        variant_id, now, token = request.variant_id or self.new_id(), self.clock(), self._write_token()
-        _written(
+        variant_id = request.variant_id or self.new_id()
+        self._write(
             budget,
-            lambda: self.catalog.register_variant(
+            lambda now, token: self.catalog.register_variant(
                 request.business_id, variant_id, sku=request.sku, name=request.name, now=now, token=token
             ),
         )
         return {"variant_id": str(variant_id)}
 
     def _deactivate_location(self, request: DeactivateLocation, budget: RetryBudget) -> CommandAnswer:
-        now, token = self.clock(), self._write_token()
-        _written(
+        self._write(
             budget,
-            lambda: self.catalog.deactivate_location(request.business_id, request.location_id, now=now, token=token),
+            lambda now, token: self.catalog.deactivate_location(
+                request.business_id, request.location_id, now=now, token=token
+            ),
         )
         return {}
 
     def _deactivate_variant(self, request: DeactivateVariant, budget: RetryBudget) -> CommandAnswer:
-        now, token = self.clock(), self._write_token()
-        _written(
+        self._write(
             budget,
-            lambda: self.catalog.deactivate_variant(request.business_id, request.variant_id, now=now, token=token),
+            lambda now, token: self.catalog.deactivate_variant(
+                request.business_id, request.variant_id, now=now, token=token
+            ),
         )
         return {}
 
@@ -147,30 +149,31 @@ class Provision:
         revoked_at = _written(budget, lambda: self.access.revoke(request.token_id, now))
         return {"revoked_at": instant_text(revoked_at)}
 
-    def _write_token(self) -> str:
-        """A name for one command's write, kept through all of its attempts."""
-        return str(self.new_id())
+    def _write(self, budget: RetryBudget, write: Callable[[datetime, str], None]) -> None:
+        """Write to the catalog: ``write`` takes the time and the write token of the command."""
+        now, token = self.clock(), str(self.new_id())
+        _written(budget, lambda: write(now, token))
 
 
 def _written[T](budget: RetryBudget, write: Callable[[], T]) -> T:
-    """Make one write until it is answered.
+    """Repeat one write until it is answered.
 
-    An attempt that was not answered may be applied yet. So whatever should not be, as a permission that was taken away,
-    says that the command failed only where it is met at once.
+    An attempt without an answer may still be applied. After one, an error that is no refusal (a missing permission, for
+    example) does not say that the command failed.
     """
-    is_open = False
+    outcome_is_unknown = False
 
     def attempt() -> T:
-        nonlocal is_open
+        nonlocal outcome_is_unknown
         try:
             return write()
         except StoreUnavailable:
-            is_open = True
+            outcome_is_unknown = True
             raise
         except Refusal:
             raise
         except Exception as error:
-            if is_open:
+            if outcome_is_unknown:
                 raise StoreUnavailable from error
             raise
 

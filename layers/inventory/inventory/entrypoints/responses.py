@@ -1,9 +1,11 @@
-"""What callers are answered: an adjustment's members, and for each error its status, code and detail."""
+"""What callers are answered: the members of each answer, and for each error its status, code and detail."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import json
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory.domain.errors import (
     AdjustmentNotFound,
@@ -29,14 +31,21 @@ from inventory.domain.timestamps import instant_text
 from inventory.schemas.problems import entry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from inventory.domain.model import Adjustment
-    from inventory.integrity.audit import Findings
+    from inventory.entrypoints.shapes import BatchResponse
+    from inventory.integrity.audit import AuditResult
     from inventory.integrity.proof import Proof
 
+MASKED: Final = "dz_***"
 
-@dataclass(frozen=True, slots=True)
-class ErrorAnswer:
-    """How an error is told: HTTP status, and the code in its body and in the metrics."""
+_TO_MASK: Final = r"dz_[0-9A-Za-z]{8,}"
+"""A token, or the rest of one in a field's name that was cut short."""
+
+
+class ErrorAnswer(NamedTuple):
+    """The HTTP status of an error, and the code in its body and in its log line."""
 
     status: int
     code: str
@@ -73,15 +82,39 @@ def detail_of(error: ServiceError) -> object:
 
 
 def detail_without_input(error: ServiceError) -> object:
-    """The same without what was sent: for where a detail is written down, as what was sent may hold a secret."""
+    """The same without ``input``: for a log or an event, as what the caller sent may hold a secret."""
     detail = detail_of(error)
     if not isinstance(detail, list):
         return detail
     return [{name: member for name, member in each.items() if name != "input"} for each in detail]
 
 
+def raised(error: ServiceError) -> Exception:
+    """Make the exception to raise: Lambda answers its class name as ``errorType`` and its text as ``errorMessage``.
+
+    The text is the JSON of HTTP's ``detail``, made safe for the log, as Lambda logs what a function raises: without
+    ``input``, and with tokens masked. ``loc`` still holds the names of unknown fields, which the caller needs.
+    """
+    kind: type[Exception] = type(error_type(error), (Exception,), {})
+    return kind(re.sub(_TO_MASK, MASKED, json.dumps(detail_without_input(error))))
+
+
+def error_type(error: ServiceError) -> str:
+    """The name of an error for callers without HTTP: the code in CamelCase, which is the name of its class.
+
+    It is ``InvalidRequest`` for each error that HTTP answers with 422.
+    """
+    invalid = ERROR_ANSWERS[type(error)].status == HTTPStatus.UNPROCESSABLE_ENTITY
+    return InvalidRequest.__name__ if invalid else type(error).__name__
+
+
+def batch_response(identifiers: Iterable[str]) -> BatchResponse:
+    """Make the response from the identifiers of the records that are not done."""
+    return {"batchItemFailures": [{"itemIdentifier": each} for each in identifiers]}
+
+
 def adjustment_members(adjustment: Adjustment) -> dict[str, object]:
-    """An adjustment as every caller sees it: the body of a 201, a direct answer, an event's detail."""
+    """An adjustment as every caller sees it: in the body of a 201, in a direct answer, in an event's detail."""
     return {
         "id": str(adjustment.id),
         "business_id": str(adjustment.business_id),
@@ -116,12 +149,12 @@ def proof_members(proof: Proof) -> dict[str, object]:
     }
 
 
-def audit_members(findings: Findings) -> dict[str, object]:
-    """What an audit found, as its invoker sees it."""
+def audit_members(result: AuditResult) -> dict[str, object]:
+    """The findings of an audit, as its invoker sees them."""
     return {
-        "rows": findings.rows,
-        "stock_items": findings.stock_items,
-        "problem_count": findings.differences_count,
+        "rows": result.rows,
+        "stock_items": result.stock_items,
+        "problem_count": result.mismatch_count,
         "problems": [
             {
                 "kind": each.kind.value,
@@ -132,7 +165,7 @@ def audit_members(findings: Findings) -> dict[str, object]:
                 "adjustment_id": each.adjustment_id,
                 "key": each.key,
             }
-            for each in findings.differences
+            for each in result.mismatches
         ],
-        "next": findings.next_position,
+        "next": result.next_position,
     }

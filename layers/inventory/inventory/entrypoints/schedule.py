@@ -1,4 +1,4 @@
-"""What an audit is asked for: a segment by its number, or by the clock the one whose turn it is."""
+"""The task of an audit: the segment that a payload names, or the segment whose turn it is by the clock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class AuditTask:
-    """What to audit: ``position`` None begins. ``scheduled``: by the clock, so nobody goes on from where it ends."""
+    """What to audit: ``position`` None starts the segment. A ``scheduled`` audit is not continued where it ends."""
 
     segment: Segment
     position: str | None
@@ -30,11 +30,11 @@ class AuditTask:
 
 
 def audit_task(payload: object, *, segments: int) -> AuditTask:
-    """Translate a payload, or the event of a schedule: then the hour says which of ``segments`` it is.
+    """Translate a payload, or the event of a schedule, whose hour selects one of ``segments``.
 
     Raises:
-        InvalidRequest: where a payload breaks ``AuditRequest``, or a schedule's event has no time. No hour is guessed:
-            a segment would miss its turn without a word. What is raised is logged and counted, and sets off an alarm.
+        InvalidRequest: a payload breaks ``AuditRequest``, or a schedule's event has no time. No hour is assumed, as a
+            segment would miss its turn unnoticed. The error is logged and counted, and sets off an alarm.
     """
     if isinstance(payload, dict) and payload.get("detail-type") == "Scheduled Event":
         hours = _time_of(payload) // timedelta(hours=1)
@@ -44,10 +44,10 @@ def audit_task(payload: object, *, segments: int) -> AuditTask:
 
 
 def _time_of(payload: Mapping[str, object]) -> timedelta:
-    """The time of a schedule's event, since the epoch."""
+    """The time of a schedule's event since the epoch."""
     given = payload.get("time")
     try:
         return parse_instant(cast("str", given)) - _EPOCH
-    except (TypeError, ValueError):  # no text, none of a time, or one without an offset
+    except (TypeError, ValueError):  # no text, no time, or a time without an offset
         message = "Value error, must be a time with an offset"
         raise InvalidRequest([entry(["body", "time"], "value_error", message, given=given)]) from None

@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from functools import wraps
+from time import perf_counter
 from typing import TYPE_CHECKING, Final, Protocol
 
 from aws_lambda_powertools.metrics import MetricUnit
 
 from inventory.domain.errors import CorruptData, ExportStopped, InternalError, ServiceError, StoreUnavailable, TryAgain
-from inventory.entrypoints.responses import ERROR_ANSWERS
+from inventory.entrypoints.deadline import remaining_s
+from inventory.entrypoints.responses import ERROR_ANSWERS, raised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from uuid import UUID
 
     from aws_lambda_powertools import Logger, Metrics
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from inventory.domain.model import Outcome
-    from inventory.domain.retry_budget import Tries
-    from inventory.entrypoints.ledger_stream import Published
+    from inventory.domain.retry_budget import RetryBudget
+    from inventory.entrypoints.ledger_stream import PublishResult
     from inventory.entrypoints.schedule import AuditTask
-    from inventory.integrity.audit import Findings
+    from inventory.integrity.audit import AuditResult
     from inventory.queries.export import ExportPage
+
+    class MetricSink(Protocol):
+        """Takes counts: Powertools' metrics, or the sums of a batch."""
+
+        def add_metric(self, name: str, unit: MetricUnit, value: float) -> None:
+            """Count."""
+            ...
+
+    class Decorator(Protocol):
+        """Makes a handler of a function that takes an event and its invocation."""
+
+        def __call__[E, A](self, handle: Callable[[E, Invocation], A], /) -> Callable[[E, LambdaContext], A]:
+            """Make it."""
+            ...
+
 
 CREATED: Final = "AdjustmentCreated"
 
@@ -51,112 +70,100 @@ ROW_SET_ASIDE: Final = "LedgerRowSetAside"
 ROW_ALTERED: Final = "LedgerRowAltered"
 
 _OUTCOMES: Final = {CREATED: "created", REVERSED: "reversed", REPLAYED: "replayed"}
-"""The code of a line that tells of no error, by metric."""
+"""The code in the log line of an adjustment, by its metric."""
 
 
-class Counts(Protocol):
-    """Where requests are counted: the metrics themselves, or the tally of a batch."""
-
-    def add_metric(self, name: str, unit: MetricUnit, value: float) -> None:
-        """Count."""
-        ...
-
-
-class Tally:
-    """What a batch comes to, each metric one number: CloudWatch reads no more than 100 values of one line."""
+class MetricSums:
+    """The counts of a batch, one number for each metric: CloudWatch reads no more than 100 values of one line."""
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[str, MetricUnit]] = Counter()
+        self._sums: Counter[tuple[str, MetricUnit]] = Counter()
 
     def add_metric(self, name: str, unit: MetricUnit, value: float) -> None:
         """Count."""
-        self._counts[name, unit] += int(value)
+        self._sums[name, unit] += int(value)
 
-    def write(self, metrics: Metrics) -> None:
-        """Hand the numbers on."""
-        for (name, unit), count in self._counts.items():
-            metrics.add_metric(name, unit, count)
+    def write(self, metrics: MetricSink) -> None:
+        """Add the sums to the metrics."""
+        for (name, unit), value in self._sums.items():
+            metrics.add_metric(name, unit, value)
 
 
-@dataclass(slots=True)
-class RequestLine:
-    """What the one line of a request says whatever became of it: begun with the request, filled in on the way.
+class Invocation:
+    """One invocation: where its log lines and metrics go, and the members that each of its lines has.
 
-    ``clock_s`` is monotonic, in seconds. ``business_id`` stays None until somebody vouches for it: what a caller merely
-    claims is not logged. ``tries`` stays None where a request is not tried as a whole. What is None is not in the line.
+    ``clock_s`` is monotonic, in seconds. ``business_id`` stays None until it is authenticated: what a caller merely
+    claims is not logged. ``budget`` stays None where a request has no attempts of its own. A None is not in the line.
     """
 
-    clock_s: Callable[[], float]
-    gateway_request_id: str | None = None
-    business_id: UUID | None = None
-    tries: Tries | None = None
-    _started_s: float = field(init=False)
+    def __init__(
+        self, context: LambdaContext, logger: Logger, metrics: MetricSink, clock_s: Callable[[], float]
+    ) -> None:
+        self.context = context
+        self.logger = logger
+        self.metrics = metrics
+        self.remaining_s = remaining_s(context)
+        self.gateway_request_id: str | None = None
+        self.business_id: UUID | None = None
+        self.budget: RetryBudget | None = None
+        self._clock_s = clock_s
+        self._started_s = clock_s()
 
-    def __post_init__(self) -> None:
-        """Begin."""
-        self._started_s = self.clock_s()
+    def count(self, metric: str, value: int = 1) -> None:
+        """Add to a metric."""
+        self.metrics.add_metric(metric, MetricUnit.Count, value)
 
     def members(self, code: str, attempts: int | None = None) -> dict[str, object]:
-        """All of it, for a request that ended with ``code``."""
-        if attempts is None and self.tries is not None:
-            attempts = self.tries.number
+        """The members of the line of a request that ended with ``code``."""
+        if attempts is None and self.budget is not None:
+            attempts = self.budget.attempts
         return {
             "business_id": None if self.business_id is None else str(self.business_id),
             "code": code,
             "attempts": attempts,
-            "duration_ms": round((self.clock_s() - self._started_s) * 1000, 1),
+            "duration_ms": round((self._clock_s() - self._started_s) * 1000, 1),
             "gateway_request_id": self.gateway_request_id,
         }
 
 
-def report_outcome(outcome: Outcome, logger: Logger, metrics: Counts, line: RequestLine) -> None:
-    """Say that an adjustment stands, and after how many tries.
+def entry_point(logger: Logger, metrics: Metrics) -> Decorator:
+    """Make a Lambda handler of a function: it gets an ``Invocation``, and its metrics are written when it returns."""
 
-    A reversal is an adjustment of its own, counted apart; whatever is replayed wrote nothing and is counted as one.
-    """
-    row = outcome.adjustment
-    if outcome.replayed:
-        metric, message = REPLAYED, "adjustment replayed"
-    elif row.reverses is not None:
-        metric, message = REVERSED, "adjustment reversed"
-    else:
-        metric, message = CREATED, "adjustment created"
-    metrics.add_metric(metric, MetricUnit.Count, 1)
-    members = line.members(_OUTCOMES[metric], outcome.attempts)
-    members["adjustment_id"] = str(row.id)
-    members["sequence"] = row.sequence
-    if row.reverses is not None:
-        members["reverses"] = str(row.reverses)
-    logger.info(message, extra=members)
+    def decorate[E, A](handle: Callable[[E, Invocation], A]) -> Callable[[E, LambdaContext], A]:
+        # An explicit False: POWERTOOLS_LOGGER_LOG_EVENT=true would log the token.
+        @logger.inject_lambda_context(clear_state=True, log_event=False)
+        @metrics.log_metrics
+        @wraps(handle)
+        def handler(event: E, context: LambdaContext) -> A:
+            return handle(event, Invocation(context, logger, metrics, perf_counter))
+
+        return handler
+
+    return decorate
 
 
-def report_read(resource: str, logger: Logger, metrics: Metrics, line: RequestLine) -> None:
-    """Say that a question was answered, and which; not what was asked for."""
-    metrics.add_metric(READ, MetricUnit.Count, 1)
-    logger.info("read answered", extra=line.members("read") | {"resource": resource})
+@contextmanager
+def translated_errors(invocation: Invocation) -> Iterator[None]:
+    """Report each error, and raise what the invoker may learn of it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
+        raise raised(report_error(error, invocation)) from None
 
 
-def report_export(page: ExportPage, logger: Logger, metrics: Metrics, line: RequestLine) -> None:
-    """Say that a page of an export was handed out, and of whose."""
-    metrics.add_metric(EXPORTED, MetricUnit.Count, 1)
-    logger.info(
-        "export page answered",
-        extra=line.members("exported") | {"rows": page.rows, "is_last": page.next_cursor is None},
-    )
-
-
-def report_error(error: Exception, logger: Logger, metrics: Counts, line: RequestLine) -> ServiceError:
-    """Say why there is no adjustment, and give back what the caller may learn of it."""
-    told, message, write, facts = _told(error, logger)
-    metrics.add_metric(type(told).__name__, MetricUnit.Count, 1)
-    # What was raised is for us alone; of what the service itself decided there is nothing to trace back.
+def report_error(error: Exception, invocation: Invocation) -> ServiceError:
+    """Log and count an error; return the error that the caller is answered with."""
+    answered, message, write, facts = _described(error, invocation.logger)
+    invocation.count(type(answered).__name__)
+    # A decision of the service needs no stack trace. The trace of a fault is for us alone.
     decided = isinstance(error, ServiceError | CorruptData) and not _is_fault_of_unknown_outcome(error)
-    write(message, exc_info=None if decided else error, extra=line.members(ERROR_ANSWERS[type(told)].code) | facts)
-    return told
+    members = invocation.members(ERROR_ANSWERS[type(answered)].code)
+    write(message, exc_info=None if decided else error, extra=members | facts)
+    return answered
 
 
-def _told(error: Exception, logger: Logger) -> tuple[ServiceError, str, Callable[..., None], dict[str, object]]:
-    """What the caller learns of an error; and of its line the message, what writes it, and its further members."""
+def _described(error: Exception, logger: Logger) -> tuple[ServiceError, str, Callable[..., None], dict[str, object]]:
+    """The answer to an error; and of its log line the message, the method that writes it, and its further members."""
     match error:
         case StoreUnavailable():
             return TryAgain(), "not settled in time", logger.warning, {}
@@ -173,28 +180,77 @@ def _told(error: Exception, logger: Logger) -> tuple[ServiceError, str, Callable
 
 
 def _is_fault_of_unknown_outcome(error: Exception) -> bool:
-    """Whether something went wrong that should not have, and the caller can't be told that nothing was done."""
+    """Whether this is an unexpected fault after which the adjustment may or may not be recorded."""
     return isinstance(error, TryAgain) and error.__cause__ is not None
 
 
-def report_unreadable(problem: str, logger: Logger, metrics: Counts, line: RequestLine) -> None:
-    """Say that a message can't be read, by whomever and however often; ``problem`` holds nothing of its body."""
-    metrics.add_metric(UNREADABLE, MetricUnit.Count, 1)
-    logger.warning("message unreadable", extra=line.members("unreadable") | {"problem": problem})
+def report_outcome(outcome: Outcome, invocation: Invocation) -> None:
+    """Log and count an adjustment. A reversal has a metric of its own, and so has a replay, which wrote nothing."""
+    row = outcome.adjustment
+    if outcome.replayed:
+        metric, message = REPLAYED, "adjustment replayed"
+    elif row.reverses is not None:
+        metric, message = REVERSED, "adjustment reversed"
+    else:
+        metric, message = CREATED, "adjustment created"
+    invocation.count(metric)
+    members = invocation.members(_OUTCOMES[metric], outcome.attempts)
+    members["adjustment_id"] = str(row.id)
+    members["sequence"] = row.sequence
+    if row.reverses is not None:
+        members["reverses"] = str(row.reverses)
+    invocation.logger.info(message, extra=members)
 
 
-def report_audit(task: AuditTask, findings: Findings, logger: Logger, metrics: Metrics) -> None:
-    """Say what an audit found: each listed difference on a line of its own, and the figures as metrics.
+def report_read(resource: str, invocation: Invocation) -> None:
+    """Log and count an answered read by its route, without its parameters."""
+    invocation.count(READ)
+    invocation.logger.info("read answered", extra=invocation.members("read") | {"resource": resource})
 
-    Whether it came to the end is a metric of scheduled audits only: whoever invokes one directly goes on with it. An
-    alarm also takes that metric's absence for what it is.
+
+def report_export(page: ExportPage, invocation: Invocation) -> None:
+    """Log and count a page of an export."""
+    invocation.count(EXPORTED)
+    facts = {"rows": page.rows, "is_last": page.next_cursor is None}
+    invocation.logger.info("export page answered", extra=invocation.members("exported") | facts)
+
+
+def report_unreadable(problem: str, invocation: Invocation) -> None:
+    """Log and count a message that can never be read; ``problem`` holds nothing of its body."""
+    invocation.count(UNREADABLE)
+    invocation.logger.warning("message unreadable", extra=invocation.members("unreadable") | {"problem": problem})
+
+
+def report_audit(task: AuditTask, result: AuditResult, invocation: Invocation) -> None:
+    """Log each listed difference and the segment, and write the figures as metrics.
+
+    Whether the audit reached the end is a metric of scheduled audits only: the invoker of any other goes on with it. An
+    alarm also watches for this metric's absence.
     """
-    metrics.add_metric(AUDIT_DIFFERENCES, MetricUnit.Count, findings.differences_count)
-    metrics.add_metric(AUDITED_ROWS, MetricUnit.Count, findings.rows)
-    metrics.add_metric(AUDITED_STOCK_ITEMS, MetricUnit.Count, findings.stock_items)
+    invocation.count(AUDIT_DIFFERENCES, result.mismatch_count)
+    invocation.count(AUDITED_ROWS, result.rows)
+    invocation.count(AUDITED_STOCK_ITEMS, result.stock_items)
     if task.scheduled:
-        metrics.add_metric(AUDIT_UNFINISHED, MetricUnit.Count, int(findings.next_position is not None))
-    for each in findings.differences:
+        invocation.count(AUDIT_UNFINISHED, int(result.next_position is not None))
+    _log_mismatches(result, invocation.logger)
+    if result.stopped_by is not None:
+        invocation.logger.warning("audit stopped by a fault", exc_info=result.stopped_by)
+    invocation.logger.info(
+        "segment audited",
+        extra={
+            "segment": task.segment.number,
+            "segments": task.segment.total,
+            "scheduled": task.scheduled,
+            "rows": result.rows,
+            "stock_items": result.stock_items,
+            "differences": result.mismatch_count,
+            "finished": result.next_position is None,
+        },
+    )
+
+
+def _log_mismatches(result: AuditResult, logger: Logger) -> None:
+    for each in result.mismatches:
         logger.error(
             "difference found",
             extra={
@@ -206,34 +262,21 @@ def report_audit(task: AuditTask, findings: Findings, logger: Logger, metrics: M
                 "adjustment_id": each.adjustment_id,
             },
         )
-    if findings.stopped_by is not None:
-        logger.warning("audit stopped by a fault", exc_info=findings.stopped_by)
-    logger.info(
-        "segment audited",
-        extra={
-            "segment": task.segment.number,
-            "segments": task.segment.total,
-            "scheduled": task.scheduled,
-            "rows": findings.rows,
-            "stock_items": findings.stock_items,
-            "differences": findings.differences_count,
-            "finished": findings.next_position is None,
-        },
-    )
 
 
-def report_published(published: Published, logger: Logger, metrics: Metrics) -> None:
-    """Say how many events are on the bus, and each row that is not told, by its key.
+def report_published(result: PublishResult, invocation: Invocation) -> None:
+    """Log and count the published events, and each row that could not be published, by its key.
 
-    That a row was altered or removed is what the alarm on its metric waits for: no function of the service can do it.
+    A row that was altered or removed sets off an alarm: no function of the service can do that.
     """
-    metrics.add_metric(PUBLISHED, MetricUnit.Count, published.events)
-    for unusable in published.set_aside:
-        metrics.add_metric(ROW_SET_ASIDE, MetricUnit.Count, 1)
-        logger.error("ledger row set aside", extra={"ledger_key": unusable.key, "problem": unusable.problem})
-    for altered in published.altered:
-        metrics.add_metric(ROW_ALTERED, MetricUnit.Count, 1)
-        logger.warning("ledger row altered", extra={"ledger_key": altered.key, "change": altered.change})
-    if published.open_from is not None:
-        logger.warning("not published in time", extra={"sequence_number": published.open_from})
-    logger.info("adjustments published", extra={"events": published.events})
+    logger = invocation.logger
+    invocation.count(PUBLISHED, result.events)
+    for row in result.dead_lettered:
+        invocation.count(ROW_SET_ASIDE)
+        logger.error("ledger row set aside", extra={"ledger_key": row.key, "problem": row.problem})
+    for change in result.altered:
+        invocation.count(ROW_ALTERED)
+        logger.warning("ledger row altered", extra={"ledger_key": change.key, "change": change.event_name})
+    if result.resume_at is not None:
+        logger.warning("not published in time", extra={"sequence_number": result.resume_at})
+    logger.info("adjustments published", extra={"events": result.events})

@@ -1,1 +1,1 @@
-"""Whether the ledger adds up: the proof of one stock item, and the audit of everything."""
+"""Whether the ledger adds up: the proof of one stock item, and the audit of all tables."""

@@ -1,8 +1,8 @@
-"""One stock item's history, checked row by row: the first place where it does not add up, and what is wrong there.
+"""Checks the ledger rows of one stock item: the first place where they do not add up, and what is wrong there.
 
-Nothing here reads or waits. Rows come as items of the ledger table, in the order of time; whatever an item holds, it is
-judged and never raised. The rows are checked in the order of their sequence, which is the same unless somebody bent a
-time: so a few rows may wait for those before them.
+This module does no reads and no waiting. It gets rows as items of the ledger table in the order of time, and accepts
+any content. It checks them in the order of their sequence. Both orders are the same unless a time was tampered with or
+a row is late, so a few rows may be pending: they came before a row that precedes them in the chain.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from inventory.domain.model import Adjustment, StockItem
     from inventory.storage.items import Item
 
-WAITING_MAX: Final = 100
-"""Rows that wait for one before them; with more, that one is missing."""
+PENDING_ROWS_MAX: Final = 100
+"""With more pending rows than this, the row before them counts as missing."""
 
 
 class ProblemKind(StrEnum):
-    """What can be wrong with one stock item's history, as it is told. The README says what each means."""
+    """What can be wrong with the history of a stock item. Callers get these texts; docs/integrity.md explains them."""
 
     ROW_MISSING = "row_missing"
     ROW_INSERTED = "row_inserted"
@@ -46,14 +46,14 @@ class ProblemKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong at one place of a history."""
+    """What is wrong at one place of a history."""
 
     sequence: int
     kind: ProblemKind
 
 
 def read_row(item: Item) -> tuple[Adjustment | None, ProblemKind | None]:
-    """The row that an item holds, None where it can't be read, and what is wrong with the item by itself."""
+    """Give the row of an item, None where it can't be read, and what is wrong with the item on its own."""
     try:
         row = adjustment_of(item)
         if row.created_at.tzinfo is None:
@@ -67,11 +67,11 @@ def read_row(item: Item) -> tuple[Adjustment | None, ProblemKind | None]:
 
 @dataclass(slots=True)
 class ChainCheck:
-    """The rows so far, as figures: bounded, however long the history is.
+    """A running check of one stock item's rows. Its size is bounded, however long the history is.
 
-    ``rows`` and ``sum`` count all that was taken, in their place or not; ``sequence``, ``quantity``, ``head_hash`` and
-    ``created_at`` (as text, empty before the first) are those of the last row in its place. ``mark`` is a stock item;
-    ``mark_fits`` says whether the row of its sequence left it so.
+    ``rows`` and ``sum`` count all rows that were added. ``sequence``, ``quantity``, ``head_hash`` and ``created_at``
+    (as text, empty before the first row) are those of the last row in the chain so far. ``expected_head`` is the stock
+    item as it was read before the rows; ``head_matched`` says whether the row with its sequence left it in that state.
     """
 
     rows: int = 0
@@ -81,66 +81,67 @@ class ChainCheck:
     head_hash: str = GENESIS_HASH
     created_at: str = ""
     problem: Problem | None = None
-    mark: StockItem | None = None
-    mark_fits: bool = False
-    _waiting: list[tuple[int, int, _Taken]] = field(default_factory=list)
+    expected_head: StockItem | None = None
+    head_matched: bool = False
+    _pending: list[tuple[int, int, _CheckedItem]] = field(default_factory=list)
 
     def copied(self) -> Self:
-        """The same, to return to."""
-        return replace(self, _waiting=list(self._waiting))
+        """Give a copy that does not change with this check."""
+        return replace(self, _pending=list(self._pending))
 
-    def set_mark(self, stock: StockItem | None) -> None:
-        """Compare with this stock item when its row comes, or now where that was the last; None before the first."""
-        self.mark = stock
-        self.mark_fits = self.sequence == 0 if stock is None else self.ends_in(stock)
-
-    @property
-    def waits(self) -> bool:
-        """Whether there are rows whose turn has not come: one before them is missing, or late."""
-        return bool(self._waiting)
+    def expect_head(self, stock: StockItem | None) -> None:
+        """Set the stock item to compare with. None means that there was none before the rows were read."""
+        self.expected_head = stock
+        self.head_matched = self.sequence == 0 if stock is None else self.matches(stock)
 
     @property
-    def overflows(self) -> bool:
-        """Whether more rows wait than may."""
-        return len(self._waiting) > WAITING_MAX
+    def has_pending_rows(self) -> bool:
+        """Whether a row before others that were added is missing or late."""
+        return bool(self._pending)
 
     @property
-    def top(self) -> int:
-        """The highest sequence that was seen, in its place or waiting."""
-        return max((sequence for sequence, _, _ in self._waiting), default=self.sequence)
+    def has_too_many_pending_rows(self) -> bool:
+        """Whether it makes no sense to wait for the row before the pending ones any longer."""
+        return len(self._pending) > PENDING_ROWS_MAX
 
-    def take(self, items: Iterable[Item]) -> None:
-        """Take the next rows in the order of time."""
+    @property
+    def highest_sequence(self) -> int:
+        """The highest sequence among all rows, the pending ones included."""
+        return max((sequence for sequence, _, _ in self._pending), default=self.sequence)
+
+    def add(self, items: Iterable[Item]) -> None:
+        """Add the next rows in the order of time."""
         for item in items:
-            taken = _taken(item, otherwise=self.sequence + 1)
+            checked = _checked(item, default_sequence=self.sequence + 1)
             self.rows += 1
-            self.sum += taken.delta
-            heappush(self._waiting, (taken.sequence, self.rows, taken))
-            while self._waiting and self._waiting[0][0] <= self.sequence + 1:
-                self._place(heappop(self._waiting)[2])
+            self.sum += checked.delta
+            heappush(self._pending, (checked.sequence, self.rows, checked))
+            while self._pending and self._pending[0][0] <= self.sequence + 1:
+                self._append(heappop(self._pending)[2])
 
-    def give_up_waiting(self, head: int) -> None:
-        """Place the rows that wait without those before them; ``head`` is the sequence of the stock item.
+    def append_pending(self, head_sequence: int) -> None:
+        """Append the pending rows without the rows before them, and report these.
 
-        A row past the head is not what makes those between a loss: it is the one that is too much.
+        Up to ``head_sequence``, the stock item's, a gap is a missing row. Beyond it, the row after the gap is one that
+        was inserted.
         """
-        while self._waiting:
-            taken = heappop(self._waiting)[2]
+        while self._pending:
+            checked = heappop(self._pending)[2]
             expected = self.sequence + 1
-            if taken.sequence > expected:
-                if expected <= head:
+            if checked.sequence > expected:
+                if expected <= head_sequence:
                     self.report(expected, ProblemKind.ROW_MISSING)
                 else:
-                    self.report(taken.sequence, ProblemKind.ROW_INSERTED)
-            self._place(taken)
+                    self.report(checked.sequence, ProblemKind.ROW_INSERTED)
+            self._append(checked)
 
     def report(self, sequence: int, kind: ProblemKind) -> None:
-        """Note a problem, unless one stands before it in the chain."""
+        """Note a problem, unless there is one earlier in the chain or at the same place."""
         if self.problem is None or sequence < self.problem.sequence:
             self.problem = Problem(sequence, kind)
 
-    def ends_in(self, stock: StockItem) -> bool:
-        """Whether the stock item is as the last row left it."""
+    def matches(self, stock: StockItem) -> bool:
+        """Whether the stock item is in the state that the last row left."""
         return (stock.sequence, stock.quantity, stock.head_hash, instant_text(stock.updated_at)) == (
             self.sequence,
             self.quantity,
@@ -148,46 +149,49 @@ class ChainCheck:
             self.created_at,
         )
 
-    def _place(self, taken: _Taken) -> None:
-        if taken.sequence <= self.sequence:
-            self._place_late(taken)
+    def _append(self, checked: _CheckedItem) -> None:
+        """Make a row the last one of the chain, and report what does not fit."""
+        if checked.sequence <= self.sequence:
+            self._report_late_row(checked)
             return
-        row = taken.row
-        follows = taken.sequence == self.sequence + 1
-        if taken.kind is not None:
-            self.report(taken.sequence, taken.kind)
-        elif follows and row is not None:
-            if row.previous_hash != self.head_hash:
-                self.report(taken.sequence, ProblemKind.CHAIN_BROKEN)
-            elif row.quantity_after != self.quantity + row.delta:
-                self.report(taken.sequence, ProblemKind.BALANCE_WRONG)
-            elif self.created_at and row.created_at <= parse_instant(self.created_at):
-                self.report(taken.sequence, ProblemKind.TIME_WRONG)
-        self.sequence = taken.sequence
-        if row is not None:
-            self.quantity = row.quantity_after
-            self.head_hash = row.hash
-            self.created_at = instant_text(row.created_at)
-        if self.mark is not None and self.mark.sequence == self.sequence:
-            self.mark_fits = self.ends_in(self.mark)
+        kind = checked.kind or self._misfit(checked)
+        if kind is not None:
+            self.report(checked.sequence, kind)
+        self.sequence = checked.sequence
+        if checked.row is not None:
+            self.quantity = checked.row.quantity_after
+            self.head_hash = checked.row.hash
+            self.created_at = instant_text(checked.row.created_at)
+        if self.expected_head is not None and self.expected_head.sequence == self.sequence:
+            self.head_matched = self.matches(self.expected_head)
 
-    def _place_late(self, taken: _Taken) -> None:
-        """A row whose turn is over: the one that was missed, at a wrong time, or a second one of its sequence."""
+    def _misfit(self, checked: _CheckedItem) -> ProblemKind | None:
+        """What is wrong between the last row and the next one. After a gap nothing can be compared."""
+        row = checked.row
+        if row is None or checked.sequence != self.sequence + 1:
+            return None
+        if row.previous_hash != self.head_hash:
+            return ProblemKind.CHAIN_BROKEN
+        if row.quantity_after != self.quantity + row.delta:
+            return ProblemKind.BALANCE_WRONG
+        if self.created_at and row.created_at <= parse_instant(self.created_at):
+            return ProblemKind.TIME_WRONG
+        return None
+
+    def _report_late_row(self, checked: _CheckedItem) -> None:
+        """Report a row whose sequence was passed: it has a wrong time, or its sequence occurs twice."""
         found = self.problem
-        if found is None or taken.sequence < found.sequence:
-            self.report(taken.sequence, ProblemKind.ROW_INSERTED)
-        elif taken.sequence == found.sequence:
-            missed = found.kind is ProblemKind.ROW_MISSING
-            kind = (taken.kind or ProblemKind.TIME_WRONG) if missed else ProblemKind.ROW_INSERTED
-            self.problem = Problem(taken.sequence, kind)
+        if found is None or checked.sequence < found.sequence:
+            self.report(checked.sequence, ProblemKind.ROW_INSERTED)
+        elif checked.sequence == found.sequence:
+            was_missing = found.kind is ProblemKind.ROW_MISSING
+            kind = (checked.kind or ProblemKind.TIME_WRONG) if was_missing else ProblemKind.ROW_INSERTED
+            self.problem = Problem(checked.sequence, kind)
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """One item as it was judged by itself.
-
-    Where an item has no sequence, or the sequence is what was changed, it is the one of the place where it stands.
-    """
+class _CheckedItem:
+    """An item, checked on its own: its row if it can be read, its sequence and delta, and what is wrong with it."""
 
     sequence: int
     row: Adjustment | None
@@ -195,10 +199,14 @@ class _Taken:
     delta: int
 
 
-def _taken(item: Item, *, otherwise: int) -> _Taken:
+def _checked(item: Item, *, default_sequence: int) -> _CheckedItem:
+    """Check an item. ``default_sequence`` replaces a sequence that is unreadable, or is what was tampered with."""
     row, kind = read_row(item)
     if row is not None:
-        moved = kind is ProblemKind.ROW_CHANGED and row_hash(replace(row, sequence=otherwise)) == row.hash
-        return _Taken(otherwise if moved else row.sequence, row, kind, row.delta)
+        is_sequence_changed = (
+            kind is ProblemKind.ROW_CHANGED and row_hash(replace(row, sequence=default_sequence)) == row.hash
+        )
+        return _CheckedItem(default_sequence if is_sequence_changed else row.sequence, row, kind, row.delta)
     sequence = claimed_integer(item, "sequence")
-    return _Taken(otherwise if sequence is None else sequence, None, kind, claimed_integer(item, "delta") or 0)
+    delta = claimed_integer(item, "delta") or 0
+    return _CheckedItem(default_sequence if sequence is None else sequence, None, kind, delta)

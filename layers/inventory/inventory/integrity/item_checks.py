@@ -1,25 +1,29 @@
-"""What an audit makes of one item of the inventory table by itself: what it is, and whether it is as it is written."""
+"""Checks one item of the inventory table on its own: what it is, and whether the service could have written it."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from inventory.domain.timestamps import instant_text
+from inventory.domain.model import StockItemId
 from inventory.storage import keys
-from inventory.storage.items import MALFORMED, read_stock_item
+from inventory.storage.items import (
+    key_attributes,
+    key_of,
+    read_reversal_id,
+    read_stock_item,
+    reversal_link_item,
+    stock_item_attributes,
+)
 
 if TYPE_CHECKING:
     from inventory.storage.items import Item
-    from inventory.storage.table_scan import ItemKey
-
-type Place = tuple[UUID, UUID, UUID]
-"""Business, variant and location."""
+    from inventory.storage.keys import ItemKey
 
 
 class AuditKind(StrEnum):
-    """What can be wrong besides, where no proof of one stock item looks. The README says what each means."""
+    """What only an audit finds, because it is outside the history of one stock item. See docs/integrity.md."""
 
     REVERSAL_WRONG = "reversal_wrong"
     REVERSAL_NOT_LINKED = "reversal_not_linked"
@@ -27,71 +31,63 @@ class AuditKind(StrEnum):
     ITEM_UNKNOWN = "item_unknown"
 
 
-def is_of_catalog(item: Item) -> bool:
-    """Whether an item stands under a key of the catalog: a business's settings, a location or a variant of it."""
-    pk, sk = item["pk"]["S"], item["sk"]["S"]
-    name, _, of_item = sk.partition("#")
+class LinkId(NamedTuple):
+    """Which reversal link: the one of a reversed adjustment."""
+
+    business_id: UUID
+    adjustment_id: UUID
+
+
+def is_catalog_item(item: Item) -> bool:
+    """Whether an item has a key of the catalog: the settings, a location or a variant of a business."""
+    key = pk, sk = key_of(item)
     try:
-        if pk != keys.business(UUID(pk.removeprefix("BUSINESS#"))):
-            return False
-        match name:
-            case "LOCATION":
-                return sk == keys.location(UUID(of_item))
-            case "VARIANT":
-                return sk == keys.variant(UUID(of_item))
+        business_id, *item_ids = map(UUID, [*pk.split("#")[1:], *sk.split("#")[1:]])
     except ValueError:
         return False
-    return sk == keys.SETTINGS
+    match item_ids:
+        case []:
+            return key == keys.settings_key(business_id)
+        case [item_id]:
+            return key in (keys.location_key(business_id, item_id), keys.variant_key(business_id, item_id))
+        case _:
+            return False
 
 
-def place_of_stock(item: Item) -> Place | None:
-    """Business, variant and location of a stock item, None for an item under a key of another form."""
-    pk, sk = item["pk"]["S"], item["sk"]["S"]
+def stock_item_id_of(item: Item) -> StockItemId | None:
+    """Give the id of a stock item, None for an item with a key of another form."""
+    key = pk, sk = key_of(item)
     try:
-        business_id, variant_id = map(UUID, pk.removeprefix("STOCK#").split("#"))
-        location_id = UUID(sk)
-    except ValueError:
+        stock_item_id = StockItemId(*map(UUID, [*pk.split("#")[1:], sk]))
+    except (TypeError, ValueError):
         return None
-    right = pk == keys.stock(business_id, variant_id) and sk == str(location_id)
-    return (business_id, variant_id, location_id) if right else None
+    return stock_item_id if key == keys.stock_item_key(*stock_item_id) else None
 
 
-def sequence_of_odd_stock(item: Item) -> int | None:
-    """The sequence of a stock item that says the right things in a way that the service never writes; None otherwise.
+def link_id_of(item: Item) -> LinkId | None:
+    """Give the id of a reversal link, None for an item with a key of another form."""
+    key = pk, _ = key_of(item)
+    try:
+        link_id = LinkId(*map(UUID, pk.split("#")[1:]))
+    except (TypeError, ValueError):
+        return None
+    return link_id if key == keys.reversal_link_key(*link_id) else None
 
-    It may have further attributes, or a time in another spelling. One that can't be read is for a proof to tell.
+
+def sequence_of_altered_stock_item(item: Item) -> int | None:
+    """Give the sequence of a stock item that is readable, but not as the service writes it; None otherwise.
+
+    It may have more attributes, or a time in another spelling. A proof finds a stock item that is unreadable.
     """
     stock = read_stock_item(item)
-    if stock is None:
+    if stock is None or item == key_attributes(key_of(item)) | stock_item_attributes(stock):
         return None
-    written: Item = {
-        "pk": item["pk"],
-        "sk": item["sk"],
-        "quantity": {"N": str(stock.quantity)},
-        "sequence": {"N": str(stock.sequence)},
-        "updated_at": {"S": instant_text(stock.updated_at)},
-        "head_hash": {"S": stock.head_hash},
-    }
-    return None if item == written else stock.sequence
+    return stock.sequence
 
 
-def ids_of_link(item: Item) -> tuple[UUID, UUID] | None:
-    """Business and reversed adjustment of a reversal link, None for an item under a key of another form."""
-    pk = item["pk"]["S"]
-    try:
-        business_id, adjustment_id = map(UUID, pk.removeprefix("REVERSAL#").split("#"))
-    except ValueError:
+def linked_row_key(link_id: LinkId, item: Item) -> ItemKey | None:
+    """Give the key of the ledger row that a link names; None where the link is not as the service writes it."""
+    reversal_id = read_reversal_id(item)
+    if reversal_id is None or item != reversal_link_item(*link_id, reversal_id):
         return None
-    right = pk == keys.reversal(business_id, adjustment_id) and item["sk"]["S"] == keys.REVERSAL
-    return (business_id, adjustment_id) if right else None
-
-
-def reversal_of(link: Item) -> ItemKey | None:
-    """Key of the row that a link leads to; None where it names none, or is not as the service writes it."""
-    ids = ids_of_link(link)
-    try:
-        reversal_id = UUID(link["reversal_id"]["S"])
-    except MALFORMED:
-        return None
-    written: Item = {"pk": link["pk"], "sk": link["sk"], "reversal_id": {"S": str(reversal_id)}}
-    return (keys.ledger(ids[0], reversal_id),) if ids is not None and link == written else None
+    return keys.ledger_row_key(link_id.business_id, reversal_id)

@@ -1,15 +1,15 @@
-"""Proving one stock item: its rows are read in pages and checked, and their end is compared with the stock item.
+"""The proof of one stock item: reads its rows in pages, checks them, and compares the last one with the stock item.
 
-The index is read after the stock item, and follows the table with a delay: a row that seems to be missing may be late,
-and a row past the head may be younger than what was read of the stock item. Both are looked at again before they count.
+The index is read after the stock item, and it follows the table with a delay. A row that seems to be missing may be
+late, and a row beyond the stock item's sequence may be newer than the stock item that was read. Both are read again
+before they count as problems.
 
-    stock item: sequence 41 ....... 43 again: so rows 42 and 43 may be there
-    index:      rows 1 to 41, 43                      42 is late, and nothing is claimed beyond 41
+    stock item: sequence 41 ....... 43 when read again: rows 42 and 43 are valid
+    index:      rows 1 to 41, 43                        42 is late; the proof covers rows 1 to 41
 
-A proof that goes on does so with the figures of its cursor, which are no secret and can be made up. They must be those
-of the row that the cursor names, as it stands now; but whether the rows before it were read, and fitted, is known only
-to whoever carried the cursor: a proof that was continued is as good as that. One request, an audit, and an export
-that was checked trust nobody.
+A continued proof starts with the figures of its cursor. A caller can forge them. They must agree with the ledger row
+that the cursor names, but only whoever passed the cursor on knows that the rows before it were checked. So a continued
+proof is as reliable as its caller. A proof in one request, an audit and a checked export need no trust.
 """
 
 from __future__ import annotations
@@ -18,38 +18,37 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from inventory.domain.errors import StoreUnavailable, TryAgain
+from inventory.domain.errors import InvalidCursor, StoreUnavailable, TryAgain
 from inventory.domain.model import GENESIS_HASH
 from inventory.domain.retry_budget import RetryBudget
 from inventory.integrity import proof_cursor
 from inventory.integrity.chain_check import ChainCheck, Problem, ProblemKind
-from inventory.schemas.problems import not_handed_out
 from inventory.storage.items import read_stock_item
-from inventory.storage.ledger_index import stock_item_partition
+from inventory.storage.ledger_index import IndexQuery, stock_item_partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from inventory.domain.model import StockItem
+    from inventory.domain.model import StockItem, StockItemId
     from inventory.storage.items import Item
     from inventory.storage.ledger_index import IndexPage, LedgerIndex, StartKey
 
 PROOF_ROWS_MAX: Final = 10_000
-"""Rows of one request, give or take a page: about two seconds of a function's time."""
+"""Rows that one request reads, up to the end of a page: about two seconds of a function's time."""
 
 PROOF_PAUSES_S: Final = (0.1, 0.2, 0.4, 0.8)
-"""Before each further look at what may be late; an index is behind for less than a second, as a rule."""
+"""Pause before each repeated read of rows that may be late. An index is usually less than a second behind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What one stock item's history adds up to.
+    """What the history of one stock item adds up to.
 
-    ``verified`` is None where nothing is wrong so far, but there was no time for all: ``next_cursor`` goes on, and the
-    figures are those of the rows so far. As soon as there is a problem it is False, be there more to read or not:
-    ``rows`` and ``sum`` are what was read of the ledger, all of it only where ``next_cursor`` is None, while
-    ``quantity``, ``sequence`` and ``head_hash`` are the stock item's as it stands (of none: as before the first row).
+    ``verified`` is None where no problem was found so far but rows are left: ``next_cursor`` continues the proof, and
+    the figures are those of the rows so far. ``verified`` is False from the first problem on, even if rows are left.
+    Then ``rows`` and ``sum`` are what was read of the ledger, which is all of it only if ``next_cursor`` is None, while
+    ``quantity``, ``sequence`` and ``head_hash`` are the stock item's own, or those before the first row without one.
     """
 
     variant_id: UUID
@@ -65,24 +64,24 @@ class Proof:
 
 
 class ItemsByKey(Protocol):
-    """Where stock items and single ledger rows are read as they are stored."""
+    """Reads single items as they are stored."""
 
     def stock_item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> Item | None:
-        """Read a stock item, as of now; None where there is none.
+        """Read a stock item, strongly consistent; None where there is none.
 
         Raises:
-            StoreUnavailable: there was no whole answer.
+            StoreUnavailable: there was no complete answer.
         """
         ...
 
     def ledger_row(self, business_id: UUID, adjustment_id: UUID) -> Item | None:
-        """Read a ledger row likewise."""
+        """Read a ledger row in the same way."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Prover:
-    """Proves stock items; ``page_rows`` None is as many rows a page as 1 MB holds."""
+    """Proves stock items. ``page_rows`` limits a page of the index; None means as many rows as 1 MB holds."""
 
     index: LedgerIndex
     items: ItemsByKey
@@ -91,175 +90,176 @@ class Prover:
     rows_max: int = PROOF_ROWS_MAX
     page_rows: int | None = None
 
-    def prove(
-        self,
-        business_id: UUID,
-        variant_id: UUID,
-        location_id: UUID,
-        cursor: str | None,
-        *,
-        remaining_s: Callable[[], float],
-    ) -> Proof:
-        """Prove one stock item, or go on with a proof; ``remaining_s`` is the time left in seconds.
+    def prove(self, stock_item_id: StockItemId, cursor: str | None, *, remaining_s: Callable[[], float]) -> Proof:
+        """Prove one stock item, or continue a proof. ``remaining_s`` gives the seconds that are left.
 
         Raises:
-            InvalidRequest: the cursor is not one of this stock item's proof, or the row where it was made is no longer
-                as it was: then a proof from the beginning tells what has become of it.
+            InvalidCursor: the cursor is not one of this stock item's proof, or the row that it names has changed since.
+                A proof from the beginning then shows the change.
             TryAgain: the tables gave no answer in time.
         """
         try:
-            return _Walk(self, (business_id, variant_id, location_id), cursor, remaining_s).run()
+            return _ProofRun(self, stock_item_id, cursor, remaining_s).run()
         except StoreUnavailable as error:
             raise TryAgain from error
 
 
 @dataclass(frozen=True, slots=True)
 class _Checkpoint:
-    """A place of the walk where no row waits: what it added up to, and where in the index it goes on."""
+    """A state without pending rows: the check up to there, and where the index continues."""
 
     check: ChainCheck
     start: StartKey | None
 
 
-class _Walk:
-    """One proof on its way along the index, with the stock item as it was last read."""
+class _ProofRun:
+    """One request's part of a proof."""
 
     def __init__(
-        self, parts: Prover, place: proof_cursor.Place, cursor: str | None, remaining_s: Callable[[], float]
+        self, prover: Prover, stock_item_id: StockItemId, cursor: str | None, remaining_s: Callable[[], float]
     ) -> None:
-        self._parts = parts
-        self._place = place
-        self._partition = stock_item_partition(*place)
-        self._patience = RetryBudget(remaining_s, parts.sleep)
-        self._pauses = iter(parts.pauses_s)
-        self._checkpoint = _Checkpoint(ChainCheck(), None) if cursor is None else self._resumed(cursor)
+        self._prover = prover
+        self._stock_item_id = stock_item_id
+        self._partition = stock_item_partition(*stock_item_id)
+        self._budget = RetryBudget(remaining_s, prover.sleep)
+        self._pauses = iter(prover.pauses_s)
+        self._checkpoint = _Checkpoint(ChainCheck(), None) if cursor is None else self._read_cursor(cursor)
         self._resumable: tuple[ChainCheck, str] | None = None
         self._rows_read = 0
-        self._item: Item | None = None
-        self._stock: StockItem | None = None
+        self._read_stock_item()
+        self._checkpoint.check.expect_head(self._stock)
+        self._return_to_checkpoint()
 
     def run(self) -> Proof:
-        """Walk until there is a verdict, or no time."""
-        self._read_stock_item()
-        self._checkpoint.check.set_mark(self._stock)
-        check, start = self._checkpoint.check.copied(), self._checkpoint.start
+        """Read pages until there is a verdict, or too little time."""
         while True:
             try:
-                page = self._page(start)
+                is_last = self._add_page()
             except StoreUnavailable:
-                # There is no time, or no answer: another request goes on from what was read.
-                return self._unfinished(check)
-            check.take(page.items)
-            start = page.next_start
-            if check.problem is not None:
-                check.give_up_waiting(self._head_of(check))
-            if not check.waits and page.items:
-                self._keep(check, page.items[-1])
-            if (start is None or check.overflows) and self._in_doubt(check, ended=start is None):
+                # No time, or no answer. Another request continues after the rows that were read.
+                return self._unfinished()
+            if (is_last or self._check.has_too_many_pending_rows) and self._may_be_outdated(is_last=is_last):
                 pause_s = next(self._pauses, None)
                 if pause_s is None:
-                    check.give_up_waiting(self._head_of(check))
-                elif not self._patience.has_time(after_s=pause_s):
-                    return self._unfinished(check)
+                    self._check.append_pending(self._head_sequence())
+                elif not self._budget.has_time(after_s=pause_s):
+                    return self._unfinished()
                 else:
-                    self._parts.sleep(pause_s)
-                    check, start = self._checkpoint.check.copied(), self._checkpoint.start
+                    self._prover.sleep(pause_s)
+                    self._return_to_checkpoint()
                     continue
-            if start is None:
-                return self._verdict(check)
-            if self._may_stop_at(check):
-                return self._unfinished(check)
+            if is_last:
+                return self._verdict()
+            if self._can_stop():
+                return self._unfinished()
 
-    def _may_stop_at(self, check: ChainCheck) -> bool:
-        """Whether it is enough for one request, at a place from which another one can tell as much.
+    def _return_to_checkpoint(self) -> None:
+        self._check, self._start = self._checkpoint.check.copied(), self._checkpoint.start
 
-        Not while rows wait: it would begin before them, and come no further. Not past the head: what the head fits is
-        known only to whoever passed it.
-        """
-        past_the_head = self._stock is not None and check.sequence > self._stock.sequence
-        return self._rows_read >= self._parts.rows_max and not check.waits and not past_the_head
-
-    def _page(self, start: StartKey | None) -> IndexPage:
-        page = self._patience.retry(
-            lambda: self._parts.index.page(self._partition, limit=self._parts.page_rows, start=start)
-        )
+    def _add_page(self) -> bool:
+        """Read the next page and add its rows to the check. Give whether it was the last page."""
+        query = IndexQuery(self._partition, limit=self._prover.page_rows, start=self._start)
+        page: IndexPage = self._budget.retry(lambda: self._prover.index.page(query))
         self._rows_read += len(page.items)
-        return page
+        self._check.add(page.items)
+        self._start = page.next_start
+        if self._check.problem is not None:
+            self._check.append_pending(self._head_sequence())
+        if page.items and not self._check.has_pending_rows:
+            self._set_checkpoint(page.items[-1])
+        return page.next_start is None
+
+    def _can_stop(self) -> bool:
+        """Whether this request read enough, and another one can continue here with the same result.
+
+        Not with pending rows: the next request would start before them and get no further. Not beyond the stock item's
+        sequence: the next request could not compare the row that the stock item should match.
+        """
+        is_past_head = self._stock is not None and self._check.sequence > self._stock.sequence
+        is_enough = self._rows_read >= self._prover.rows_max
+        return is_enough and not self._check.has_pending_rows and not is_past_head
 
     def _read_stock_item(self) -> None:
-        self._item = self._patience.retry(lambda: self._parts.items.stock_item(*self._place))
-        self._stock = None if self._item is None else read_stock_item(self._item)
+        self._item: Item | None = self._budget.retry(lambda: self._prover.items.stock_item(*self._stock_item_id))
+        self._stock: StockItem | None = None if self._item is None else read_stock_item(self._item)
 
-    def _unreadable(self) -> bool:
+    def _is_stock_item_unreadable(self) -> bool:
         return self._item is not None and self._stock is None
 
-    def _head_of(self, check: ChainCheck) -> int:
-        """The sequence up to which rows ought to be there; where no stock item says it, they do themselves."""
-        return check.top if self._stock is None else self._stock.sequence
+    def _head_sequence(self) -> int:
+        """Give the sequence up to which rows must exist: the stock item's, without one the highest of the rows."""
+        return self._check.highest_sequence if self._stock is None else self._stock.sequence
 
-    def _in_doubt(self, check: ChainCheck, *, ended: bool) -> bool:
-        """Whether what was seen can be different in a moment, without anything being wrong."""
-        if check.problem is not None or self._unreadable():
+    def _may_be_outdated(self, *, is_last: bool) -> bool:
+        """Whether a mismatch may come from rows that are late or new, so another read can settle it."""
+        check = self._check
+        if check.problem is not None or self._is_stock_item_unreadable():
             return False
-        head = 0 if self._stock is None else self._stock.sequence
-        if check.top == check.sequence == head:
+        head_sequence = 0 if self._stock is None else self._stock.sequence
+        if check.highest_sequence == check.sequence == head_sequence:
             return False
-        if check.sequence < head:
+        if check.sequence < head_sequence:
             return True
-        # Rows past the head: by now the stock item must know of them.
+        # There are rows beyond the stock item that was read. It must have changed since.
         self._read_stock_item()
-        if self._unreadable():
+        if self._is_stock_item_unreadable():
             return False
-        return not (ended and (self._meets(check) or self._is_older(check)))
+        return not (is_last and (self._ends_at_stock_item() or self._is_proof_of_earlier_state()))
 
-    def _meets(self, check: ChainCheck) -> bool:
-        return self._stock is not None and check.top == check.sequence == self._stock.sequence
+    def _ends_at_stock_item(self) -> bool:
+        check = self._check
+        return self._stock is not None and check.highest_sequence == check.sequence == self._stock.sequence
 
-    def _is_older(self, check: ChainCheck) -> bool:
-        """Whether a writer was faster: the rows reach as far as the stock item did at first, and it has gone on."""
-        return check.mark_fits and self._stock is not None and check.top <= self._stock.sequence
+    def _is_proof_of_earlier_state(self) -> bool:
+        """Whether the rows match the stock item as first read, and it has changed since."""
+        return (
+            self._check.head_matched
+            and self._stock is not None
+            and self._check.highest_sequence <= self._stock.sequence
+        )
 
-    def _verdict(self, check: ChainCheck) -> Proof:
-        if check.problem is None and self._is_older(check):
-            return self._answer(check, verified=True)
-        check.give_up_waiting(self._head_of(check))
+    def _verdict(self) -> Proof:
+        check = self._check
+        if check.problem is None and self._is_proof_of_earlier_state():
+            return self._proof(check, verified=True)
+        check.append_pending(self._head_sequence())
         if check.problem is None:
-            self._compare_the_ends(check)
-        return self._answer(check, verified=check.problem is None)
+            self._compare_with_stock_item()
+        return self._proof(check, verified=check.problem is None)
 
-    def _compare_the_ends(self, check: ChainCheck) -> None:
-        stock = self._stock
-        if self._unreadable():
+    def _compare_with_stock_item(self) -> None:
+        check, stock = self._check, self._stock
+        if self._is_stock_item_unreadable():
             check.report(check.sequence, ProblemKind.STOCK_ITEM_UNREADABLE)
         elif stock is None:
             if check.rows:
                 check.report(check.sequence, ProblemKind.STOCK_ITEM_MISSING)
         elif check.sequence < stock.sequence and check.head_hash != stock.head_hash:
             check.report(check.sequence + 1, ProblemKind.ROW_MISSING)
-        elif check.sequence > stock.sequence and check.mark_fits:
+        elif check.sequence > stock.sequence and check.head_matched:
             check.report(stock.sequence + 1, ProblemKind.ROW_INSERTED)
-        elif not check.ends_in(stock):
+        elif not check.matches(stock):
             check.report(check.sequence, ProblemKind.STOCK_ITEM_CHANGED)
 
-    def _unfinished(self, check: ChainCheck) -> Proof:
+    def _unfinished(self) -> Proof:
         if self._resumable is not None:
             check, cursor = self._resumable
-            return self._answer(check, verified=None if check.problem is None else False, cursor=cursor)
-        if check.problem is None:
-            raise StoreUnavailable  # not a page's worth of progress: there is nothing to go on from
-        return self._answer(check, verified=False)
+            return self._proof(check, verified=None if check.problem is None else False, cursor=cursor)
+        if self._check.problem is None:
+            raise StoreUnavailable  # less than a page was read: there is nothing to continue from
+        return self._proof(self._check, verified=False)
 
-    def _answer(self, check: ChainCheck, *, verified: bool | None, cursor: str | None = None) -> Proof:
+    def _proof(self, check: ChainCheck, *, verified: bool | None, cursor: str | None = None) -> Proof:
         quantity, sequence, head_hash = check.quantity, check.sequence, check.head_hash
         if verified is False:
             quantity, sequence, head_hash = 0, 0, GENESIS_HASH
             if self._stock is not None:
                 quantity, sequence, head_hash = self._stock.quantity, self._stock.sequence, self._stock.head_hash
         return Proof(
-            variant_id=self._place[1],
-            location_id=self._place[2],
+            variant_id=self._stock_item_id.variant_id,
+            location_id=self._stock_item_id.location_id,
             verified=verified,
-            # Rows that are younger than what was proved have been read, but not proved.
+            # Newer rows than the proved ones may have been read. They do not count.
             rows=check.sequence if verified else check.rows,
             sum=check.quantity if verified else check.sum,
             quantity=quantity,
@@ -269,17 +269,18 @@ class _Walk:
             next_cursor=cursor,
         )
 
-    def _keep(self, check: ChainCheck, last: Item) -> None:
-        """Remember where to look again from and, where a cursor can say so, where another request goes on."""
+    def _set_checkpoint(self, last: Item) -> None:
+        """Remember the state after the item ``last``, with a cursor where one can name it."""
         names = ("pk", self._partition.key_name, self._partition.sort_name)
-        self._checkpoint = _Checkpoint(check.copied(), {name: last[name] for name in names})
-        if (cursor := proof_cursor.write(check, last, self._place)) is not None:
+        self._checkpoint = _Checkpoint(self._check.copied(), {name: last[name] for name in names})
+        if (cursor := proof_cursor.write(self._check, last, self._stock_item_id)) is not None:
             self._resumable = (self._checkpoint.check, cursor)
 
-    def _resumed(self, cursor: str) -> _Checkpoint:
-        found = proof_cursor.read(cursor, self._partition, self._place)
+    def _read_cursor(self, cursor: str) -> _Checkpoint:
+        found = proof_cursor.read(cursor, self._partition, self._stock_item_id)
         if found is not None:
-            item = self._patience.retry(lambda: self._parts.items.ledger_row(self._place[0], found.adjustment_id))
+            business_id = self._stock_item_id.business_id
+            item = self._budget.retry(lambda: self._prover.items.ledger_row(business_id, found.adjustment_id))
             if item is not None and proof_cursor.agrees(found, item):
                 return _Checkpoint(found.check, found.start)
-        raise not_handed_out(["query", "cursor"], cursor)
+        raise InvalidCursor(cursor)

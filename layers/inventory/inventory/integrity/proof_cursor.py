@@ -1,7 +1,7 @@
-"""Where a proof goes on, as the text of a cursor: the figures so far, and the last row that was read.
+"""The cursor of a proof: the figures so far, and the last row that was read.
 
-Anybody can make one up. What can be known of it is: its figures are some that rows can add up to, and the row that it
-names is there and left them so.
+A caller can forge one. So the figures must be possible sums of rows, and the ledger row that the cursor names must
+exist and have exactly these figures.
 """
 
 from __future__ import annotations
@@ -18,48 +18,46 @@ from inventory.integrity.chain_check import ChainCheck, Problem, ProblemKind, re
 from inventory.storage import cursors, keys
 
 if TYPE_CHECKING:
+    from inventory.domain.model import StockItemId
     from inventory.storage.items import Item
     from inventory.storage.ledger_index import Partition, StartKey
 
-LENGTH_MAX: Final = 1024
-"""Of a cursor that a query string may hold."""
+CURSOR_LENGTH_MAX: Final = 1024
+"""The longest cursor that a query string may contain."""
 
 HISTORY_ROWS_MAX: Final = 2**53 - 1
-"""Of a whole history, as a cursor may count them: the largest integer that every JSON reader keeps exact."""
+"""Rows of a whole history that a cursor may count: the largest integer that every JSON reader keeps exact."""
 
 _NUMBER_MAX: Final = 10**38 - 1
-"""Of an attribute, as a row that was bent may hold it: DynamoDB keeps 38 digits."""
+"""The largest number that a tampered row can hold: DynamoDB keeps 38 digits."""
 
 _HASH: Final = re.compile("[0-9a-f]{64}")
 
-_NOT_OURS: Final = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
-"""What a text that somebody else made up may raise, be it JSON or not."""
-
-type Place = tuple[UUID, UUID, UUID]
-"""Business, variant and location."""
+_MALFORMED_CURSOR: Final = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
+"""What reading a forged cursor can raise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """What a cursor says: the figures so far, and where in the index it goes on, after the row of ``adjustment_id``."""
+    """What a cursor says: the figures so far, and the start in the index, after the row of ``adjustment_id``."""
 
     check: ChainCheck
     adjustment_id: UUID
     start: StartKey
 
 
-def write(check: ChainCheck, last: Item, place: Place) -> str | None:
-    """Write a cursor that goes on after the row ``last``; None where that is no place to go on from.
+def write(check: ChainCheck, last: Item, stock_item_id: StockItemId) -> str | None:
+    """Write a cursor that continues after the row ``last``, or give None where a cursor can't name that row.
 
-    A row that stands under a key of another form is not: its key may be of any length.
+    That is a tampered row: its key has another form and any length.
     """
     pk = last["pk"]["S"]
     adjustment_id = parse_uuid(pk.rpartition("#")[2])
-    if adjustment_id is None or pk != keys.ledger(place[0], adjustment_id):
+    if adjustment_id is None or pk != keys.ledger(stock_item_id.business_id, adjustment_id):
         return None
     try:
         last_at = _instant(last["created_at"]["S"])
-    except _NOT_OURS:
+    except _MALFORMED_CURSOR:
         return None
     problem = check.problem
     position = [
@@ -68,16 +66,16 @@ def write(check: ChainCheck, last: Item, place: Place) -> str | None:
         str(adjustment_id),
         last_at,
     ]
-    text = cursors.cursor(json.dumps(position, separators=(",", ":")), _question(place))
-    return text if len(text) <= LENGTH_MAX else None
+    text = cursors.cursor(json.dumps(position, separators=(",", ":")), _question(stock_item_id))
+    return text if len(text) <= CURSOR_LENGTH_MAX else None
 
 
-def read(cursor: str, partition: Partition, place: Place) -> Resumption | None:
+def read(cursor: str, partition: Partition, stock_item_id: StockItemId) -> Resumption | None:
     """Read what ``write`` wrote for this stock item; None for anything else.
 
-    It may have been made up all the same: see ``agrees``.
+    The result may still be a forgery that ``agrees`` has to find.
     """
-    text = cursors.position(cursor, _question(place))
+    text = cursors.position(cursor, _question(stock_item_id))
     if text is None:
         return None
     try:
@@ -94,10 +92,10 @@ def read(cursor: str, partition: Partition, place: Place) -> Resumption | None:
             else Problem(_integer(problem[0], -_NUMBER_MAX, 2 * _NUMBER_MAX), ProblemKind(problem[1])),
         )
         adjustment_id, last_at = UUID(adjustment_id), _instant(last_at)
-    except _NOT_OURS:
+    except _MALFORMED_CURSOR:
         return None
     start: StartKey = {
-        "pk": {"S": keys.ledger(place[0], adjustment_id)},
+        "pk": {"S": keys.ledger(stock_item_id.business_id, adjustment_id)},
         partition.key_name: {"S": partition.key},
         partition.sort_name: {"S": last_at},
     }
@@ -105,10 +103,10 @@ def read(cursor: str, partition: Partition, place: Place) -> Resumption | None:
 
 
 def agrees(found: Resumption, item: Item) -> bool:
-    """Whether the row that a cursor names, as it stands now, is the one of its figures.
+    """Whether the figures of a cursor are those of the row that it names, as the row is now.
 
-    With a problem it is enough that the row stands where the cursor goes on: it need not be the last in the chain, and
-    may be what is wrong; the verdict stands already.
+    A cursor with a problem only has to name the right place: its row need not be the last one of the chain, and may be
+    the tampered one.
     """
     if any(item.get(name) != value for name, value in found.start.items()):
         return False
@@ -143,11 +141,5 @@ def _instant(value: object) -> str:
     return value
 
 
-def _question(place: Place) -> dict[str, str]:
-    business_id, variant_id, location_id = place
-    return {
-        "question": "proof",
-        "business_id": str(business_id),
-        "variant_id": str(variant_id),
-        "location_id": str(location_id),
-    }
+def _question(stock_item_id: StockItemId) -> dict[str, str]:
+    return {"question": "proof"} | {name: str(value) for name, value in stock_item_id._asdict().items()}

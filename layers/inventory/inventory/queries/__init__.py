@@ -1,1 +1,1 @@
-"""The questions of readers: levels, lists of adjustments, exports."""
+"""What callers read: stock levels, lists of adjustments, exports."""

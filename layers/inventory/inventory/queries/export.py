@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypedDict
 
-from inventory.domain.errors import BusinessNotFound, ExportStopped, RowUnreadable, StoreUnavailable
+from inventory.domain.errors import BusinessNotFound, ExportStopped, InvalidCursor, RowUnreadable, StoreUnavailable
 from inventory.domain.timestamps import instant_text, parse_instant
-from inventory.queries.adjustments import FIRST_ID, AdjustmentFilter, PartitionRows, Position, merged, parse_position
+from inventory.queries.adjustments import AdjustmentFilter
 from inventory.queries.export_formats import FORMATS
-from inventory.schemas.problems import not_handed_out
+from inventory.queries.ledger_order import FIRST_ID, FIRST_POSITION, PartitionRows, Position, merged, parse_position
 from inventory.storage import cursors, keys
 from inventory.storage.ledger_index import EARLIEST, business_partitions, stock_item_partition
 
@@ -21,28 +21,57 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from uuid import UUID
 
-    from inventory.domain.model import Adjustment
+    from inventory.domain.model import Adjustment, ExportFormat
     from inventory.domain.retry_budget import RetryBudget
-    from inventory.schemas.reading import ExportRequest
-    from inventory.storage.ledger_index import IndexPage, LedgerIndex, Partition, StartKey
+    from inventory.queries.export_formats import LineFormat
+    from inventory.storage.ledger_index import LedgerIndex, Partition
 
 TEXT_SIZE_MAX_BYTES: Final = 5_000_000
-"""Of one page, as the JSON string that Lambda answers: an answer of more than 6 MB would be lost."""
+"""Size of one page's text as a JSON string. Lambda's limit for an answer is 6 MB."""
 
 SETTLED_AFTER_S: Final = 2.0
-"""After this time the rows up to a moment are taken to be there: a row is stamped, committed, and then indexed."""
+"""A row gets its time before it is committed and indexed. After these seconds the index has the rows of an instant."""
 
 CHUNK_ROWS: Final = 500
-"""Rows of one Query. Eight partitions are under way at a time: what a page does not take of them was read in vain."""
+"""Rows of one Query. A page reads eight partitions side by side, and drops the rows that it has no room for."""
 
 _ANSWERING_S: Final = 1.0
-"""Of the invocation's time for the answer alone: 5 MB are to be put together and sent."""
+"""Time that is reserved to build and send the answer of up to 5 MB."""
 
-_BEFORE_ALL: Final = Position(datetime.min.replace(tzinfo=UTC), FIRST_ID)
+
+@dataclass(frozen=True, slots=True)
+class ExportQuery:
+    """Which adjustments to export, and in which format. A variant or location of None means all.
+
+    ``created_from`` is inclusive, ``created_to`` exclusive; None means no bound.
+    """
+
+    business_id: UUID
+    format: ExportFormat = "ndjson"
+    variant_id: UUID | None = None
+    location_id: UUID | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+
+    def question(self) -> dict[str, str]:
+        """Give the members that bind a cursor to this export.
+
+        They are part of the cursor's digest: another spelling would make the cursors of running exports invalid.
+        """
+        members = {
+            "command": "export",
+            "business_id": self.business_id,
+            "format": self.format,
+            "variant_id": self.variant_id,
+            "location_id": self.location_id,
+            "created_from": None if self.created_from is None else _cursor_instant(self.created_from),
+            "created_to": None if self.created_to is None else _cursor_instant(self.created_to),
+        }
+        return {name: str(value) for name, value in members.items() if value is not None}
 
 
 class Businesses(Protocol):
-    """Where it is known which businesses there are."""
+    """Looks up businesses."""
 
     def has_business(self, business_id: UUID) -> bool:
         """Whether there is such a business."""
@@ -50,9 +79,9 @@ class Businesses(Protocol):
 
 
 class ExportAnswer(TypedDict):
-    """A page as its invoker gets it: ``text`` to append, and the cursor of the next page, null after the last.
+    """A page as the invoker gets it: ``text`` to append, and the cursor of the next page, null on the last one.
 
-    ``first_created_at`` and ``last_created_at`` are those of its rows, null of a page without any.
+    ``first_created_at`` and ``last_created_at`` belong to the first and last row, null on a page without rows.
     """
 
     rows: int
@@ -65,7 +94,7 @@ class ExportAnswer(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class ExportPage:
-    """Some rows as text. ``created_to`` is where the whole export ends; ``next_cursor`` is None on the last page."""
+    """Rows as text. ``created_to`` is the end of the whole export; ``next_cursor`` is None on the last page."""
 
     business_id: UUID
     rows: int
@@ -76,7 +105,7 @@ class ExportPage:
     next_cursor: str | None
 
     def answer(self) -> ExportAnswer:
-        """What the invoker gets."""
+        """Give the page as the invoker gets it."""
         return ExportAnswer(
             rows=self.rows,
             text=self.text,
@@ -88,56 +117,79 @@ class ExportPage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
-    """Rows as text; ``last`` is the row that was looked at last, None where all were."""
+class _Remainder:
+    """The rows that are still to export: after the row at ``after``, None for all, and before ``created_to``."""
 
-    count: int
-    text: str
-    created_at: tuple[datetime, datetime] | None
-    last: Position | None
+    after: Position | None
+    created_to: datetime
+
+
+@dataclass(slots=True)
+class _PageText:
+    """The text of a page while it grows."""
+
+    format: LineFormat
+    size_max_bytes: int
+    lines: list[str]
+    size_bytes: int = 0
+    rows: int = 0
+    first_created_at: datetime | None = None
+    last_created_at: datetime | None = None
+
+    def append(self, row: Adjustment, *, is_first: bool) -> bool:
+        """Append a row's line. Refuse it, with False, where the page is full; the first row always fits."""
+        line = self.format.line(row)
+        self.size_bytes += _json_size_bytes(line)
+        if self.size_bytes > self.size_max_bytes and not is_first:
+            return False
+        self.lines.append(line)
+        self.rows += 1
+        self.first_created_at = self.first_created_at or row.created_at
+        self.last_created_at = row.created_at
+        return True
 
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """Writes pages of an export. Nothing is kept between two of them but what their cursor says."""
+    """Writes pages of an export. It keeps no state between two pages: the cursor holds it."""
 
     businesses: Businesses
     index: LedgerIndex
     clock: Callable[[], datetime]
     text_size_max_bytes: int = TEXT_SIZE_MAX_BYTES
 
-    def page(self, request: ExportRequest, budget: RetryBudget) -> ExportPage:
-        """Write the page that a request asks for, as long as size and time allow.
+    def page(self, query: ExportQuery, cursor: str | None, budget: RetryBudget) -> ExportPage:
+        """Write one page of an export, the first one without a cursor, as long as size and time allow.
 
-        Where the export ends is settled by its first page, so it does end, however many rows arrive meanwhile.
+        The first page sets the end of the export, so the export ends although new rows keep arriving.
 
         Raises:
-            BusinessNotFound: there is no such business.
-            InvalidRequest: the cursor is not one of this export.
+            BusinessNotFound: the business does not exist.
+            InvalidCursor: the cursor is not one of this export.
             StoreUnavailable: not a single row could be read in time.
-            ExportStopped: the very next item of the ledger is no row.
+            ExportStopped: the very next item of the ledger can't be read as a row.
         """
-        question: dict[str, str] = request.model_dump(mode="json", exclude={"cursor"}, exclude_none=True)
+        question = query.question()
         budget = budget.reserve(_ANSWERING_S)
-        if request.cursor is None:
-            if not budget.retry(partial(self.businesses.has_business, request.business_id)):
+        if cursor is None:
+            if not budget.retry(partial(self.businesses.has_business, query.business_id)):
                 raise BusinessNotFound
-            after, created_to = None, self._settled(request.created_to, budget)
+            remainder = _Remainder(None, self._settled_end(query.created_to, budget))
         else:
-            after, created_to = _place(request.cursor, question)
-        rows = self._rows(request, after, created_to, budget)
+            remainder = _read_cursor(cursor, question)
+        text, last = self._text(query, remainder, budget)
         return ExportPage(
-            business_id=request.business_id,
-            rows=rows.count,
-            text=rows.text,
-            first_created_at=None if rows.created_at is None else rows.created_at[0],
-            last_created_at=None if rows.created_at is None else rows.created_at[1],
-            created_to=created_to,
-            next_cursor=None if rows.last is None else _cursor(rows.last, created_to, question),
+            business_id=query.business_id,
+            rows=text.rows,
+            text="".join(text.lines),
+            first_created_at=text.first_created_at,
+            last_created_at=text.last_created_at,
+            created_to=remainder.created_to,
+            next_cursor=None if last is None else _cursor(last, remainder.created_to, question),
         )
 
-    def _settled(self, created_to: datetime | None, budget: RetryBudget) -> datetime:
-        """Where an export ends that begins now; it lies far enough back for all rows before it to be found."""
+    def _settled_end(self, created_to: datetime | None, budget: RetryBudget) -> datetime:
+        """Choose the end of an export that begins now, and wait until the index has all rows before it."""
         now = self.clock()
         end = now if created_to is None else min(created_to, now)
         remaining_s = SETTLED_AFTER_S - (now - end).total_seconds()
@@ -145,87 +197,95 @@ class Exporter:
             budget.sleep(remaining_s)
         return end
 
-    def _rows(self, request: ExportRequest, after: Position | None, created_to: datetime, budget: RetryBudget) -> _Rows:
-        form = FORMATS[request.format]
-        wanted = AdjustmentFilter(variant_id=request.variant_id, location_id=request.location_id)
-        lines = [form.header] if after is None else []
-        count = size_bytes = 0
+    def _text(
+        self, query: ExportQuery, remainder: _Remainder, budget: RetryBudget
+    ) -> tuple[_PageText, Position | None]:
+        """Write a page, and give the position of the last row that it covers, None where no row is left."""
+        line_format = FORMATS[query.format]
+        header = [line_format.header] if remainder.after is None else []
+        text = _PageText(line_format, self.text_size_max_bytes, header)
+        wanted = AdjustmentFilter(variant_id=query.variant_id, location_id=query.location_id)
         last: Position | None = None
-        created_at: tuple[datetime, datetime] | None = None
         try:
-            for position, row in self._oldest_first(request, after, created_to, budget):
-                if wanted.includes(row):
-                    line = form.line(row)
-                    size_bytes += _answered_size_bytes(line)
-                    if size_bytes > self.text_size_max_bytes and last is not None:
-                        break
-                    lines.append(line)
-                    count += 1
-                    created_at = (row.created_at if created_at is None else created_at[0], row.created_at)
+            for position, row in self._oldest_first(query, remainder, budget):
+                if wanted.includes(row) and not text.append(row, is_first=last is None):
+                    return text, last
                 last = position
-            else:
-                last = None
         except StoreUnavailable:
-            # What was read is good; the next page begins with what could not be read in time.
+            # The rows that were read in time are good. The next page begins after them.
             if last is None:
                 raise
         except RowUnreadable as error:
             if last is None:
                 raise ExportStopped(ledger_key=error.key) from None
-        return _Rows(count, "".join(lines), created_at, last)
+        else:
+            last = None
+        return text, last
 
     def _oldest_first(
-        self, request: ExportRequest, after: Position | None, created_to: datetime, budget: RetryBudget
+        self, query: ExportQuery, remainder: _Remainder, budget: RetryBudget
     ) -> Iterator[tuple[Position, Adjustment]]:
-        """Give the rows between two places, neither of which is included."""
-        begin, end = after or _BEFORE_ALL, Position(created_to, FIRST_ID)
-        earliest = EARLIEST if request.created_from is None else instant_text(request.created_from)
-        first = earliest if after is None else after.text()
-
-        def reading(partition: Partition) -> Callable[[int, StartKey | None], IndexPage]:
-            return lambda rows, start: budget.retry(
-                lambda: self.index.page(partition, first=first, last=end.text(), limit=rows, start=start)
+        """Give the remaining rows in order."""
+        begin, end = remainder.after or FIRST_POSITION, Position(remainder.created_to, FIRST_ID)
+        earliest = EARLIEST if query.created_from is None else instant_text(query.created_from)
+        first = earliest if remainder.after is None else remainder.after.text()
+        # One Query after the other. A page is long, so concurrent reads would gain little.
+        partitions = [
+            PartitionRows(
+                self.index,
+                budget,
+                partition,
+                first=first,
+                last=end.text(),
+                bound=begin,
+                newest_first=False,
+                chunk_rows=CHUNK_ROWS,
             )
-
-        # One after the other: nobody waits at a screen, and a page is long enough for it to make little difference.
-        sources = [
-            PartitionRows(partition, reading(partition), begin, CHUNK_ROWS, newest_first=False)
-            for partition in _partitions(request)
+            for partition in _partitions(query)
         ]
-        # Both ends of what the index reads are inclusive.
-        for position, row in merged(sources, newest_first=False, below=end):
+        # The index's bounds are inclusive at both ends; an export's are not.
+        for position, row in merged(partitions, newest_first=False, below=end):
             if begin < position:
                 yield position, row
 
 
-def _partitions(request: ExportRequest) -> list[Partition]:
-    """The partitions that hold all wanted rows: one for a variant, which is in one shard with all its locations."""
-    partitions = business_partitions(request.business_id)
-    if request.variant_id is None:
+def _partitions(query: ExportQuery) -> list[Partition]:
+    """Give the partitions that hold all wanted rows. A variant with all its locations is in one shard."""
+    partitions = business_partitions(query.business_id)
+    if query.variant_id is None:
         return partitions
-    if request.location_id is None:
-        shard = keys.ledger_business(request.business_id, request.variant_id)
+    if query.location_id is None:
+        shard = keys.ledger_business(query.business_id, query.variant_id)
         return [partition for partition in partitions if partition.key == shard]
-    return [stock_item_partition(request.business_id, request.variant_id, request.location_id)]
+    return [stock_item_partition(query.business_id, query.variant_id, query.location_id)]
 
 
-def _answered_size_bytes(line: str) -> int:
-    """The size of a line within the JSON string that is answered, were all of it to be escaped."""
+def _json_size_bytes(line: str) -> int:
+    """Give the size that a line adds to the JSON string of the answer, with every character escaped that can be."""
     return len(json.dumps(line)) - len('""')
+
+
+def _cursor_instant(instant: datetime) -> str:
+    """Write an instant without the digits of a second that are zero, e.g. ``2026-11-23T14:05:09Z``."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _cursor(last: Position, created_to: datetime, question: dict[str, str]) -> str:
     return cursors.cursor(f"{instant_text(created_to)}|{last.text()}", question)
 
 
-def _place(cursor: str, question: dict[str, str]) -> tuple[Position, datetime]:
-    """Read what ``_cursor`` wrote: after which row the page begins, and where the export ends."""
+def _read_cursor(cursor: str, question: dict[str, str]) -> _Remainder:
+    """Read what ``_cursor`` wrote.
+
+    Raises:
+        InvalidCursor: it did not write that for this question.
+    """
     found = cursors.position(cursor, question)
     if found is not None:
         created_to, _, last = found.partition("|")
         with suppress(OverflowError, ValueError):
             end = parse_instant(created_to)
-            # Whoever knows the rule can make up a cursor: it is good in the form only that was handed out.
+            # The digest's rule is no secret, so a caller can forge a cursor. Accept only the spelling that we issue.
             if instant_text(end) == created_to:
-                return parse_position(last), end
-    raise not_handed_out(["body", "cursor"], cursor)
+                return _Remainder(parse_position(last), end)
+    raise InvalidCursor(cursor)

@@ -1,4 +1,4 @@
-"""Ledger rows as lines of a file: newline-delimited JSON, which is exact, or CSV, which is for spreadsheets."""
+"""Ledger rows as lines of a file: newline-delimited JSON, which is exact, or CSV for spreadsheets."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from inventory.domain.model import ExportFormat
 
 COLUMNS: Final = ("form", *(field.name for field in fields(Adjustment)))
-"""The members of a line, in either format: those of the canonical form, and the row's hash."""
+"""The members of a line in both formats: those of the canonical form, and the row's hash."""
 
 _FREE_TEXT: Final = ("reason", "reference", "created_by")
 
-# A formula's sign may be of full width, and stand behind what shows nothing: white space, marks of zero width.
+# A formula can begin with a full-width sign, and after white space or characters of zero width.
 _FORMULA: Final = re.compile("[\t\r]|[\\s\ufeff\u200b-\u200f\u2060]*[-=+@\uff0d\uff1d\uff0b\uff20]")
 
-# JSON leaves these as they are, but they end a line for whoever splits text by all that Unicode says ends one.
+# JSON does not escape these, but they end a line for readers that split text as Unicode says.
 _UNICODE_LINE_ENDS: Final = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"})
 
 
 @dataclass(frozen=True, slots=True)
 class LineFormat:
-    """How a file begins, and how a row becomes a line of it, its end included."""
+    """The header of a file, and the function that makes a line from a row, line end included."""
 
     header: str
     line: Callable[[Adjustment], str]
@@ -44,9 +44,9 @@ def ndjson_line(row: Adjustment) -> str:
 
 
 def csv_line(row: Adjustment) -> str:
-    """Write a row as a record of RFC 4180; what is null is an empty cell.
+    """Write a row as a record of RFC 4180. A null is an empty cell.
 
-    Free text that a spreadsheet would take for a formula, and calculate, gets an apostrophe in front.
+    Free text that a spreadsheet would calculate as a formula gets an apostrophe in front.
     """
     members = _members(row)
     for name in _FREE_TEXT:

@@ -1,4 +1,4 @@
-"""How much of a variant is where: now, from its stock items, or at an instant, from its ledger rows around it."""
+"""Stock levels: now, from a stock item, or at an instant, from the ledger rows on both sides of it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,33 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from inventory.domain.errors import RowMissing, StoreUnavailable
-from inventory.domain.timestamps import instant_text
-from inventory.storage.ledger_index import stock_item_partition
+from inventory.domain.timestamps import TICK, instant_text
+from inventory.storage.ledger_index import IndexQuery, stock_item_partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
-    from inventory.domain.model import StockItem
+    from inventory.domain.model import StockItem, StockItemId
     from inventory.storage.ledger_index import LedgerIndex
 
-LATE_AT_MOST: Final = timedelta(minutes=5)
-"""An index is behind for about a second; a row that is this old and not there will not come."""
+INDEX_DELAY_MAX: Final = timedelta(minutes=5)
+"""An index is usually about a second behind. A row that is older than this and not there is missing."""
 
-_TICK: Final = timedelta(microseconds=1)
+
+@dataclass(frozen=True, slots=True)
+class LevelFilter:
+    """Which levels to read: a variant's, at one location or all, now or at the instant ``as_of``, inclusive."""
+
+    variant_id: UUID
+    location_id: UUID | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A variant's quantity on hand at one location, in units, after the adjustment of that ``sequence``."""
+    """A variant's quantity on hand at one location, in units, after the adjustment with that ``sequence``."""
 
     variant_id: UUID
     location_id: UUID
@@ -35,45 +42,45 @@ class Level:
     updated_at: datetime
 
 
-def level_now(variant_id: UUID, location_id: UUID, stock: StockItem) -> Level:
-    """The level that a stock item holds."""
+def level_now(stock_item_id: StockItemId, stock: StockItem) -> Level:
+    """Give the level of a stock item."""
+    _, variant_id, location_id = stock_item_id
     return Level(variant_id, location_id, stock.quantity, stock.sequence, stock.updated_at)
 
 
 def level_at(
     index: LedgerIndex,
-    business_id: UUID,
-    variant_id: UUID,
-    location_id: UUID,
+    stock_item_id: StockItemId,
     stock: StockItem,
     as_of: datetime,
     *,
     now: datetime,
     between_calls: Callable[[], None],
 ) -> Level | None:
-    """The level at an instant, that instant's own adjustment included; None before the first adjustment.
+    """Give the level at an instant, with that instant's own adjustment; None before the first adjustment.
 
-    ``stock`` is the stock item, read before this call. Two calls are made; what ``between_calls`` raises ends it.
+    ``stock`` is the stock item, read before this call. ``between_calls`` is called between the two Queries; its
+    exceptions pass through.
 
     Raises:
-        StoreUnavailable: the index could not be read, or lacks a row that it will have in a moment.
-        RowMissing: it lacks one that it had to have long ago.
-        RowUnreadable: one of the two rows is none.
+        StoreUnavailable: the index could not be read, or is still behind.
+        RowMissing: the index lacks a row that is too old to be late.
+        RowUnreadable: one of the two rows can't be read.
     """
     if stock.updated_at <= as_of:
-        return level_now(variant_id, location_id, stock)
-    partition = stock_item_partition(business_id, variant_id, location_id)
-    until = index.page(partition, last=instant_text(as_of), newest_first=True, limit=1).rows()
+        return level_now(stock_item_id, stock)
+    partition = stock_item_partition(*stock_item_id)
+    before = index.page(IndexQuery(partition, last=instant_text(as_of), newest_first=True, limit=1)).rows()
     between_calls()
-    since = index.page(partition, first=instant_text(as_of + _TICK), limit=1).rows()
-    # The rows on both sides must be neighbours, and there is a later one: a row that the index does not have yet
-    # would otherwise make an older balance pass for that of the instant.
-    if not since or since[0].sequence != (until[0].sequence if until else 0) + 1:
-        # What is missing is older than the row behind it, or is the last one, whose time the stock item has.
-        if now - (since[0].created_at if since else stock.updated_at) > LATE_AT_MOST:
-            place = {"business_id": business_id, "variant_id": variant_id, "location_id": location_id}
-            raise RowMissing({name: str(each) for name, each in place.items()})
+    after = index.page(IndexQuery(partition, first=instant_text(as_of + TICK), limit=1)).rows()
+    # There is a row after the instant, and both rows must be neighbours. Otherwise a row that the index does not have
+    # yet is missing between them, and the level would be an older one.
+    if not after or after[0].sequence != (before[0].sequence if before else 0) + 1:
+        # The missing row is older than the row after it, or it is the last one, whose time the stock item has.
+        if now - (after[0].created_at if after else stock.updated_at) > INDEX_DELAY_MAX:
+            raise RowMissing({name: str(value) for name, value in stock_item_id._asdict().items()})
         raise StoreUnavailable
-    if not until:
+    if not before:
         return None
-    return Level(variant_id, location_id, until[0].quantity_after, until[0].sequence, until[0].created_at)
+    _, variant_id, location_id = stock_item_id
+    return Level(variant_id, location_id, before[0].quantity_after, before[0].sequence, before[0].created_at)

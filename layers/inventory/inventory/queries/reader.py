@@ -1,4 +1,4 @@
-"""The questions that readers ask, answered from the books and the ledger's indexes."""
+"""Answers the questions of readers from the tables and the ledger's indexes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from inventory.domain.errors import AdjustmentNotFound, LocationNotFound, VariantNotFound
+from inventory.domain.model import StockItemId
 from inventory.queries.levels import Level, level_at, level_now
-from inventory.storage.items import located
+from inventory.storage.items import read_stock_at_location
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from inventory.domain.model import Adjustment, StockItem
     from inventory.domain.retry_budget import RetryBudget
     from inventory.integrity.proof import Proof, Prover
-    from inventory.queries.adjustments import AdjustmentFilter, History, Position
+    from inventory.queries.adjustments import AdjustmentFilter, History
+    from inventory.queries.ledger_order import Position
+    from inventory.queries.levels import LevelFilter
     from inventory.storage.ledger_index import LedgerIndex
     from inventory.storage.lookups import Lookups
 
@@ -30,7 +33,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An adjustment as it stands in the ledger; ``reversed_by`` is the id of its reversal, None where it has none."""
+    """An adjustment of the ledger; ``reversed_by`` is the id of its reversal, None if it was not reversed."""
 
     adjustment: Adjustment
     reversed_by: UUID | None
@@ -38,7 +41,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class AdjustmentsPage:
-    """Adjustments, newest first; the next page begins below ``next_position``."""
+    """Adjustments, newest first. The next page starts below ``next_position``, None on the last page."""
 
     adjustments: list[Recorded]
     next_position: Position | None
@@ -46,7 +49,7 @@ class AdjustmentsPage:
 
 @dataclass(frozen=True, slots=True)
 class LevelsPage:
-    """Levels of one variant by location; the next page begins after ``next_location_id``."""
+    """Levels of one variant by location. The next page starts after ``next_location_id``, None on the last page."""
 
     levels: list[Level]
     next_location_id: UUID | None
@@ -54,12 +57,13 @@ class LevelsPage:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Each method raises ``StoreUnavailable`` where a part could not be read in time.
+    """Reads adjustments, levels and proofs.
 
-    Where somebody bent the books by hand, it raises ``BooksBent`` for what can't be answered from them.
+    Each method raises ``StoreUnavailable`` if a part could not be read in time, and ``CorruptData`` if the tables were
+    tampered with in a way that makes an answer impossible.
     """
 
-    books: Lookups
+    lookups: Lookups
     index: LedgerIndex
     history: History
     prover: Prover
@@ -70,9 +74,9 @@ class Reader:
         """Read one adjustment.
 
         Raises:
-            AdjustmentNotFound: the business has none of that id.
+            AdjustmentNotFound: the business has no adjustment with that id.
         """
-        found = budget.retry(partial(self.books.adjustment, business_id, adjustment_id))
+        found = budget.retry(partial(self.lookups.adjustment, business_id, adjustment_id))
         if found is None:
             raise AdjustmentNotFound
         return Recorded(*found)
@@ -83,80 +87,76 @@ class Reader:
         """Read a page of adjustments."""
         page = self.history.page(business_id, wanted, below=below, limit=limit, budget=budget)
         ids = [row.id for row in page.rows]
-        reversals = budget.retry(partial(self.books.reversals, business_id, ids))
+        reversals = budget.retry(partial(self.lookups.reversals, business_id, ids))
         return AdjustmentsPage([Recorded(row, reversals.get(row.id)) for row in page.rows], page.next_position)
 
     def levels(
-        self,
-        business_id: UUID,
-        variant_id: UUID,
-        *,
-        location_id: UUID | None,
-        as_of: datetime | None,
-        after: UUID | None,
-        limit: int,
-        budget: RetryBudget,
+        self, business_id: UUID, wanted: LevelFilter, *, after: UUID | None, limit: int, budget: RetryBudget
     ) -> LevelsPage:
-        """Read the levels of a variant, at one location or at all where it was ever adjusted.
+        """Read a page of levels, one for each location where the variant was ever adjusted.
 
         Raises:
-            VariantNotFound, LocationNotFound: there was no adjustment, nor is there an active one to be adjusted.
+            VariantNotFound, LocationNotFound: there was no adjustment, and an adjustment would be refused in the same
+                way.
         """
-        if location_id is None:
-            found, more = self._stock_items(business_id, variant_id, after, limit, budget)
+        if wanted.location_id is None:
+            found, has_more = self._stock_items(business_id, wanted.variant_id, after, limit, budget)
         else:
-            item = budget.retry(partial(self.books.stock_item, business_id, variant_id, location_id))
-            found, more = [] if item is None else [located(item)], False
+            item = budget.retry(partial(self.lookups.stock_item, business_id, wanted.variant_id, wanted.location_id))
+            found, has_more = [] if item is None else [read_stock_at_location(item)], False
         if not found and after is None:
-            self._require_active(business_id, variant_id, location_id, budget)
+            self._require_active(business_id, wanted.variant_id, wanted.location_id, budget)
 
-        def level(located: tuple[UUID, StockItem]) -> Level | None:
-            if as_of is None:
-                return level_now(variant_id, *located)
-            place = (business_id, variant_id, *located)
-            between_calls = budget.require_time
-            return budget.retry(
-                partial(level_at, self.index, *place, as_of, now=self.clock(), between_calls=between_calls)
-            )
+        def level(found: tuple[UUID, StockItem]) -> Level | None:
+            location_id, stock = found
+            return self._level(StockItemId(business_id, wanted.variant_id, location_id), stock, wanted.as_of, budget)
 
         levels = [each for each in self.at_once(level, found) if each is not None]
-        return LevelsPage(levels, found[-1][0] if more else None)
+        return LevelsPage(levels, found[-1][0] if has_more else None)
+
+    def _level(
+        self, stock_item_id: StockItemId, stock: StockItem, as_of: datetime | None, budget: RetryBudget
+    ) -> Level | None:
+        if as_of is None:
+            return level_now(stock_item_id, stock)
+        read = partial(level_at, self.index, stock_item_id, stock, as_of, now=self.clock())
+        return budget.retry(partial(read, between_calls=budget.require_time))
 
     def _stock_items(
         self, business_id: UUID, variant_id: UUID, after: UUID | None, limit: int, budget: RetryBudget
     ) -> tuple[list[tuple[UUID, StockItem]], bool]:
-        """The next stock items, at least one unless there is none, and whether others may follow."""
+        """Give the next stock items, at least one if there is one, and whether others may follow."""
         while True:
-            # One more is looked for, so that the last page says that it is the last.
-            page = budget.retry(partial(self.books.stock_items, business_id, variant_id, after=after, limit=limit + 1))
+            # One more than the page has shows whether there is a next page.
+            page = budget.retry(
+                partial(self.lookups.stock_items, business_id, variant_id, after=after, limit=limit + 1)
+            )
             if page.stock_items or page.next_after is None:
                 return page.stock_items[:limit], len(page.stock_items) > limit or page.next_after is not None
             after = page.next_after
 
-    def proof(
-        self, business_id: UUID, variant_id: UUID, location_id: UUID, *, cursor: str | None, budget: RetryBudget
-    ) -> Proof:
-        """Prove the history of one stock item, or go on with a proof.
+    def proof(self, stock_item_id: StockItemId, *, cursor: str | None, budget: RetryBudget) -> Proof:
+        """Prove the history of one stock item, or continue a proof.
 
         Raises:
-            VariantNotFound, LocationNotFound: as of its level.
-            InvalidRequest: the cursor is not one of this stock item's proof.
+            VariantNotFound, LocationNotFound: as for its level.
+            InvalidCursor: the cursor is not one of this stock item's proof.
             TryAgain: the tables gave no answer in time.
         """
-        proof = self.prover.prove(business_id, variant_id, location_id, cursor, remaining_s=budget.remaining_s)
+        proof = self.prover.prove(stock_item_id, cursor, remaining_s=budget.remaining_s)
         if proof.verified and not proof.rows:
-            self._require_active(business_id, variant_id, location_id, budget)
+            self._require_active(*stock_item_id, budget)
         return proof
 
     def _require_active(
         self, business_id: UUID, variant_id: UUID, location_id: UUID | None, budget: RetryBudget
     ) -> None:
-        """Refuse a variant, or a location, that was never adjusted and could not be.
+        """Refuse a variant or location that was never adjusted, and that an adjustment could not use either.
 
         Raises:
             VariantNotFound, LocationNotFound: as for an adjustment.
         """
-        variant, location = budget.retry(partial(self.books.active, business_id, variant_id, location_id))
+        variant, location = budget.retry(partial(self.lookups.active, business_id, variant_id, location_id))
         if not variant:
             raise VariantNotFound
         if not location:

@@ -1,1 +1,1 @@
-"""What callers may send: pydantic models in, 422 entries out."""
+"""The requests of callers: pydantic models in, 422 entries out."""

@@ -1,12 +1,10 @@
-"""The requests that change stock."""
+"""The requests that change stock: the bodies of POST and the payload of a direct invocation or a message."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
 from inventory.domain.model import Command, ReasonCode
 from inventory.schemas.base import RequestModel
@@ -24,7 +22,9 @@ class AdjustmentRequest(RequestModel):
     location_id: UUID | None = Field(
         default=None, description="Location UUID where adjustment applies. Uses default location if not specified."
     )
-    reason_code: ReasonCode | None = Field(default=None, description="Why, for reports; the reason is for people.")
+    reason_code: ReasonCode | None = Field(
+        default=None, description="The category for reports. The reason is for people."
+    )
     reference: Label | None = Field(
         default=None, description="The caller's own document: a count sheet, a ticket, a URI. Printable characters."
     )
@@ -33,7 +33,7 @@ class AdjustmentRequest(RequestModel):
     )
 
     def command(self, *, business_id: UUID, actor: str, idempotency_key: str | None) -> Command:
-        """Translate the request into the domain's terms, with what the entry point knows beside it."""
+        """Make the domain's command from the request and from what the entry point knows."""
         return Command(
             business_id=business_id,
             variant_id=self.variant_id,
@@ -49,18 +49,18 @@ class AdjustmentRequest(RequestModel):
 
 
 class ReversalRequest(RequestModel):
-    """The body of POST /api/v1/inventory/adjustments/{id}/reversal: all else follows from the adjustment."""
+    """The body of POST /api/v1/inventory/adjustments/{id}/reversal. The adjustment gives everything else."""
 
     reason: Reason
 
 
-class _OfBusiness(RequestModel):
+class _BusinessField(RequestModel):
     business_id: UUID
 
 
-# The fields of the base that is named last come first, in the model and so in its errors.
-class DirectAdjustmentRequest(AdjustmentRequest, _OfBusiness):
-    """The payload of a direct invocation: it also says for which business, on whose behalf and under which key."""
+# pydantic puts the fields of the last base first, in the model and in its errors.
+class DirectAdjustmentRequest(AdjustmentRequest, _BusinessField):
+    """The payload of a direct invocation: it also has the business, the actor and the idempotency key."""
 
     idempotency_key: IdempotencyKey | None = None
     actor: Label | None = None

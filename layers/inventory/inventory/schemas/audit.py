@@ -1,4 +1,4 @@
-"""The payload of an audit."""
+"""The payload of the audit function."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from inventory.schemas.fields import ExactInteger
 SEGMENTS_MAX: Final = 1_000
 
 SECONDS_MAX: Final = 900
-"""The longest that a function may run."""
+"""Lambda's limit for the run time of a function."""
 
 POSITION_LENGTH_MAX: Final = 16_384
-"""Of a position: it holds a key, which may be as long as a table takes it where somebody wrote it by hand."""
+"""A position contains a key. A key that was written by hand can be as long as DynamoDB allows."""
 
 
 class AuditRequest(RequestModel):
-    """The payload of a direct invocation. ``seconds`` is how long it may take; without it, all the time there is."""
+    """The payload of a direct invocation. ``seconds`` limits the run time; without it, only Lambda does."""
 
     segment: Annotated[ExactInteger, Field(ge=0, lt=SEGMENTS_MAX)]
     segments: Annotated[ExactInteger, Field(ge=1, le=SEGMENTS_MAX)]
@@ -27,7 +27,7 @@ class AuditRequest(RequestModel):
     seconds: Annotated[ExactInteger, Field(ge=1, le=SECONDS_MAX)] | None = None
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
+    def _segment_exists(self) -> Self:
         if self.segment >= self.segments:
             raise ValueError("segment must be less than segments: they are counted from 0")
         return self

@@ -1,4 +1,4 @@
-"""What every request model has in common, and how a value is validated against one."""
+"""The base of all request models, and the validation of a value against a model."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.utilities.parser import parse
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from inventory.domain.errors import InvalidRequest, ValidationEntry
 from inventory.schemas.problems import ENTRIES_SIZE_MAX_BYTES, bounded_entries, echoable_fact, echoable_name, entry
@@ -22,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RequestModel(BaseModel):
-    """What every request has in common: no unknown field (a misspelt one must not pass in silence), no change later."""
+    """A request that refuses unknown fields, because a misspelt one must not be ignored, and that can't be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,10 +27,9 @@ def validated[R: RequestModel](
 ) -> R:
     """Validate a parsed JSON value, or the members of another ``place``: ``path`` or ``query``.
 
-    Of what is wrong with it as much is told as ``entries_size_max_bytes`` hold, in JSON.
-
     Raises:
-        InvalidRequest: with every field's error, in field order, and then every unknown field.
+        InvalidRequest: with the errors of the known fields in field order, and then of the unknown ones, as many as
+            ``entries_size_max_bytes`` hold in JSON.
     """
     if not isinstance(value, dict):
         message = "Input should be a valid dictionary or object to extract fields from"
@@ -45,15 +39,15 @@ def validated[R: RequestModel](
     try:
         request = parse(known, model)
     except ValidationError as error:
-        wrong = chain(_entries(error, [place], whole=value), unknown)
-        raise InvalidRequest(bounded_entries(wrong, entries_size_max_bytes)) from None
-    if refused := bounded_entries(unknown, entries_size_max_bytes):
-        raise InvalidRequest(refused)
+        found = chain(_entries(error, [place], whole=value), unknown)
+        raise InvalidRequest(bounded_entries(found, entries_size_max_bytes)) from None
+    if entries := bounded_entries(unknown, entries_size_max_bytes):
+        raise InvalidRequest(entries)
     return request
 
 
-def problems(model: type[RequestModel], value: object, *, place: str) -> list[ValidationEntry]:
-    """What is wrong with a value; nothing where it is valid."""
+def invalid_entries(model: type[RequestModel], value: object, *, place: str) -> list[ValidationEntry]:
+    """Give the errors of a value, an empty list for a valid one."""
     try:
         validated(model, value, place=place)
     except InvalidRequest as error:
@@ -64,7 +58,7 @@ def problems(model: type[RequestModel], value: object, *, place: str) -> list[Va
 def value_entries(
     adapter: TypeAdapter[str] | TypeAdapter[UUID], text: str, place: list[str | int]
 ) -> list[ValidationEntry]:
-    """What is wrong with a value outside of the body."""
+    """Give the errors of a text that is in the request's path or headers, an empty list for a valid one."""
     try:
         adapter.validate_python(text)
     except ValidationError as error:
@@ -73,10 +67,9 @@ def value_entries(
 
 
 def _known_fields(model: type[RequestModel], value: dict[str, object]) -> dict[str, object]:
-    """The fields that a model has: it is not shown others.
+    """Select the fields that a model has. pydantic does not get the others.
 
-    A million of them would fill the memory with errors, of which few can be told, and half a surrogate pair in the name
-    of one would hide all other errors.
+    A million unknown fields would fill the memory with errors, and pydantic fails on a name with half a surrogate pair.
     """
     if value.keys() <= model.model_fields.keys():
         return value
@@ -84,7 +77,7 @@ def _known_fields(model: type[RequestModel], value: dict[str, object]) -> dict[s
 
 
 def _unknown_fields(value: dict[str, object], known: dict[str, object], place: str) -> Iterator[ValidationEntry]:
-    """Render the others as pydantic does."""
+    """Make the entries of the unknown fields, as pydantic does."""
     if len(known) == len(value):
         return
     for name, member in value.items():
@@ -93,7 +86,7 @@ def _unknown_fields(value: dict[str, object], known: dict[str, object], place: s
 
 
 def _entries(error: ValidationError, place: list[str | int], *, whole: object) -> Iterator[ValidationEntry]:
-    """Render what pydantic found as FastAPI does. Of what is missing, ``whole`` is the input."""
+    """Make the entries of pydantic's errors, as FastAPI does. The input of a missing field is ``whole``."""
     for each in error.errors(include_url=False):
         yield entry(
             [*place, *each["loc"]],

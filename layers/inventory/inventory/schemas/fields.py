@@ -1,4 +1,4 @@
-"""The types of request fields that several models share, and the checks of values outside of a body."""
+"""The types of request fields that several models share, and the checks of values in headers and paths."""
 
 from __future__ import annotations
 
@@ -7,14 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Final
 from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    StringConstraints,
-    TypeAdapter,
-    WithJsonSchema,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, WithJsonSchema
 
 from inventory.domain.model import QUANTITY_CHANGE_MAX, QUANTITY_MAX
 from inventory.schemas.base import value_entries
@@ -31,9 +24,9 @@ LABEL_LENGTH_MAX: Final = 255
 
 
 def _exact_integer(value: object) -> object:
-    """Take a number that is exactly an integer, such as 5.0 or 1e3, for that integer.
+    """Convert a number that is exactly an integer, such as 5.0 or 1e3.
 
-    It is a ``Decimal`` from our own parser, and a double in a direct payload, which the runtime has parsed.
+    Our own parser gives a ``Decimal``; in a direct payload, which Lambda's runtime parses, it is a double.
     """
     if isinstance(value, float) and value.is_integer():
         return int(value)
@@ -104,10 +97,10 @@ _ADJUSTMENT_ID: Final[TypeAdapter[UUID]] = TypeAdapter(UUID)
 
 
 def idempotency_key_entries(key: str) -> list[ValidationEntry]:
-    """What is wrong with an ``Idempotency-Key`` header; nothing where it is good."""
+    """Give the errors of an ``Idempotency-Key`` header, an empty list for a valid one."""
     return value_entries(_IDEMPOTENCY_KEY, key, ["header", "idempotency-key"])
 
 
 def adjustment_id_entries(text: str) -> list[ValidationEntry]:
-    """What is wrong with the ``{id}`` of a path; nothing where it is a UUID, in any spelling that a body may have."""
+    """Give the errors of the ``{id}`` of a path, an empty list for a UUID in any spelling that a body may have."""
     return value_entries(_ADJUSTMENT_ID, text, ["path", "id"])

@@ -1,20 +1,22 @@
-"""Instants as callers give them: the types for a request model's field. Apart, as a creation has none.
+"""The field types for instants. A module of its own, because the requests that create adjustments have none.
 
-They may be finer than a microsecond, which our own are not. Then each is moved to the microsecond that means the same
-among ours: of those up to an instant the last one before it, of those from an instant on the first one after it.
+A caller's instant can be finer than a microsecond, unlike ours. It is then moved to the microsecond that selects the
+same adjustments: the last one before it for "up to", the first one after it for "from".
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Final, NamedTuple
 
 from pydantic import AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-# The standard library also takes what ISO 8601 does not have, such as seconds behind a point that follows minutes, and
-# pydantic seconds since 1970. A plus that was not encoded is a space in a query string; it is meant as a plus.
+from inventory.domain.timestamps import TICK
+
+# Stricter than ``datetime.fromisoformat``, which accepts more than ISO 8601, and pydantic, which accepts seconds since
+# 1970. In a query string a plus that was not encoded arrives as a space, and is read as a plus.
 _INSTANT: Final = re.compile(
     r"(?P<date>[\dW-]+)"
     r"(?:[Tt ](?P<time>\d\d(?::?\d\d(?::?\d\d(?:[.,](?P<fraction>\d+))?)?)?)"
@@ -24,52 +26,50 @@ _INSTANT: Final = re.compile(
 
 _DIGITS: Final = 6
 
-_TICK: Final = timedelta(microseconds=1)
-
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
-class _Read(NamedTuple):
-    """An instant in UTC: its microsecond, and whether it lies past the beginning of that."""
+class _ParsedInstant(NamedTuple):
+    """An instant in UTC, cut to its microsecond, and whether something was cut off."""
 
     microsecond: datetime
-    lies_past: bool
+    is_cut: bool
 
 
-def _read(value: object) -> _Read:
+def _parse(value: object) -> _ParsedInstant:
     parts = _INSTANT.fullmatch(value) if isinstance(value, str) else None
     if parts is None:
-        raise _no_instant()
+        raise _not_an_instant()
     offset = (parts["offset"] or "").replace(" ", "+").upper()
     try:
-        # Cuts off what is finer than a microsecond.
+        # This cuts off what is finer than a microsecond.
         instant = datetime.fromisoformat(f"{parts['date']}T{parts['time'] or '00'}{offset}")
     except ValueError:
-        raise _no_instant() from None
+        raise _not_an_instant() from None
     if not offset:
         raise PydanticKnownError("timezone_aware")
     try:
-        return _Read(instant.astimezone(UTC), (parts["fraction"] or "")[_DIGITS:].strip("0") != "")
+        return _ParsedInstant(instant.astimezone(UTC), (parts["fraction"] or "")[_DIGITS:].strip("0") != "")
     except OverflowError:
         raise ValueError("must be between the years 1 and 9999 in UTC") from None
 
 
-def _no_instant() -> PydanticCustomError:
+def _not_an_instant() -> PydanticCustomError:
     return PydanticCustomError("datetime_from_date_parsing", "Input should be an ISO 8601 instant with an offset")
 
 
-def _last_before(value: object) -> datetime:
-    return _read(value).microsecond
+def _round_down(value: object) -> datetime:
+    return _parse(value).microsecond
 
 
-def _first_after(value: object) -> datetime:
-    instant, lies_past = _read(value)
-    # There is none after the last one, and nothing will ever be of it.
-    return instant + _TICK if lies_past and instant < _LAST else instant
+def _round_up(value: object) -> datetime:
+    instant, is_cut = _parse(value)
+    # The last microsecond of the year 9999 can't be rounded up. No adjustment will ever have it.
+    return instant + TICK if is_cut and instant < _LAST else instant
 
 
-type UpToInstant = Annotated[AwareDatetime, BeforeValidator(_last_before)]
-"""The end of a time, and part of it."""
+type UpToInstant = Annotated[AwareDatetime, BeforeValidator(_round_down)]
+"""An inclusive end of a span of time."""
 
-type FromInstant = Annotated[AwareDatetime, BeforeValidator(_first_after)]
-"""The beginning of a time, and part of it; or the end, and no part of it."""
+type FromInstant = Annotated[AwareDatetime, BeforeValidator(_round_up)]
+"""An inclusive start of a span of time, or an exclusive end."""

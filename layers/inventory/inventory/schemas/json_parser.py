@@ -1,7 +1,7 @@
-"""JSON text to Python values without bending a number, for bytes from anywhere.
+"""Parses JSON text from any source, and keeps every number exact. Standard library only.
 
-The standard library's parser does the work; around it stand the limits and the strictness that it lacks. Numbers are
-exact: one that is written with a point or an exponent becomes a ``Decimal``, never a double.
+The standard library's parser does the work. This module adds limits and strictness. A number with a point or an
+exponent becomes a ``Decimal``, never a double.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from decimal import MIN_EMIN, Decimal, InvalidOperation
 from typing import Final
 
 type JSONValue = dict[str, JSONValue] | list[JSONValue] | str | int | float | Decimal | bool | None
-"""A parsed JSON value; ``float`` occurs only in what another parser read (a direct invocation's payload)."""
+"""A parsed JSON value. A ``float`` occurs only in a direct invocation's payload, which another parser read."""
 
 DEPTH_MAX: Final = 100
-"""Levels of arrays and objects."""
+"""Levels of nested arrays and objects."""
 
 DIGITS_MAX: Final = 4300
-"""Digits of one integer: Python's own limit against quadratic conversions, kept for those that an exponent writes."""
+"""Digits of one integer: Python's own limit against slow conversions, also for numbers with an exponent."""
 
-# Possessive: a pattern that could go back would keep a state for each character, gigabytes for a long string.
+# Possessive quantifiers: with backtracking, a long string would take gigabytes of memory.
 _STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 
 _STRINGS: Final = re.compile(_STRING, re.DOTALL)
@@ -29,31 +29,31 @@ _STRINGS_AND_BRACKETS: Final = re.compile(rf"{_STRING}|[\[{{\]}}]", re.DOTALL)
 
 
 class TinyNumber(Decimal):
-    """A number nearer to zero than a ``Decimal`` can be: it counts as one almost as near, and is told as it was sent.
+    """A number that is nearer to zero than a ``Decimal`` can be. Its value is an approximation, its text is exact.
 
-    Only so that it is told from zero and from integers; nothing computes with it.
+    It only serves to refuse the number, which is neither zero nor an integer. Nothing computes with it.
     """
 
     __slots__ = ("_literal",)
     _literal: str
 
     @classmethod
-    def written(cls, literal: str) -> TinyNumber:
-        """Take a literal that is not zero and has too low an exponent for a ``Decimal``."""
-        made = cls(_MINUTE.copy_negate() if literal.startswith("-") else _MINUTE)
-        made._literal = literal
-        return made
+    def from_literal(cls, literal: str) -> TinyNumber:
+        """Make one from a literal that is not zero and has too low an exponent for a ``Decimal``."""
+        number = cls(_SMALLEST.copy_negate() if literal.startswith("-") else _SMALLEST)
+        number._literal = literal
+        return number
 
     def __str__(self) -> str:
         """Give the literal."""
         return self._literal
 
 
-_MINUTE: Final = Decimal(f"1e{MIN_EMIN}")
+_SMALLEST: Final = Decimal(f"1e{MIN_EMIN}")
 
 
 class InvalidJSON(ValueError):
-    """The bytes are not JSON. ``position`` counts characters (bytes, where they are not UTF-8) from 0."""
+    """The bytes are not JSON. ``position`` counts characters from 0, or bytes if they are not UTF-8."""
 
     def __init__(self, message: str, position: int) -> None:
         super().__init__(message, position)
@@ -62,7 +62,7 @@ class InvalidJSON(ValueError):
 
 
 class _InvalidLiteral(Exception):
-    """A number or a name that the parser came upon; where, it does not say."""
+    """A number or a name that is not allowed. The parser does not give its position."""
 
     def __init__(self, message: str, literal: str) -> None:
         super().__init__(message, literal)
@@ -71,13 +71,12 @@ class _InvalidLiteral(Exception):
 
 
 def parse_json(body: bytes) -> JSONValue:
-    """Parse UTF-8 JSON text; a byte order mark is ignored, of duplicate keys the last counts.
+    """Parse UTF-8 JSON text. A byte order mark is ignored; the last one of duplicate keys counts.
 
-    The time it takes grows with the length of the body alone, whatever the body says: no number is computed here that
-    is longer than it is written.
+    The time grows with the length of the body only: no number is expanded to more digits than its literal has.
 
     Raises:
-        InvalidJSON: for anything that is not JSON, is nested deeper than ``DEPTH_MAX`` or holds a number too long.
+        InvalidJSON: the text is not JSON, is nested deeper than ``DEPTH_MAX``, or has a number that is too long.
     """
     try:
         text = body.decode("utf-8-sig")
@@ -94,7 +93,7 @@ def parse_json(body: bytes) -> JSONValue:
 
 
 def _position(text: str, literal: str) -> int:
-    """Find the first ``literal``, which may be megabytes long, that is not part of a string."""
+    """Find the first ``literal`` outside of strings. It can be megabytes long."""
     position = text.find(literal)
     for string in _STRINGS.finditer(text):
         if position < string.start():
@@ -105,7 +104,7 @@ def _position(text: str, literal: str) -> int:
 
 
 def _check_depth(text: str) -> None:
-    """Refuse deep nesting before the recursive parser meets it."""
+    """Refuse deep nesting, which the recursive parser could not handle."""
     if text.count("[") + text.count("{") <= DEPTH_MAX:
         return
     depth = 0
@@ -131,12 +130,12 @@ def _number(literal: str) -> Decimal:
     try:
         number = Decimal(literal)
     except InvalidOperation:
-        # The exponent has 18 digits or more: no mantissa that a body can hold makes up for that.
+        # The exponent has 18 digits or more. No mantissa in a body is long enough to balance that.
         mantissa, _, exponent = literal.lower().partition("e")
         if not (digits := Decimal(mantissa)):
             return digits
         if exponent.startswith("-"):
-            return TinyNumber.written(literal)
+            return TinyNumber.from_literal(literal)
         raise _InvalidLiteral("Number too long", literal) from None
     if number and number.adjusted() >= DIGITS_MAX:
         raise _InvalidLiteral("Number too long", literal)

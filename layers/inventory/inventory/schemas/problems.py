@@ -1,35 +1,46 @@
-"""The entries of a 422, in the form of FastAPI's ``HTTPValidationError``. No pydantic is needed for them."""
+"""Renders the entries of a 422 in the form of FastAPI's ``HTTPValidationError``. Standard library only."""
 
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from inventory.domain.errors import InvalidRequest, ValidationEntry
+from inventory.domain.errors import InvalidCursor, InvalidRequest, ValidationEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 ENTRIES_SIZE_MAX_BYTES: Final = 2 * 1024 * 1024
-"""Of the entries of one answer: a body of a million unknown fields must get one that can be sent, too. Lambda's limit
-is 6 MB, of a text in JSON, where quotes and backslashes count twice."""
+"""Size of the entries of one answer. A body with a million unknown fields must get an answer that Lambda can send: at
+most 6 MB of JSON text, where quotes and backslashes count twice."""
 
 _ECHO_SIZE_MAX_BYTES: Final = 1024
-"""Of what is sent back as it came, in JSON."""
+"""Size in JSON of an input that is sent back."""
 
 _ESCAPED_LENGTH_MAX: Final = 12
-"""Of one character in JSON: an escaped pair of surrogates."""
+"""The longest escape of one character in JSON: a pair of surrogates."""
 
 
-def not_handed_out(loc: list[str | int], given: str) -> InvalidRequest:
-    """The refusal of a cursor, or another place to go on from, that no earlier answer to this question named."""
-    fact = "must be one that an earlier answer to the same question handed out"
-    return InvalidRequest([entry(loc, "value_error", f"Value error, {fact}", given=given, ctx={"error": fact})])
+@contextmanager
+def cursor_at(*loc: str) -> Iterator[None]:
+    """Turn an ``InvalidCursor`` into the 422 that names where the cursor was in the request.
+
+    Raises:
+        InvalidRequest: the cursor is not one of this question.
+    """
+    try:
+        yield
+    except InvalidCursor as error:
+        fact = "must be one that an earlier answer to the same question handed out"
+        raise InvalidRequest(
+            [entry([*loc], "value_error", f"Value error, {fact}", given=error.cursor, ctx={"error": fact})]
+        ) from None
 
 
 def bounded_entries(entries: Iterable[ValidationEntry], size_max_bytes: int) -> list[ValidationEntry]:
-    """As many entries as fit, one at the least; no more are made."""
+    """Take as many entries as fit, but at least one, and make no more."""
     listed: list[ValidationEntry] = []
     size_bytes = 0
     for each in entries:
@@ -43,22 +54,22 @@ def bounded_entries(entries: Iterable[ValidationEntry], size_max_bytes: int) -> 
 def entry(
     loc: list[str | int], kind: str, message: str, *, given: object, ctx: Mapping[str, object] | None = None
 ) -> ValidationEntry:
-    """Make one entry; ``given``, what was sent there, is left out where it is over 1 KB or cannot be encoded."""
-    made = ValidationEntry(type=kind, loc=loc, msg=message)
+    """Make one entry. ``given`` is the input; it is left out if it is over 1 KB or can't be encoded."""
+    rendered = ValidationEntry(type=kind, loc=loc, msg=message)
     if (echo := _echo(given)) is not None:
-        made["input"] = json.loads(echo)
+        rendered["input"] = json.loads(echo)
     if ctx is not None:
-        made["ctx"] = dict(ctx)
-    return made
+        rendered["ctx"] = dict(ctx)
+    return rendered
 
 
 def echoable_fact(fact: object) -> object:
-    """A bound or an expectation as it is, and an exception by its text: JSON has no exceptions."""
+    """Give a member of ``ctx`` as JSON can hold it: a number or text as it is, an exception as its text."""
     return fact if isinstance(fact, int | str) else str(fact)
 
 
 def echoable_name(name: str) -> str:
-    """A field's name as it was sent, but cut at 1 KB, and encodable where it holds half a surrogate pair."""
+    """Give a field's name, cut at 1 KB, and with half a surrogate pair replaced."""
     short = name[:_ECHO_SIZE_MAX_BYTES].encode("utf-8", "replace").decode()
     while (excess := len(json.dumps(short)) - _ECHO_SIZE_MAX_BYTES) > 0:
         short = short[: -max(excess // _ESCAPED_LENGTH_MAX, 1)]
@@ -66,9 +77,9 @@ def echoable_name(name: str) -> str:
 
 
 def _echo(given: object) -> str | None:
-    """Write ``given`` as JSON to send it back, where that says the same, can be encoded and is at most 1 KB.
+    """Write ``given`` as JSON if that is exact, can be encoded and is at most 1 KB; None otherwise.
 
-    No more of it is looked at than that: a body of megabytes would be written once for each of its errors.
+    It stops at 1 KB: otherwise a body of megabytes would be written once for each of its errors.
     """
     if isinstance(given, str) and len(given) > _ECHO_SIZE_MAX_BYTES:
         return None
@@ -85,7 +96,11 @@ def _echo(given: object) -> str | None:
 
 
 def _double(value: object) -> float:
-    """A double that is written as the number that a ``Decimal`` is, where there is one: 5.1, which no double is."""
+    """Convert a ``Decimal`` to the double with the same text, such as 5.1.
+
+    Raises:
+        TypeError: there is none.
+    """
     if isinstance(value, Decimal) and Decimal(repr(double := float(value))) == value:
         return double
     raise TypeError(value)

@@ -1,4 +1,4 @@
-"""What operators may ask the provision function for: one request model for each command."""
+"""The payloads of the provision function: one request model for each command of an operator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCOPES_MAX: Final = 3
 
 
 def _distinct[T](values: list[T]) -> list[T]:
-    """Refuse a value given twice, however it is spelt: more likely than not, another one was meant."""
+    """Refuse a duplicate value, in any spelling. The operator probably meant another one."""
     if len(set(values)) != len(values):
         raise ValueError("must not name one twice")
     return values
@@ -35,8 +35,8 @@ type CommandName = Literal[
 type TokenId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-f]{{{ID_LENGTH}}}$")]
 
 
-class _Named(RequestModel):
-    """Any command, by its name alone."""
+class _CommandField(RequestModel):
+    """The name of any command; the other fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -44,7 +44,7 @@ class _Named(RequestModel):
 
 
 class RegisterBusiness(RequestModel):
-    """A new business, or an id's settings anew; without ``business_id`` a new id is made."""
+    """A new business, or new settings of an existing one. Without ``business_id`` it gets a new id."""
 
     command: Literal["register_business"]
     name: Label
@@ -53,7 +53,7 @@ class RegisterBusiness(RequestModel):
 
 
 class RegisterLocation(RequestModel):
-    """A location of a business; ``default`` makes it the one that adjustments without a location go to."""
+    """A location of a business. Adjustments without a location go to the ``default`` one."""
 
     command: Literal["register_location"]
     business_id: UUID
@@ -73,7 +73,7 @@ class RegisterVariant(RequestModel):
 
 
 class DeactivateLocation(RequestModel):
-    """A location that takes no more adjustments."""
+    """The end of adjustments at a location."""
 
     command: Literal["deactivate_location"]
     business_id: UUID
@@ -81,7 +81,7 @@ class DeactivateLocation(RequestModel):
 
 
 class DeactivateVariant(RequestModel):
-    """A variant that takes no more adjustments."""
+    """The end of adjustments of a variant."""
 
     command: Literal["deactivate_variant"]
     business_id: UUID
@@ -89,7 +89,7 @@ class DeactivateVariant(RequestModel):
 
 
 class IssueToken(RequestModel):
-    """A new API token. ``expires_at`` may lie in the past: then the token is of no use, which is harmless."""
+    """A new API token. ``expires_at`` can be in the past: such a token is useless, but harmless."""
 
     command: Literal["issue_token"]
     subject: Label
@@ -115,7 +115,7 @@ type ProvisionRequest = (
     | RevokeToken
 )
 
-MODELS: Final[dict[CommandName, type[ProvisionRequest]]] = {
+COMMAND_MODELS: Final[dict[CommandName, type[ProvisionRequest]]] = {
     "register_business": RegisterBusiness,
     "register_location": RegisterLocation,
     "register_variant": RegisterVariant,
@@ -127,12 +127,12 @@ MODELS: Final[dict[CommandName, type[ProvisionRequest]]] = {
 
 
 def provision_request(payload: object) -> ProvisionRequest:
-    """Validate a payload; its command picks the model.
+    """Validate a payload with the model of its command.
 
-    (A union that pydantic discriminates would put the command into each ``loc`` and repeat it unbounded in messages.)
+    pydantic's discriminated union would add the command to each ``loc``, and repeat it in messages at any length.
 
     Raises:
-        InvalidRequest: with every field's error, in field order.
+        InvalidRequest: with the errors of all fields, in field order.
     """
-    command = validated(_Named, payload).command
-    return validated(MODELS[command], payload)
+    command = validated(_CommandField, payload).command
+    return validated(COMMAND_MODELS[command], payload)

@@ -1,4 +1,4 @@
-"""What readers may ask for: the models of paths and query strings."""
+"""The requests of readers: paths and query strings of GET, and the payload of an export."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from inventory.domain.model import (
-    ExportFormat,
-    ReasonCode,
-)
+from inventory.domain.model import ExportFormat, ReasonCode
 from inventory.schemas.base import RequestModel
 from inventory.schemas.fields import Label
 from inventory.schemas.instants import FromInstant, UpToInstant
@@ -19,27 +16,25 @@ PAGE_ROWS_DEFAULT: Final = 50
 
 PAGE_ROWS_MAX: Final = 100
 
-type Cursor = Annotated[
-    str, Field(min_length=1, max_length=1024, description="Where to go on: `next_cursor` of the page before.")
-]
+type Cursor = Annotated[str, Field(min_length=1, max_length=1024, description="The `next_cursor` of the page before.")]
 
-type Limit = Annotated[int, Field(ge=1, le=PAGE_ROWS_MAX, description="The most that one page may hold.")]
+type Limit = Annotated[int, Field(ge=1, le=PAGE_ROWS_MAX, description="The maximum size of a page.")]
 
 
 class AdjustmentPath(RequestModel):
-    """The path of one adjustment, and of what belongs to it."""
+    """The path of one adjustment or its reversal."""
 
     id: UUID
 
 
 class NoQuery(RequestModel):
-    """The query string of a route that takes no parameter."""
+    """The query string of a route without parameters."""
 
 
 class AdjustmentsQuery(RequestModel):
-    """The query string of GET /api/v1/inventory/adjustments: which rows, and which page of them.
+    """The query string of GET /api/v1/inventory/adjustments. ``created_from`` is inclusive, ``created_to`` exclusive.
 
-    ``created_from`` is inclusive, ``created_to`` exclusive.
+    The name of this class is part of the digest of cursors: another name would make issued cursors invalid.
     """
 
     variant_id: UUID | None = None
@@ -53,12 +48,15 @@ class AdjustmentsQuery(RequestModel):
 
 
 class LevelsQuery(RequestModel):
-    """The query string of GET /api/v1/inventory/levels; ``as_of`` is inclusive."""
+    """The query string of GET /api/v1/inventory/levels. ``as_of`` is inclusive.
+
+    The name of this class is part of the digest of cursors, too.
+    """
 
     variant_id: UUID
     location_id: UUID | None = None
     as_of: UpToInstant | None = Field(
-        default=None, description="The balance at that instant, inclusive; now without it."
+        default=None, description="Levels at that instant, inclusive. Without it, the levels now."
     )
     limit: Limit = PAGE_ROWS_MAX
     cursor: Cursor | None = None
@@ -72,7 +70,7 @@ class LevelPath(RequestModel):
 
 
 class ProofQuery(RequestModel):
-    """The query string of a proof: where it goes on, when a history is too long for one request."""
+    """The query string of a proof. A cursor continues the proof of a history that is too long for one request."""
 
     cursor: Cursor | None = None
 
@@ -80,8 +78,8 @@ class ProofQuery(RequestModel):
 class ExportRequest(RequestModel):
     """The payload of the command that exports a business's adjustments, page by page.
 
-    The pages of one export are asked for with the same payload, but for the cursor that the page before answered.
-    ``created_from`` is inclusive, ``created_to`` exclusive. At the latest an export ends with its first page's time.
+    Each further page needs the same payload with the cursor of the page before. ``created_from`` is inclusive,
+    ``created_to`` exclusive. Without it, or if it is later, the export ends at the time of its first page.
     """
 
     command: Literal["export"]

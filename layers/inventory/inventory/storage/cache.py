@@ -1,4 +1,4 @@
-"""What an environment keeps of what it read: bounded, and only for as long as it can be trusted."""
+"""What an execution environment keeps of the items that it read or wrote: bounded, and each for a limited time."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from inventory.domain.model import StockItem
+CONTENDED_LIFETIME_S: Final = 60
+"""Seconds for which nothing cached under a contended key is trusted."""
 
 
-class Memory[Key: Hashable, Value]:
-    """Values by key, each trusted for ``lifetime_s`` seconds; beyond ``entries_max`` the oldest is forgotten.
+class Cache[Key: Hashable, Value]:
+    """Values by key, each trusted for ``lifetime_s`` seconds. Beyond ``entries_max`` the oldest entry is dropped.
 
-    ``time_s`` gives the wall clock in seconds, not a monotonic one: that stands still in a frozen or restored
-    environment. Where it is found to have gone back, all is forgotten: no age can be told any more. Nothing finds that
-    out where nobody looks until the clock is as far again; then values are trusted for longer by as much as it was set
-    back.
+    A key is contended while other environments write its item too. What is cached of it would be out of date nearly
+    every time, so for ``CONTENDED_LIFETIME_S`` nothing is trusted.
+
+    ``time_s`` gives the wall clock in seconds. A monotonic clock would not do: it stands still while an environment is
+    frozen, and in a snapshot of it. If a look-up finds that the clock was set back, it drops everything, as no age is
+    known any more. If the clock has caught up before the next look-up, values are trusted for longer by as much as it
+    was set back.
     """
 
     def __init__(self, *, lifetime_s: float, entries_max: int, time_s: Callable[[], float]) -> None:
@@ -26,76 +30,53 @@ class Memory[Key: Hashable, Value]:
         self._entries_max = entries_max
         self._time_s = time_s
         self._entries: dict[Key, tuple[float, Value]] = {}
+        self._contended_since_s: dict[Key, float] = {}
         self._latest_s = -math.inf
-        # The groups of a batch look and remember side by side, and a dictionary can't be looked through while it grows.
+        # The groups of a batch use the cache in parallel, and a dictionary must not change while it is iterated.
         self._lock = threading.Lock()
 
     def trusted(self, key: Key) -> Value | None:
-        """The value, unless it is unknown or too old."""
+        """Return the value, unless it is unknown, too old or contended."""
         with self._lock:
             now_s = self._time_s()
             if now_s < self._latest_s:
                 self._entries.clear()
+                self._contended_since_s.clear()
             self._latest_s = now_s
             entry = self._entries.get(key)
-        return None if entry is None or now_s - entry[0] >= self._lifetime_s else entry[1]
+            if entry is None or now_s - entry[0] >= self._lifetime_s:
+                return None
+            contended_since_s = self._contended_since_s.get(key)
+        is_contended = contended_since_s is not None and now_s - contended_since_s < CONTENDED_LIFETIME_S
+        return None if is_contended else entry[1]
 
     def last_known(self, key: Key) -> Value | None:
-        """The value however old: good for a guess that is checked."""
+        """Return the value however old it is, for a guess that is checked later."""
         entry = self._entries.get(key)
         return None if entry is None else entry[1]
 
-    def remember(self, key: Key, value: Value, *, read_at_s: float) -> None:
-        """Keep a value that was read at ``read_at_s``, the time before the read began."""
+    def put(self, key: Key, value: Value, *, read_at_s: float) -> None:
+        """Keep a value. ``read_at_s`` is a time before the read of it began."""
         with self._lock:
-            # It may have been read before the clock was set back, and come too late to be forgotten with the others.
-            self._latest_s = max(self._latest_s, read_at_s)
-            self._entries.pop(key, None)
-            self._entries[key] = (read_at_s, value)
-            while len(self._entries) > self._entries_max:
-                del self._entries[next(iter(self._entries))]
+            self._keep(self._entries, key, (read_at_s, value), at_s=read_at_s)
 
     def forget(self, key: Key) -> None:
-        """Drop a value that turned out to be gone."""
+        """Drop a value that is gone, or unknown since a write of unknown outcome."""
         with self._lock:
             self._entries.pop(key, None)
-
-
-STOCK_ENTRIES_MAX: Final = 10_000
-"""Stock items whose states are kept: about 1 KB each."""
-
-SHARED_LIFETIME_S: Final = 60
-"""Seconds for which a stock item that someone else has moved is read before each decision."""
-
-
-class KnownStock[Key: Hashable]:
-    """The last state seen of each stock item. ``time_s`` is the wall clock in seconds.
-
-    A state may be out of date without harm: a commit's condition finds that out, and hands the present one back. But
-    it costs a transaction, and on an item that several environments move at once, nearly every time. So an item that
-    was found moved, or being moved, by someone else is not known any more for a while.
-    """
-
-    def __init__(self, time_s: Callable[[], float]) -> None:
-        self._time_s = time_s
-        self._states: Memory[Key, StockItem] = Memory(lifetime_s=math.inf, entries_max=STOCK_ENTRIES_MAX, time_s=time_s)
-        self._shared: Memory[Key, bool] = Memory(
-            lifetime_s=SHARED_LIFETIME_S, entries_max=STOCK_ENTRIES_MAX, time_s=time_s
-        )
-
-    def state(self, key: Key) -> StockItem | None:
-        """The state to commit upon without reading; None where it should be read."""
-        return None if self._shared.trusted(key) else self._states.last_known(key)
-
-    def saw(self, key: Key, stock: StockItem) -> None:
-        """Keep the state that was read or written."""
-        self._states.remember(key, stock, read_at_s=self._time_s())
 
     def mark_contended(self, key: Key) -> None:
-        """Read it for a while: someone else moves it too."""
-        self._states.forget(key)
-        self._shared.remember(key, True, read_at_s=self._time_s())  # noqa: FBT003  a set whose entries end
+        """Drop the value, and trust none for ``CONTENDED_LIFETIME_S``: another environment writes the item too."""
+        with self._lock:
+            self._entries.pop(key, None)
+            now_s = self._time_s()
+            self._keep(self._contended_since_s, key, now_s, at_s=now_s)
 
-    def forget(self, key: Key) -> None:
-        """Read it once: what became of a write is unknown."""
-        self._states.forget(key)
+    def _keep[Entry](self, entries: dict[Key, Entry], key: Key, entry: Entry, *, at_s: float) -> None:
+        """Add an entry as the youngest one, and drop the oldest where there are too many."""
+        # The clock may have been set back since ``at_s``: then the next look-up must notice.
+        self._latest_s = max(self._latest_s, at_s)
+        entries.pop(key, None)
+        entries[key] = entry
+        if len(entries) > self._entries_max:
+            del entries[next(iter(entries))]

@@ -1,22 +1,24 @@
-"""The catalog on DynamoDB: businesses, locations and variants in the inventory table.
+"""The writes of the catalog on DynamoDB: businesses, locations and variants in the inventory table.
 
-Every write says what shall hold afterwards, under a condition where one is needed: nothing is read first, so two
-operators at once cannot undo each other. Every write is a transaction under a token that its command has drawn, so that
-all attempts of one command are one write: an attempt that was given up on can arrive long after, when another command
-has been acknowledged, and would undo that one:
+A write sets values, under a condition where it needs one, and reads nothing before. So two operators cannot undo each
+other's work by accident.
 
-    register    tries      tries again: done                       ... the first try arrives: active again, for good
-    deactivate                               done
+Every write is a transaction with the token of its command, so that all attempts of a command are one write. Without it
+an attempt that timed out could arrive late, and undo another command that was acknowledged in between:
+
+    register      attempt     again: done                 ... the first attempt arrives: active again, for good
+    deactivate                              done
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from inventory.aws.failures import CONDITION_FAILED, PASSING_REASONS, require_complete, translated_failures
+from inventory.aws.failures import CONDITION_FAILED, TRANSIENT_REASONS, require_complete, translated_failures
 from inventory.domain.errors import BusinessNotFound, LocationNotFound, StoreUnavailable, VariantNotFound
 from inventory.domain.timestamps import instant_text
 from inventory.storage import keys
+from inventory.storage.items import key_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,16 +30,15 @@ if TYPE_CHECKING:
 
     from inventory.domain.errors import Refusal
     from inventory.storage.items import Item
-
-_PRESENT: Final = "attribute_exists(pk)"
+    from inventory.storage.keys import ItemKey
 
 
 class Catalog:
-    """The catalog's writes. Every method raises ``StoreUnavailable`` where the same call may succeed later.
+    """The writes. Each method raises ``StoreUnavailable`` where the same call may succeed later.
 
     ``now`` is stored for people who look at the table; no rule reads it. ``token``, up to 36 characters, is the same
-    for each attempt of a command and for no other one; DynamoDB knows it for ten minutes. Registering again replaces
-    what the caller says of an item, makes it active and leaves the rest.
+    for all attempts of one command and differs between commands; DynamoDB keeps it for ten minutes. To register an item
+    again replaces the given values, makes it active and leaves all other values.
     """
 
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
@@ -45,14 +46,13 @@ class Catalog:
         self._table_name = table_name
 
     def require_businesses(self, business_ids: Iterable[UUID]) -> None:
-        """Raise ``BusinessNotFound`` unless all of them, at most 100, exist; a business never ceases to."""
-        wanted = [self._key(each, keys.SETTINGS) for each in business_ids]
+        """Raise ``BusinessNotFound`` unless all of them, at most 100, exist. A business is never removed."""
+        wanted = [key_attributes(keys.settings_key(each)) for each in business_ids]
         with translated_failures():
             reply = self._client.batch_get_item(
                 RequestItems={self._table_name: {"Keys": wanted, "ConsistentRead": True, "ProjectionExpression": "pk"}},
             )
-        # Throttled keys come back unread, and a reply that was damaged on its way can arrive as an empty one: neither
-        # says anything about a business.
+        # DynamoDB returns throttled keys unread. A damaged reply can arrive as an empty one, without an error.
         if "Responses" not in reply or reply.get("UnprocessedKeys"):
             raise StoreUnavailable
         if len(reply["Responses"].get(self._table_name, [])) != len(wanted):
@@ -61,10 +61,10 @@ class Catalog:
     def register_business(
         self, business_id: UUID, *, name: str, allow_negative_stock: bool, now: datetime, token: str
     ) -> None:
-        """Write a business's settings; its default location stays."""
+        """Write a business's settings, but not its default location."""
         values: Item = {"name": {"S": name}, "allow_negative_stock": {"BOOL": allow_negative_stock}}
-        settings = self._registration(self._key(business_id, keys.SETTINGS), values, now)
-        # One part: a single write takes no token.
+        settings = self._registration(keys.settings_key(business_id), values, now)
+        # A transaction of one part, because a single write takes no token.
         self._commit([{"Update": settings}], token, absent=(BusinessNotFound,))
 
     def register_location(
@@ -72,28 +72,28 @@ class Catalog:
     ) -> None:
         """Write a location and, with ``default``, make it the business's default one in the same transaction.
 
-        Without ``default`` it stays the default location if it is.
+        Without ``default``, the business's default location stays the same.
 
         Raises:
-            BusinessNotFound: where there is no such business.
+            BusinessNotFound: there is no such business.
         """
         values: Item = {"name": {"S": name}, "active": {"BOOL": True}}
-        location = self._registration(self._key(business_id, keys.location(location_id)), values, now)
+        location = self._registration(keys.location_key(business_id, location_id), values, now)
         business = self._with_default(business_id, location_id, now) if default else self._business_exists(business_id)
         self._commit([business, {"Update": location}], token, absent=(BusinessNotFound, LocationNotFound))
 
     def register_variant(
         self, business_id: UUID, variant_id: UUID, *, sku: str, name: str | None, now: datetime, token: str
     ) -> None:
-        """Write a variant; without a ``name`` it has none afterwards.
+        """Write a variant. Without a ``name``, an earlier name is removed.
 
         Raises:
-            BusinessNotFound: where there is no such business.
+            BusinessNotFound: there is no such business.
         """
         values: dict[str, AttributeValueTypeDef] = {"sku": {"S": sku}, "active": {"BOOL": True}}
         if name is not None:
             values["name"] = {"S": name}
-        variant = self._registration(self._key(business_id, keys.variant(variant_id)), values, now)
+        variant = self._registration(keys.variant_key(business_id, variant_id), values, now)
         if name is None:
             variant["UpdateExpression"] += " REMOVE #name"
             variant["ExpressionAttributeNames"] = {**variant["ExpressionAttributeNames"], "#name": "name"}
@@ -101,73 +101,75 @@ class Catalog:
         self._commit([business, {"Update": variant}], token, absent=(BusinessNotFound, VariantNotFound))
 
     def deactivate_location(self, business_id: UUID, location_id: UUID, *, now: datetime, token: str) -> None:
-        """Take a location out of use, for good or until it is registered again. It may be the default one.
+        """Take a location out of use until it is registered again. It may be the default one.
 
         Raises:
-            BusinessNotFound: where there is no such business.
-            LocationNotFound: where the business never had such a location.
+            BusinessNotFound: there is no such business.
+            LocationNotFound: the business never had such a location.
         """
-        self._deactivate(business_id, keys.location(location_id), LocationNotFound, now, token)
+        key = keys.location_key(business_id, location_id)
+        self._deactivate(business_id, key, LocationNotFound, now, token)
 
     def deactivate_variant(self, business_id: UUID, variant_id: UUID, *, now: datetime, token: str) -> None:
-        """Take a variant out of use, for good or until it is registered again.
+        """Take a variant out of use until it is registered again.
 
         Raises:
-            BusinessNotFound: where there is no such business.
-            VariantNotFound: where the business never had such a variant.
+            BusinessNotFound: there is no such business.
+            VariantNotFound: the business never had such a variant.
         """
-        self._deactivate(business_id, keys.variant(variant_id), VariantNotFound, now, token)
+        key = keys.variant_key(business_id, variant_id)
+        self._deactivate(business_id, key, VariantNotFound, now, token)
 
-    def _deactivate(self, business_id: UUID, sk: str, absent: type[Refusal], now: datetime, token: str) -> None:
-        item = self._update(self._key(business_id, sk), {"active": {"BOOL": False}}, now)
-        item["ConditionExpression"] = _PRESENT
+    def _deactivate(self, business_id: UUID, key: ItemKey, absent: type[Refusal], now: datetime, token: str) -> None:
+        item = self._update(key, {"active": {"BOOL": False}}, now)
+        item["ConditionExpression"] = keys.ITEM_EXISTS
         self._commit([self._business_exists(business_id), {"Update": item}], token, absent=(BusinessNotFound, absent))
 
     def _commit(
         self, parts: Sequence[TransactWriteItemTypeDef], token: str, *, absent: Sequence[type[Refusal]]
     ) -> None:
-        """Apply all parts or none; ``absent`` is what the missing item of each means, the first one's before all."""
+        """Apply all parts or none.
+
+        ``absent`` holds for each part the refusal that a missing item means. If several are missing, the first counts.
+        """
         try:
             with translated_failures():
                 reply = self._client.transact_write_items(
                     TransactItems=parts, ClientRequestToken=token, ReturnConsumedCapacity="TOTAL"
                 )
         except self._client.exceptions.TransactionCanceledException as error:
-            # The reasons stand in the order of the transaction's items.
+            # The reasons are in the order of the transaction's parts.
             codes = [reason.get("Code") for reason in error.response["CancellationReasons"]]
             for code, refusal in zip(codes, absent, strict=True):
                 if code == CONDITION_FAILED:
                     raise refusal from error
-            if not PASSING_REASONS.isdisjoint(codes):
+            if not TRANSIENT_REASONS.isdisjoint(codes):
                 raise StoreUnavailable from error
             raise
         require_complete(reply)
 
     def _business_exists(self, business_id: UUID) -> TransactWriteItemTypeDef:
-        key = self._key(business_id, keys.SETTINGS)
-        return {"ConditionCheck": {"TableName": self._table_name, "Key": key, "ConditionExpression": _PRESENT}}
+        key = key_attributes(keys.settings_key(business_id))
+        return {"ConditionCheck": {"TableName": self._table_name, "Key": key, "ConditionExpression": keys.ITEM_EXISTS}}
 
     def _with_default(self, business_id: UUID, location_id: UUID, now: datetime) -> TransactWriteItemTypeDef:
         values: Item = {"default_location_id": {"S": str(location_id)}}
-        settings = self._update(self._key(business_id, keys.SETTINGS), values, now)
-        settings["ConditionExpression"] = _PRESENT
+        settings = self._update(keys.settings_key(business_id), values, now)
+        settings["ConditionExpression"] = keys.ITEM_EXISTS
         return {"Update": settings}
 
-    def _registration(self, key: Item, values: Item, now: datetime) -> UpdateTypeDef:
-        """An update that keeps the time of the first registration."""
+    def _registration(self, key: ItemKey, values: Item, now: datetime) -> UpdateTypeDef:
+        """Make an update that keeps the time of the first registration."""
         update = self._update(key, values, now)
         update["UpdateExpression"] += ", created_at = if_not_exists(created_at, :updated_at)"
         return update
 
-    def _update(self, key: Item, values: Item, now: datetime) -> UpdateTypeDef:
+    def _update(self, key: ItemKey, values: Item, now: datetime) -> UpdateTypeDef:
         values = {**values, "updated_at": {"S": instant_text(now)}}
         return {
             "TableName": self._table_name,
-            "Key": key,
+            "Key": key_attributes(key),
             "UpdateExpression": "SET " + ", ".join(f"#{each} = :{each}" for each in values),
             "ExpressionAttributeNames": {f"#{each}": each for each in values},
             "ExpressionAttributeValues": {f":{each}": value for each, value in values.items()},
         }
-
-    def _key(self, business_id: UUID, sk: str) -> Item:
-        return {"pk": {"S": keys.business(business_id)}, "sk": {"S": sk}}

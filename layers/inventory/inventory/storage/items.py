@@ -1,4 +1,8 @@
-"""Every item of the tables, from and to the values of the domain: the only place that knows their attributes."""
+"""The items of the tables: the only module that knows their attributes. Each kind has one way in and one way out.
+
+``…_of`` converts an item that the service wrote, and raises one of ``MALFORMED`` for any other. ``read_…`` is for items
+that somebody may have changed by hand.
+"""
 
 from __future__ import annotations
 
@@ -13,26 +17,46 @@ from inventory.domain.timestamps import instant_text, parse_instant
 from inventory.storage import keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from mypy_boto3_dynamodb.type_defs import (
-        AttributeValueTypeDef,
-    )
-
-    type Item = Mapping[str, AttributeValueTypeDef]
-    type KeyAttributes = Mapping[str, AttributeValueTypeDef]
-    type InventoryKey = tuple[str, str]
-
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+    from inventory.storage.keys import ItemKey
+
+    type Item = Mapping[str, AttributeValueTypeDef]
+
 MALFORMED: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
-"""What reading an item raises where an attribute is absent, of another type, or holds something else."""
+"""Raised for an item where an attribute is absent, has another type or has an impossible value."""
+
+_KEY_NAMES: Final = ("pk", "sk")
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,38}")
 
 
+# ------------------------------------------------------------------------------------------------------ keys of items
+
+
+def key_of(item: Item) -> ItemKey:
+    """Return the key of an item."""
+    return tuple(item[name]["S"] for name in _KEY_NAMES if name in item)
+
+
+def key_attributes(key: ItemKey) -> dict[str, AttributeValueTypeDef]:
+    """Convert a key to the attributes that a request names it by."""
+    return {name: {"S": text} for name, text in zip(_KEY_NAMES, key, strict=False)}
+
+
+def by_key(items: Iterable[Item]) -> dict[ItemKey, Item]:
+    """Return items by their keys."""
+    return {key_of(item): item for item in items}
+
+
+# -------------------------------------------------------------------------------------------------------- ledger rows
+
+
 def ledger_item(row: Adjustment) -> dict[str, AttributeValueTypeDef]:
-    """Convert a row to its item. Both indexes sort by time; their keys are attributes of their own."""
+    """Convert a row to its item. The keys of both indexes are attributes of their own; both sort by time."""
     created_at, row_id = instant_text(row.created_at), str(row.id)
     item: dict[str, AttributeValueTypeDef] = {
         "pk": {"S": keys.ledger(row.business_id, row.id)},
@@ -88,73 +112,17 @@ def adjustment_of(item: Item) -> Adjustment:
     )
 
 
-def stock_item_of(item: Item) -> StockItem:
-    """Convert an inventory item to the stock item that it holds."""
-    return StockItem(
-        quantity=int(item["quantity"]["N"]),
-        sequence=int(item["sequence"]["N"]),
-        updated_at=parse_instant(item["updated_at"]["S"]),
-        head_hash=item["head_hash"]["S"],
-    )
-
-
-def link_reversal_id(link: Item) -> UUID:
-    """The reversal that a link leads to."""
-    return UUID(link["reversal_id"]["S"])
-
-
-def business_of(settings: Item) -> Business:
-    """Convert a settings item to the business that it describes."""
-    return Business(
-        allow_negative_stock=settings["allow_negative_stock"]["BOOL"],
-        default_location_id=default_location_id_of(settings),
-    )
-
-
-def default_location_id_of(settings: Item | None) -> UUID | None:
-    """The default location that a business's settings name; None where there is none."""
-    if settings is None or "default_location_id" not in settings:
-        return None
-    return UUID(settings["default_location_id"]["S"])
-
-
-def is_active(item: Item | None) -> bool:
-    """Whether a catalog item exists and was not deactivated; a business's settings have no such mark."""
-    return item is not None and item.get("active", {"BOOL": True})["BOOL"]
-
-
-def adjustments_by_id(items: Sequence[Item]) -> dict[UUID, Adjustment]:
+def adjustments_by_id(items: Iterable[Item]) -> dict[UUID, Adjustment]:
     """Convert ledger items to rows, by their ids."""
     rows = map(adjustment_of, items)
     return {row.id: row for row in rows}
 
 
-def inventory_key_of(item: Item) -> InventoryKey:
-    """The key of an item of the inventory table: partition key and sort key."""
-    return item["pk"]["S"], item["sk"]["S"]
-
-
-def located(item: Item) -> tuple[UUID, StockItem]:
-    """Where a stock item lies, and what it holds.
+def read_adjustment(item: Item) -> Adjustment:
+    """Convert a ledger item to its row.
 
     Raises:
-        StockItemUnreadable: somebody wrote it by hand.
-    """
-    key, location = item["pk"]["S"], item["sk"]["S"]
-    stock = read_stock_item(item)
-    if stock is None:
-        raise StockItemUnreadable(key, location)
-    try:
-        return UUID(location), stock
-    except ValueError:
-        raise StockItemUnreadable(key, location) from None
-
-
-def row_of(item: Item) -> Adjustment:
-    """Convert a ledger item, whatever somebody may have made of it, to its row.
-
-    Raises:
-        RowUnreadable: it is none.
+        RowUnreadable: it is not a row, or its time has another spelling.
     """
     try:
         row = adjustment_of(item)
@@ -163,6 +131,111 @@ def row_of(item: Item) -> Adjustment:
     except MALFORMED:
         pass
     raise RowUnreadable(item["pk"]["S"])
+
+
+def claimed_integer(item: Item, name: str) -> int | None:
+    """Return one attribute of an item that is otherwise unreadable; None unless it is an integer."""
+    text = item.get(name, {}).get("N")
+    return int(text) if isinstance(text, str) and _INTEGER.fullmatch(text) else None
+
+
+# -------------------------------------------------------------------------------------------------------- stock items
+
+
+def stock_item_of(item: Item) -> StockItem:
+    """Convert an inventory item to its stock item."""
+    return StockItem(
+        quantity=int(item["quantity"]["N"]),
+        sequence=int(item["sequence"]["N"]),
+        updated_at=parse_instant(item["updated_at"]["S"]),
+        head_hash=item["head_hash"]["S"],
+    )
+
+
+def stock_item_attributes(stock: StockItem) -> dict[str, AttributeValueTypeDef]:
+    """Convert a stock item to the attributes that its item has beside the key."""
+    return {
+        "quantity": {"N": str(stock.quantity)},
+        "sequence": {"N": str(stock.sequence)},
+        "updated_at": {"S": instant_text(stock.updated_at)},
+        "head_hash": {"S": stock.head_hash},
+    }
+
+
+def read_stock_item(item: Item) -> StockItem | None:
+    """Convert an inventory item to its stock item; None if it is unreadable."""
+    try:
+        stock = stock_item_of(item)
+        instant_text(stock.updated_at)
+    except MALFORMED:
+        return None
+    return None if stock.updated_at.tzinfo is None else stock
+
+
+def read_stock_at_location(item: Item) -> tuple[UUID, StockItem]:
+    """Convert an inventory item to its location's id and its stock item.
+
+    Raises:
+        StockItemUnreadable: the service did not write it so.
+    """
+    pk, sk = key_of(item)
+    stock = read_stock_item(item)
+    if stock is None:
+        raise StockItemUnreadable(pk, sk)
+    try:
+        return UUID(sk), stock
+    except ValueError:
+        raise StockItemUnreadable(pk, sk) from None
+
+
+# ----------------------------------------------------------------------------------------------------- reversal links
+
+
+def reversal_link_item(business_id: UUID, adjustment_id: UUID, reversal_id: UUID) -> Item:
+    """Make the link from a reversed adjustment to its reversal."""
+    return {
+        **key_attributes(keys.reversal_link_key(business_id, adjustment_id)),
+        "reversal_id": {"S": str(reversal_id)},
+    }
+
+
+def reversal_id_of(link: Item) -> UUID:
+    """Return the id of the reversal that a link names."""
+    return UUID(link["reversal_id"]["S"])
+
+
+def read_reversal_id(link: Item) -> UUID | None:
+    """Return the id of the reversal that a link names; None if it names none."""
+    try:
+        return reversal_id_of(link)
+    except MALFORMED:
+        return None
+
+
+# -------------------------------------------------------------------------------------------------------- the catalog
+
+
+def business_of(settings: Item) -> Business:
+    """Convert the item of a business's settings."""
+    return Business(
+        allow_negative_stock=settings["allow_negative_stock"]["BOOL"],
+        default_location_id=default_location_id_of(settings),
+    )
+
+
+def default_location_id_of(settings: Item | None) -> UUID | None:
+    """Return the default location in a business's settings; None where there is none."""
+    if settings is None or "default_location_id" not in settings:
+        return None
+    return UUID(settings["default_location_id"]["S"])
+
+
+def is_active(item: Item | None) -> bool:
+    """Whether a catalog item exists and is in use. A business's settings always are."""
+    return item is not None and item.get("active", {"BOOL": True})["BOOL"]
+
+
+# --------------------------------------------------------------------------------------------------------- API tokens
 
 
 def token_item(token: Token) -> Item:
@@ -197,19 +270,3 @@ def token_of(item: Item) -> Token:
 
 def _instant_of(item: Item, name: str) -> datetime | None:
     return parse_instant(item[name]["S"]) if name in item else None
-
-
-def read_stock_item(item: Item) -> StockItem | None:
-    """The stock item that an item holds, None where it can't be read."""
-    try:
-        stock = stock_item_of(item)
-        instant_text(stock.updated_at)
-    except MALFORMED:
-        return None
-    return None if stock.updated_at.tzinfo is None else stock
-
-
-def claimed_integer(item: Item, name: str) -> int | None:
-    """An attribute of an item that can't be read as a whole, where it at least is an integer."""
-    text = item.get(name, {}).get("N")
-    return int(text) if isinstance(text, str) and _INTEGER.fullmatch(text) else None

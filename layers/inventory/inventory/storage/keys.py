@@ -1,4 +1,8 @@
-"""Every key of the three tables, built in one place from canonical ids: no caller's text ever becomes part of one."""
+"""Every key of the three tables, built and read in one place from canonical ids. No text of a caller is part of a key.
+
+An ``ItemKey`` holds the texts of an item's key: the partition key ``pk`` and, in the inventory table, the sort key
+``sk``.
+"""
 
 from __future__ import annotations
 
@@ -9,64 +13,117 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from uuid import UUID
 
+type ItemKey = tuple[str, ...]
+
 SETTINGS: Final = "SETTINGS"
 
 REVERSAL: Final = "REVERSAL"
 
-BUSINESS_SHARDS: Final = 8
-"""Partitions of one business in the ledger's index by business: one alone would cap it at 1,000 rows a second."""
+ITEM_EXISTS: Final = "attribute_exists(pk)"
 
-_REMEMBERED_MAX: Final = 1_000
-"""Stock items whose keys in the ledger's indexes are remembered: every row of a group bears the same."""
+ITEM_ABSENT: Final = "attribute_not_exists(pk)"
+"""Conditions of a write on the item under its key."""
+
+BUSINESS_SHARDS: Final = 8
+"""Partitions of one business in the ledger's index by business. A single one could take 1,000 rows a second at most."""
+
+_CACHED_MAX: Final = 1_000
+"""Stock items whose keys in the ledger's indexes are cached: all rows of a group have the same."""
+
+# ---------------------------------------------------------------------------------- the inventory table: the catalog
+
+
+def settings_key(business_id: UUID) -> ItemKey:
+    """Key of a business's settings."""
+    return business(business_id), SETTINGS
+
+
+def location_key(business_id: UUID, location_id: UUID) -> ItemKey:
+    """Key of a location."""
+    return business(business_id), location(location_id)
+
+
+def variant_key(business_id: UUID, variant_id: UUID) -> ItemKey:
+    """Key of a variant."""
+    return business(business_id), variant(variant_id)
 
 
 def business(business_id: UUID) -> str:
-    """Partition key of a business's catalog in the inventory table."""
+    """Partition key of a business's catalog."""
     return f"BUSINESS#{business_id}"
 
 
 def location(location_id: UUID) -> str:
-    """Sort key of a location in its business's catalog."""
+    """Sort key of a location."""
     return f"LOCATION#{location_id}"
 
 
 def variant(variant_id: UUID) -> str:
-    """Sort key of a variant in its business's catalog."""
+    """Sort key of a variant."""
     return f"VARIANT#{variant_id}"
 
 
+# ---------------------------------------------------------------------- the inventory table: stock items and reversals
+
+
+def stock_item_key(business_id: UUID, variant_id: UUID, location_id: UUID) -> ItemKey:
+    """Key of a stock item."""
+    return stock(business_id, variant_id), str(location_id)
+
+
 def stock(business_id: UUID, variant_id: UUID) -> str:
-    """Partition key of a variant's stock items; the sort key is the location's id."""
+    """Partition key of all stock items of a variant."""
     return f"STOCK#{business_id}#{variant_id}"
 
 
+def reversal_link_key(business_id: UUID, adjustment_id: UUID) -> ItemKey:
+    """Key of the link from a reversed adjustment to its reversal."""
+    return reversal(business_id, adjustment_id), REVERSAL
+
+
 def reversal(business_id: UUID, adjustment_id: UUID) -> str:
-    """Partition key of the link from a reversed adjustment to its reversal; the sort key is ``REVERSAL``."""
+    """Partition key of that link."""
     return f"REVERSAL#{business_id}#{adjustment_id}"
 
 
+# ------------------------------------------------------------------------------------------ the ledger and its indexes
+
+
+def ledger_row_key(business_id: UUID, adjustment_id: UUID) -> ItemKey:
+    """Key of a ledger row."""
+    return (ledger(business_id, adjustment_id),)
+
+
 def ledger(business_id: UUID, adjustment_id: UUID) -> str:
-    """Partition key of one ledger row. It shares nothing with a stock item's, so a hot item does not halve."""
+    """Partition key of a ledger row. Rows of one stock item are in different partitions, so none of these is hot."""
     return f"{business_id}#{adjustment_id}"
 
 
-@lru_cache(_REMEMBERED_MAX)
+@lru_cache(_CACHED_MAX)
 def ledger_stock_item(business_id: UUID, variant_id: UUID, location_id: UUID) -> str:
-    """Partition key of the ledger's index by stock item."""
+    """Partition key of the index by stock item."""
     return f"{business_id}#{variant_id}#{location_id}"
 
 
-@lru_cache(_REMEMBERED_MAX)
+@lru_cache(_CACHED_MAX)
 def ledger_business(business_id: UUID, variant_id: UUID) -> str:
-    """Partition key of the ledger's index by business: the variant picks the shard."""
+    """Partition key of the index by business: the variant picks the shard."""
     return ledger_shard(business_id, sha256(variant_id.bytes).digest()[0] % BUSINESS_SHARDS)
 
 
 def ledger_shard(business_id: UUID, shard: int) -> str:
-    """Partition key of one shard of a business in that index, 0 to ``BUSINESS_SHARDS`` - 1."""
+    """Partition key of one shard of a business in the index by business, 0 to ``BUSINESS_SHARDS`` - 1."""
     return f"{business_id}#{shard}"
 
 
+# -------------------------------------------------------------------------------------------------- the access table
+
+
+def token_key(token_id: str) -> ItemKey:
+    """Key of an API token; ``token_id`` is 32 hexadecimal digits."""
+    return (token(token_id),)
+
+
 def token(token_id: str) -> str:
-    """Partition key of an API token in the access table; ``token_id`` is 32 hexadecimal digits."""
+    """Partition key of an API token."""
     return f"TOKEN#{token_id}"

@@ -1,7 +1,7 @@
-"""The ledger in the order of time, through its two indexes: one stock item's rows, or a whole business's.
+"""The ledger in the order of time, by its two indexes: the rows of one stock item, or of a whole business.
 
-An index follows the table within a second, as a rule, and not at one moment for all rows: whoever needs all rows must
-see for itself that none is missing.
+An index usually follows the table within a second, and not for all rows at once. A reader that needs all rows must
+check that none is missing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from inventory.aws.failures import require_complete, translated_failures
 from inventory.storage import keys
-from inventory.storage.items import row_of
+from inventory.storage.items import read_adjustment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 EARLIEST: Final = "0"
 
 LATEST: Final = ":"
-"""Before and after all instants as text: an instant begins with a digit."""
+"""Sort keys before and after every instant, which begins with a digit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One partition of an index: ``key_name`` is the attribute of its key, ``sort_name`` the one that it sorts by."""
+    """One partition of an index: ``key_name`` is the attribute of its key, ``sort_name`` the one of its order."""
 
     index_name: str
     key_name: str
@@ -42,13 +42,13 @@ class Partition:
 
 
 def stock_item_partition(business_id: UUID, variant_id: UUID, location_id: UUID) -> Partition:
-    """The rows of one stock item."""
+    """Return the partition with the rows of one stock item."""
     key = keys.ledger_stock_item(business_id, variant_id, location_id)
     return Partition("by_stock_item", "stock_item", "created_at", key)
 
 
 def business_partitions(business_id: UUID) -> list[Partition]:
-    """The rows of one business, one partition for each shard."""
+    """Return the partitions with the rows of one business: one for each shard."""
     return [
         Partition("by_business", "business_shard", "created_at_id", keys.ledger_shard(business_id, shard))
         for shard in range(keys.BUSINESS_SHARDS)
@@ -56,38 +56,44 @@ def business_partitions(business_id: UUID) -> list[Partition]:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexQuery:
+    """Rows of one partition between two sort keys, both inclusive: at most ``limit``, or as many as 1 MB holds.
+
+    ``start`` is the ``next_start`` of the page before, None for the first page.
+    """
+
+    partition: Partition
+    first: str = EARLIEST
+    last: str = LATEST
+    newest_first: bool = False
+    limit: int | None = None
+    start: StartKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class IndexPage:
-    """What one Query found, in its order; ``next_start`` is None at the end of what was asked for."""
+    """What one Query found, in its order; ``next_start`` is None at the end."""
 
     items: list[Item]
     next_start: StartKey | None
 
     def rows(self) -> list[Adjustment]:
-        """The items as ledger rows.
+        """Convert the items to ledger rows.
 
         Raises:
-            RowUnreadable: one of them is none.
+            RowUnreadable: one of them is not a row.
         """
-        return [row_of(item) for item in self.items]
+        return [read_adjustment(item) for item in self.items]
 
 
 class LedgerIndex(Protocol):
-    """Where the ledger's order of time is read."""
+    """Reads the ledger in the order of time."""
 
-    def page(
-        self,
-        partition: Partition,
-        *,
-        first: str = EARLIEST,
-        last: str = LATEST,
-        newest_first: bool = False,
-        limit: int | None = None,
-        start: StartKey | None = None,
-    ) -> IndexPage:
-        """Read rows between two sort keys, both inclusive: at most ``limit``, or as many as 1 MB holds.
+    def page(self, query: IndexQuery) -> IndexPage:
+        """Read a page of rows.
 
         Raises:
-            StoreUnavailable: there was no whole answer.
+            StoreUnavailable: there was no complete answer.
         """
         ...
 
@@ -99,32 +105,27 @@ class DynamoDBLedgerIndex:
         self._client = client
         self._ledger_table = ledger_table
 
-    def page(
-        self,
-        partition: Partition,
-        *,
-        first: str = EARLIEST,
-        last: str = LATEST,
-        newest_first: bool = False,
-        limit: int | None = None,
-        start: StartKey | None = None,
-    ) -> IndexPage:
-        """One Query; its cost is the size of the rows that it reads."""
-        if first > last:  # DynamoDB refuses such a condition
+    def page(self, query: IndexQuery) -> IndexPage:
+        """Make one Query. Its cost is the size of the rows that it reads."""
+        if query.first > query.last:  # DynamoDB refuses such a condition
             return IndexPage([], None)
         request: QueryInputTypeDef = {
             "TableName": self._ledger_table,
-            "IndexName": partition.index_name,
+            "IndexName": query.partition.index_name,
             "KeyConditionExpression": "#key = :key AND #sort BETWEEN :first AND :last",
-            "ExpressionAttributeNames": {"#key": partition.key_name, "#sort": partition.sort_name},
-            "ExpressionAttributeValues": {":key": {"S": partition.key}, ":first": {"S": first}, ":last": {"S": last}},
-            "ScanIndexForward": not newest_first,
+            "ExpressionAttributeNames": {"#key": query.partition.key_name, "#sort": query.partition.sort_name},
+            "ExpressionAttributeValues": {
+                ":key": {"S": query.partition.key},
+                ":first": {"S": query.first},
+                ":last": {"S": query.last},
+            },
+            "ScanIndexForward": not query.newest_first,
             "ReturnConsumedCapacity": "TOTAL",
         }
-        if limit is not None:
-            request["Limit"] = limit
-        if start is not None:
-            request["ExclusiveStartKey"] = start
+        if query.limit is not None:
+            request["Limit"] = query.limit
+        if query.start is not None:
+            request["ExclusiveStartKey"] = query.start
         with translated_failures():
             reply = self._client.query(**request)
         require_complete(reply)

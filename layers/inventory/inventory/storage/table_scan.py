@@ -1,4 +1,4 @@
-"""Both tables as an audit reads them: whole, in segments and pages, strongly consistent; and by key, many at once."""
+"""The reads of an audit: both tables as a whole, in segments and pages, and many items by key. Strongly consistent."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from inventory.aws.failures import require_complete, translated_failures
+from inventory.storage.items import key_attributes, key_of
 from inventory.storage.lookups import read_by_key
 
 if TYPE_CHECKING:
@@ -16,32 +17,28 @@ if TYPE_CHECKING:
 
     from inventory.domain.model import Segment
     from inventory.storage.items import Item
+    from inventory.storage.keys import ItemKey
 
 PAGE_ITEMS: Final = 500
-
-_KEY_NAMES: Final = ("pk", "sk")
-
-type ItemKey = tuple[str, ...]
-"""A key's texts: partition key and, in the inventory table, sort key."""
 
 
 @dataclass(frozen=True, slots=True)
 class TablePage:
-    """Some items of a segment; ``next_start`` is None at its end."""
+    """Some items of a segment; ``next_start`` is None at the end of the segment."""
 
     items: list[Item]
     next_start: ItemKey | None
 
 
 class AuditTables(Protocol):
-    """Where an audit reads. Every method is one call, and raises ``StoreUnavailable`` where it got no whole answer."""
+    """What an audit reads. Each method is one call, and raises ``StoreUnavailable`` where it got no complete answer."""
 
     def inventory_page(self, segment: Segment, start: ItemKey | None) -> TablePage:
-        """Read the next items of the inventory table, after the one under ``start``."""
+        """Read the items of the inventory table after the one under ``start``; None for the first ones."""
         ...
 
     def ledger_page(self, segment: Segment, start: ItemKey | None) -> TablePage:
-        """Read the next rows of the ledger."""
+        """Read the rows of the ledger likewise."""
         ...
 
     def inventory_items(self, keys: Sequence[ItemKey]) -> list[Item]:
@@ -54,7 +51,7 @@ class AuditTables(Protocol):
 
 
 class DynamoDBAuditTables:
-    """``AuditTables`` on DynamoDB. ``page_items`` bounds what is held at a time."""
+    """``AuditTables`` on DynamoDB. ``page_items`` limits the items in memory."""
 
     def __init__(
         self, client: DynamoDBClient, *, inventory_table: str, ledger_table: str, page_items: int = PAGE_ITEMS
@@ -90,7 +87,7 @@ class DynamoDBAuditTables:
             "ReturnConsumedCapacity": "TOTAL",
         }
         if start is not None:
-            request["ExclusiveStartKey"] = _attributes(start)
+            request["ExclusiveStartKey"] = key_attributes(start)
         with translated_failures():
             reply = self._client.scan(**request)
         require_complete(reply)
@@ -98,13 +95,4 @@ class DynamoDBAuditTables:
         return TablePage(list(reply["Items"]), None if last is None else key_of(last))
 
     def _get(self, table_name: str, keys: Sequence[ItemKey]) -> list[Item]:
-        return read_by_key(self._client, {table_name: [_attributes(key) for key in keys]})[table_name]
-
-
-def key_of(item: Item) -> ItemKey:
-    """The texts of an item's key."""
-    return tuple(item[name]["S"] for name in _KEY_NAMES if name in item)
-
-
-def _attributes(key: ItemKey) -> Item:
-    return {name: {"S": text} for name, text in zip(_KEY_NAMES, key, strict=False)}
+        return read_by_key(self._client, {table_name: keys})[table_name]

@@ -1,17 +1,17 @@
 """The access table: API tokens by their id, on DynamoDB.
 
-Whatever goes wrong is raised. A fault must not read as "no such token": the gateway would remember that denial.
+Every fault is raised. If one looked like an unknown token, API Gateway would cache that denial.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from inventory.aws.failures import require_complete, translated_failures
 from inventory.domain.errors import TokenNotFound
 from inventory.domain.timestamps import instant_text, parse_instant
 from inventory.storage import keys
-from inventory.storage.items import token_item, token_of
+from inventory.storage.items import key_attributes, token_item, token_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
     from inventory.domain.api_tokens import Token
     from inventory.storage.items import Item
-
-_ABSENT: Final = "attribute_not_exists(pk)"
-
-_PRESENT: Final = "attribute_exists(pk)"
 
 
 class TokenTable:
@@ -34,11 +30,11 @@ class TokenTable:
         self._table_name = table_name
 
     def find(self, token_id: str) -> Token | None:
-        """Read a token, consistently; None where there is none of this id."""
+        """Read a token, strongly consistent; None where there is none with this id."""
         with translated_failures():
             reply = self._client.get_item(
                 TableName=self._table_name,
-                Key={"pk": {"S": keys.token(token_id)}},
+                Key=key_attributes(keys.token_key(token_id)),
                 ConsistentRead=True,
                 ReturnConsumedCapacity="TOTAL",
             )
@@ -46,13 +42,13 @@ class TokenTable:
         return token_of(reply["Item"]) if "Item" in reply else None
 
     def put(self, token: Token) -> None:
-        """Add a token. Adding the same one again, after an attempt of unknown outcome, changes nothing."""
+        """Add a token. To add it again, after an attempt of unknown outcome, changes nothing."""
         try:
             with translated_failures():
                 reply = self._client.put_item(
                     TableName=self._table_name,
                     Item=token_item(token),
-                    ConditionExpression=_ABSENT,
+                    ConditionExpression=keys.ITEM_ABSENT,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     ReturnConsumedCapacity="TOTAL",
                 )
@@ -64,18 +60,18 @@ class TokenTable:
             require_complete(reply)
 
     def revoke(self, token_id: str, now: datetime) -> datetime:
-        """Revoke a token and return since when it is: a later call does not move the first one's time.
+        """Revoke a token, and return since when it is revoked. A second call does not change that time.
 
         Raises:
-            TokenNotFound: where there is no token of this id.
+            TokenNotFound: there is no token with this id.
         """
         try:
             with translated_failures():
                 reply = self._client.update_item(
                     TableName=self._table_name,
-                    Key={"pk": {"S": keys.token(token_id)}},
+                    Key=key_attributes(keys.token_key(token_id)),
                     UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
-                    ConditionExpression=_PRESENT,
+                    ConditionExpression=keys.ITEM_EXISTS,
                     ExpressionAttributeValues={":now": {"S": instant_text(now)}},
                     ReturnValues="ALL_NEW",
                     ReturnConsumedCapacity="TOTAL",

@@ -1,0 +1,59 @@
+"""Every route of the API: its method, path, function and scope. Standard library only: the authorizer reads it too.
+
+The template names the same routes once more, as events of the functions; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from inventory.domain.api_tokens import Scope
+
+
+class Route(NamedTuple):
+    """One method of one path.
+
+    ``path`` holds the names of its parameters, as in the gateway's ``resource``. ``function`` is the folder of the
+    function that serves it. ``scope`` is the scope that a token needs, None where the route is open to everybody.
+    """
+
+    method: str
+    path: str
+    function: str
+    scope: Scope | None
+
+
+CREATE_ADJUSTMENT: Final = Route("POST", "/api/v1/inventory/adjustments", "create_adjustment", "adjustments:write")
+
+LIST_ADJUSTMENTS: Final = Route("GET", "/api/v1/inventory/adjustments", "read_inventory", "adjustments:read")
+
+GET_ADJUSTMENT: Final = Route("GET", "/api/v1/inventory/adjustments/{id}", "read_inventory", "adjustments:read")
+
+REVERSE_ADJUSTMENT: Final = Route(
+    "POST", "/api/v1/inventory/adjustments/{id}/reversal", "reverse_adjustment", "adjustments:reverse"
+)
+
+LIST_LEVELS: Final = Route("GET", "/api/v1/inventory/levels", "read_inventory", "adjustments:read")
+
+PROVE_LEVEL: Final = Route(
+    "GET", "/api/v1/inventory/levels/{variant_id}/{location_id}/proof", "read_inventory", "adjustments:read"
+)
+
+API_DESCRIPTION: Final = Route("GET", "/api/v1/openapi.json", "describe_api", None)
+
+DOCS_PAGE: Final = Route("GET", "/api/v1/docs", "describe_api", None)
+
+DOCS_ASSET: Final = Route("GET", "/api/v1/docs/{asset}", "describe_api", None)
+
+ROUTES: Final = (
+    CREATE_ADJUSTMENT,
+    LIST_ADJUSTMENTS,
+    GET_ADJUSTMENT,
+    REVERSE_ADJUSTMENT,
+    LIST_LEVELS,
+    PROVE_LEVEL,
+    API_DESCRIPTION,
+    DOCS_PAGE,
+    DOCS_ASSET,
+)

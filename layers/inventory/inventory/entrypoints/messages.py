@@ -1,0 +1,109 @@
+"""The messages of the requests queue: SQS records as requests for adjustments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from inventory.domain.errors import InvalidRequest
+from inventory.entrypoints import direct
+from inventory.schemas.fields import IDEMPOTENCY_KEY_LENGTH_MAX, idempotency_key_entries
+from inventory.schemas.json_parser import InvalidJSON, parse_json
+from inventory.schemas.problems import entry
+
+if TYPE_CHECKING:
+    from inventory.domain.model import Command
+    from inventory.entrypoints.shapes import QueueRecord
+    from inventory.schemas.json_parser import JSONValue
+
+QUEUE_ACTOR: Final = "queue"
+"""``created_by`` of an adjustment whose message names no actor: IAM only says that the sender may send."""
+
+ORIGINAL_ID: Final = "original_id"
+"""Message attribute of a message that was moved out of a dead-letter queue: the id that it was first sent with."""
+
+
+class UnreadableMessage(Exception):
+    """The message is no JSON object and never will be; the text says why, without anything of the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRequest:
+    """The request in a message: a payload as of a direct invocation, and the key to use where it names none."""
+
+    payload: JSONValue
+    default_key: str
+
+    def command(self) -> Command:
+        """Translate the payload.
+
+        Raises:
+            InvalidRequest: the payload breaks ``DirectAdjustmentRequest``.
+        """
+        return direct.adjustment_command(self.payload, default_key=self.default_key, default_actor=QUEUE_ACTOR)
+
+
+def records_of(event: object) -> list[QueueRecord]:
+    """Return the records of a batch.
+
+    Raises:
+        InvalidRequest: Lambda did not make this event from the queue; somebody invoked the function directly.
+    """
+    records = event.get("Records") if isinstance(event, dict) else None
+    if not isinstance(records, list) or not records or not all(_is_record(each) for each in records):
+        fact = "must be messages of the queue"
+        raise InvalidRequest(
+            [entry(["body", "Records"], "value_error", f"Value error, {fact}", given=None, ctx={"error": fact})]
+        )
+    return records
+
+
+def _is_record(record: object) -> bool:
+    """Whether each member that is read has SQS's type; the message's id must also be a valid idempotency key."""
+    return (
+        isinstance(record, dict)
+        and isinstance(record.get("body", ""), str)
+        and _is_message_id(record.get("messageId"))
+        and isinstance(attributes := record.get("messageAttributes", {}), dict)
+        and isinstance(attributes.get(ORIGINAL_ID, {}), dict)
+    )
+
+
+def _is_message_id(value: object) -> bool:
+    """Whether this is a valid key; cheaper than the model's check, as a batch may hold a thousand messages."""
+    if not isinstance(value, str) or not 0 < len(value) <= IDEMPOTENCY_KEY_LENGTH_MAX:
+        return False
+    return value.isascii() and value.isprintable() and " " not in value
+
+
+def read_message(record: QueueRecord) -> MessageRequest:
+    """Read a message whose body is a payload, or an EventBridge event whose detail is the payload.
+
+    Raises:
+        UnreadableMessage: the body is no JSON object.
+    """
+    try:
+        # Half a surrogate pair becomes bytes that are not UTF-8, and so no JSON either.
+        body = parse_json(record.get("body", "").encode("utf-8", "surrogatepass"))
+    except InvalidJSON as error:
+        raise UnreadableMessage(error.message) from None
+    if not isinstance(body, dict):
+        raise UnreadableMessage("Not an object")
+    # A payload has no such members: they would be unknown fields.
+    if "detail-type" in body and "detail" in body:
+        return MessageRequest(body["detail"], _as_key(body.get("id")) or _original_id(record))
+    return MessageRequest(body, _original_id(record))
+
+
+def _original_id(record: QueueRecord) -> str:
+    """The id that the message was first sent with: a message that was moved out of a dead-letter queue has a new id.
+
+    Every sender can set the attribute, and gains nothing by it: a payload can name any key as well.
+    """
+    original_id = record.get("messageAttributes", {}).get(ORIGINAL_ID, {}).get("stringValue")
+    return _as_key(original_id) or record["messageId"]
+
+
+def _as_key(value: JSONValue) -> str | None:
+    """The id, where it is a valid key. An event that did not come from EventBridge may have none."""
+    return value if isinstance(value, str) and not idempotency_key_entries(value) else None

@@ -1,0 +1,43 @@
+"""One variant in a process of its own: ``python -m tests.benchmarks.worker <variant>``.
+
+It tells on its first line what the work asks of DynamoDB. Then it reads pairs of lines: a number of passes over the
+requests, which it makes ready, and an empty line, on which it makes them and answers with the CPU seconds of all its
+threads for one.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.benchmarks.variants import variant
+
+
+def main(name: str) -> None:
+    # What a function logs goes where nobody reads it, but is written all the same.
+    with (
+        os.fdopen(os.dup(sys.stdout.fileno()), "w") as told,
+        Path(os.devnull).open("w", encoding="utf-8") as sys.stdout,
+    ):
+        subject = variant(name)
+        print(json.dumps(asdict(subject.work)), file=told, flush=True)
+        passes = 1
+        for line in sys.stdin:
+            if line.strip():
+                passes = int(line)
+                subject.prepare(passes)
+                gc.collect()
+                print("ready", file=told, flush=True)
+            else:
+                begun_s = time.process_time()
+                subject.run()
+                print((time.process_time() - begun_s) / passes, file=told, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

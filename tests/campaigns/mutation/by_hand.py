@@ -1,0 +1,127 @@
+"""The faults that mutmut does not make: in the values of a module, and in functions that bear a decorator."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tests.campaigns.mutation.fault import Fault, Tried, one_line
+from tests.campaigns.mutation.workspace import prepare
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """``instead_of``, which the module holds once, becomes ``stands``."""
+
+    where: str
+    instead_of: str
+    stands: str
+
+
+CHANGES: Final = (
+    Change("adjust.GROUP_MAX", "GROUP_MAX: Final = 99", "GROUP_MAX: Final = 100"),
+    Change("timestamps.TICK", "timedelta(microseconds=1)", "timedelta(microseconds=0)"),
+    Change("timestamps.TICK", "timedelta(microseconds=1)", "timedelta(microseconds=2)"),
+    Change("adjust._Request", "slots=True, eq=False", "slots=True"),
+    Change("adjust._Group._waiting", "if request not in self._results]", "]"),
+    Change("adjust._Group._waiting", "if request not in self._results]", "if request in self._results]"),
+    Change("adjust._Group._located", "each.command.location_id is not None), waiting[0]", "True), waiting[0]"),
+    Change(
+        "adjust._Group._located",
+        "each.command.location_id is not None), waiting[0]",
+        "each.command.location_id is not None), waiting[-1]",
+    ),
+    Change("dynamodb.CATALOG_ENTRIES_MAX", "CATALOG_ENTRIES_MAX: Final = 10_000", "CATALOG_ENTRIES_MAX: Final = 10"),
+    Change("dynamodb.KEYS_MAX", "KEYS_MAX: Final = 100", "KEYS_MAX: Final = 101"),
+    Change("dynamodb.KEYS_MAX", "KEYS_MAX: Final = 100", "KEYS_MAX: Final = 99"),
+    Change("dynamodb._Position", "STOCK = 0", "STOCK = 2"),
+    Change("dynamodb._Position", "FIRST_ROW = 1", "FIRST_ROW = 0"),
+    Change("dynamodb._Position", "FIRST_ROW = 1", "FIRST_ROW = 2"),
+    Change("dynamodb._NOT_AT_FAULT", '_NOT_AT_FAULT: Final = "None"', '_NOT_AT_FAULT: Final = ""'),
+    Change("stock_store.STOCK_ENTRIES_MAX", "STOCK_ENTRIES_MAX: Final = 10_000", "STOCK_ENTRIES_MAX: Final = 0"),
+    Change("cache.CONTENDED_LIFETIME_S", "CONTENDED_LIFETIME_S: Final = 60", "CONTENDED_LIFETIME_S: Final = 0"),
+    Change("retry_budget.RetryBudget.attempts", "attempts: int = 1", "attempts: int = 0"),
+    Change("retry_budget.RetryBudget.attempts", "attempts: int = 1", "attempts: int = 2"),
+    Change("retry_budget.CALL_BUDGET_S", "READ_TIMEOUT_S + 0.5", "READ_TIMEOUT_S - 0.5"),
+    *(
+        Change("failures._TRANSIENT_CODES", f'        "{code}",\n', "")
+        for code in (
+            "InternalServerError",
+            "ProvisionedThroughputExceededException",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "ServiceUnavailable",
+            "ThrottlingException",
+            "TransactionConflictException",
+            "TransactionInProgressException",
+        )
+    ),
+    Change("failures.CONDITION_FAILED", '"ConditionalCheckFailed"', '"ConditionalCheckFailedException"'),
+    Change("failures.TRANSIENT_REASONS", '"TransactionConflict", ', ""),
+    Change("failures.TRANSIENT_REASONS", '"ThrottlingError", ', ""),
+    Change("failures.TRANSIENT_REASONS", ', "ProvisionedThroughputExceeded"})', "})"),
+    Change("failures._HTTP_SERVER_ERROR", "_HTTP_SERVER_ERROR: Final = 500", "_HTTP_SERVER_ERROR: Final = 501"),
+    Change("failures._HTTP_SERVER_ERROR", "_HTTP_SERVER_ERROR: Final = 500", "_HTTP_SERVER_ERROR: Final = 400"),
+    Change("failures._NO_REPLY", "(ChecksumError, NoConnectionError", "(NoConnectionError"),
+    Change("failures._NO_REPLY", "NoConnectionError, HTTPClientError", "HTTPClientError"),
+    Change("failures._NO_REPLY", "HTTPClientError, IncompleteReadError", "IncompleteReadError"),
+    Change("failures._NO_REPLY", "IncompleteReadError, ResponseParserError)", "ResponseParserError)"),
+    Change("failures._NO_REPLY", "IncompleteReadError, ResponseParserError)\n", "IncompleteReadError)\n"),
+    Change("failures.translated_failures", "if not _is_transient(error):", "if _is_transient(error):"),
+    Change("failures.translated_failures", "if not _is_transient(error):", "if False:"),
+    Change("failures.translated_failures", "if not _is_transient(error):", "if True:"),
+    Change("failures.translated_failures", "except (BotoCoreError, ClientError", "except (ClientError"),
+    Change("failures.translated_failures", "(BotoCoreError, ClientError, Resp", "(BotoCoreError, Resp"),
+    Change("failures.translated_failures", "ClientError, ResponseParserError) as", "ClientError) as"),
+    Change("chain.FORM", "FORM: Final = 1", "FORM: Final = 2"),
+    Change("chain._CANONICAL", "ensure_ascii=True", "ensure_ascii=False"),
+    Change("chain._CANONICAL", 'separators=(",", ":"), ', ""),
+    Change("chain._CANONICAL", "sort_keys=True", "sort_keys=False"),
+    Change("keys.SETTINGS", '"SETTINGS"', '"settings"'),
+    Change("keys.REVERSAL", 'REVERSAL: Final = "REVERSAL"', 'REVERSAL: Final = "reversal"'),
+    Change("keys.BUSINESS_SHARDS", "BUSINESS_SHARDS: Final = 8", "BUSINESS_SHARDS: Final = 9"),
+    Change("keys.ledger_stock_item", "{business_id}#{variant_id}#{location_id}", "{business_id}#{variant_id}"),
+    Change("keys.ledger_business", "digest()[0]", "digest()[1]"),
+    Change("keys.ledger_business", "digest()[0] % BUSINESS_SHARDS", "digest()[0]"),
+    Change("model.QUANTITY_MAX", "2**53 - 1", "2**53"),
+    Change("model.QUANTITY_MAX", "2**53 - 1", "2**53 - 2"),
+    Change("model.GENESIS_HASH", '"0" * 64', '"0" * 63'),
+    Change("model.Snapshot", "cached: bool = False", "cached: bool = True"),
+)
+
+
+def try_all(module: str) -> list[Tried]:
+    """Try each change of a module.
+
+    Raises:
+        ValueError: the module does not hold what is to be changed once.
+        RuntimeError: the tests fail without a change.
+    """
+    changes = [each for each in CHANGES if each.where.partition(".")[0] == module]
+    if not changes:
+        return []
+    folder = prepare(module)
+    if not _tests_pass(folder):
+        raise RuntimeError(f"the tests of {module} fail as it is")
+    source = folder / f"src/inventory/{module}.py"
+    as_it_is = source.read_text(encoding="utf-8")
+    tried: list[Tried] = []
+    for change in changes:
+        if as_it_is.count(change.instead_of) != 1:
+            raise ValueError(change.where, change.instead_of)
+        source.write_text(as_it_is.replace(change.instead_of, change.stands), encoding="utf-8")
+        diff = f"- {change.instead_of.strip()}\n+ {change.stands.strip()}"
+        stands = one_line(change.stands) or f"without {one_line(change.instead_of)}"
+        tried.append(Tried(Fault(change.where, stands), noticed=not _tests_pass(folder), diff=diff))
+    return tried
+
+
+def _tests_pass(folder: Path) -> bool:
+    # Without compiled files: two changes within a second and of one length would look the same to the import.
+    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "tests/unit"]
+    return subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=False).returncode == 0  # noqa: S603

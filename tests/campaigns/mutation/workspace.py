@@ -1,0 +1,71 @@
+"""The modules that faults are put into, the tests that judge them, and the copy in which it happens."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+WORK = ROOT / ".local" / "mutation"
+
+_STORE = (
+    "storage/test_stock_store_commit",
+    "storage/test_stock_store_group",
+    "storage/test_stock_store_load",
+    "storage/test_stock_store_find",
+    "storage/test_stock_store_transactional_read",
+    "storage/test_cached_stock",
+)
+TESTS = {
+    "adjust": (
+        "domain/test_rules",
+        "adjusting/test_loop",
+        "adjusting/test_loop_batches",
+        "adjusting/test_reversal",
+        "storage/test_cached_stock",
+        "storage/test_stock_store_find",
+    ),
+    "dynamodb": _STORE,
+    "known_stock": ("storage/test_cached_stock",),
+    "retry_budget": ("adjusting/test_loop", "adjusting/test_loop_batches", "adjusting/test_reversal"),
+    "client": ("aws/test_clients", "storage/test_stock_store_commit", "storage/test_stock_store_load"),
+    "memory": ("storage/test_cache", "storage/test_cached_stock", "storage/test_stock_store_load"),
+    "reverse": ("adjusting/test_reversal",),
+    "chain": ("domain/test_hash_chain", "domain/test_rules"),
+    "keys": ("storage/test_keys", "storage/test_stock_store_commit"),
+    "model": ("domain/test_rules", "storage/test_cached_stock"),
+}
+"""Modules, the most important ones first, and the fast tests that concern each."""
+
+READ_BY_TESTS = ("template.yaml", "monitoring.yaml", "functions", "events", "ops", "tools")
+"""What some of the tests read, or load from, besides the package."""
+
+
+def prepare(module: str) -> Path:
+    """Copy what a run needs into a folder of its own, with the package in ``src/``: mutmut finds it only there."""
+    folder = WORK / module
+    shutil.rmtree(folder, ignore_errors=True)
+    _copy_folder(ROOT / "layers/inventory/inventory", folder / "src/inventory")
+    for name in ("conftest.py", "data", "support"):
+        _copy(f"tests/{name}", folder)
+    for name in ("conftest", *TESTS[module]):
+        _copy(f"tests/unit/{name}.py", folder)
+    shutil.copy(Path(__file__).with_name("sampling.py"), folder / "conftest.py")
+    for name in READ_BY_TESTS:
+        _copy(name, folder)
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8").replace('"layers/inventory"', '"src"')
+    (folder / "pyproject.toml").write_text(settings, encoding="utf-8")
+    return folder
+
+
+def _copy(name: str, folder: Path) -> None:
+    source, target = ROOT / name, folder / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        _copy_folder(source, target)
+    else:
+        shutil.copy(source, target)
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,0 +1,96 @@
+"""Values of the domain to begin a test from; each takes what the test is about and fills in the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from inventory.domain.hash_chain import row_hash
+from inventory.domain.model import GENESIS_HASH, Adjustment, Business, Command, Reversal, Snapshot, StockItem
+from inventory.domain.retry_budget import RetryBudget
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, HEAD_HASH, LOCATION, NOW, SUBJECT, VARIANT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inventory.adjusting.loop import Adjuster
+
+
+def a_command(**changes: Any) -> Command:
+    """Five more of a variant at the default location, under no key."""
+    return replace(
+        Command(business_id=BUSINESS, variant_id=VARIANT, quantity_change=5, reason="restock", actor=SUBJECT), **changes
+    )
+
+
+def a_reversal(**changes: Any) -> Reversal:
+    """The reversal of ``ADJUSTMENT``, under no key."""
+    return replace(
+        Reversal(business_id=BUSINESS, adjustment_id=ADJUSTMENT, reason="counted the wrong shelf", actor=SUBJECT),
+        **changes,
+    )
+
+
+def a_stock_item(quantity: int, **changes: Any) -> StockItem:
+    """A stock item that was last adjusted a minute ago."""
+    return replace(
+        StockItem(quantity=quantity, sequence=41, updated_at=NOW - timedelta(minutes=1), head_hash=HEAD_HASH), **changes
+    )
+
+
+def a_business(**changes: Any) -> Business:
+    return replace(Business(allow_negative_stock=False, default_location_id=LOCATION), **changes)
+
+
+def a_snapshot(**changes: Any) -> Snapshot:
+    """All that a request needs exists, and ten are on hand."""
+    return replace(
+        Snapshot(
+            business=a_business(),
+            variant_active=True,
+            location_id=LOCATION,
+            location_active=True,
+            stock=a_stock_item(10),
+            recorded={},
+        ),
+        **changes,
+    )
+
+
+def an_adjustment(**changes: Any) -> Adjustment:
+    """The first row of a stock item, unless it is changed; its hash fits."""
+    row = replace(
+        Adjustment(
+            id=ADJUSTMENT,
+            business_id=BUSINESS,
+            variant_id=VARIANT,
+            location_id=LOCATION,
+            delta=5,
+            reason="restock",
+            reason_code=None,
+            reference=None,
+            expected_quantity=None,
+            location_defaulted=True,
+            sequence=1,
+            quantity_after=5,
+            created_at=NOW,
+            created_by=SUBJECT,
+            reverses=None,
+            previous_hash=GENESIS_HASH,
+            hash="",
+        ),
+        **changes,
+    )
+    return replace(row, hash=row_hash(row))
+
+
+def budget_of(adjuster: Adjuster, remaining_s: Callable[[], float]) -> RetryBudget:
+    """What one request may do, as a handler hands it to the use case."""
+    return RetryBudget(remaining_s, adjuster.sleep, adjuster.fraction)
+
+
+def a_write_token() -> str:
+    """A name for an operator's write, as each command draws one."""
+    return str(uuid4())

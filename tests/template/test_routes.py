@@ -1,0 +1,35 @@
+"""The table of routes and the template's events are the same routes."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from inventory.api.routes import ROUTES
+from inventory.domain.api_tokens import Scope
+from tests.support.sam_template import resources
+
+OPEN = {"Authorizer": "NONE"}
+
+
+def events() -> list[tuple[str, str, str, bool]]:
+    """Method, path, function and whether it is open, of every event of the API."""
+    return sorted(
+        (
+            event["Properties"]["Method"].upper(),
+            event["Properties"]["Path"],
+            function["Properties"]["CodeUri"].rstrip("/").removeprefix("functions/"),
+            event["Properties"].get("Auth") == OPEN,
+        )
+        for function in resources("AWS::Serverless::Function").values()
+        for event in function["Properties"].get("Events", {}).values()
+        if event["Type"] == "Api"
+    )
+
+
+def test_the_template_has_the_routes_of_the_table_and_no_other() -> None:
+    assert events() == sorted((each.method, each.path, each.function, each.scope is None) for each in ROUTES)
+
+
+def test_the_table_names_every_scope_and_no_route_twice() -> None:
+    assert {each.scope for each in ROUTES} == {*get_args(Scope.__value__), None}
+    assert len({(each.method, each.path) for each in ROUTES}) == len(ROUTES)

@@ -1,0 +1,337 @@
+"""Requests for any stock items at once: each item's in their order, and what is wrong with one touches no other."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, override
+
+import pytest
+
+from inventory.adjusting.groups import GROUP_TIME_MAX_S, Fault, adjust_many
+from inventory.domain.errors import InsufficientStock, NoDefaultLocation, TryAgain, VariantNotFound
+from inventory.domain.model import Outcome
+from inventory.domain.retry_budget import ATTEMPTS_MAX as TRIES_MAX
+from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S
+from inventory.domain.rules import keyed_id
+from inventory.domain.store import GROUP_MAX, CommitResult, no_deadline
+from tests.support.builders.domain import a_business, a_command
+from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_BUSINESS, OTHER_LOCATION, OTHER_VARIANT, VARIANT
+from tests.support.fakes.batch_store import BatchStore, a_batch_store, an_adjuster, patience_of
+from tests.support.fakes.scripted_store import Met, VirtualTime
+from tests.support.fakes.store import FakeStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from uuid import UUID
+
+    from inventory.adjusting.loop import Result
+    from inventory.domain.model import Adjustment, Command, Snapshot
+
+_keys = count()
+
+
+def asked(quantity_change: int = 1, **changes: object) -> Command:
+    return a_command(quantity_change=quantity_change, **{"idempotency_key": f"key-{next(_keys)}"} | changes)
+
+
+def carried_out(store: BatchStore, *commands: Command) -> list[Result | Fault]:
+    """One group after the other."""
+    return adjust_many(an_adjuster(store), commands, budget=patience_of(store), at_once=map)
+
+
+def kinds(results: Sequence[Result | Fault]) -> list[type]:
+    return [type(each) for each in results]
+
+
+def deltas(store: BatchStore, variant_id: UUID = VARIANT, location_id: UUID = LOCATION) -> list[int]:
+    """Of one stock item, in the ledger's order."""
+    rows = [row for row in store.ledger.values() if (row.variant_id, row.location_id) == (variant_id, location_id)]
+    return [row.delta for row in sorted(rows, key=lambda row: row.sequence)]
+
+
+def bug() -> None:
+    raise RuntimeError("a bug")
+
+
+# ------------------------------------------------------------------------------------------------------------- groups
+
+
+def test_nothing_asked_is_nothing_done() -> None:
+    store = a_batch_store()
+
+    assert carried_out(store) == []
+    assert store.calls == []
+
+
+def test_each_stock_items_requests_go_together_in_their_order_and_each_answer_has_its_requests_place() -> None:
+    store = a_batch_store()
+    places = [(VARIANT, LOCATION), (OTHER_VARIANT, LOCATION), (VARIANT, OTHER_LOCATION)]
+    commands = [
+        asked(number + 1, variant_id=places[number % 3][0], location_id=places[number % 3][1]) for number in range(12)
+    ]
+
+    results = carried_out(store, *commands)
+
+    assert [each.adjustment.delta for each in results if isinstance(each, Outcome)] == list(range(1, 13))
+    assert [deltas(store, *place) for place in places] == [[1, 4, 7, 10], [2, 5, 8, 11], [3, 6, 9, 12]]
+    assert store.calls == ["load", "commit"] * 3
+
+
+def test_the_default_location_is_one_stock_item_be_it_named_or_not() -> None:
+    store = a_batch_store()
+
+    carried_out(store, asked(1), asked(2, location_id=LOCATION), asked(3), asked(4, location_id=LOCATION))
+
+    assert deltas(store) == [1, 2, 3, 4]
+    assert store.calls == ["settings", "load", "commit"]
+
+
+def test_a_request_that_is_refused_is_refused_alone() -> None:
+    results = carried_out(a_batch_store(), asked(5), asked(-9), asked(-5), asked(1, variant_id=OTHER_VARIANT))
+
+    assert kinds(results) == [Outcome, InsufficientStock, Outcome, Outcome]
+
+
+def test_many_requests_for_one_stock_item_take_as_few_commits_as_there_can_be() -> None:
+    store = a_batch_store()
+
+    results = carried_out(store, *(asked(location_id=LOCATION) for _ in range(2 * GROUP_MAX + 2)))
+
+    assert kinds(results) == [Outcome] * (2 * GROUP_MAX + 2)
+    assert store.calls == ["load", "commit"] * 3
+
+
+def test_a_transaction_that_is_not_settled_in_time_does_not_keep_the_next_from_it() -> None:
+    store = a_batch_store()
+    store.on_commit.extend([Met.CONTENDED] * TRIES_MAX)
+
+    results = carried_out(store, *(asked(location_id=LOCATION) for _ in range(GROUP_MAX + 2)))
+
+    assert kinds(results) == [TryAgain] * GROUP_MAX + [Outcome] * 2
+    assert deltas(store) == [1, 1]
+
+
+def test_groups_are_carried_out_side_by_side() -> None:
+    """Each load waits until the other group has begun its own: one after the other they would wait for ever."""
+    both_begun = threading.Barrier(2, timeout=60)
+
+    class Meeting(BatchStore):
+        @override
+        def load(
+            self,
+            command: Command,
+            recorded_ids: Sequence[UUID],
+            *,
+            transactional: bool = False,
+            require_time: Callable[[], None] = no_deadline,
+        ) -> Snapshot:
+            both_begun.wait()
+            return super().load(command, recorded_ids, transactional=transactional, require_time=require_time)
+
+    plain = a_batch_store()
+    store = Meeting(plain.businesses, plain.active_variants, plain.active_locations, time=plain.time)
+    commands = [asked(variant_id=VARIANT), asked(variant_id=OTHER_VARIANT)]
+
+    with ThreadPoolExecutor(2) as pool:
+        results = adjust_many(an_adjuster(store), commands, budget=patience_of(store), at_once=pool.map)
+
+    assert kinds(results) == [Outcome, Outcome]
+
+
+# -------------------------------------------------------------------------------------------------- default locations
+
+
+def test_a_default_location_is_looked_up_once_a_business_and_only_where_one_is_left_out() -> None:
+    store = a_batch_store()
+
+    carried_out(store, *(asked() for _ in range(5)), *(asked(variant_id=OTHER_VARIANT) for _ in range(5)))
+    assert store.calls.count("settings") == 1
+
+    carried_out(store, asked(location_id=LOCATION))
+    assert store.calls.count("settings") == 1
+
+
+def test_without_a_default_location_only_requests_that_name_none_are_refused() -> None:
+    store = a_batch_store(a_business(default_location_id=None))
+
+    assert kinds(carried_out(store, asked(), asked(location_id=LOCATION), asked())) == [
+        NoDefaultLocation,
+        Outcome,
+        NoDefaultLocation,
+    ]
+
+
+@pytest.mark.parametrize("location_id", [None, LOCATION])
+def test_an_unknown_business_is_refused_and_nobody_else(location_id: UUID | None) -> None:
+    results = carried_out(a_batch_store(), asked(business_id=OTHER_BUSINESS, location_id=location_id), asked())
+
+    assert kinds(results) == [VariantNotFound, Outcome]
+
+
+def test_where_a_default_location_can_not_be_read_only_those_who_need_it_try_again() -> None:
+    store = a_batch_store()
+    store.businesses[OTHER_BUSINESS] = a_business()
+    store.active_variants.add((OTHER_BUSINESS, VARIANT))
+    store.active_locations.add((OTHER_BUSINESS, LOCATION))
+    store.on_settings = deque([Met.LOST] * CALL_ATTEMPTS_MAX)
+    other = [asked(business_id=OTHER_BUSINESS), asked(business_id=OTHER_BUSINESS, location_id=LOCATION)]
+
+    results = carried_out(store, *(asked() for _ in range(50)), asked(location_id=LOCATION), *other)
+
+    assert kinds(results) == [TryAgain] * 50 + [Outcome] * 3
+    assert store.calls.count("settings") == CALL_ATTEMPTS_MAX + 1, "not once more for each of the fifty"
+
+
+def test_a_look_up_that_fails_as_nothing_should_fails_alone() -> None:
+    store = a_batch_store()
+    store.on_settings = deque([bug])
+
+    results = carried_out(store, asked(), asked(location_id=LOCATION))
+
+    assert kinds(results) == [Fault, Outcome]
+
+
+def test_a_default_location_that_changes_after_it_was_looked_up_moves_nothing_to_the_wrong_place() -> None:
+    store = a_batch_store()
+    store.on_load = deque([lambda: store.businesses.update({BUSINESS: a_business(default_location_id=OTHER_LOCATION)})])
+
+    results = carried_out(store, asked(1), asked(2, location_id=LOCATION))
+
+    assert kinds(results) == [TryAgain, Outcome]
+    assert (deltas(store), deltas(store, location_id=OTHER_LOCATION)) == ([2], [])
+
+
+# ------------------------------------------------------------------------------------------------------------- faults
+
+
+def test_a_group_that_fails_as_nothing_should_fails_alone() -> None:
+    store = a_batch_store()
+    store.on_load = deque([bug] * 3)
+
+    results = carried_out(store, asked(1), asked(2, variant_id=OTHER_VARIANT), asked(3))
+
+    assert kinds(results) == [Fault, Outcome, Fault]
+    assert (deltas(store), deltas(store, OTHER_VARIANT)) == ([], [2])
+
+
+@dataclass
+class Spoilt(BatchStore):
+    """Where one ledger row can't be read."""
+
+    spoilt: set[UUID] = field(default_factory=set)
+
+    @override
+    def load(
+        self,
+        command: Command,
+        recorded_ids: Sequence[UUID],
+        *,
+        transactional: bool = False,
+        require_time: Callable[[], None] = no_deadline,
+    ) -> Snapshot:
+        if self.spoilt & set(recorded_ids):
+            raise KeyError("sequence")
+        return super().load(command, recorded_ids, transactional=transactional, require_time=require_time)
+
+
+@pytest.mark.parametrize("place", [0, 7, 98, 99, 120])
+def test_one_request_that_can_not_be_carried_out_fails_alone_and_the_others_keep_their_order(place: int) -> None:
+    plain = a_batch_store()
+    store = Spoilt(plain.businesses, plain.active_variants, plain.active_locations, time=plain.time)
+    commands = [asked(number + 1, location_id=LOCATION) for number in range(121)]
+    spoilt_key = commands[place].idempotency_key
+    assert spoilt_key is not None
+    store.spoilt = {keyed_id(BUSINESS, spoilt_key)}
+
+    results = carried_out(store, *commands)
+
+    assert [number for number, each in enumerate(results) if isinstance(each, Fault)] == [place]
+    assert deltas(store) == [number + 1 for number in range(121) if number != place]
+
+
+@pytest.mark.parametrize("faults", [1, 2, 3])
+def test_nobody_is_told_a_refusal_while_a_transaction_with_its_row_is_under_way(faults: int) -> None:
+    store = a_batch_store()
+    store.on_commit.append(Met.UNDER_WAY)
+    store.on_load = deque([Met.OK, *[bug] * faults])
+
+    results = carried_out(store, asked(10), asked(-10))
+
+    assert kinds(results) == [TryAgain, TryAgain], "alone and from nothing the second one would be refused"
+    store.deliver()
+    assert deltas(store) == [10, -10]
+
+
+def test_a_transaction_under_way_does_not_keep_the_next_of_its_stock_item_from_being_tried_apart() -> None:
+    store = a_batch_store()
+    store.on_commit.append(Met.UNDER_WAY)
+    store.on_load = deque([Met.OK, bug, bug])
+
+    results = carried_out(store, *(asked(location_id=LOCATION) for _ in range(GROUP_MAX + 2)))
+
+    assert kinds(results) == [TryAgain] * GROUP_MAX + [Outcome] * 2
+    store.deliver()
+    assert deltas(store) == [1, 1]
+
+
+def test_a_request_that_is_tried_apart_after_it_was_carried_out_is_not_carried_out_again() -> None:
+    store = a_batch_store()
+
+    def committed_then(rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+        FakeStore.commit(store, rows, snapshot)
+        store.commit = BatchStore.commit.__get__(store)  # type: ignore[method-assign]
+        raise RuntimeError("a bug")
+
+    store.commit = committed_then  # type: ignore[method-assign]
+
+    results = carried_out(store, asked(1), asked(2), asked(3))
+
+    assert kinds(results) == [Outcome] * 3
+    assert deltas(store) == [1, 2, 3]
+
+
+# --------------------------------------------------------------------------------------------------------------- time
+
+
+def test_a_contended_group_leaves_its_time_to_those_behind_it_and_the_last_one_has_all_there_is() -> None:
+    # Slow enough for the tries not to run out before the time.
+    store = a_batch_store(time=VirtualTime(deadline_s=30.0, call_s=0.6))
+    store.on_commit = deque([Met.CONTENDED] * 100)
+    used_s: list[float] = []
+
+    class OneByOne:
+        def __call__[T, R](self, function: Callable[[T], R], values: Iterable[T], /) -> Iterator[R]:
+            for value in values:
+                before_s = store.time.remaining_s()
+                yield function(value)
+                used_s.append(before_s - store.time.remaining_s())
+
+    commands = [asked(variant_id=each, location_id=LOCATION) for each in (VARIANT, OTHER_VARIANT)]
+    results = adjust_many(an_adjuster(store), commands, budget=patience_of(store), at_once=OneByOne())
+
+    assert kinds(results) == [TryAgain, TryAgain]
+    first_s, second_s = used_s
+    assert GROUP_TIME_MAX_S - CALL_BUDGET_S <= first_s <= GROUP_TIME_MAX_S
+    assert second_s > GROUP_TIME_MAX_S
+    assert store.time.remaining_s() <= CALL_BUDGET_S
+
+
+def test_no_group_begins_when_the_time_is_over() -> None:
+    store = a_batch_store(time=VirtualTime(deadline_s=CALL_BUDGET_S + 3.1, call_s=3.0))
+
+    results = carried_out(store, asked(location_id=LOCATION), asked(variant_id=OTHER_VARIANT, location_id=LOCATION))
+
+    assert kinds(results) == [Outcome, TryAgain]
+    assert store.calls == ["load", "commit"]
+
+
+@pytest.mark.parametrize("remaining_s", [0.0, 2.9])
+def test_without_time_no_call_is_made(remaining_s: float) -> None:
+    store = a_batch_store(time=VirtualTime(deadline_s=remaining_s))
+
+    assert kinds(carried_out(store, asked(), asked(location_id=LOCATION))) == [TryAgain, TryAgain]
+    assert store.calls == []

@@ -1,0 +1,73 @@
+"""A message that was moved out of a dead end has another id, but is the request that it was."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inventory.entrypoints.messages import ORIGINAL_ID, read_message
+from inventory.schemas.fields import idempotency_key_entries
+from ops import redrive
+from tests.support.builders.requests import a_payload
+from tests.support.harness.loading import load_event
+
+if TYPE_CHECKING:
+    from inventory.entrypoints.shapes import QueueRecord
+
+
+def a_record(body: object, **attributes: Any) -> QueueRecord:
+    record: QueueRecord = load_event("ingest-adjustments")["Records"][0]
+    return record | {"messageId": "m-2", "body": json.dumps(body), "messageAttributes": attributes}
+
+
+def text(value: str) -> dict[str, object]:
+    """A message attribute as Lambda hands it over."""
+    return {"stringValue": value, "stringListValues": [], "binaryListValues": [], "dataType": "String"}
+
+
+def an_event(**members: object) -> dict[str, object]:
+    return {"detail-type": "InventoryAdjustmentRequested", "detail": a_payload()} | members
+
+
+def test_a_message_that_was_moved_keeps_its_first_id_for_its_key() -> None:
+    request = read_message(a_record(a_payload(), **{ORIGINAL_ID: text("m-1")}))
+
+    assert request.command().idempotency_key == "m-1"
+
+
+def test_a_message_that_was_never_moved_has_its_own() -> None:
+    assert read_message(a_record(a_payload())).default_key == "m-2"
+    assert read_message({"messageId": "m-2", "body": "{}"}).default_key == "m-2"
+    assert read_message(a_record(a_payload(), trace=text("m-1"))).default_key == "m-2"
+
+
+def test_a_key_in_the_payload_and_an_events_own_id_come_first() -> None:
+    moved = {ORIGINAL_ID: text("m-1")}
+
+    assert read_message(a_record(a_payload(idempotency_key="k"), **moved)).command().idempotency_key == "k"
+    assert read_message(a_record(an_event(id="e-1"), **moved)).default_key == "e-1"
+    assert read_message(a_record(an_event(), **moved)).default_key == "m-1"
+
+
+UNUSABLE = ["", " ", "a b", "é", "x" * 256, "a\n", "\x7f"]
+
+
+@pytest.mark.parametrize("value", UNUSABLE)
+def test_what_can_be_no_key_is_not_taken_for_an_id(value: str) -> None:
+    assert read_message(a_record(a_payload(), **{ORIGINAL_ID: text(value)})).default_key == "m-2"
+
+
+def test_an_attribute_that_is_no_text_is_not_taken_for_an_id() -> None:
+    attribute = {"binaryValue": "bS0x", "stringListValues": [], "binaryListValues": [], "dataType": "Binary"}
+
+    assert read_message(a_record(a_payload(), **{ORIGINAL_ID: attribute})).default_key == "m-2"
+
+
+def test_the_one_who_moves_and_the_one_who_reads_mean_the_same() -> None:
+    assert redrive.ORIGINAL_ID == ORIGINAL_ID
+    assert re.fullmatch(r"[A-Za-z0-9_.-]+", ORIGINAL_ID), "what SQS takes for a name"
+    for value in [*UNUSABLE, "!", "~", "m-1", "x" * 255]:
+        assert (redrive.KEY.fullmatch(value) is None) == bool(idempotency_key_entries(value)), value

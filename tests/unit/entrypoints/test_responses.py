@@ -1,0 +1,195 @@
+"""One table from outcome to answer; it is complete and as the contract has it."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inventory.api.responses import refused
+from inventory.domain import errors
+from inventory.domain.errors import (
+    AdjustmentNotFound,
+    AlreadyReversed,
+    BusinessNotFound,
+    CorruptData,
+    ExportStopped,
+    Forbidden,
+    IdempotencyKeyReused,
+    InsufficientStock,
+    InternalError,
+    InvalidRequest,
+    LocationNotFound,
+    NoDefaultLocation,
+    QuantityLimitExceeded,
+    Refusal,
+    ServiceError,
+    StaleQuantity,
+    StoreUnavailable,
+    TokenNotFound,
+    TryAgain,
+    Unauthorized,
+    VariantNotFound,
+)
+from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members, detail_of, raised
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import ADJUSTMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVERY_ERROR: list[ServiceError] = [
+    Unauthorized(),
+    Forbidden(),
+    InvalidRequest([]),
+    IdempotencyKeyReused(key="key"),
+    VariantNotFound(),
+    LocationNotFound(),
+    AdjustmentNotFound(),
+    BusinessNotFound(),
+    TokenNotFound(),
+    InsufficientStock(quantity_on_hand=1, quantity_change=-2),
+    QuantityLimitExceeded(),
+    StaleQuantity(quantity_on_hand=1),
+    NoDefaultLocation(),
+    AlreadyReversed(reversed_by=ADJUSTMENT),
+    ExportStopped(ledger_key="a#b"),
+    InternalError(),
+    TryAgain(),
+]
+BY_CONTRACT = {
+    "unauthorized": 401,
+    "forbidden": 403,
+    "variant_not_found": 404,
+    "location_not_found": 404,
+    "adjustment_not_found": 404,
+    "insufficient_stock": 409,
+    "quantity_limit_exceeded": 409,
+    "stale_quantity": 409,
+    "no_default_location": 409,
+    "already_reversed": 409,
+    "internal_error": 500,
+    "try_again": 503,
+}
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
+
+
+def subclasses(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from subclasses(each)
+
+
+def by_name(error: ServiceError) -> str:
+    return type(error).__name__
+
+
+def test_every_error_of_the_service_has_an_answer() -> None:
+    assert set(subclasses(ServiceError)) - {Refusal} == set(ERROR_ANSWERS)
+
+
+def test_every_error_is_tried_below() -> None:
+    assert {type(error) for error in EVERY_ERROR} == set(ERROR_ANSWERS)
+
+
+def test_what_never_reaches_a_caller_has_no_answer() -> None:
+    assert not issubclass(StoreUnavailable, ServiceError)
+    assert not issubclass(CorruptData, ServiceError)
+
+
+def test_every_code_of_the_contract_has_its_status() -> None:
+    told = {answer.code: answer.status for answer in ERROR_ANSWERS.values()}
+
+    assert BY_CONTRACT.items() <= told.items()
+
+
+def test_a_code_names_one_error_only() -> None:
+    assert len({answer.code for answer in ERROR_ANSWERS.values()}) == len(ERROR_ANSWERS)
+
+
+@pytest.mark.parametrize("error", EVERY_ERROR, ids=by_name)
+def test_the_name_of_an_error_is_its_code_in_camel_case(error: ServiceError) -> None:
+    words = re.findall("[A-Z][a-z]+", by_name(error))
+
+    assert ERROR_ANSWERS[type(error)].code == "_".join(words).lower()
+
+
+@pytest.mark.parametrize("error", EVERY_ERROR, ids=by_name)
+def test_an_invoker_sees_the_name_of_an_error_or_invalid_request_for_every_422(error: ServiceError) -> None:
+    invalid = ERROR_ANSWERS[type(error)].status == HTTPStatus.UNPROCESSABLE_ENTITY
+
+    assert type(raised(error)).__name__ == ("InvalidRequest" if invalid else by_name(error))
+
+
+@pytest.mark.parametrize("error", EVERY_ERROR, ids=by_name)
+def test_an_error_has_the_headers_of_its_status_and_no_other(error: ServiceError) -> None:
+    status = ERROR_ANSWERS[type(error)].status
+    common = {"Content-Type": "application/json", "x-request-id": "id"}
+
+    assert refused(error, request_id="id")["headers"] == common | HEADERS.get(status, {})
+    assert refused(error, request_id="id")["statusCode"] == status
+
+
+@pytest.mark.parametrize(
+    ("error", "facts"),
+    [
+        (InsufficientStock(quantity_on_hand=1, quantity_change=-2), {"quantity_on_hand": 1, "quantity_change": -2}),
+        (StaleQuantity(quantity_on_hand=1), {"quantity_on_hand": 1}),
+        (AlreadyReversed(reversed_by=ADJUSTMENT), {"reversed_by": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"}),
+        (ExportStopped(ledger_key="a#b"), {"ledger_key": "a#b"}),
+        (QuantityLimitExceeded(), {}),
+        (VariantNotFound(), {}),
+        (TryAgain(), {}),
+    ],
+)
+def test_a_detail_is_code_message_and_facts(error: ServiceError, facts: dict[str, int | str]) -> None:
+    assert detail_of(error) == {"code": ERROR_ANSWERS[type(error)].code, "message": error.message} | facts
+
+
+def test_a_key_that_names_another_request_is_told_at_its_header() -> None:
+    assert detail_of(IdempotencyKeyReused(key="key")) == [
+        {
+            "type": "idempotency_key_reused",
+            "loc": ["header", "idempotency-key"],
+            "msg": "This idempotency key was used for another request.",
+            "input": "key",
+        }
+    ]
+
+
+@pytest.mark.parametrize("error", EVERY_ERROR, ids=by_name)
+def test_every_error_is_a_sentence_to_people(error: ServiceError) -> None:
+    assert re.fullmatch(r"[A-Z].+\.", str(error))
+    assert error.message == str(error)
+
+
+def test_errors_are_told_apart_by_their_facts_in_a_log() -> None:
+    error = InsufficientStock(quantity_on_hand=1, quantity_change=-2)
+
+    assert error.args == (1, -2)
+
+
+def test_an_adjustment_has_the_members_of_the_public_page_and_ours() -> None:
+    row = an_adjustment(reverses=ADJUSTMENT, reason_code="damage", reference="count 7")
+
+    assert adjustment_members(row) == {
+        "id": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",
+        "business_id": "6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01",
+        "variant_id": "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+        "delta": 5,
+        "correction_reason": "restock",
+        "location_id": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+        "created_at": "2026-11-23T14:05:09.123456Z",
+        "quantity_after": 5,
+        "sequence": 1,
+        "reason_code": "damage",
+        "reference": "count 7",
+        "created_by": "till 4",
+        "reverses": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",
+    }
+
+
+def test_every_error_class_lives_in_one_module() -> None:
+    assert {kind for kind in subclasses(ServiceError) if kind.__module__ != errors.__name__} == set()

@@ -1,0 +1,346 @@
+"""What is read by key and from the indexes: the shape of each request, and what a reply that is not whole means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+from botocore.exceptions import ClientError
+
+from inventory.aws.clients import dynamodb_client
+from inventory.domain.errors import StoreUnavailable
+from inventory.domain.retry_budget import RetryBudget
+from inventory.domain.rules import stock_after
+from inventory.storage.items import ledger_item, stock_item_of
+from inventory.storage.keys import ledger_business
+from inventory.storage.ledger_index import DynamoDBLedgerIndex, IndexQuery, business_partitions, stock_item_partition
+from inventory.storage.lookups import Lookups
+from tests.support.builders.domain import an_adjustment
+from tests.support.builders.ids import (
+    ADJUSTMENT,
+    BUSINESS,
+    LOCATION,
+    NOW,
+    OTHER_BUSINESS,
+    OTHER_LOCATION,
+    OTHER_VARIANT,
+    VARIANT,
+)
+from tests.support.fakes.queries import QueriedTables
+from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
+from tests.support.faults.wire import broken, fault, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REVERSAL = UUID(int=99)
+CAPACITY = {"ConsumedCapacity": {"CapacityUnits": 0.5}}
+PATIENCE = RetryBudget(lambda: 10, sleep=lambda _: None)
+
+
+class Library:
+    """Books and index on tables in memory."""
+
+    def __init__(self) -> None:
+        client = dynamodb_client(None)
+        self.tables = QueriedTables(client)
+        self.books = Lookups(client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE)
+        self.index = DynamoDBLedgerIndex(client, LEDGER_TABLE)
+
+    def sent(self, operation: str) -> Any:
+        """The one request of this operation."""
+        (request,) = self.tables.requests[operation]
+        return request
+
+
+@pytest.fixture
+def library() -> Library:
+    return Library()
+
+
+READS: dict[str, Callable[[Library], object]] = {
+    "adjustment": lambda it: it.books.adjustment(BUSINESS, ADJUSTMENT),
+    "reversals": lambda it: it.books.reversals(BUSINESS, [ADJUSTMENT]),
+    "ledger_row": lambda it: it.books.ledger_row(BUSINESS, ADJUSTMENT),
+    "stock_item": lambda it: it.books.stock_item(BUSINESS, VARIANT, LOCATION),
+    "stock_items": lambda it: it.books.stock_items(BUSINESS, VARIANT),
+    "active": lambda it: it.books.active(BUSINESS, VARIANT, LOCATION),
+    "page": lambda it: it.index.page(IndexQuery(stock_item_partition(BUSINESS, VARIANT, LOCATION))),
+}
+QUERIES = {"stock_items", "page"}
+each_read = pytest.mark.parametrize("name", READS)
+
+
+def operation_of(name: str) -> str:
+    return "Query" if name in QUERIES else "BatchGetItem"
+
+
+# --- by key ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_adjustment_and_its_reversal_are_read_at_once_and_consistently(library: Library) -> None:
+    library.tables.with_history(an_adjustment())
+    library.tables.with_link(ADJUSTMENT, REVERSAL)
+
+    assert library.books.adjustment(BUSINESS, ADJUSTMENT) == (an_adjustment(), REVERSAL)
+    assert library.sent("BatchGetItem") == {
+        "RequestItems": {
+            LEDGER_TABLE: {"Keys": [{"pk": {"S": f"{BUSINESS}#{ADJUSTMENT}"}}], "ConsistentRead": True},
+            INVENTORY_TABLE: {
+                "Keys": [{"pk": {"S": f"REVERSAL#{BUSINESS}#{ADJUSTMENT}"}, "sk": {"S": "REVERSAL"}}],
+                "ConsistentRead": True,
+            },
+        }
+    }
+
+
+def test_an_adjustment_that_was_not_reversed_has_no_reversal(library: Library) -> None:
+    library.tables.with_history(an_adjustment())
+
+    assert library.books.adjustment(BUSINESS, ADJUSTMENT) == (an_adjustment(), None)
+
+
+def test_a_link_without_its_adjustment_is_nothing(library: Library) -> None:
+    library.tables.with_link(ADJUSTMENT, REVERSAL)
+
+    assert library.books.adjustment(BUSINESS, ADJUSTMENT) is None
+
+
+def test_the_reversals_of_a_whole_page_are_read_at_once(library: Library) -> None:
+    reversed_ids = [UUID(int=number) for number in range(100)]
+    library.tables.with_link(reversed_ids[7], REVERSAL)
+    library.tables.with_link(reversed_ids[8], REVERSAL, business_id=OTHER_BUSINESS)
+
+    assert library.books.reversals(BUSINESS, reversed_ids) == {reversed_ids[7]: REVERSAL}
+    (wanted,) = library.sent("BatchGetItem")["RequestItems"].values()
+    assert (len(wanted["Keys"]), wanted["ConsistentRead"]) == (100, True)
+
+
+def test_the_reversals_of_nothing_cost_no_read(library: Library) -> None:
+    assert library.books.reversals(BUSINESS, []) == {}
+    assert library.tables.requests == {}
+
+
+def test_a_stock_item_is_there_or_not(library: Library) -> None:
+    library.tables.with_history(an_adjustment())
+
+    found = library.books.stock_item(BUSINESS, VARIANT, LOCATION)
+    assert found is not None
+    assert stock_item_of(found) == stock_after(an_adjustment())
+    assert library.books.stock_item(BUSINESS, VARIANT, OTHER_LOCATION) is None
+    assert library.books.stock_item(OTHER_BUSINESS, VARIANT, LOCATION) is None
+
+
+def test_a_ledger_row_is_read_as_it_is_stored_and_consistently(library: Library) -> None:
+    library.tables.with_history(an_adjustment())
+
+    assert library.books.ledger_row(BUSINESS, ADJUSTMENT) == ledger_item(an_adjustment())
+    (wanted,) = library.sent("BatchGetItem")["RequestItems"].items()
+    assert wanted == (LEDGER_TABLE, {"Keys": [{"pk": {"S": f"{BUSINESS}#{ADJUSTMENT}"}}], "ConsistentRead": True})
+    assert library.books.ledger_row(OTHER_BUSINESS, ADJUSTMENT) is None
+
+
+@pytest.mark.parametrize("found", [(True, True), (True, False), (False, True), (False, False)])
+def test_variant_and_location_are_active_or_not(library: Library, found: tuple[bool, bool]) -> None:
+    library.tables.with_variant(active=found[0])
+    library.tables.with_location(active=found[1])
+
+    assert library.books.active(BUSINESS, VARIANT, LOCATION) == found
+
+
+def test_what_is_not_there_is_not_active(library: Library) -> None:
+    assert library.books.active(BUSINESS, VARIANT, LOCATION) == (False, False)
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_where_no_location_is_named_none_is_missed(library: Library, active: bool) -> None:  # noqa: FBT001
+    library.tables.with_variant(active=active)
+
+    assert library.books.active(BUSINESS, VARIANT, None)[0] is active
+    assert library.books.active(BUSINESS, VARIANT, None)[1] is active
+    assert len(library.tables.requests["BatchGetItem"][0]["RequestItems"][INVENTORY_TABLE]["Keys"]) == 1
+
+
+# --- stock items -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stocked(library: Library) -> Library:
+    """A variant at five locations, and another variant."""
+    for number in range(5):
+        library.tables.with_history(an_adjustment(id=UUID(int=number), location_id=UUID(int=number)))
+    library.tables.with_history(an_adjustment(variant_id=OTHER_VARIANT))
+    return library
+
+
+def test_stock_items_are_read_consistently_in_the_order_of_locations(stocked: Library) -> None:
+    page = stocked.books.stock_items(BUSINESS, VARIANT)
+
+    assert [location_id.int for location_id, _ in page.stock_items] == [0, 1, 2, 3, 4]
+    assert page.stock_items[3][1] == stock_after(an_adjustment(id=UUID(int=3), location_id=UUID(int=3)))
+    assert page.next_after is None
+    assert stocked.sent("Query") == {
+        "TableName": INVENTORY_TABLE,
+        "KeyConditionExpression": "pk = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": f"STOCK#{BUSINESS}#{VARIANT}"}},
+        "ConsistentRead": True,
+        "ReturnConsumedCapacity": "TOTAL",
+    }
+
+
+def test_a_page_of_stock_items_begins_after_a_location_and_says_whether_others_may_follow(stocked: Library) -> None:
+    page = stocked.books.stock_items(BUSINESS, VARIANT, after=UUID(int=1), limit=2)
+
+    assert ([location_id.int for location_id, _ in page.stock_items], page.next_after) == ([2, 3], UUID(int=3))
+    request = stocked.sent("Query")
+    assert (request["Limit"], request["ExclusiveStartKey"]) == (
+        2,
+        {"pk": {"S": f"STOCK#{BUSINESS}#{VARIANT}"}, "sk": {"S": str(UUID(int=1))}},
+    )
+
+
+def test_all_stock_items_of_a_variant_are_read_however_many_pages_they_are(stocked: Library) -> None:
+    """A page ends at 1 MB, wherever that is."""
+    first, second = (
+        {"Items": [item], "LastEvaluatedKey": {"pk": item["pk"], "sk": item["sk"]}, **CAPACITY}
+        for item in list(stocked.tables.items.values())[1:4:2]
+    )
+    stocked.tables.meets("Query", reply(first), broken(), reply(second), None)
+
+    found = [location_id.int for location_id, _ in stocked.books.of_variant(BUSINESS, VARIANT, PATIENCE)]
+
+    assert found == [0, 1, 2, 3, 4]
+    starts = [each.get("ExclusiveStartKey", {}).get("sk", {}).get("S") for each in stocked.tables.requests["Query"]]
+    assert starts == [None, str(UUID(int=0)), str(UUID(int=0)), str(UUID(int=1))]
+
+
+def test_a_page_without_any_stock_item_may_have_a_next_one(stocked: Library) -> None:
+    last = {"pk": {"S": f"STOCK#{BUSINESS}#{VARIANT}"}, "sk": {"S": str(UUID(int=1))}}
+    stocked.tables.meets("Query", reply({"Items": [], "LastEvaluatedKey": last, **CAPACITY}), None)
+
+    found = [location_id.int for location_id, _ in stocked.books.of_variant(BUSINESS, VARIANT, PATIENCE)]
+
+    assert found == [2, 3, 4]
+
+
+def test_a_variant_that_was_never_adjusted_has_no_stock_items(library: Library) -> None:
+    assert library.books.stock_items(BUSINESS, VARIANT).stock_items == []
+    assert list(library.books.of_variant(BUSINESS, VARIANT, PATIENCE)) == []
+
+
+# --- the indexes -----------------------------------------------------------------------------------------------------
+
+
+def test_a_page_of_an_index_is_one_query_between_two_sort_keys(library: Library) -> None:
+    row = an_adjustment()
+    library.tables.with_history(row)
+
+    page = library.index.page(IndexQuery(stock_item_partition(BUSINESS, VARIANT, LOCATION)))
+
+    assert (page.rows(), page.next_start) == ([row], None)
+    assert library.sent("Query") == {
+        "TableName": LEDGER_TABLE,
+        "IndexName": "by_stock_item",
+        "KeyConditionExpression": "#key = :key AND #sort BETWEEN :first AND :last",
+        "ExpressionAttributeNames": {"#key": "stock_item", "#sort": "created_at"},
+        "ExpressionAttributeValues": {
+            ":key": {"S": f"{BUSINESS}#{VARIANT}#{LOCATION}"},
+            ":first": {"S": "0"},
+            ":last": {"S": ":"},
+        },
+        "ScanIndexForward": True,
+        "ReturnConsumedCapacity": "TOTAL",
+    }
+
+
+def test_a_page_may_be_limited_turned_round_and_gone_on_with(library: Library) -> None:
+    rows = [an_adjustment(id=UUID(int=each), created_at=NOW + timedelta(seconds=each)) for each in range(4)]
+    library.tables.with_history(*rows)
+    partition = next(each for each in business_partitions(BUSINESS) if each.key == ledger_business(BUSINESS, VARIANT))
+
+    query = IndexQuery(partition, newest_first=True, limit=2)
+    first = library.index.page(query)
+    second = library.index.page(replace(query, start=first.next_start))
+    third = library.index.page(replace(query, start=second.next_start))
+
+    assert (first.rows(), second.rows(), third.rows()) == (rows[:1:-1], rows[1::-1], [])
+    assert third.next_start is None
+    request = library.tables.requests["Query"][1]
+    assert (request["IndexName"], request["ScanIndexForward"], request["Limit"]) == ("by_business", False, 2)
+    assert request["ExpressionAttributeNames"] == {"#key": "business_shard", "#sort": "created_at_id"}
+    assert request["ExclusiveStartKey"] == first.next_start
+
+
+def test_both_bounds_of_a_page_are_inclusive(library: Library) -> None:
+    rows = [an_adjustment(id=UUID(int=each), created_at=NOW.replace(microsecond=each)) for each in range(4)]
+    library.tables.with_history(*rows)
+
+    page = library.index.page(
+        IndexQuery(
+            stock_item_partition(BUSINESS, VARIANT, LOCATION),
+            first="2026-11-23T14:05:09.000001Z",
+            last="2026-11-23T14:05:09.000002Z",
+        )
+    )
+
+    assert page.rows() == rows[1:3]
+
+
+def test_bounds_that_hold_nothing_cost_no_read_as_dynamodb_would_refuse_them(library: Library) -> None:
+    page = library.index.page(IndexQuery(stock_item_partition(BUSINESS, VARIANT, LOCATION), first="2", last="1"))
+
+    assert (page.items, page.next_start) == ([], None)
+    assert library.tables.requests == {}
+
+
+def test_every_row_of_a_business_is_in_one_of_its_partitions() -> None:
+    partitions = business_partitions(BUSINESS)
+
+    assert len({each.key for each in partitions}) == len(partitions) == 8
+    assert {ledger_business(BUSINESS, UUID(int=each)) for each in range(200)} == {each.key for each in partitions}
+
+
+# --- replies that are not whole --------------------------------------------------------------------------------------
+
+
+@each_read
+@pytest.mark.parametrize(
+    "met",
+    [
+        fault("ThrottlingException"),
+        fault("ProvisionedThroughputExceededException"),
+        fault("RequestLimitExceeded"),
+        fault("InternalServerError", 500),
+        broken(),
+        reply({}),
+        reply({"Items": []}),
+    ],
+    ids=["throttled", "over capacity", "too many", "failed", "cut off", "torn", "not all of it"],
+)
+def test_what_may_pass_is_unavailable_and_nothing_is_tried_again_here(library: Library, name: str, met: Any) -> None:
+    library.tables.meets(operation_of(name), met)
+
+    with pytest.raises(StoreUnavailable):
+        READS[name](library)
+    assert len(library.tables.requests[operation_of(name)]) == 1
+
+
+@pytest.mark.parametrize("name", sorted(READS.keys() - QUERIES))
+def test_throttled_keys_that_come_back_unread_are_not_taken_for_absent(library: Library, name: str) -> None:
+    unread = {INVENTORY_TABLE: {"Keys": [{"pk": {"S": "x"}, "sk": {"S": "y"}}]}}
+    library.tables.meets("BatchGetItem", reply({"Responses": {}, "UnprocessedKeys": unread}))
+
+    with pytest.raises(StoreUnavailable):
+        READS[name](library)
+
+
+@each_read
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"])
+def test_a_bug_of_ours_is_raised_as_it_is(library: Library, name: str, code: str) -> None:
+    library.tables.meets(operation_of(name), fault(code))
+
+    with pytest.raises(ClientError):
+        READS[name](library)

@@ -1,0 +1,179 @@
+"""The load that a refusal may rest on: catalog, stock item, ledger rows and link in one transaction, or it says not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+from botocore.exceptions import ClientError
+
+from inventory.domain.errors import StoreUnavailable
+from inventory.domain.store import GROUP_MAX
+from tests.support.builders.domain import a_command, a_snapshot, a_stock_item, an_adjustment
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, VARIANT
+from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
+from tests.support.faults.wire import broken, cancelled, fault, reply
+from tests.support.harness.stores import StoreOnTables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inventory.domain.model import Command, Snapshot
+    from tests.support.faults.wire import Reply
+
+READ, TRANSACTION = "BatchGetItem", "TransactGetItems"
+REVERSED_ID = UUID("11111111-bbbb-4ccc-8ddd-eeeeeeeeeeee")
+AT_LOCATION = a_command(location_id=LOCATION)
+FINE = "None"
+PASSING = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]
+STOCK_PART = {
+    "Get": {
+        "TableName": INVENTORY_TABLE,
+        "Key": {"pk": {"S": f"STOCK#{BUSINESS}#{VARIANT}"}, "sk": {"S": str(LOCATION)}},
+    }
+}
+ROW_PART = {"Get": {"TableName": LEDGER_TABLE, "Key": {"pk": {"S": f"{BUSINESS}#{ADJUSTMENT}"}}}}
+
+
+def of_catalog(sort_key: str) -> dict[str, Any]:
+    return {"Get": {"TableName": INVENTORY_TABLE, "Key": {"pk": {"S": f"BUSINESS#{BUSINESS}"}, "sk": {"S": sort_key}}}}
+
+
+SETTINGS_PART, VARIANT_PART = of_catalog("SETTINGS"), of_catalog(f"VARIANT#{VARIANT}")
+LOCATION_PART = of_catalog(f"LOCATION#{LOCATION}")
+
+
+@pytest.fixture
+def cold() -> StoreOnTables:
+    """A store that has read nothing yet, of a shop with ten on hand."""
+    made = StoreOnTables()
+    made.tables.with_catalog()
+    made.tables.with_stock(a_stock_item(10))
+    return made
+
+
+@pytest.fixture
+def warm(cold: StoreOnTables) -> StoreOnTables:
+    """The same after its first load."""
+    cold.load()
+    cold.tables.requests.clear()
+    return cold
+
+
+def load(on: StoreOnTables, command: Command = AT_LOCATION, ids: Sequence[UUID] = (ADJUSTMENT,)) -> Snapshot:
+    return on.store.load(command, ids, transactional=True)
+
+
+def parts_read(on: StoreOnTables) -> list[list[dict[str, Any]]]:
+    return [each["TransactItems"] for each in on.tables.requests[TRANSACTION]]
+
+
+# --- one transaction, or the snapshot says that it was none ----------------------------------------------------------
+
+
+def test_all_is_read_in_one_transaction_and_the_snapshot_says_so(cold: StoreOnTables) -> None:
+    cold.tables.with_row(an_adjustment())
+
+    assert load(cold) == a_snapshot(recorded={ADJUSTMENT: an_adjustment()}, transactional=True)
+    assert cold.tables.requests == {
+        TRANSACTION: [
+            {
+                "TransactItems": [SETTINGS_PART, VARIANT_PART, LOCATION_PART, STOCK_PART, ROW_PART],
+                "ReturnConsumedCapacity": "TOTAL",
+            }
+        ]
+    }
+
+
+def test_what_is_not_there_is_left_out() -> None:
+    empty = StoreOnTables()
+    empty.tables.with_catalog()
+
+    assert load(empty) == a_snapshot(stock=None, transactional=True)
+
+
+def test_a_remembered_catalog_takes_no_part_in_the_transaction(warm: StoreOnTables) -> None:
+    assert load(warm) == a_snapshot(transactional=True)
+    assert parts_read(warm) == [[STOCK_PART, ROW_PART]]
+
+
+def test_what_the_transaction_found_is_remembered(cold: StoreOnTables) -> None:
+    load(cold)
+
+    assert cold.store.cached(AT_LOCATION) == a_snapshot(cached=True)
+
+
+def test_of_a_reversal_the_link_is_read_in_the_transaction(warm: StoreOnTables) -> None:
+    warm.tables.with_link(REVERSED_ID, ADJUSTMENT)
+
+    snapshot = load(warm, replace(AT_LOCATION, reverses=REVERSED_ID))
+
+    assert snapshot == a_snapshot(reversed_by=ADJUSTMENT, transactional=True)
+    assert len(parts_read(warm)[0]) == 3
+
+
+def test_a_default_location_that_takes_a_second_read_makes_it_two_moments(cold: StoreOnTables) -> None:
+    assert load(cold, a_command()) == a_snapshot(transactional=False)
+    assert parts_read(cold) == [[SETTINGS_PART, VARIANT_PART, ROW_PART]]
+    assert len(cold.tables.requests[READ]) == 1
+
+
+def test_as_much_as_one_transaction_holds_is_read_in_one(warm: StoreOnTables) -> None:
+    assert load(warm, ids=[UUID(int=number) for number in range(1, GROUP_MAX + 1)]).transactional
+    assert [len(each) for each in parts_read(warm)] == [100]
+
+
+def test_what_no_transaction_holds_is_not_of_one_moment(cold: StoreOnTables) -> None:
+    snapshot = load(cold, ids=[UUID(int=number) for number in range(1, GROUP_MAX + 1)])
+
+    assert snapshot == a_snapshot(transactional=False)
+    assert list(cold.tables.requests) == [READ]
+
+
+# --- reasons for a cancelled read, by position -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("position", range(2))
+@pytest.mark.parametrize("code", PASSING)
+def test_a_read_that_met_a_transaction_under_way_or_was_throttled_is_no_answer(
+    warm: StoreOnTables, code: str, position: int
+) -> None:
+    with pytest.raises(StoreUnavailable) as unknown:
+        meet(warm, cancelled(*[code if each == position else FINE for each in range(2)]))
+
+    assert isinstance(unknown.value.__cause__, ClientError)
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        ["ConditionalCheckFailed", FINE],
+        [FINE, "ValidationError"],
+        [PASSING[0], "SomethingNew"],
+        [FINE, FINE],
+        PASSING[:1],
+        PASSING,
+    ],
+    ids=str,
+)
+def test_reasons_that_are_not_understood_or_do_not_fit_are_raised(warm: StoreOnTables, reasons: list[str]) -> None:
+    with pytest.raises(ClientError, match="TransactionCanceledException"):
+        meet(warm, cancelled(*reasons))
+
+
+@pytest.mark.parametrize(
+    "met",
+    [reply({}), reply({"Responses": [{}, {}]}), broken(), fault("ThrottlingException")],
+    ids=["nothing", "no capacity", "closed", "throttled"],
+)
+def test_a_read_that_was_not_answered_whole_does_not_say_that_nothing_is_there(warm: StoreOnTables, met: Reply) -> None:
+    with pytest.raises(StoreUnavailable):
+        meet(warm, met)
+
+
+def meet(on: StoreOnTables, met: Reply) -> None:
+    """Read the stock item and a row, and meet this."""
+    on.tables.meets(TRANSACTION, met)
+    load(on)
