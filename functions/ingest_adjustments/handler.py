@@ -6,6 +6,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from inventory.entrypoints.cold_start import start_finished
+
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory.aws.clients import dynamodb_client, events_client
@@ -31,6 +33,7 @@ adjuster = adjuster_on_dynamodb(
     client, inventory_table=os.environ["INVENTORY_TABLE"], ledger_table=os.environ["LEDGER_TABLE"]
 )
 at_once = ThreadPoolExecutor(GROUPS_AT_ONCE).map
+start_finished()
 
 
 @entry_point(logger, metrics)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from inventory.entrypoints.cold_start import start_finished
+
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory.aws.clients import events_client, queues_client
@@ -25,6 +27,7 @@ publisher = Publisher(
     bus=EventBus(events, os.environ["EVENT_BUS"]),
     dead_letter_queue=DeadLetterQueue(queues, os.environ["DEAD_LETTER_QUEUE"]),
 )
+start_finished()
 
 
 @entry_point(logger, metrics)
