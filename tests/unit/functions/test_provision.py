@@ -89,7 +89,7 @@ class Service:
         for wire in self._wires:
             wire.remove()
         for table in ("inventory", "access"):
-            for item in self.client.scan(TableName=table)["Items"]:
+            for item in self.tables.scan(TableName=table)["Items"]:
                 key = {name: item[name] for name in ("pk", "sk") if name in item}
                 self.tables.delete_item(TableName=table, Key=key)
         self._module.provision = self._original
@@ -131,10 +131,10 @@ class Service:
         return {name: next(iter(value.values())) for name, value in found.items()}
 
     def token_items(self) -> list[dict[str, Any]]:
-        return list(self.client.scan(TableName="access")["Items"])
+        return list(self.tables.scan(TableName="access")["Items"])
 
     def items(self) -> list[dict[str, Any]]:
-        return [*self.client.scan(TableName="inventory")["Items"], *self.token_items()]
+        return [*self.tables.scan(TableName="inventory")["Items"], *self.token_items()]
 
 
 @pytest.fixture(scope="module")
