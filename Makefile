@@ -139,13 +139,16 @@ IN_PARALLEL := --numprocesses=2 --dist=worksteal
 
 ##@ Tests and checks
 
-.PHONY: test test-fast test-dynoxide test-deployed lint format fuzz mutation chaos soak
+.PHONY: test test-fast test-thorough test-dynoxide test-deployed lint format fuzz mutation chaos soak
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	$(PYTHON) -m pytest $(IN_PARALLEL) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
 
 test-fast: $(PROJECT) ## the tests that need nothing but Python
 	$(PYTHON) -m pytest $(IN_PARALLEL) tests/unit tests/property
+
+test-thorough: $(PROJECT) ## the property tests with all their random examples
+	HYPOTHESIS_PROFILE=thorough $(PYTHON) -m pytest $(IN_PARALLEL) tests/property
 
 # Left out are tests of what an engine bills, and tests that need queues or an API.
 ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_keys.py,$(wildcard tests/integration/test_*.py))
@@ -188,7 +191,7 @@ fuzz: export FUZZ_SECONDS = $(value SECONDS)
 fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 for each target, TARGET=json|creation|…); Linux only
 	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.campaigns.fuzz $(call option,FUZZ_SECONDS,--seconds) $(call option,TARGET,--target)
 
-mutation: ## do the tests notice small faults in the domain and the store? (MODULES="adjust dynamodb"; not part of make test)
+mutation: ## do the tests notice small faults in the domain and the store? (MODULES="adjusting.loop storage.cache"; not part of make test)
 	@$(call install,$(MUTATION))
 	@.venv-mutation/bin/python -m tools.with_words MODULES .venv-mutation/bin/python -m tests.campaigns.mutation
 

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+
+from tests.support.harness.examples import load_profile
 
 TESTS = Path(__file__).parent
 WITHOUT_NETWORK = ("unit", "property", "simulation")
@@ -22,10 +23,7 @@ os.environ |= {
 for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
     os.environ.pop(variable, None)
 
-# `pytest --hypothesis-profile=explore` looks for new counterexamples; otherwise every run sees the same examples.
-settings.register_profile("explore", deadline=None, max_examples=2_000)
-settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
-settings.load_profile("repeatable")
+load_profile()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

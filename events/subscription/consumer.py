@@ -18,10 +18,10 @@ class StockMirror:
         """Take one message of the queue; delete it from there when this returns."""
         adjustment = json.loads(message_body)["detail"]
         stock_item = (adjustment["business_id"], adjustment["variant_id"], adjustment["location_id"])
-        told = (adjustment["sequence"], adjustment["quantity_after"])
-        self._newest[stock_item] = max(told, self._newest.get(stock_item, told))
+        reported = (adjustment["sequence"], adjustment["quantity_after"])
+        self._newest[stock_item] = max(reported, self._newest.get(stock_item, reported))
 
     def quantity(self, business_id: str, variant_id: str, location_id: str) -> int:
-        """Return what is on hand as far as it was told; 0 where nothing was."""
+        """Return the quantity on hand as far as it was reported; 0 where nothing was."""
         _, quantity = self._newest.get((business_id, variant_id, location_id), (0, 0))
         return quantity

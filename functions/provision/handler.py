@@ -40,7 +40,7 @@ start_finished()
 
 @logger.inject_lambda_context(clear_state=True, log_event=False)
 def handler(event: object, context: LambdaContext) -> CommandAnswer:
-    """Carry out one command; what goes wrong is raised under the name that ``direct.raised`` gives it."""
+    """Carry out one command, or raise an error that the invoker may see."""
     try:
         return _perform(event, RetryBudget(remaining_s(context)))
     except ServiceError as error:

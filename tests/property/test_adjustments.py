@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.domain.errors import StoreUnavailable
@@ -22,6 +22,7 @@ from inventory.queries.ledger_order import Position
 from inventory.queries.levels import Level, level_at
 from tests.support.builders.ids import BUSINESS, NOW, TICK
 from tests.support.fakes.ledger import MemoryLedger
+from tests.support.harness.examples import examples
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -147,7 +148,7 @@ def matching(rows: list[Adjustment], wanted: AdjustmentFilter) -> list[Adjustmen
     return sorted(found, key=position, reverse=True)
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(
     st.lists(ARRIVALS, max_size=60),
     WANTED,

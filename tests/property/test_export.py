@@ -9,7 +9,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.domain.hash_chain import row_hash
@@ -18,6 +18,7 @@ from inventory.queries.export import Exporter, ExportQuery
 from inventory.queries.export_formats import COLUMNS
 from tests.support.builders.ids import BUSINESS, NOW
 from tests.support.fakes.ledger_index import IndexedLedger, a_history
+from tests.support.harness.examples import examples
 
 if TYPE_CHECKING:
     from inventory.domain.model import Adjustment, ExportFormat
@@ -82,7 +83,7 @@ def test_a_stock_items_lines_are_its_chain(history: list[tuple[int, int, int]]) 
         heads[item] = (row["sequence"], row["hash"])
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(deltas, st.lists(texts, min_size=1, max_size=5), text_sizes, st.integers(1, 7))
 def test_the_records_of_all_pages_are_all_rows_in_order(
     history: list[tuple[int, int, int]], found: list[str], text_size_max_bytes: int, chunk_rows_max: int

@@ -6,11 +6,10 @@ Each begins with an event as it really comes, of which parts are then bent. The 
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inventory.api.routes import PROVE_LEVEL, REVERSE_ADJUSTMENT
@@ -24,6 +23,7 @@ from tests.support.harness.entry_points import (
     assert_is_documented,
     assert_nothing_sent_is_logged,
 )
+from tests.support.harness.examples import examples
 from tests.support.harness.loading import load_event
 from tests.support.harness.read_service import LEVELS, LIST, ONE, a_get_event
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 PROOF, REVERSAL = PROVE_LEVEL.path, REVERSE_ADJUSTMENT.path
 READS = {LIST, ONE, LEVELS, PROOF}
-EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "250"))
-"""Of each test; set higher to look for longer."""
 ROW = load_event("publish-adjustments")["Records"][0]
 COMMANDS = [
     load_event(f"provision-{name}")
@@ -80,7 +78,7 @@ def records_of(bodies_of_messages: list[bytes]) -> dict[str, Any]:
 batches = st.lists(bodies(a_payload(idempotency_key="key")), min_size=1, max_size=3).map(records_of)
 
 
-@settings(max_examples=EXAMPLES)
+@examples(250)
 @given(event=bent(creations | payloads))
 @example(event=None)
 def test_a_creation_is_answered_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
@@ -95,7 +93,7 @@ def test_a_creation_is_answered_or_raises_what_is_documented(entry_points: dict[
     assert_nothing_sent_is_logged(called)
 
 
-@settings(max_examples=EXAMPLES)
+@examples(250)
 @given(event=bent(reversals) | odd_values)
 def test_a_reversal_is_answered(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["reverse_adjustment"].call(event)
@@ -104,7 +102,7 @@ def test_a_reversal_is_answered(entry_points: dict[str, EntryPoint], event: Any)
     assert_nothing_sent_is_logged(called)
 
 
-@settings(max_examples=EXAMPLES)
+@examples(250)
 @given(event=bent(reads | exports) | odd_values)
 def test_a_question_is_answered_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["read_inventory"].call(event)
@@ -121,7 +119,7 @@ def test_a_question_is_answered_or_raises_what_is_documented(entry_points: dict[
     assert_nothing_sent_is_logged(called)
 
 
-@settings(max_examples=EXAMPLES)
+@examples(250)
 @given(event=bent(st.just(load_event("authorizer"))) | odd_values)
 def test_an_authorizer_denies_or_says_one_of_its_two_sentences(entry_points: dict[str, EntryPoint], event: Any) -> None:
     """The table behind it knows no token at all: nothing may be allowed."""
@@ -135,7 +133,7 @@ def test_an_authorizer_denies_or_says_one_of_its_two_sentences(entry_points: dic
     assert_nothing_sent_is_logged(called)
 
 
-@settings(max_examples=EXAMPLES)
+@examples(250)
 @given(event=bent(batches) | bent(st.just(load_event("ingest-adjustments"))) | odd_values)
 def test_a_batch_is_answered_by_ids_of_its_messages(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["ingest_adjustments"].call(event)
@@ -148,7 +146,7 @@ def test_a_batch_is_answered_by_ids_of_its_messages(entry_points: dict[str, Entr
     assert_nothing_sent_is_logged(called)
 
 
-@settings(max_examples=EXAMPLES)
+@examples(250)
 @given(images=st.lists(bent(st.just(ROW["dynamodb"]["NewImage"])) | odd_values, min_size=1, max_size=3))
 @example(images=[ROW["dynamodb"]["NewImage"] | {"created_at": {"S": "0001-01-01T00:00:00+23:59"}}])
 def test_no_item_that_somebody_wrote_by_hand_holds_up_the_stream(
@@ -161,7 +159,7 @@ def test_no_item_that_somebody_wrote_by_hand_holds_up_the_stream(
     assert called.answer == {"batchItemFailures": []}
 
 
-@settings(max_examples=EXAMPLES)
+@examples(250)
 @given(event=bent(st.just(load_event("publish-adjustments"))) | odd_values)
 def test_what_is_no_part_of_the_stream_raises_what_is_documented(
     entry_points: dict[str, EntryPoint], event: Any
@@ -174,7 +172,7 @@ def test_what_is_no_part_of_the_stream_raises_what_is_documented(
         assert json.loads(str(called.raised))["code"] == "internal_error"
 
 
-@settings(max_examples=EXAMPLES)
+@examples(250)
 @given(event=bent(st.sampled_from(COMMANDS)) | odd_values)
 def test_a_command_is_carried_out_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["provision"].call(event)
@@ -186,7 +184,7 @@ def test_a_command_is_carried_out_or_raises_what_is_documented(entry_points: dic
     assert_nothing_sent_is_logged(called)
 
 
-@settings(max_examples=EXAMPLES)
+@examples(250)
 @given(event=bent(st.just(load_event("audit-ledger"))) | odd_values)
 def test_an_audit_is_answered_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["audit_ledger"].call(event)
@@ -198,7 +196,7 @@ def test_an_audit_is_answered_or_raises_what_is_documented(entry_points: dict[st
     assert_nothing_sent_is_logged(called)
 
 
-@settings(max_examples=EXAMPLES)
+@examples(250)
 @given(event=bent(st.just(load_event("describe-api"))) | odd_values)
 def test_a_page_is_served_or_is_not_found(entry_points: dict[str, EntryPoint], event: Any) -> None:
     assert_is_an_answer_of_http(entry_points["describe_api"].call(event))

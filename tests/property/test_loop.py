@@ -9,7 +9,7 @@ from itertools import chain, count, pairwise, repeat
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.domain.errors import AlreadyReversed, IdempotencyKeyReused, Refusal, TryAgain
@@ -19,6 +19,7 @@ from tests.support.builders.domain import a_command, a_reversal
 from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_LOCATION, VARIANT
 from tests.support.fakes.scripted_store import Met
 from tests.support.fakes.store import FakeStore
+from tests.support.harness.examples import examples
 from tests.support.harness.interleaving import Interleaving, Run
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def happenings_in(store: FakeStore, names: list[str]) -> list[Callable[[], None]
     return [possible[name] for name in names]
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(
     requests=st.lists(asked | asked_back, min_size=1, max_size=REQUESTS_MAX),
     opening=st.integers(0, 3),
@@ -217,7 +218,7 @@ def assert_stock_adds_up(store: FakeStore) -> None:
         assert stock == (stock_after(rows[-1]) if rows else None)
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(
     groups=st.lists(st.lists(asked, min_size=1, max_size=5), min_size=1, max_size=3),
     others=st.lists(asked | asked_back, max_size=2),
@@ -250,7 +251,7 @@ def test_every_answer_to_requests_that_go_together_is_true_whatever_happens_in_w
         assert_answer_is_true(requested, answer, store, written[requested.actor])
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(
     st.lists(st.lists(st.integers(-5, 5).filter(bool), min_size=1, max_size=4), min_size=2, max_size=4),
     st.sampled_from([[Met.OK], [Met.OK, Met.UNHEARD]]),
@@ -279,7 +280,7 @@ def test_groups_that_lose_no_more_than_acknowledgements_are_answered_for_good_an
     assert_stock_adds_up(store)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(st.integers(-5, 5).filter(bool), min_size=2, max_size=5), orders)
 def test_without_faults_every_request_is_answered_for_good(changes: list[int], order: bytes) -> None:
     store = a_shop(2)
@@ -294,7 +295,7 @@ def test_without_faults_every_request_is_answered_for_good(changes: list[int], o
     assert_stock_adds_up(store)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(
     keys=st.lists(st.sampled_from([None, "a", "b"]), min_size=2, max_size=REQUESTS_MAX),
     meets=st.sampled_from([[Met.OK], [Met.OK, Met.UNHEARD]]),

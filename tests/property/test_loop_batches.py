@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.adjusting import groups
@@ -20,6 +20,7 @@ from inventory.domain.retry_budget import RetryBudget
 from tests.support.builders.domain import a_command, budget_of
 from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.fakes.store import FakeStore
+from tests.support.harness.examples import examples
 from tests.support.harness.ledger_invariants import assert_adds_up
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def in_short(result: Result) -> object:
     return type(result), result.facts()
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(
     drawn=st.lists(commands, min_size=1, max_size=30),
     sizes=st.lists(st.integers(1, 12), max_size=30),
@@ -153,7 +154,7 @@ def test_any_batching_of_any_requests_gives_the_ledger_and_the_answers_of_one_by
     assert together.rows() == alone.rows()
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(drawn=st.lists(commands, min_size=1, max_size=30), group_max=st.integers(1, 4))
 def test_where_a_group_is_cut_by_the_limit_of_a_transaction_makes_no_difference(
     drawn: list[Command], group_max: int

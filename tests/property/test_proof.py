@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.domain.errors import InvalidCursor
@@ -17,11 +17,11 @@ from inventory.integrity.proof import Proof, Prover
 from inventory.storage.items import adjustment_of, ledger_item
 from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
 from tests.support.builders.tampered_tables import BENDS, Books, ReadBooks, books, history, stock_item
+from tests.support.harness.examples import examples
 
 if TYPE_CHECKING:
     from inventory.storage.items import Item
 
-FOR_EACH_BEND = max(1, settings.default.max_examples // 4) if settings.default else 25
 deltas = st.lists(st.integers(-1_000, 1_000).filter(bool), min_size=1, max_size=12)
 page_sizes = st.sampled_from([None, 1, 2, 5])
 
@@ -49,7 +49,7 @@ def test_a_history_that_nobody_touched_is_verified(changes: list[int], page_rows
 
 
 @pytest.mark.parametrize("bend", BENDS)
-@settings(max_examples=FOR_EACH_BEND)
+@examples(25)
 @given(data=st.data(), changes=deltas, page_rows=page_sizes)
 def test_whatever_was_bent_is_found_and_named(
     bend: str, data: st.DataObject, changes: list[int], page_rows: int | None
@@ -62,7 +62,7 @@ def test_whatever_was_bent_is_found_and_named(
 
 
 @pytest.mark.parametrize("bend", BENDS)
-@settings(max_examples=FOR_EACH_BEND)
+@examples(25)
 @given(data=st.data(), changes=deltas, rows_max=st.integers(1, 3))
 def test_a_proof_in_several_requests_says_what_one_says(
     bend: str, data: st.DataObject, changes: list[int], rows_max: int

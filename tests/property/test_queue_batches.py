@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.adjusting.loop import Adjuster
@@ -20,6 +20,7 @@ from inventory.entrypoints.responses import detail_of
 from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_BUSINESS, OTHER_LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.builders.requests import a_payload
 from tests.support.fakes.batch_store import BatchStore
+from tests.support.harness.examples import examples
 from tests.support.harness.ledger_invariants import assert_adds_up
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def named_by(record: QueueRecord) -> tuple[object, object]:
     return (asked["business_id"], key), (asked["variant_id"], location)
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(sent=messages, sizes=st.lists(st.integers(1, 12), max_size=40))
 def test_any_batching_of_any_messages_gives_the_ledger_and_the_ends_of_one_by_one(
     sent: list[tuple[str, str]], sizes: list[int]

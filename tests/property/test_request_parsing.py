@@ -8,7 +8,7 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inventory.api.requests import Caller, adjustment_command
@@ -18,6 +18,7 @@ from inventory.entrypoints import direct
 from inventory.schemas.json_parser import InvalidJSON, parse_json
 from tests.support.builders.ids import BUSINESS
 from tests.support.builders.requests import a_payload, an_api_event
+from tests.support.harness.examples import examples
 
 if TYPE_CHECKING:
     from inventory.domain.model import Command
@@ -77,7 +78,7 @@ JSON_BYTES = [
 json_like_bytes = st.lists(st.sampled_from(JSON_BYTES), max_size=40).map(b"".join)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(values)
 def test_valid_json_is_read_as_the_standard_library_reads_it(value: Any) -> None:
     try:
@@ -115,7 +116,7 @@ def test_a_number_is_read_exactly(digits: int, zeros: int, exponent: int) -> Non
     assert parsed == Decimal(text)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.binary() | json_like_bytes | values.map(repr).map(lambda text: text.encode("utf-8", "surrogatepass")))
 @example(b"\xef\xbb\xbf")
 def test_any_bytes_are_a_value_or_invalid_json(body: bytes) -> None:
@@ -125,7 +126,7 @@ def test_any_bytes_are_a_value_or_invalid_json(body: bytes) -> None:
         assert_tells_where(error, body)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(objects | mutated_payloads | values)
 def test_any_value_is_a_command_or_an_invalid_request_that_can_be_answered(value: object) -> None:
     try:
@@ -136,7 +137,7 @@ def test_any_value_is_a_command_or_an_invalid_request_that_can_be_answered(value
         assert_within_the_contract(command)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     st.binary() | json_like_bytes | objects.map(lambda value: json.dumps(value).encode()),
     st.none() | any_text | st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=5),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.domain.errors import (
@@ -21,6 +21,7 @@ from inventory.domain.model import Outcome
 from tests.support.builders.domain import a_command, a_reversal
 from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
 from tests.support.fakes.scripted_store import a_desk
+from tests.support.harness.examples import examples
 from tests.support.harness.ledger_invariants import assert_adds_up
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def told(desk: Desk, step: Create | Reverse, of: UUID) -> Outcome | Refusal:
         return refusal
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(creations | reversals, max_size=40))
 def test_every_answer_of_a_history_is_the_one_foretold_and_the_books_add_up(history: list[Create | Reverse]) -> None:
     desk, model = a_desk(), Model()

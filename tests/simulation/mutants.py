@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from inventory.adjusting import loop
 from inventory.domain import rules
-from inventory.domain.errors import StaleQuantity, StoreUnavailable, TryAgain
+from inventory.domain.errors import RetryBudgetSpent, StaleQuantity, StoreUnavailable, TryAgain
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import Outcome
 from inventory.domain.store import Committed, no_deadline
@@ -143,8 +143,8 @@ def _without_condition(part: Any) -> dict[str, Any]:
     return {name: value for name, value in part.items() if name != "ConditionExpression"}
 
 
-def _refuse_at_once(group: Any, decided: Any, _: Snapshot) -> None:
-    for request, refusal in decided.refused.items():
+def _refuse_at_once(group: Any, decisions: Any, _: Snapshot) -> None:
+    for request, refusal in decisions.refused.items():
         group._results[request] = refusal
 
 
@@ -153,20 +153,20 @@ def _fresh_ids() -> Iterator[None]:
     """After each unknown outcome the request gets another id."""
     load = loop._Group._load
 
-    def load_under_new_ids(group: Any) -> Snapshot:
-        if group._unsettled:
-            group._unsettled.clear()
+    def load_under_new_ids(group: Any, **named: Any) -> Snapshot:
+        if group._unanswered:
+            group._unanswered.clear()
             group._requests = [
-                replace(request, id=group._parts.new_id()) if request not in group._results else request
+                replace(request, id=group._adjuster.new_id()) if request not in group._results else request
                 for request in group._requests
             ]
-        return load(group)
+        return load(group, **named)
 
     with patch.object(loop._Group, "_load", load_under_new_ids):
         yield
 
 
-def _tell_nobody(messages: list[Message], _bus: EventBus, _patience: RetryBudget) -> None:
+def _publish_nothing(messages: list[Message], _bus: EventBus, _budget: RetryBudget) -> None:
     for message in messages:
         message.is_done = message.is_done or queue._event_of(message) is not None
 
@@ -236,7 +236,7 @@ def _untold(*arguments: Any) -> Any:
     return replace(result, replayed=False) if isinstance(result, Outcome) else result
 
 
-_RECORDED = loop._Group._recorded
+_RECORDED = loop._Group._result_from_row
 
 
 def _deciding(**members: Any) -> Callable[[], AbstractContextManager[object]]:
@@ -285,26 +285,26 @@ def _trusted_again(cache: Any, key: Any) -> Any:
 
 def _run_or_raise(group: Any) -> list[Any]:
     try:
-        group._settle_all()
-    except TryAgain as error:
-        return [group._results.get(request, error) for request in group._requests]
+        group._attempt_until_done()
+    except RetryBudgetSpent:
+        return [group._results.get(request, TryAgain()) for request in group._requests]
     return [group._results[request] for request in group._requests]
 
 
-def _may_land_here_only(group: Any, request: Any, snapshot: Snapshot, **named: Any) -> bool:
-    elsewhere = [each for each in group._unsettled if each.location_id != snapshot.location_id]
-    with patch.object(group, "_unsettled", [each for each in group._unsettled if each not in elsewhere]):
-        return _MAY_LAND(group, request, snapshot, **named)
+def _can_be_applied_here_only(group: Any, request: Any, snapshot: Snapshot, **named: Any) -> bool:
+    elsewhere = [each for each in group._unanswered if each.location_id != snapshot.location_id]
+    with patch.object(group, "_unanswered", [each for each in group._unanswered if each not in elsewhere]):
+        return _CAN_STILL_BE_APPLIED(group, request, snapshot, **named)
 
 
-_MAY_LAND = loop._Group._may_land
+_CAN_STILL_BE_APPLIED = loop._Group._can_still_be_applied
 
 
 def _revocation_unread(item: Any, name: str) -> Any:
     return None if name == "revoked_at" else _INSTANT_OF(item, name)
 
 
-_INSTANT_OF = items._instant_of
+_INSTANT_OF = tokens._instant_of
 
 MUTANTS = {
     "any cancellation is a 409": Mutant(
@@ -312,7 +312,7 @@ MUTANTS = {
     ),
     "no look before a refusal": Mutant(
         "the ledger is not looked at before a refusal is final",
-        change=lambda: patch.object(loop._Group, "_refuse", _refuse_at_once),
+        change=lambda: patch.object(loop._Group, "_settle_refused", _refuse_at_once),
     ),
     "one client token for each row": Mutant(
         "the next try has another content under the same token", parts=Parts(client=_OneTokenForEachRow)
@@ -334,10 +334,11 @@ MUTANTS = {
     ),
     "late requests forgotten": Mutant(
         "a refusal is final while an own earlier try may still land",
-        change=lambda: patch.object(loop._Group, "_may_land", lambda *_, **__: False),
+        change=lambda: patch.object(loop._Group, "_can_still_be_applied", lambda *_, **__: False),
     ),
-    "refusals untold": Mutant(
-        "messages are done without an event", change=lambda: patch.object(queue, "_tell_refusals", _tell_nobody)
+    "refusals unpublished": Mutant(
+        "messages are done without an event",
+        change=lambda: patch.object(queue, "_publish_rejections", _publish_nothing),
     ),
     "any reply is whole": Mutant("an empty reply is taken for an answer", change=_any_reply_is_whole),
     "time stands still": Mutant(
@@ -349,7 +350,7 @@ MUTANTS = {
         change=lambda: patch.object(stock_store, "CATALOG_LIFETIME_S", 3600),
     ),
     "revocation unread": Mutant(
-        "a revoked token is good for ever", change=lambda: patch.object(items, "_instant_of", _revocation_unread)
+        "a revoked token is good for ever", change=lambda: patch.object(tokens, "_instant_of", _revocation_unread)
     ),
     "revocation unwritten": Mutant(
         "a token is told as revoked, and is not",
@@ -379,7 +380,7 @@ MUTANTS = {
     "clock read once": Mutant("all rows bear the time of the first one, or near it", change=_clock_read_once),
     "replays untold": Mutant(
         "a row of another request is told as this one's own",
-        change=lambda: patch.object(loop._Group, "_recorded", _untold),
+        change=lambda: patch.object(loop._Group, "_result_from_row", _untold),
     ),
     "location not compared": Mutant(
         "a key stands for a request for another location", change=_same_but_for("location_id")
@@ -400,6 +401,6 @@ MUTANTS = {
     ),
     "late requests elsewhere forgotten": Mutant(
         "a refusal is final while an own earlier try may still land at another location",
-        change=lambda: patch.object(loop._Group, "_may_land", _may_land_here_only),
+        change=lambda: patch.object(loop._Group, "_can_still_be_applied", _can_be_applied_here_only),
     ),
 }

@@ -1,11 +1,12 @@
-"""The table of routes and the template's events are the same routes."""
+"""The table of routes, the template's events and the commands of operators name the same routes."""
 
 from __future__ import annotations
 
 from typing import get_args
 
-from inventory.api.routes import ROUTES
+from inventory.api.routes import LIST_ADJUSTMENTS, LIST_LEVELS, ROUTES
 from inventory.domain.api_tokens import Scope
+from ops import http_api
 from tests.support.sam_template import resources
 
 OPEN = {"Authorizer": "NONE"}
@@ -33,3 +34,7 @@ def test_the_template_has_the_routes_of_the_table_and_no_other() -> None:
 def test_the_table_names_every_scope_and_no_route_twice() -> None:
     assert {each.scope for each in ROUTES} == {*get_args(Scope.__value__), None}
     assert len({(each.method, each.path) for each in ROUTES}) == len(ROUTES)
+
+
+def test_the_commands_of_operators_call_paths_of_the_table() -> None:
+    assert (LIST_ADJUSTMENTS.path, LIST_LEVELS.path) == (http_api.ADJUSTMENTS, http_api.LEVELS)

@@ -220,7 +220,7 @@ def header_values(data: bytes) -> None:
 
 
 def cursor(data: bytes) -> None:
-    """A cursor is one that was handed out, to the letter, or none."""
+    """A cursor is one that was issued, to the letter, or none."""
     given = data.decode("latin-1")
     position = cursors.position(given, QUESTION)
     if position is not None:

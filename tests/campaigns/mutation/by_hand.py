@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tests.campaigns.mutation.fault import Fault, Tried, one_line
-from tests.campaigns.mutation.workspace import prepare
+from tests.campaigns.mutation.workspace import prepare, source_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,40 +16,57 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """``instead_of``, which the module holds once, becomes ``stands``."""
+    """``instead_of``, which the module holds once, becomes ``stands``. ``where``: the package, the module, the name."""
 
     where: str
     instead_of: str
     stands: str
 
+    @property
+    def module(self) -> str:
+        """The module that is changed, as ``package.module``."""
+        return ".".join(self.where.split(".")[:2])
+
 
 CHANGES: Final = (
-    Change("adjust.GROUP_MAX", "GROUP_MAX: Final = 99", "GROUP_MAX: Final = 100"),
-    Change("timestamps.TICK", "timedelta(microseconds=1)", "timedelta(microseconds=0)"),
-    Change("timestamps.TICK", "timedelta(microseconds=1)", "timedelta(microseconds=2)"),
-    Change("adjust._Request", "slots=True, eq=False", "slots=True"),
-    Change("adjust._Group._waiting", "if request not in self._results]", "]"),
-    Change("adjust._Group._waiting", "if request not in self._results]", "if request in self._results]"),
-    Change("adjust._Group._located", "each.command.location_id is not None), waiting[0]", "True), waiting[0]"),
+    Change("domain.store.GROUP_MAX", "GROUP_MAX: Final = 99", "GROUP_MAX: Final = 100"),
+    Change("domain.timestamps.TICK", "timedelta(microseconds=1)", "timedelta(microseconds=0)"),
+    Change("domain.timestamps.TICK", "timedelta(microseconds=1)", "timedelta(microseconds=2)"),
+    Change("adjusting.loop._Request", "slots=True, eq=False", "slots=True"),
+    Change("adjusting.loop._Group._pending", "if request not in self._results]", "]"),
+    Change("adjusting.loop._Group._pending", "if request not in self._results]", "if request in self._results]"),
     Change(
-        "adjust._Group._located",
-        "each.command.location_id is not None), waiting[0]",
-        "each.command.location_id is not None), waiting[-1]",
+        "adjusting.loop._Group._request_to_load_for",
+        "each.command.location_id is not None), pending[0]",
+        "True), pending[0]",
     ),
-    Change("dynamodb.CATALOG_ENTRIES_MAX", "CATALOG_ENTRIES_MAX: Final = 10_000", "CATALOG_ENTRIES_MAX: Final = 10"),
-    Change("dynamodb.KEYS_MAX", "KEYS_MAX: Final = 100", "KEYS_MAX: Final = 101"),
-    Change("dynamodb.KEYS_MAX", "KEYS_MAX: Final = 100", "KEYS_MAX: Final = 99"),
-    Change("dynamodb._Position", "STOCK = 0", "STOCK = 2"),
-    Change("dynamodb._Position", "FIRST_ROW = 1", "FIRST_ROW = 0"),
-    Change("dynamodb._Position", "FIRST_ROW = 1", "FIRST_ROW = 2"),
-    Change("dynamodb._NOT_AT_FAULT", '_NOT_AT_FAULT: Final = "None"', '_NOT_AT_FAULT: Final = ""'),
-    Change("stock_store.STOCK_ENTRIES_MAX", "STOCK_ENTRIES_MAX: Final = 10_000", "STOCK_ENTRIES_MAX: Final = 0"),
-    Change("cache.CONTENDED_LIFETIME_S", "CONTENDED_LIFETIME_S: Final = 60", "CONTENDED_LIFETIME_S: Final = 0"),
-    Change("retry_budget.RetryBudget.attempts", "attempts: int = 1", "attempts: int = 0"),
-    Change("retry_budget.RetryBudget.attempts", "attempts: int = 1", "attempts: int = 2"),
-    Change("retry_budget.CALL_BUDGET_S", "READ_TIMEOUT_S + 0.5", "READ_TIMEOUT_S - 0.5"),
+    Change(
+        "adjusting.loop._Group._request_to_load_for",
+        "each.command.location_id is not None), pending[0]",
+        "each.command.location_id is not None), pending[-1]",
+    ),
+    Change(
+        "storage.stock_store.CATALOG_ENTRIES_MAX",
+        "CATALOG_ENTRIES_MAX: Final = 10_000",
+        "CATALOG_ENTRIES_MAX: Final = 10",
+    ),
+    Change("storage.lookups.KEYS_MAX", "KEYS_MAX: Final = 100", "KEYS_MAX: Final = 101"),
+    Change("storage.lookups.KEYS_MAX", "KEYS_MAX: Final = 100", "KEYS_MAX: Final = 99"),
+    Change("storage.stock_store._PartIndex", "STOCK = 0", "STOCK = 2"),
+    Change("storage.stock_store._PartIndex", "FIRST_ROW = 1", "FIRST_ROW = 0"),
+    Change("storage.stock_store._PartIndex", "FIRST_ROW = 1", "FIRST_ROW = 2"),
+    Change("storage.stock_store._NOT_AT_FAULT", '_NOT_AT_FAULT: Final = "None"', '_NOT_AT_FAULT: Final = ""'),
+    Change(
+        "storage.stock_store.STOCK_ENTRIES_MAX",
+        "STOCK_ENTRIES_MAX: Final = 10_000",
+        "STOCK_ENTRIES_MAX: Final = 0",
+    ),
+    Change("storage.cache.CONTENDED_LIFETIME_S", "CONTENDED_LIFETIME_S: Final = 60", "CONTENDED_LIFETIME_S: Final = 0"),
+    Change("domain.retry_budget.RetryBudget.attempts", "attempts: int = 1", "attempts: int = 0"),
+    Change("domain.retry_budget.RetryBudget.attempts", "attempts: int = 1", "attempts: int = 2"),
+    Change("domain.retry_budget.CALL_BUDGET_S", "READ_TIMEOUT_S + 0.5", "READ_TIMEOUT_S - 0.5"),
     *(
-        Change("failures._TRANSIENT_CODES", f'        "{code}",\n', "")
+        Change("aws.failures._TRANSIENT_CODES", f'        "{code}",\n', "")
         for code in (
             "InternalServerError",
             "ProvisionedThroughputExceededException",
@@ -61,37 +78,37 @@ CHANGES: Final = (
             "TransactionInProgressException",
         )
     ),
-    Change("failures.CONDITION_FAILED", '"ConditionalCheckFailed"', '"ConditionalCheckFailedException"'),
-    Change("failures.TRANSIENT_REASONS", '"TransactionConflict", ', ""),
-    Change("failures.TRANSIENT_REASONS", '"ThrottlingError", ', ""),
-    Change("failures.TRANSIENT_REASONS", ', "ProvisionedThroughputExceeded"})', "})"),
-    Change("failures._HTTP_SERVER_ERROR", "_HTTP_SERVER_ERROR: Final = 500", "_HTTP_SERVER_ERROR: Final = 501"),
-    Change("failures._HTTP_SERVER_ERROR", "_HTTP_SERVER_ERROR: Final = 500", "_HTTP_SERVER_ERROR: Final = 400"),
-    Change("failures._NO_REPLY", "(ChecksumError, NoConnectionError", "(NoConnectionError"),
-    Change("failures._NO_REPLY", "NoConnectionError, HTTPClientError", "HTTPClientError"),
-    Change("failures._NO_REPLY", "HTTPClientError, IncompleteReadError", "IncompleteReadError"),
-    Change("failures._NO_REPLY", "IncompleteReadError, ResponseParserError)", "ResponseParserError)"),
-    Change("failures._NO_REPLY", "IncompleteReadError, ResponseParserError)\n", "IncompleteReadError)\n"),
-    Change("failures.translated_failures", "if not _is_transient(error):", "if _is_transient(error):"),
-    Change("failures.translated_failures", "if not _is_transient(error):", "if False:"),
-    Change("failures.translated_failures", "if not _is_transient(error):", "if True:"),
-    Change("failures.translated_failures", "except (BotoCoreError, ClientError", "except (ClientError"),
-    Change("failures.translated_failures", "(BotoCoreError, ClientError, Resp", "(BotoCoreError, Resp"),
-    Change("failures.translated_failures", "ClientError, ResponseParserError) as", "ClientError) as"),
-    Change("chain.FORM", "FORM: Final = 1", "FORM: Final = 2"),
-    Change("chain._CANONICAL", "ensure_ascii=True", "ensure_ascii=False"),
-    Change("chain._CANONICAL", 'separators=(",", ":"), ', ""),
-    Change("chain._CANONICAL", "sort_keys=True", "sort_keys=False"),
-    Change("keys.SETTINGS", '"SETTINGS"', '"settings"'),
-    Change("keys.REVERSAL", 'REVERSAL: Final = "REVERSAL"', 'REVERSAL: Final = "reversal"'),
-    Change("keys.BUSINESS_SHARDS", "BUSINESS_SHARDS: Final = 8", "BUSINESS_SHARDS: Final = 9"),
-    Change("keys.ledger_stock_item", "{business_id}#{variant_id}#{location_id}", "{business_id}#{variant_id}"),
-    Change("keys.ledger_business", "digest()[0]", "digest()[1]"),
-    Change("keys.ledger_business", "digest()[0] % BUSINESS_SHARDS", "digest()[0]"),
-    Change("model.QUANTITY_MAX", "2**53 - 1", "2**53"),
-    Change("model.QUANTITY_MAX", "2**53 - 1", "2**53 - 2"),
-    Change("model.GENESIS_HASH", '"0" * 64', '"0" * 63'),
-    Change("model.Snapshot", "cached: bool = False", "cached: bool = True"),
+    Change("aws.failures.CONDITION_FAILED", '"ConditionalCheckFailed"', '"ConditionalCheckFailedException"'),
+    Change("aws.failures.TRANSIENT_REASONS", '"TransactionConflict", ', ""),
+    Change("aws.failures.TRANSIENT_REASONS", '"ThrottlingError", ', ""),
+    Change("aws.failures.TRANSIENT_REASONS", ', "ProvisionedThroughputExceeded"})', "})"),
+    Change("aws.failures._HTTP_SERVER_ERROR", "_HTTP_SERVER_ERROR: Final = 500", "_HTTP_SERVER_ERROR: Final = 501"),
+    Change("aws.failures._HTTP_SERVER_ERROR", "_HTTP_SERVER_ERROR: Final = 500", "_HTTP_SERVER_ERROR: Final = 400"),
+    Change("aws.failures._NO_REPLY", "(ChecksumError, NoConnectionError", "(NoConnectionError"),
+    Change("aws.failures._NO_REPLY", "NoConnectionError, HTTPClientError", "HTTPClientError"),
+    Change("aws.failures._NO_REPLY", "HTTPClientError, IncompleteReadError", "IncompleteReadError"),
+    Change("aws.failures._NO_REPLY", "IncompleteReadError, ResponseParserError)", "ResponseParserError)"),
+    Change("aws.failures._NO_REPLY", "IncompleteReadError, ResponseParserError)\n", "IncompleteReadError)\n"),
+    Change("aws.failures.translated_failures", "if not _is_transient(error):", "if _is_transient(error):"),
+    Change("aws.failures.translated_failures", "if not _is_transient(error):", "if False:"),
+    Change("aws.failures.translated_failures", "if not _is_transient(error):", "if True:"),
+    Change("aws.failures.translated_failures", "except (BotoCoreError, ClientError", "except (ClientError"),
+    Change("aws.failures.translated_failures", "(BotoCoreError, ClientError, Resp", "(BotoCoreError, Resp"),
+    Change("aws.failures.translated_failures", "ClientError, ResponseParserError) as", "ClientError) as"),
+    Change("domain.hash_chain.FORM", "FORM: Final = 1", "FORM: Final = 2"),
+    Change("domain.hash_chain._CANONICAL", "ensure_ascii=True", "ensure_ascii=False"),
+    Change("domain.hash_chain._CANONICAL", 'separators=(",", ":"), ', ""),
+    Change("domain.hash_chain._CANONICAL", "sort_keys=True", "sort_keys=False"),
+    Change("storage.keys.SETTINGS", '"SETTINGS"', '"settings"'),
+    Change("storage.keys.REVERSAL", 'REVERSAL: Final = "REVERSAL"', 'REVERSAL: Final = "reversal"'),
+    Change("storage.keys.BUSINESS_SHARDS", "BUSINESS_SHARDS: Final = 8", "BUSINESS_SHARDS: Final = 9"),
+    Change("storage.keys.ledger_stock_item", "{business_id}#{variant_id}#{location_id}", "{business_id}#{variant_id}"),
+    Change("storage.keys.ledger_business", "digest()[0]", "digest()[1]"),
+    Change("storage.keys.ledger_business", "digest()[0] % BUSINESS_SHARDS", "digest()[0]"),
+    Change("domain.model.QUANTITY_MAX", "2**53 - 1", "2**53"),
+    Change("domain.model.QUANTITY_MAX", "2**53 - 1", "2**53 - 2"),
+    Change("domain.model.GENESIS_HASH", '"0" * 64', '"0" * 63'),
+    Change("domain.model.Snapshot", "cached: bool = False", "cached: bool = True"),
 )
 
 
@@ -102,13 +119,13 @@ def try_all(module: str) -> list[Tried]:
         ValueError: the module does not hold what is to be changed once.
         RuntimeError: the tests fail without a change.
     """
-    changes = [each for each in CHANGES if each.where.partition(".")[0] == module]
+    changes = [each for each in CHANGES if each.module == module]
     if not changes:
         return []
     folder = prepare(module)
     if not _tests_pass(folder):
         raise RuntimeError(f"the tests of {module} fail as it is")
-    source = folder / f"src/inventory/{module}.py"
+    source = folder / "src" / source_of(module)
     as_it_is = source.read_text(encoding="utf-8")
     tried: list[Tried] = []
     for change in changes:

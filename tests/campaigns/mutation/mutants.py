@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from tests.campaigns.mutation.fault import Fault, Tried, one_line
-from tests.campaigns.mutation.workspace import READ_BY_TESTS, prepare
+from tests.campaigns.mutation.workspace import READ_BY_TESTS, prepare, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ PROCESSES: Final = 2
 _SETTINGS: Final = """
 [tool.mutmut]
 source_paths = ["src"]
-only_mutate = ["src/inventory/{module}.py"]
+only_mutate = ["src/{source}"]
 also_copy = {copied}
 pytest_add_cli_args_test_selection = ["tests/unit"]
 # Generous: what takes too long on a busy machine would pass for noticed.
@@ -41,7 +41,7 @@ def try_all(module: str) -> list[Tried]:
     """
     folder = prepare(module)
     with (folder / "pyproject.toml").open("a", encoding="utf-8") as settings:
-        settings.write(_SETTINGS.format(module=module, copied=json.dumps(["conftest.py", *READ_BY_TESTS])))
+        settings.write(_SETTINGS.format(source=source_of(module), copied=json.dumps(["conftest.py", *READ_BY_TESTS])))
     ended = _mutmut(folder, ["run", "--max-children", str(PROCESSES)])
     codes = _exit_codes(folder, module)
     # Text with values put into it is nothing that it changes: of a module of such functions it says that it failed.
@@ -66,7 +66,7 @@ def _where(name: str) -> str:
 
 
 def _exit_codes(folder: Path, module: str) -> dict[str, int | None]:
-    written = folder / f"mutants/src/inventory/{module}.py.meta"
+    written = folder / f"mutants/src/{source_of(module)}.meta"
     codes: dict[str, int | None] = json.loads(written.read_text(encoding="utf-8"))["exit_code_by_key"]
     return codes
 

@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 WORK = ROOT / ".local" / "mutation"
 
+_LOOP = ("adjusting/test_loop", "adjusting/test_loop_batches", "adjusting/test_reversal")
 _STORE = (
     "storage/test_stock_store_commit",
     "storage/test_stock_store_group",
@@ -17,28 +18,31 @@ _STORE = (
     "storage/test_cached_stock",
 )
 TESTS = {
-    "adjust": (
-        "domain/test_rules",
-        "adjusting/test_loop",
-        "adjusting/test_loop_batches",
-        "adjusting/test_reversal",
-        "storage/test_cached_stock",
-        "storage/test_stock_store_find",
-    ),
-    "dynamodb": _STORE,
-    "known_stock": ("storage/test_cached_stock",),
-    "retry_budget": ("adjusting/test_loop", "adjusting/test_loop_batches", "adjusting/test_reversal"),
-    "client": ("aws/test_clients", "storage/test_stock_store_commit", "storage/test_stock_store_load"),
-    "memory": ("storage/test_cache", "storage/test_cached_stock", "storage/test_stock_store_load"),
-    "reverse": ("adjusting/test_reversal",),
-    "chain": ("domain/test_hash_chain", "domain/test_rules"),
-    "keys": ("storage/test_keys", "storage/test_stock_store_commit"),
-    "model": ("domain/test_rules", "storage/test_cached_stock"),
+    "domain.rules": ("domain/test_rules", *_LOOP),
+    "adjusting.loop": (*_LOOP, "storage/test_cached_stock", "storage/test_stock_store_find"),
+    "storage.stock_store": _STORE,
+    "storage.items": _STORE,
+    "domain.retry_budget": ("domain/test_retry_budget", *_LOOP),
+    "aws.failures": ("aws/test_clients", "storage/test_stock_store_commit", "storage/test_stock_store_load"),
+    "aws.clients": ("aws/test_clients", "storage/test_stock_store_commit", "storage/test_stock_store_load"),
+    "storage.lookups": ("storage/test_lookups", *_STORE),
+    "storage.cache": ("storage/test_cache", "storage/test_cached_stock", "storage/test_stock_store_load"),
+    "adjusting.reversal": ("adjusting/test_reversal",),
+    "domain.hash_chain": ("domain/test_hash_chain", "domain/test_rules"),
+    "domain.timestamps": ("domain/test_timestamps", "domain/test_rules"),
+    "domain.store": _LOOP,
+    "storage.keys": ("storage/test_keys", "storage/test_stock_store_commit"),
+    "domain.model": ("domain/test_rules", "storage/test_cached_stock"),
 }
 """Modules, the most important ones first, and the fast tests that concern each."""
 
 READ_BY_TESTS = ("template.yaml", "monitoring.yaml", "functions", "events", "ops", "tools")
 """What some of the tests read, or load from, besides the package."""
+
+
+def source_of(module: str) -> str:
+    """A module's file, from the folder that holds the package."""
+    return f"inventory/{module.replace('.', '/')}.py"
 
 
 def prepare(module: str) -> Path:

@@ -568,7 +568,7 @@ def test_a_random_id_that_is_already_taken_is_a_fault_and_no_adjustment() -> Non
 
     desk.store.commit = another_bears_it  # type: ignore[method-assign]
 
-    with pytest.raises(AssertionError, match=r"^a row bears an id that this request drew at random$"):
+    with pytest.raises(AssertionError, match=r"^a row has an id that this request drew at random$"):
         desk.adjust(UNKEYED)
 
 

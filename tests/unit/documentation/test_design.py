@@ -26,7 +26,7 @@ def test_the_table_of_layers_is_the_one_that_the_modules_are_held_to() -> None:
 
 
 def test_one_post_is_followed_in_few_files() -> None:
-    steps = section(NAME, "One POST, file by file")
+    steps = section(NAME, "One request through the code")
     files = set(re.findall(r"`((?:\w+/)+\w+\.py)`", steps))
     assert 5 < len(files) <= FILES_OF_ONE_POST_MAX
 

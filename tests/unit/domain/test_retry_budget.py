@@ -1,4 +1,4 @@
-"""How long reads and repeatable writes are made again: never beyond what the invocation has time for."""
+"""How often calls and write requests are tried, and that no attempt begins without time for it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from inventory.domain.errors import StoreUnavailable
+from inventory.domain.errors import RetryBudgetSpent, StoreUnavailable
 from inventory.domain.retry_budget import (
+    ATTEMPTS_MAX,
     CALL_ATTEMPTS_MAX,
     CALL_BUDGET_S,
     CONNECT_TIMEOUT_S,
@@ -99,3 +100,30 @@ def test_after_a_slow_call_the_time_is_looked_at_again(remaining_s: float, kept_
 
     assert all(left_s >= CALL_BUDGET_S + kept_s for left_s in clock.left_s)
     assert clock.remaining_s >= min(remaining_s, kept_s + 0.5 - 1e-9)
+
+
+def test_a_write_request_has_so_many_attempts_with_longer_pauses_up_to_half_a_second() -> None:
+    clock = Clock(60)
+    budget = clock.budget()
+
+    for _ in range(ATTEMPTS_MAX - 1):
+        budget.next_attempt()
+    with pytest.raises(RetryBudgetSpent):
+        budget.next_attempt()
+
+    assert budget.attempts == ATTEMPTS_MAX == 32
+    assert clock.pauses_s == [0.02, 0.04, 0.08, 0.16, 0.32, *[0.5] * 26]
+
+
+def test_a_repeated_call_is_still_the_same_attempt_of_its_request() -> None:
+    budget = Clock(60).budget()
+
+    with pytest.raises(StoreUnavailable):
+        budget.retry(Clock(60).unanswered)
+
+    assert budget.attempts == 1
+
+
+def test_a_budget_without_time_says_that_no_call_was_made() -> None:
+    with pytest.raises(RetryBudgetSpent):
+        Clock(CALL_BUDGET_S - 0.001).budget().require_time()

@@ -89,7 +89,7 @@ class Service:
         for wire in self._wires:
             wire.remove()
         for table in ("inventory", "access"):
-            for item in self.tables.scan(TableName=table)["Items"]:
+            for item in self.client.scan(TableName=table)["Items"]:
                 key = {name: item[name] for name in ("pk", "sk") if name in item}
                 self.tables.delete_item(TableName=table, Key=key)
         self._module.provision = self._original

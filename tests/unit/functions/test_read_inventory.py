@@ -402,7 +402,7 @@ def test_a_cursor_that_was_made_up_by_our_own_rule_is_refused_where_it_is_no_pla
 
 
 def test_a_cursor_is_refused_in_the_same_words_everywhere(reading: ReadService) -> None:
-    fact = "must be one that an earlier answer to the same question handed out"
+    fact = "must be one that an earlier answer to the same question issued"
     proof = "/api/v1/inventory/levels/{variant_id}/{location_id}/proof"
     place = {"variant_id": str(VARIANT), "location_id": str(LOCATION)}
 

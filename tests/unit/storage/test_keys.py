@@ -28,7 +28,7 @@ def test_keys_are_as_the_roles_and_the_stored_data_know_them() -> None:
     assert keys.stock_item_key(BUSINESS, VARIANT, LOCATION) == (f"STOCK#{b}#{v}", l)
     assert keys.reversal_link_key(BUSINESS, VARIANT) == (f"REVERSAL#{b}#{v}", "REVERSAL")
     assert keys.ledger_row_key(BUSINESS, VARIANT) == (f"{b}#{v}",)
-    assert keys.token_key("0f") == ("TOKEN#0f",)
+    assert keys.token("0f") == "TOKEN#0f"
 
 
 def test_the_shard_of_a_variant_never_changes_and_the_variants_are_spread() -> None:
@@ -45,7 +45,7 @@ def test_no_delimiter_can_come_from_a_caller() -> None:
     }
 
     taken = {name: set(get_annotations(each).values()) - {"str", "ItemKey"} for name, each in builders.items()}
-    assert {name for name, kinds in taken.items() if not kinds or kinds - {"UUID", "int"}} == {"token", "token_key"}
+    assert {name for name, kinds in taken.items() if not kinds or kinds - {"UUID", "int"}} == {"token"}
 
 
 def test_stock_and_catalog_and_ledger_never_share_a_partition() -> None:

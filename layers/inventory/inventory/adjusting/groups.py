@@ -1,4 +1,4 @@
-"""Many requests at once: grouped by stock item, each group carried out together, several groups side by side."""
+"""Many requests at once: grouped by stock item, each group carried out together, several groups in parallel."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     type StockItemKey = tuple[UUID, UUID, UUID | None]
 
 GROUP_TIME_MAX_S: Final = 10.0
-"""Seconds that one group may go on for while others wait behind it, so that one that is contended leaves them time."""
+"""Seconds that one group may take while others wait. So a contended group leaves time for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What went wrong with a request and should not have: a bug, or a permission that is missing."""
+    """A request failed because of a bug or a missing permission."""
 
     error: Exception
 
@@ -35,58 +35,60 @@ class Fault:
 def adjust_many(
     adjuster: Adjuster, commands: Sequence[Command], *, budget: RetryBudget, at_once: AtOnce
 ) -> list[Result | Fault]:
-    """Apply commands for any stock items: for each of them in the commands' order.
+    """Apply commands for any stock items. Commands for the same stock item are applied in their order.
 
     Args:
-        adjuster: the one use case.
-        commands: none of them a reversal; each with a key, so that one that is tried apart from its group is applied
-            once all the same.
-        budget: of the whole; no group begins when its time is over.
-        at_once: makes the groups' calls side by side.
+        adjuster: applies each group.
+        commands: none is a reversal. Each has an idempotency key, so that it is applied once even if it is tried again
+            apart from its group.
+        budget: of all groups together; no group begins after its time.
+        at_once: carries out groups in parallel.
 
     Returns:
-        What became of each, in the commands' order. What is wrong with one does not touch the others.
+        The result of each, in the commands' order. A fault of one does not affect the others.
     """
     results: list[Result | Fault] = [TryAgain()] * len(commands)
     defaults = _default_locations(adjuster, commands, budget, at_once)
     groups: dict[StockItemKey, list[int]] = {}
-    for place, command in enumerate(commands):
+    for index, command in enumerate(commands):
         location_id = command.location_id or defaults[command.business_id]
         if isinstance(location_id, TryAgain | Fault):
-            results[place] = location_id
+            results[index] = location_id
         else:
-            groups.setdefault((command.business_id, command.variant_id, location_id), []).append(place)
+            groups.setdefault((command.business_id, command.variant_id, location_id), []).append(index)
     waiting = deque(groups)
 
-    def settled(group: list[int]) -> list[Result | Fault]:
+    def results_of(group: list[int]) -> list[Result | Fault]:
         waiting.pop()
-        behind_s = max(budget.remaining_s() - GROUP_TIME_MAX_S, 0.0)
-        return _settled(
+        reserved_s = max(budget.remaining_s() - GROUP_TIME_MAX_S, 0.0)
+        return _adjust_group(
             adjuster,
-            [commands[place] for place in group],
-            lambda: budget.remaining_s() - (behind_s if waiting else 0.0),
+            [commands[index] for index in group],
+            lambda: budget.remaining_s() - (reserved_s if waiting else 0.0),
         )
 
-    for group, of_group in zip(groups.values(), at_once(settled, groups.values()), strict=True):
-        for place, result in zip(group, of_group, strict=True):
-            results[place] = result
+    for group, group_results in zip(groups.values(), at_once(results_of, groups.values()), strict=True):
+        for index, result in zip(group, group_results, strict=True):
+            results[index] = result
     return results
 
 
-def _settled(adjuster: Adjuster, commands: Sequence[Command], remaining_s: Callable[[], float]) -> list[Result | Fault]:
-    """Apply commands for one stock item in as few transactions as the limits allow, one after the other."""
+def _adjust_group(
+    adjuster: Adjuster, commands: Sequence[Command], remaining_s: Callable[[], float]
+) -> list[Result | Fault]:
+    """Apply commands for one stock item, in as few transactions as the limits allow."""
     parts = batched(commands, GROUP_MAX, strict=False)
-    return [each for part in parts for each in _settled_together(adjuster, part, remaining_s)]
+    return [each for part in parts for each in _adjust_in_one_transaction(adjuster, part, remaining_s)]
 
 
-def _settled_together(
+def _adjust_in_one_transaction(
     adjuster: Adjuster, commands: Sequence[Command], remaining_s: Callable[[], float]
 ) -> list[Result | Fault]:
     """Apply commands in one transaction.
 
-    Where that fails as nothing should, each half is tried by itself, and so on: a command that can't be carried out, as
-    the row under its key can't be read say, would otherwise take all others of its stock item with it to the dead end.
-    Nothing of the whole is under way then, so no half can be told what the whole's late transaction contradicts.
+    If that fails with a fault, each half is tried separately, and so on. One command can cause a fault, for example if
+    the row under its key is unreadable; it must not take the others of its stock item to the dead-letter queue.
+    ``adjust_all`` raises a fault only if no transaction is in progress, so none can contradict the result of a half.
     """
     try:
         return [*adjuster.adjust_all(commands, remaining_s=remaining_s)]
@@ -95,13 +97,13 @@ def _settled_together(
             return [Fault(error)]
     half = len(commands) // 2
     halves = (commands[:half], commands[half:])
-    return [each for part in halves for each in _settled_together(adjuster, part, remaining_s)]
+    return [each for part in halves for each in _adjust_in_one_transaction(adjuster, part, remaining_s)]
 
 
 def _default_locations(
     adjuster: Adjuster, commands: Sequence[Command], budget: RetryBudget, at_once: AtOnce
 ) -> dict[UUID, UUID | TryAgain | Fault | None]:
-    """Look up the default locations of those businesses for which a command needs one, each once."""
+    """Look up the default location once for each business where a command needs it."""
 
     def look_up(business_id: UUID) -> UUID | TryAgain | Fault | None:
         try:

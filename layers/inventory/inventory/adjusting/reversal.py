@@ -1,7 +1,7 @@
-"""Correcting: an adjustment is never undone in place, but taken back by a new one of the opposite delta, once.
+"""Reversals: a ledger row is never changed, but another one with the opposite delta reverses it, once.
 
-A reversal is an adjustment like any other: it is decided and committed by the same rules and the same loop, and can be
-reversed itself. What is particular to it is the command that it comes down to, and the link in ``dynamodb``.
+A reversal is an adjustment like any other. The same rules and the same loop carry it out, and it can be reversed too.
+Only two things are special: the command that it becomes, and the reversal link that the store writes with its row.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 
 
 def carry_out(adjuster: Adjuster, reversal: Reversal, budget: RetryBudget) -> Outcome:
-    """Reverse an adjustment once, however often it has to be tried.
+    """Reverse an adjustment once, in as many attempts as it needs.
 
-    The adjustment is read once: what stands in the ledger never changes.
+    The adjustment is read once only, as a ledger row never changes.
 
     Raises:
         AdjustmentNotFound: the business has no such adjustment.
         AlreadyReversed: another request has reversed it.
         Refusal: final, as for every adjustment.
-        TryAgain: not settled in time; it may or may not stand in the ledger.
+        TryAgain: the outcome is unknown, or the time was too short.
     """
     try:
-        reversed_row = _find_within(adjuster.store, reversal, budget)
+        reversed_row = _find_in_attempts(adjuster.store, reversal, budget)
     except RetryBudgetSpent:
         raise TryAgain from None
     return adjuster.carry_out(_command(reversal, reversed_row), budget)
 
 
-def _find_within(store: Store, reversal: Reversal, budget: RetryBudget) -> Adjustment:
+def _find_in_attempts(store: Store, reversal: Reversal, budget: RetryBudget) -> Adjustment:
     while True:
         budget.require_time()
         try:
@@ -61,14 +61,14 @@ def _find(store: Store, reversal: Reversal) -> Adjustment:
     )
     if reversal.adjustment_id in found:
         return found[reversal.adjustment_id]
-    # A key's first answer comes before all else, and whatever it was, it was not for what does not exist.
+    # The key belongs to a request that was carried out, so not to this one, whose adjustment does not exist.
     if key is not None and recorded_id in found:
         raise IdempotencyKeyReused(key=key)
     raise AdjustmentNotFound
 
 
 def _command(reversal: Reversal, row: Adjustment) -> Command:
-    """The adjustment that takes ``row`` back: at its location, whatever the default one is by now."""
+    """Make the command that reverses ``row``, at its location even if that is no longer the default one."""
     return Command(
         business_id=reversal.business_id,
         variant_id=row.variant_id,

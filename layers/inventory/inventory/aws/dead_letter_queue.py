@@ -1,4 +1,4 @@
-"""A queue for what nobody can carry out: it lies there, watched by an alarm, and holds nothing up."""
+"""A dead-letter queue: messages that cannot be processed wait there, an alarm reports them, and others go on."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class DeadLetterQueue:
         """Put one message.
 
         Raises:
-            StoreUnavailable: it may or may not lie there.
+            StoreUnavailable: it is unknown whether the message is in the queue.
         """
         with translated_failures():
             reply = self._client.send_message(QueueUrl=self._queue_url, MessageBody=message)
-        # A reply that was damaged on its way can lack every member.
+        # A damaged reply can lack every member.
         if "MessageId" not in reply:
             raise StoreUnavailable

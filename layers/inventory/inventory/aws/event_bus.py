@@ -1,4 +1,4 @@
-"""The event bus: what the service tells others, and what an event can hold."""
+"""The event bus: how events are published, and what an event can contain."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 SOURCE: Final = "inventory.adjustments"
 
 DETAIL_SIZE_MAX_BYTES: Final = 240 * 1024
-"""Of an event's detail as text: with the rest of the event it stays under 256 KB, which every target takes."""
+"""Size of an event's detail as text. With it the whole event stays under 256 KB, which every target accepts."""
 
 EVENTS_MAX: Final = 10
 """Events of one PutEvents."""
 
 CALL_SIZE_MAX_BYTES: Final = 256 * 1024
-"""Of the events of one PutEvents together, as EventBridge counts: source, detail-type and detail."""
+"""Size of all events of one PutEvents. EventBridge counts source, detail-type and detail."""
 
 _INTEGER_MAX: Final = 2**63 - 1
 
@@ -35,7 +35,7 @@ _EXPONENT_MAX: Final = 10_000
 
 
 class EventRefused(Exception):
-    """The bus will never take this event, by the ``code`` of EventBridge: a bug or a missing permission."""
+    """The bus will never take this event. ``code`` is EventBridge's: it shows a bug or a missing permission."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -43,20 +43,20 @@ class EventRefused(Exception):
 
 
 class Event(NamedTuple):
-    """What is told; ``detail`` is a JSON object as text, of at most ``DETAIL_SIZE_MAX_BYTES``."""
+    """One event; ``detail`` is a JSON object as text, of at most ``DETAIL_SIZE_MAX_BYTES``."""
 
     detail_type: str
     detail: str
 
     @property
     def size_bytes(self) -> int:
-        """What it takes of a call's ``CALL_SIZE_MAX_BYTES``."""
+        """The event's part of ``CALL_SIZE_MAX_BYTES``."""
         return len(SOURCE) + len(self.detail_type.encode()) + len(self.detail.encode())
 
 
 type PutResult = EventRefused | StoreUnavailable | None
-"""What became of an event: None where it is on the bus, ``EventRefused`` where it is not and never will be, and
-``StoreUnavailable`` where that is not known, or it was not put at all."""
+"""What became of an event: None if it is published, ``EventRefused`` if it never will be, and ``StoreUnavailable`` if
+the outcome is unknown or the event was not tried."""
 
 
 class EventBus:
@@ -67,42 +67,44 @@ class EventBus:
         self._name = name
 
     def put_all(self, events: Sequence[Event], budget: RetryBudget) -> list[PutResult]:
-        """Put events in their order, in as few calls as the bus's limits allow; what failed is put again.
+        """Put events in their order, in as few calls as the bus's limits allow. Failed events are put again.
 
-        What failed of one call is settled before the next one begins. Where it can't be, what follows is not tried: it
-        would overtake, and would most likely meet the same fault. A call that the bus refuses as a whole, for want of a
-        permission say, is a bug, and raised.
+        A call begins when all events of the one before have a final result. If some have none in time, the events
+        after them are not tried: they would come before them, and would probably fail too.
 
         Returns:
-            The fate of each event, in their order.
+            The result of each event, in their order.
+
+        Raises:
+            ClientError: the bus refused a whole call: a bug or a missing permission.
         """
-        fates: list[PutResult] = []
-        for together in _calls(events):
-            fates += self._settle(together, budget)
-            if any(isinstance(fate, StoreUnavailable) for fate in fates):
+        results: list[PutResult] = []
+        for events_of_call in _calls(events):
+            results += self._put_with_retries(events_of_call, budget)
+            if any(isinstance(result, StoreUnavailable) for result in results):
                 break
-        return fates + [StoreUnavailable() for _ in events[len(fates) :]]
+        return results + [StoreUnavailable() for _ in events[len(results) :]]
 
-    def _settle(self, events: Sequence[Event], budget: RetryBudget) -> list[PutResult]:
-        """Put the events of one call, and again those that failed, until none is open or the time is up."""
-        fates: list[PutResult] = [StoreUnavailable() for _ in events]
+    def _put_with_retries(self, events: Sequence[Event], budget: RetryBudget) -> list[PutResult]:
+        """Put the events of one call, and again those that failed, until none is left or the time is up."""
+        results: list[PutResult] = [StoreUnavailable() for _ in events]
 
-        def put_what_is_open() -> None:
-            places = [place for place, fate in enumerate(fates) if isinstance(fate, StoreUnavailable)]
-            for place, fate in zip(places, self._call([events[place] for place in places]), strict=True):
-                fates[place] = fate
-            if any(isinstance(fate, StoreUnavailable) for fate in fates):
+        def put_failed() -> None:
+            places = [place for place, result in enumerate(results) if isinstance(result, StoreUnavailable)]
+            for place, result in zip(places, self._put([events[place] for place in places]), strict=True):
+                results[place] = result
+            if any(isinstance(result, StoreUnavailable) for result in results):
                 raise StoreUnavailable
 
         with suppress(StoreUnavailable):
-            budget.retry(put_what_is_open)
-        return fates
+            budget.retry(put_failed)
+        return results
 
-    def _call(self, events: Sequence[Event]) -> list[PutResult]:
+    def _put(self, events: Sequence[Event]) -> list[PutResult]:
         """Make one PutEvents.
 
         Raises:
-            StoreUnavailable: nothing is known of any of them.
+            StoreUnavailable: the outcome of all events is unknown.
         """
         with translated_failures():
             reply = self._client.put_events(
@@ -111,14 +113,14 @@ class EventBus:
                     for kind, detail in events
                 ]
             )
-        # The call succeeds whatever becomes of its entries; a reply that was damaged on its way can lack every member.
-        told = reply.get("Entries", [])
-        if len(told) != len(events):
+        # The call succeeds even if all its entries fail. A damaged reply can lack every member.
+        entries = reply.get("Entries", [])
+        if len(entries) != len(events):
             raise StoreUnavailable
-        return [_fate(entry) for entry in told]
+        return [_result_of(entry) for entry in entries]
 
 
-def _fate(entry: PutEventsResultEntryTypeDef) -> PutResult:
+def _result_of(entry: PutEventsResultEntryTypeDef) -> PutResult:
     if "EventId" in entry:
         return None
     code = entry.get("ErrorCode")
@@ -126,7 +128,7 @@ def _fate(entry: PutEventsResultEntryTypeDef) -> PutResult:
 
 
 def _calls(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
-    """Part events into what one call takes each, in their order."""
+    """Split events into the calls that the limits allow, in their order."""
     first, size_bytes = 0, 0
     for place, event in enumerate(events):
         if place - first == EVENTS_MAX or (place > first and size_bytes + event.size_bytes > CALL_SIZE_MAX_BYTES):
@@ -138,10 +140,10 @@ def _calls(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
 
 
 def detail_text(value: object) -> str:
-    """Write a detail, in ASCII so that characters are bytes and half a surrogate pair is no obstacle.
+    """Write a detail in ASCII. So each character is a byte, and half a surrogate pair can be written.
 
-    ``Decimal`` is written digit by digit, where JSON libraries would round. Numbers beyond 64 bits, which EventBridge
-    refuses with the whole event, are written as strings; and so are those whose exponent many a library would refuse.
+    A ``Decimal`` is written with all its digits, where JSON libraries would round. EventBridge refuses an event with a
+    number beyond 64 bits, and many libraries refuse a large exponent. Such numbers are written as strings.
     """
     match value:
         case Decimal() if abs(value) > _INTEGER_MAX or abs(value.adjusted()) > _EXPONENT_MAX:
@@ -149,7 +151,7 @@ def detail_text(value: object) -> str:
         case Decimal():
             return str(value)
         case int() if abs(value) > _INTEGER_MAX:
-            # By way of Decimal: Python's own conversion is limited to fewer digits than a number may have here.
+            # Through Decimal, as Python's own conversion is limited to fewer digits than a number can have here.
             return f'"{Decimal(value)}"'
         case dict():
             return "{" + ",".join(f"{json.dumps(name)}:{detail_text(member)}" for name, member in value.items()) + "}"

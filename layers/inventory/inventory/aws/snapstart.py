@@ -1,11 +1,10 @@
-"""What must not live on when Lambda restores an environment from a snapshot (SnapStart).
+"""What must end when Lambda restores an execution environment from a snapshot (SnapStart): open connections.
 
-Connections: the snapshot may be days old, and whom they led to has forgotten them. A socket does not know that, and the
-client tries once a call, so the first call after a restore would fail.
+A snapshot can be days old, and the other side has closed its connections. The socket does not notice, and the client
+makes one attempt for each call, so the first call after a restore would fail.
 
-Nothing else needs a hook. Ids, tokens of transactions and jitter are drawn from the operating system, whose randomness
-Lambda renews. What is remembered is trusted by the wall clock, and so are credentials: the SDK gets new ones when they
-have expired.
+Nothing else needs a hook. Ids, transaction tokens and jitter come from the operating system's randomness, which Lambda
+renews. Cached items and credentials expire by the wall clock.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ if TYPE_CHECKING:
 
 try:
     from snapshot_restore_py import register_after_restore  # type: ignore[import-not-found]
-except ImportError:  # Lambda's runtime brings it; elsewhere nothing is ever restored
+except ImportError:  # only Lambda's runtime has it, and only Lambda restores environments
     register_after_restore = None
 
 
 class Closable(Protocol):
-    """Holds connections, and opens new ones when it is used after it was closed: any client of the SDK."""
+    """Holds connections, and opens new ones if it is used after it was closed. Every client of the SDK does."""
 
     def close(self) -> None:
         """Close all connections."""
 
 
 def close_after_restore(client: Closable) -> None:
-    """Let a client's connections be closed each time that this environment is restored, before the first invocation."""
+    """Close a client's connections whenever this environment is restored, before the next invocation."""
     register: Register | None = register_after_restore
     if register is not None:
         register(client.close)

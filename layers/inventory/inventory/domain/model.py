@@ -168,8 +168,7 @@ class Reversal:
 type ExportFormat = Literal["ndjson", "csv"]
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """One of the ``total`` parts of a table that are scanned separately; ``number`` counts from 0."""
 
     number: int

@@ -8,8 +8,8 @@ before they count as problems.
     index:      rows 1 to 41, 43                        42 is late; the proof covers rows 1 to 41
 
 A continued proof starts with the figures of its cursor. A caller can forge them. They must agree with the ledger row
-that the cursor names, but only whoever passed the cursor on knows that the rows before it were checked. So a continued
-proof is as reliable as its caller. A proof in one request, an audit and a checked export need no trust.
+that the cursor names, but nothing shows that the rows before it were checked. So a continued proof is as reliable as
+its caller. A proof in one request, an audit and a checked export need no trust.
 """
 
 from __future__ import annotations

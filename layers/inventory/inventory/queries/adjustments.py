@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from inventory.domain.errors import RowUnreadable, StoreUnavailable
 from inventory.domain.timestamps import instant_text
 from inventory.queries.ledger_order import FIRST_ID, LAST_ID, LAST_POSITION, PartitionRows, Position, merged
-from inventory.storage.ledger_index import EARLIEST, business_partitions, stock_item_partition
+from inventory.storage.ledger_index import EARLIEST, IndexQuery, business_partitions, stock_item_partition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,12 +114,9 @@ class History:
             PartitionRows(
                 self.index,
                 budget,
-                partition,
-                first=first,
-                last=bound.text(),
-                bound=bound,
-                newest_first=True,
-                chunk_rows=chunk_rows,
+                IndexQuery(partition, first, bound.text(), newest_first=True),
+                bound,
+                chunk_rows,
                 growth=2,
             )
             for bound, partition in sorted(bounds, key=itemgetter(0), reverse=True)

@@ -15,7 +15,7 @@ from inventory.queries.adjustments import AdjustmentFilter
 from inventory.queries.export_formats import FORMATS
 from inventory.queries.ledger_order import FIRST_ID, FIRST_POSITION, PartitionRows, Position, merged, parse_position
 from inventory.storage import cursors, keys
-from inventory.storage.ledger_index import EARLIEST, business_partitions, stock_item_partition
+from inventory.storage.ledger_index import EARLIEST, IndexQuery, business_partitions, stock_item_partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ SETTLED_AFTER_S: Final = 2.0
 """A row gets its time before it is committed and indexed. After these seconds the index has the rows of an instant."""
 
 CHUNK_ROWS: Final = 500
-"""Rows of one Query. A page reads eight partitions side by side, and drops the rows that it has no room for."""
+"""Rows of one Query. A page merges eight partitions, and drops the rows that it has no room for."""
 
 _ANSWERING_S: Final = 1.0
 """Time that is reserved to build and send the answer of up to 5 MB."""
@@ -231,16 +231,7 @@ class Exporter:
         first = earliest if remainder.after is None else remainder.after.text()
         # One Query after the other. A page is long, so concurrent reads would gain little.
         partitions = [
-            PartitionRows(
-                self.index,
-                budget,
-                partition,
-                first=first,
-                last=end.text(),
-                bound=begin,
-                newest_first=False,
-                chunk_rows=CHUNK_ROWS,
-            )
+            PartitionRows(self.index, budget, IndexQuery(partition, first, end.text()), begin, CHUNK_ROWS)
             for partition in _partitions(query)
         ]
         # The index's bounds are inclusive at both ends; an export's are not.

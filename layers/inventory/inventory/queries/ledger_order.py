@@ -12,7 +12,6 @@ from uuid import UUID
 from inventory.domain.errors import RowUnreadable
 from inventory.domain.timestamps import TICK, instant_text, parse_instant
 from inventory.storage.items import read_adjustment
-from inventory.storage.ledger_index import IndexQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from inventory.domain.model import Adjustment
     from inventory.domain.retry_budget import RetryBudget
     from inventory.storage.items import Item
-    from inventory.storage.ledger_index import IndexPage, LedgerIndex, Partition, StartKey
+    from inventory.storage.ledger_index import IndexPage, IndexQuery, LedgerIndex, StartKey
 
 FIRST_ID: Final = UUID(int=0)
 
@@ -61,7 +60,7 @@ def parse_position(text: str) -> Position:
 
 @dataclass(slots=True)
 class PartitionRows:
-    """The rows of one partition between the sort keys ``first`` and ``last``, in the order that a Query gives.
+    """The rows of one partition that a query selects, in its order.
 
     No row comes before ``bound`` in that order. The first Query reads ``chunk_rows`` rows, each further one ``growth``
     times as many as the one before.
@@ -69,11 +68,8 @@ class PartitionRows:
 
     index: LedgerIndex
     budget: RetryBudget
-    partition: Partition
-    first: str
-    last: str
+    query: IndexQuery
     bound: Position
-    newest_first: bool
     chunk_rows: int
     growth: int = 1
     _prefetched: IndexPage | None = None
@@ -90,7 +86,7 @@ class PartitionRows:
         """
         yield self.bound, None
         # A sort key that is only an instant also selects the rows of that instant beyond the bound.
-        previous = Position(self.bound.created_at, LAST_ID if self.newest_first else FIRST_ID)
+        previous = Position(self.bound.created_at, LAST_ID if self.query.newest_first else FIRST_ID)
         page = self._prefetched or self._read(None)
         while True:
             for item in page.items:
@@ -102,7 +98,7 @@ class PartitionRows:
             page = self._read(page.next_start)
 
     def _read(self, start: StartKey | None) -> IndexPage:
-        query = IndexQuery(self.partition, self.first, self.last, self.newest_first, self.chunk_rows, start)
+        query = replace(self.query, limit=self.chunk_rows, start=start)
         return self.budget.retry(lambda: self.index.page(query))
 
     def _positioned(self, item: Item, previous: Position) -> tuple[Position, Adjustment | RowUnreadable]:
@@ -110,12 +106,12 @@ class PartitionRows:
 
         Otherwise a page could start at a wrong place, and rows would come twice or never.
         """
-        sort_key = item[self.partition.sort_name]["S"]
+        sort_key = item[self.query.partition.sort_name]["S"]
         try:
             row = read_adjustment(item)
             position = Position(row.created_at, row.id)
             is_in_place = sort_key in (instant_text(row.created_at), position.text())
-            if is_in_place and (position <= previous if self.newest_first else position >= previous):
+            if is_in_place and (position <= previous if self.query.newest_first else position >= previous):
                 return position, row
             unreadable = RowUnreadable(item["pk"]["S"])
         except RowUnreadable as error:
@@ -128,8 +124,8 @@ class PartitionRows:
             position = parse_position(sort_key.partition("#")[0] + f"#{FIRST_ID}")
         except ValueError:
             # Strictly below the previous row: a page that continues below that row must come to this item.
-            return replace(previous, created_at=previous.created_at - TICK) if self.newest_first else previous
-        return (min if self.newest_first else max)(position, previous)
+            return replace(previous, created_at=previous.created_at - TICK) if self.query.newest_first else previous
+        return (min if self.query.newest_first else max)(position, previous)
 
 
 def merged(

@@ -31,7 +31,7 @@ _STRINGS_AND_BRACKETS: Final = re.compile(rf"{_STRING}|[\[{{\]}}]", re.DOTALL)
 class TinyNumber(Decimal):
     """A number that is nearer to zero than a ``Decimal`` can be. Its value is an approximation, its text is exact.
 
-    It only serves to refuse the number, which is neither zero nor an integer. Nothing computes with it.
+    It only serves to refuse the number, which is not zero and not an integer. No code computes with it.
     """
 
     __slots__ = ("_literal",)

@@ -33,7 +33,7 @@ def cursor_at(*loc: str) -> Iterator[None]:
     try:
         yield
     except InvalidCursor as error:
-        fact = "must be one that an earlier answer to the same question handed out"
+        fact = "must be one that an earlier answer to the same question issued"
         raise InvalidRequest(
             [entry([*loc], "value_error", f"Value error, {fact}", given=error.cursor, ctx={"error": fact})]
         ) from None

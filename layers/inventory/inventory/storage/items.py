@@ -1,4 +1,4 @@
-"""The items of the tables: the only module that knows their attributes. Each kind has one way in and one way out.
+"""The items of the inventory and ledger tables: the only module that knows their attributes.
 
 ``…_of`` converts an item that the service wrote, and raises one of ``MALFORMED`` for any other. ``read_…`` is for items
 that somebody may have changed by hand.
@@ -10,7 +10,6 @@ import re
 from typing import TYPE_CHECKING, Final, cast
 from uuid import UUID
 
-from inventory.domain.api_tokens import Scope, Token
 from inventory.domain.errors import RowUnreadable, StockItemUnreadable
 from inventory.domain.model import Adjustment, Business, ReasonCode, StockItem
 from inventory.domain.timestamps import instant_text, parse_instant
@@ -18,7 +17,6 @@ from inventory.storage import keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
@@ -233,40 +231,3 @@ def default_location_id_of(settings: Item | None) -> UUID | None:
 def is_active(item: Item | None) -> bool:
     """Whether a catalog item exists and is in use. A business's settings always are."""
     return item is not None and item.get("active", {"BOOL": True})["BOOL"]
-
-
-# --------------------------------------------------------------------------------------------------------- API tokens
-
-
-def token_item(token: Token) -> Item:
-    """Convert a token to its item."""
-    item: dict[str, AttributeValueTypeDef] = {
-        "pk": {"S": keys.token(token.id)},
-        "digest": {"B": token.digest},
-        "subject": {"S": token.subject},
-        "business_ids": {"L": [{"S": str(each)} for each in sorted(token.business_ids)]},
-        "scopes": {"L": [{"S": each} for each in sorted(token.scopes)]},
-        "issued_at": {"S": instant_text(token.issued_at)},
-    }
-    for name, instant in (("expires_at", token.expires_at), ("revoked_at", token.revoked_at)):
-        if instant is not None:
-            item[name] = {"S": instant_text(instant)}
-    return item
-
-
-def token_of(item: Item) -> Token:
-    """Convert an item of the access table to its token."""
-    return Token(
-        id=item["pk"]["S"].removeprefix(keys.token("")),
-        digest=bytes(item["digest"]["B"]),
-        subject=item["subject"]["S"],
-        business_ids=frozenset(UUID(each["S"]) for each in item["business_ids"]["L"]),
-        scopes=frozenset(cast("Scope", each["S"]) for each in item["scopes"]["L"]),
-        issued_at=parse_instant(item["issued_at"]["S"]),
-        expires_at=_instant_of(item, "expires_at"),
-        revoked_at=_instant_of(item, "revoked_at"),
-    )
-
-
-def _instant_of(item: Item, name: str) -> datetime | None:
-    return parse_instant(item[name]["S"]) if name in item else None

@@ -119,11 +119,6 @@ def ledger_shard(business_id: UUID, shard: int) -> str:
 # -------------------------------------------------------------------------------------------------- the access table
 
 
-def token_key(token_id: str) -> ItemKey:
-    """Key of an API token; ``token_id`` is 32 hexadecimal digits."""
-    return (token(token_id),)
-
-
 def token(token_id: str) -> str:
-    """Partition key of an API token."""
+    """Partition key of an API token, which is its whole key; ``token_id`` is 32 hexadecimal digits."""
     return f"TOKEN#{token_id}"

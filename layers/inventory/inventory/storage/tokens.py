@@ -1,4 +1,4 @@
-"""The access table: API tokens by their id, on DynamoDB.
+"""The access table on DynamoDB: API tokens by their id. Only this module knows their attributes.
 
 Every fault is raised. If one looked like an unknown token, API Gateway would cache that denial.
 """
@@ -6,19 +6,20 @@ Every fault is raised. If one looked like an unknown token, API Gateway would ca
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
+from uuid import UUID
 
 from inventory.aws.failures import require_complete, translated_failures
+from inventory.domain.api_tokens import Scope, Token
 from inventory.domain.errors import TokenNotFound
 from inventory.domain.timestamps import instant_text, parse_instant
 from inventory.storage import keys
-from inventory.storage.items import key_attributes, token_item, token_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-    from inventory.domain.api_tokens import Token
     from inventory.storage.items import Item
 
 
@@ -34,12 +35,12 @@ class TokenTable:
         with translated_failures():
             reply = self._client.get_item(
                 TableName=self._table_name,
-                Key=key_attributes(keys.token_key(token_id)),
+                Key={"pk": {"S": keys.token(token_id)}},
                 ConsistentRead=True,
                 ReturnConsumedCapacity="TOTAL",
             )
         require_complete(reply)
-        return token_of(reply["Item"]) if "Item" in reply else None
+        return _token_of(reply["Item"]) if "Item" in reply else None
 
     def put(self, token: Token) -> None:
         """Add a token. To add it again, after an attempt of unknown outcome, changes nothing."""
@@ -47,7 +48,7 @@ class TokenTable:
             with translated_failures():
                 reply = self._client.put_item(
                     TableName=self._table_name,
-                    Item=token_item(token),
+                    Item=_item(token),
                     ConditionExpression=keys.ITEM_ABSENT,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     ReturnConsumedCapacity="TOTAL",
@@ -69,7 +70,7 @@ class TokenTable:
             with translated_failures():
                 reply = self._client.update_item(
                     TableName=self._table_name,
-                    Key=key_attributes(keys.token_key(token_id)),
+                    Key={"pk": {"S": keys.token(token_id)}},
                     UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
                     ConditionExpression=keys.ITEM_EXISTS,
                     ExpressionAttributeValues={":now": {"S": instant_text(now)}},
@@ -80,3 +81,37 @@ class TokenTable:
             raise TokenNotFound from error
         require_complete(reply)
         return parse_instant(reply["Attributes"]["revoked_at"]["S"])
+
+
+def _item(token: Token) -> Item:
+    """Convert a token to its item."""
+    item: dict[str, AttributeValueTypeDef] = {
+        "pk": {"S": keys.token(token.id)},
+        "digest": {"B": token.digest},
+        "subject": {"S": token.subject},
+        "business_ids": {"L": [{"S": str(each)} for each in sorted(token.business_ids)]},
+        "scopes": {"L": [{"S": each} for each in sorted(token.scopes)]},
+        "issued_at": {"S": instant_text(token.issued_at)},
+    }
+    for name, instant in (("expires_at", token.expires_at), ("revoked_at", token.revoked_at)):
+        if instant is not None:
+            item[name] = {"S": instant_text(instant)}
+    return item
+
+
+def _token_of(item: Item) -> Token:
+    """Convert an item of the access table to its token."""
+    return Token(
+        id=item["pk"]["S"].removeprefix(keys.token("")),
+        digest=bytes(item["digest"]["B"]),
+        subject=item["subject"]["S"],
+        business_ids=frozenset(UUID(each["S"]) for each in item["business_ids"]["L"]),
+        scopes=frozenset(cast("Scope", each["S"]) for each in item["scopes"]["L"]),
+        issued_at=parse_instant(item["issued_at"]["S"]),
+        expires_at=_instant_of(item, "expires_at"),
+        revoked_at=_instant_of(item, "revoked_at"),
+    )
+
+
+def _instant_of(item: Item, name: str) -> datetime | None:
+    return parse_instant(item[name]["S"]) if name in item else None
