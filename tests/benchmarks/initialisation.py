@@ -50,14 +50,14 @@ IMPORTS: Final[Mapping[str, str]] = {
 MEASURED: Final = (BOTO3, *FUNCTIONS, *(each for each in BASELINES if each != "bare"))
 
 REACHED: Final[Mapping[str, float]] = {
-    "audit_ledger": 1.362,
-    "authorizer": 0.884,
-    "describe_api": 0.150,
-    "ingest_adjustments": 1.400,
-    "provision": 1.315,
-    "publish_adjustments": 0.991,
-    "read_inventory": 1.446,
-    "reverse_adjustment": 1.310,
+    "audit_ledger": 1.352,
+    "authorizer": 0.882,
+    "describe_api": 0.142,
+    "ingest_adjustments": 1.378,
+    "provision": 1.304,
+    "publish_adjustments": 0.967,
+    "read_inventory": 1.434,
+    "reverse_adjustment": 1.316,
 }
 """Instructions of a function's start, relative to boto3 with a client, when they were measured last. Each function but
 the one with a target of its own must be here: it may get no worse than this and ``MARGIN``."""

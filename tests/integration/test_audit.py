@@ -119,7 +119,7 @@ def told(found: AuditResult) -> set[tuple[int | None, ProblemKind | AuditKind]]:
     return {(each.sequence, each.kind) for each in found.mismatches}
 
 
-# ------------------------------------------------------------------------------------------------- books bent by hand
+# ------------------------------------------------------------------------------------ tables tampered with by hand
 
 
 @pytest.mark.parametrize("bend", BENDS)

@@ -96,7 +96,7 @@ def test_a_list_comes_down_to_an_item_that_is_no_row_and_stops_there_by_its_key(
     assert listed(reading, [("limit", str(limit))]) == ([9, 8, 5, 4], 500)
 
     (fault,) = faults(reading)
-    assert (fault["message"], fault["problem"], fault["ledger_key"]) == ("books bent", "RowUnreadable", key_of(3))
+    assert (fault["message"], fault["problem"], fault["ledger_key"]) == ("corrupt data", "RowUnreadable", key_of(3))
 
 
 @pytest.mark.parametrize("query", [OF_VARIANT, OF_ITEM])
@@ -237,7 +237,7 @@ def test_levels_come_down_to_a_stock_item_that_can_not_be_read_and_stop_there_by
 
     (fault,) = faults(reading)
     told = (fault["message"], fault["problem"], fault["stock_item"], fault["location_id"])
-    assert told == ("books bent", "StockItemUnreadable", pk, sk)
+    assert told == ("corrupt data", "StockItemUnreadable", pk, sk)
 
 
 @of_each_bent_stock_item

@@ -42,15 +42,6 @@ RECORDED = {ADJUSTMENT: an_adjustment()}
 
 
 @pytest.fixture
-def cold() -> StoreOnTables:
-    """A store that has read nothing yet, of a shop with ten on hand."""
-    made = StoreOnTables()
-    made.tables.with_catalog()
-    made.tables.with_stock(a_stock_item(10))
-    return made
-
-
-@pytest.fixture
 def warm(cold: StoreOnTables) -> StoreOnTables:
     """The same after its first load."""
     cold.load()
@@ -246,7 +237,7 @@ def test_what_is_remembered_ages_from_before_it_was_read(cold: StoreOnTables) ->
     def time_passes(**_: object) -> None:
         cold.now_s += 2
 
-    cold.store._client.meta.events.register("before-send.dynamodb.BatchGetItem", time_passes)
+    cold.client.meta.events.register("before-send.dynamodb.BatchGetItem", time_passes)
     cold.load(AT_LOCATION)
     cold.now_s += CATALOG_LIFETIME_S - 2
 
@@ -372,7 +363,7 @@ def test_a_default_location_ages_from_before_it_was_read(cold: StoreOnTables) ->
     def time_passes(**_: object) -> None:
         cold.now_s += 2
 
-    cold.store._client.meta.events.register("before-send.dynamodb.BatchGetItem", time_passes)
+    cold.client.meta.events.register("before-send.dynamodb.BatchGetItem", time_passes)
     default_of(cold)
     cold.now_s += CATALOG_LIFETIME_S - 2
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from inventory.domain.errors import StoreUnavailable
 from inventory.domain.store import GROUP_MAX
-from tests.support.builders.domain import a_command, a_snapshot, a_stock_item, an_adjustment
+from tests.support.builders.domain import a_command, a_snapshot, an_adjustment
 from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, VARIANT
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.faults.wire import broken, cancelled, fault, reply
@@ -43,15 +43,6 @@ def of_catalog(sort_key: str) -> dict[str, Any]:
 
 SETTINGS_PART, VARIANT_PART = of_catalog("SETTINGS"), of_catalog(f"VARIANT#{VARIANT}")
 LOCATION_PART = of_catalog(f"LOCATION#{LOCATION}")
-
-
-@pytest.fixture
-def cold() -> StoreOnTables:
-    """A store that has read nothing yet, of a shop with ten on hand."""
-    made = StoreOnTables()
-    made.tables.with_catalog()
-    made.tables.with_stock(a_stock_item(10))
-    return made
 
 
 @pytest.fixture
