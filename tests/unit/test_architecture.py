@@ -162,7 +162,10 @@ def test_a_package_says_what_it_is_for_and_exports_nothing(package: str) -> None
         ("snapshot_restore_py", {"aws.snapstart"}),
         ("pydantic", {name for name in MODULES if package_of(name) == "schemas"}),
         ("pydantic_core", {"schemas.instants"}),
-        ("aws_lambda_powertools", {"schemas.base", "entrypoints.deadline", "entrypoints.telemetry"}),
+        (
+            "aws_lambda_powertools",
+            {"schemas.base", "entrypoints.deadline", "entrypoints.telemetry", "aws.amazon_roots"},
+        ),
         (
             "mypy_boto3_dynamodb",
             {name for name in MODULES if package_of(name) == "storage"} | {"aws.clients", "entrypoints.composition"},

@@ -38,6 +38,21 @@ def test_each_client_has_its_time_outs_and_one_attempt(client: Callable[[], Any]
     assert config.user_agent.startswith(USER_AGENT)
 
 
+@pytest.mark.parametrize(
+    ("client", "event"),
+    [
+        (lambda: dynamodb_client(None), "dynamodb.Query"),
+        (events_client, "eventbridge.PutEvents"),
+        (queues_client, "sqs.S"),
+    ],
+    ids=["tables", "bus", "queues"],
+)
+def test_no_client_is_asked_after_a_call_whether_to_try_again(client: Callable[[], Any], event: str) -> None:
+    emitter = client().meta.events._emitter
+
+    assert list(emitter._handlers.prefix_search(f"needs-retry.{event}")) == []
+
+
 def test_the_client_does_not_validate_parameters_because_the_tables_do() -> None:
     client = dynamodb_client(None)
     wire = Wire(client, "GetItem", reply({}))

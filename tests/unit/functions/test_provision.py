@@ -131,10 +131,10 @@ class Service:
         return {name: next(iter(value.values())) for name, value in found.items()}
 
     def token_items(self) -> list[dict[str, Any]]:
-        return list(self.client.scan(TableName="access")["Items"])
+        return list(self.tables.scan(TableName="access")["Items"])
 
     def items(self) -> list[dict[str, Any]]:
-        return [*self.client.scan(TableName="inventory")["Items"], *self.token_items()]
+        return [*self.tables.scan(TableName="inventory")["Items"], *self.token_items()]
 
 
 @pytest.fixture(scope="module")
