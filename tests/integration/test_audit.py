@@ -23,7 +23,7 @@ from inventory.storage.items import adjustment_of, ledger_item
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.table_scan import DynamoDBAuditTables
 from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
-from tests.support.builders.tampered_tables import BENDS, Books, books, stock_item
+from tests.support.builders.tampered_tables import TAMPERINGS, StoredHistory, stock_item, stored_history
 from tests.support.faults.proxy import Ending, Fault
 from tests.support.harness.shop import AMPLE_S, Shop, Waits, environment
 
@@ -49,13 +49,13 @@ class Hand:
 
     tables: Tables
 
-    def write(self, found: Books) -> None:
+    def write(self, found: StoredHistory) -> None:
         for item in found.rows:
             self.put(self.tables.ledger, item)
         if found.stock is not None:
             self.put(self.tables.inventory, found.stock)
 
-    def bend(self, honest: Books, tampered: Books) -> None:
+    def tamper(self, honest: StoredHistory, tampered: StoredHistory) -> None:
         kept = [item["pk"] for item in tampered.rows]
         for item in honest.rows:
             if item["pk"] not in kept:
@@ -121,19 +121,19 @@ def places_and_kinds(found: AuditResult) -> set[tuple[int | None, ProblemKind | 
 # ------------------------------------------------------------------------------------ tables tampered with by hand
 
 
-@pytest.mark.parametrize("bend", BENDS)
+@pytest.mark.parametrize("tamper", TAMPERINGS)
 def test_each_form_of_tampering_is_named_by_the_proof_and_by_the_audit(
-    bend: str, clients: Clients, tables: Tables, by_hand: Hand
+    tamper: str, clients: Clients, tables: Tables, by_hand: Hand
 ) -> None:
-    client, honest = clients.make(), books(DELTAS)
+    client, honest = clients.make(), stored_history(DELTAS)
     by_hand.write(honest)
     assert proved(client, tables).verified is True
     assert audited(client, tables).mismatch_count == 0
 
-    tampered = BENDS[bend](honest, N)
+    tampered = TAMPERINGS[tamper](honest, N)
     assert tampered is not None
     assert tampered.problem is not None
-    by_hand.bend(honest, tampered)
+    by_hand.tamper(honest, tampered)
 
     proof, found = proved(client, tables), audited(client, tables)
     assert (proof.verified, proof.first_problem) == (False, tampered.problem)
@@ -143,11 +143,11 @@ def test_each_form_of_tampering_is_named_by_the_proof_and_by_the_audit(
         }
     else:
         assert (tampered.problem.sequence, tampered.problem.kind) in places_and_kinds(found)
-    assert {each.business_id for each in found.mismatches} == {str(BUSINESS)} or "id" in bend
+    assert {each.business_id for each in found.mismatches} == {str(BUSINESS)} or "id" in tamper
     for segments, pages in ((3, {"page_items": 1, "page_rows": 1}), (24, {})):
         assert set(audited(client, tables, segments, **pages).mismatches) == set(found.mismatches)
 
-    by_hand.bend(tampered, honest)
+    by_hand.tamper(tampered, honest)
     assert proved(client, tables).verified is True
     assert audited(client, tables).mismatch_count == 0
 
@@ -156,7 +156,7 @@ def test_the_audit_counts_every_row_and_stock_item_once_in_any_number_of_segment
     clients: Clients, tables: Tables, by_hand: Hand
 ) -> None:
     for number in range(20):
-        by_hand.write(books(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4)))
+        by_hand.write(stored_history(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4)))
     Shop(tables).open()  # a catalog, which no proof covers
     for segments in SEGMENTS:
         for page_items in (7, 500):
@@ -167,7 +167,7 @@ def test_the_audit_counts_every_row_and_stock_item_once_in_any_number_of_segment
 def test_rows_in_no_index_and_of_no_stock_item_are_found_in_the_ledger_itself(
     clients: Clients, tables: Tables, by_hand: Hand
 ) -> None:
-    strays = books([1], variant_id=OTHER_VARIANT)
+    strays = stored_history([1], variant_id=OTHER_VARIANT)
     by_hand.put(tables.ledger, strays.rows[0])
     by_hand.put(tables.ledger, {"pk": {"S": "written by hand"}, "sequence": {"N": "5"}})
     by_hand.put(tables.inventory, {"pk": {"S": "STOCK#x"}, "sk": {"S": "y"}})
@@ -182,7 +182,7 @@ def test_rows_in_no_index_and_of_no_stock_item_are_found_in_the_ledger_itself(
 # --------------------------------------------------------------------------------------------------- reversal links
 
 
-def with_reversal(found: Books) -> tuple[Books, Adjustment, dict[str, Any]]:
+def with_reversal(found: StoredHistory) -> tuple[StoredHistory, Adjustment, dict[str, Any]]:
     """The last row becomes the reversal of the one before it; returned with its link."""
     last, reversed_row = adjustment_of(found.rows[-1]), adjustment_of(found.rows[-2])
     assert last.delta == -reversed_row.delta
@@ -194,14 +194,14 @@ def with_reversal(found: Books) -> tuple[Books, Adjustment, dict[str, Any]]:
         "reversal_id": {"S": str(row.id)},
     }
     assert stock_after(row) != stock_after(last)
-    return Books([*found.rows[:-1], dict(ledger_item(row))], stock_item(row)), row, link
+    return StoredHistory([*found.rows[:-1], dict(ledger_item(row))], stock_item(row)), row, link
 
 
 def test_reversals_and_their_links_are_checked_in_both_directions(
     clients: Clients, tables: Tables, by_hand: Hand
 ) -> None:
     client = clients.make()
-    found, row, link = with_reversal(books((*DELTAS, -DELTAS[-1])))
+    found, row, link = with_reversal(stored_history((*DELTAS, -DELTAS[-1])))
     by_hand.write(found)
     by_hand.put(tables.inventory, link)
     assert audited(client, tables).mismatch_count == 0
@@ -228,7 +228,7 @@ def test_reversals_and_their_links_are_checked_in_both_directions(
 
 def test_a_wrong_reversal_and_an_unknown_item_are_found(clients: Clients, tables: Tables, by_hand: Hand) -> None:
     client = clients.make()
-    found, row, link = with_reversal(books((*DELTAS, -DELTAS[-1])))
+    found, row, link = with_reversal(stored_history((*DELTAS, -DELTAS[-1])))
     by_hand.write(found)
     by_hand.put(tables.inventory, link)
     by_hand.remove(tables.ledger, found.rows[-2])
@@ -299,7 +299,7 @@ FAULTS = [Fault(ending, delivered=True) for ending in Ending if ending is not En
 def test_a_failed_call_is_retried_and_lasting_failures_give_no_verdict(
     operation: str, fault: Fault, clients: Clients, proxy: FaultsProxy, tables: Tables, by_hand: Hand
 ) -> None:
-    by_hand.write(books(DELTAS))
+    by_hand.write(stored_history(DELTAS))
     client = clients.make(proxy.endpoint_url)
 
     proxy.break_nth(operation, fault)

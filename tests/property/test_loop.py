@@ -151,7 +151,7 @@ def test_every_answer_is_true_under_any_faults_in_any_order(
 
 def answers(runs: list[Run]) -> list[tuple[Command | Reversal, Result]]:
     """Each request of each run with its answer."""
-    return [each for run in runs for each in run.told]
+    return [each for run in runs for each in run.asked_and_answered]
 
 
 def assert_answer_is_true(asked: Command | Reversal, answer: Result, store: FakeStore, written: int) -> None:

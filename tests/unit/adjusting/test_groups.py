@@ -20,7 +20,7 @@ from inventory.domain.rules import keyed_id
 from inventory.domain.store import GROUP_MAX, CommitResult, no_deadline
 from tests.support.builders.domain import a_business, a_command
 from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_BUSINESS, OTHER_LOCATION, OTHER_VARIANT, VARIANT
-from tests.support.fakes.batch_store import BatchStore, a_batch_store, an_adjuster, patience_of
+from tests.support.fakes.batch_store import BatchStore, a_batch_store, an_adjuster, budget_of_seconds
 from tests.support.fakes.scripted_store import Met, VirtualTime
 from tests.support.fakes.store import FakeStore
 
@@ -40,7 +40,7 @@ def asked(quantity_change: int = 1, **changes: object) -> Command:
 
 def carried_out(store: BatchStore, *commands: Command) -> list[Result | Fault]:
     """One group after the other."""
-    return adjust_many(an_adjuster(store), commands, budget=patience_of(store), at_once=map)
+    return adjust_many(an_adjuster(store), commands, budget=budget_of_seconds(store), at_once=map)
 
 
 def kinds(results: Sequence[Result | Fault]) -> list[type]:
@@ -137,7 +137,7 @@ def test_groups_run_in_parallel() -> None:
     commands = [asked(variant_id=VARIANT), asked(variant_id=OTHER_VARIANT)]
 
     with ThreadPoolExecutor(2) as pool:
-        results = adjust_many(an_adjuster(store), commands, budget=patience_of(store), at_once=pool.map)
+        results = adjust_many(an_adjuster(store), commands, budget=budget_of_seconds(store), at_once=pool.map)
 
     assert kinds(results) == [Outcome, Outcome]
 
@@ -311,7 +311,7 @@ def test_a_contended_group_leaves_time_for_the_later_groups() -> None:
                 used_s.append(before_s - store.time.remaining_s())
 
     commands = [asked(variant_id=each, location_id=LOCATION) for each in (VARIANT, OTHER_VARIANT)]
-    results = adjust_many(an_adjuster(store), commands, budget=patience_of(store), at_once=OneByOne())
+    results = adjust_many(an_adjuster(store), commands, budget=budget_of_seconds(store), at_once=OneByOne())
 
     assert kinds(results) == [TryAgain, TryAgain]
     first_s, second_s = used_s

@@ -122,11 +122,11 @@ TAMPERED: dict[str, tuple[Callable[[Ledger], Ledger], str]] = {
 }
 
 
-@pytest.mark.parametrize(("bend", "line"), TAMPERED.values(), ids=TAMPERED)
+@pytest.mark.parametrize(("tamper", "line"), TAMPERED.values(), ids=TAMPERED)
 def test_wrong_tables_are_named(
-    requests: list[Request], ledger: Ledger, bend: Callable[[Ledger], Ledger], line: str
+    requests: list[Request], ledger: Ledger, tamper: Callable[[Ledger], Ledger], line: str
 ) -> None:
-    assert [each for each in differences(requests, bend(ledger)) if line in each]
+    assert [each for each in differences(requests, tamper(ledger)) if line in each]
 
 
 def test_a_key_that_was_never_answered_and_an_odd_answer_are_named(requests: list[Request], ledger: Ledger) -> None:

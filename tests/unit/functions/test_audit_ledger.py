@@ -23,8 +23,8 @@ from inventory.storage import cursors, keys
 from inventory.storage.items import adjustment_of, ledger_item, stock_item_of
 from inventory.storage.table_scan import TablePage
 from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
-from tests.support.builders.tampered_tables import BENDS, Books, books, stock_item
-from tests.support.fakes.audited_tables import AuditedBooks
+from tests.support.builders.tampered_tables import TAMPERINGS, StoredHistory, stock_item, stored_history
+from tests.support.fakes.audited_tables import AuditedTables
 from tests.support.harness.loading import Context, load_event, load_handler
 from tests.support.sam_template import load_template, resources
 
@@ -67,7 +67,7 @@ class Audit:
             ),
         )
         self._capsys = capsys
-        self.tables = AuditedBooks()
+        self.tables = AuditedTables()
         self._module.auditor = self.tables.auditor()
 
     def set(self, **settings: Any) -> None:
@@ -103,7 +103,7 @@ def raised(audit: Audit, event: object) -> tuple[str, Any]:
 
 
 def test_consistent_tables_are_counted_and_no_problem_is_reported(audit: Audit) -> None:
-    audit.tables.add(books(DELTAS))
+    audit.tables.add(stored_history(DELTAS))
     assert audit.invoke(WHOLE) == {"rows": 3, "stock_items": 1, "problem_count": 0, "problems": [], "next": None}
     logged, metrics = audit.printed()
     assert counted(metrics) == {"AuditDifferences": 0, "AuditedRows": 3, "AuditedStockItems": 1}
@@ -111,8 +111,8 @@ def test_consistent_tables_are_counted_and_no_problem_is_reported(audit: Audit) 
 
 
 def test_a_difference_is_returned_counted_and_logged_with_its_place(audit: Audit) -> None:
-    honest = books(DELTAS)
-    tampered = BENDS["a row's reason was changed"](honest, 1)
+    honest = stored_history(DELTAS)
+    tampered = TAMPERINGS["a row's reason was changed"](honest, 1)
     assert tampered is not None
     audit.tables.add(tampered)
     answer = audit.invoke(WHOLE)
@@ -161,8 +161,8 @@ def test_only_a_scheduled_audit_reports_whether_it_finished(audit: Audit) -> Non
 @pytest.mark.parametrize("seconds", [1, 3])
 def test_an_audit_in_parts_finds_what_a_single_one_finds(audit: Audit, seconds: int) -> None:
     for number in range(7):
-        honest = books(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4))
-        tampered = BENDS["a row's reason was changed"](honest, number % 3) if number % 2 else honest
+        honest = stored_history(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4))
+        tampered = TAMPERINGS["a row's reason was changed"](honest, number % 3) if number % 2 else honest
         assert tampered is not None
         audit.tables.add(tampered)
     whole = audit.invoke(WHOLE)
@@ -189,7 +189,7 @@ def test_an_audit_in_parts_finds_what_a_single_one_finds(audit: Audit, seconds: 
 
 @pytest.mark.parametrize("another_comes_first", [False, True])
 def test_a_long_proof_is_continued_in_the_next_part(audit: Audit, another_comes_first: bool) -> None:  # noqa: FBT001
-    audit.tables.add(books([1] * 30))
+    audit.tables.add(stored_history([1] * 30))
     audit.set(prover=replace(audit._module.auditor.prover, page_rows=10, rows_max=10))
     assert audit.invoke(WHOLE)["stock_items"] == 1
     now_s = 0.0
@@ -204,7 +204,7 @@ def test_a_long_proof_is_continued_in_the_next_part(audit: Audit, another_comes_
     rows, stock_items, invocations = 0, 0, 0
     while invocations == 0 or position is not None:
         if invocations == 1 and another_comes_first:
-            audit.tables.add(books(DELTAS, variant_id=UUID(int=1)))
+            audit.tables.add(stored_history(DELTAS, variant_id=UUID(int=1)))
         answer = audit.invoke(WHOLE | {"seconds": 1} | ({} if position is None else {"position": position}))
         rows, stock_items, invocations = rows + answer["rows"], stock_items + answer["stock_items"], invocations + 1
         assert answer["problem_count"] == 0
@@ -268,7 +268,7 @@ MADE_UP = [
 
 @pytest.mark.parametrize("made_up", MADE_UP)
 def test_a_forged_position_with_a_valid_digest_is_rejected(audit: Audit, made_up: str) -> None:
-    audit.tables.add(books(DELTAS))
+    audit.tables.add(stored_history(DELTAS))
     position = cursors.cursor(made_up, {"question": "audit", "segment": "0 of 1"})
     kind, (problem,) = raised(audit, WHOLE | {"position": position})
     assert (kind, problem["loc"]) == ("InvalidRequest", ["body", "position"])
@@ -278,14 +278,14 @@ def test_a_forged_position_with_a_valid_digest_is_rejected(audit: Audit, made_up
     "at", ['["inventory",["STOCK","a"],"no proof"]', '["ledger",null,null]', '["ledger",["a"],null]']
 )
 def test_a_well_formed_position_is_accepted(audit: Audit, at: str) -> None:
-    audit.tables.add(books(DELTAS))
+    audit.tables.add(stored_history(DELTAS))
     position = cursors.cursor(at, {"question": "audit", "segment": "0 of 1"})
     assert audit.invoke(WHOLE | {"position": position})["next"] is None
 
 
 @pytest.mark.parametrize("where", ["inventory_page", "ledger_page"])
 def test_a_page_without_any_item_may_have_a_next_one(audit: Audit, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    audit.tables.add(books(DELTAS))
+    audit.tables.add(stored_history(DELTAS))
     whole_page, starts = getattr(audit.tables, where), []
     before_all = ("!", "!") if where == "inventory_page" else ("!",)
 
@@ -348,7 +348,7 @@ def test_an_item_that_only_resembles_a_catalog_item_is_unknown(audit: Audit, pk:
     ],
 )
 def test_a_stock_item_in_a_form_that_the_service_never_writes_is_reported(audit: Audit, odd: dict[str, Any]) -> None:
-    honest = books(DELTAS)
+    honest = stored_history(DELTAS)
     assert honest.stock is not None
     assert {name: stock_item_of(honest.stock | {name: each}) for name, each in odd.items()} == {
         name: stock_item_of(honest.stock) for name in odd
@@ -368,24 +368,24 @@ def reversal_link(row: Adjustment) -> dict[str, Any]:
 
 def reversing(audit: Audit, deltas: list[int], of: UUID) -> dict[str, Any]:
     """Add rows of which the last reverses the row ``of``; return the link to it."""
-    honest = books(deltas)
+    honest = stored_history(deltas)
     row = replace(adjustment_of(honest.rows[-1]), reverses=of)
     row = replace(row, hash=row_hash(row))
-    audit.tables.add(Books([*honest.rows[:-1], dict(ledger_item(row))], stock_item(row)))
+    audit.tables.add(StoredHistory([*honest.rows[:-1], dict(ledger_item(row))], stock_item(row)))
     audit.tables.inventory.append(reversal_link(row))
     return cast("dict[str, Any]", audit.tables.inventory[-1])
 
 
 def test_a_correct_reversal_is_not_reported(audit: Audit) -> None:
-    reversing(audit, [10, -3, 3], of=adjustment_of(books(DELTAS).rows[1]).id)
+    reversing(audit, [10, -3, 3], of=adjustment_of(stored_history(DELTAS).rows[1]).id)
     assert found(audit) == []
 
 
 def test_a_reversal_that_does_not_match_its_original_is_reported(audit: Audit) -> None:
-    others = books([-5], variant_id=OTHER_VARIANT)
+    others = stored_history([-5], variant_id=OTHER_VARIANT)
     cases = {
-        "the same delta": ([10, -3, -3], adjustment_of(books(DELTAS).rows[1]).id),
-        "another delta": ([10, -3, 2], adjustment_of(books(DELTAS).rows[1]).id),
+        "the same delta": ([10, -3, -3], adjustment_of(stored_history(DELTAS).rows[1]).id),
+        "another delta": ([10, -3, 2], adjustment_of(stored_history(DELTAS).rows[1]).id),
         "no such row": ([10, -3, 3], UUID(int=77, version=4)),
         "a row of another stock item": ([10, -3, 5], adjustment_of(others.rows[0]).id),
     }
@@ -397,7 +397,7 @@ def test_a_reversal_that_does_not_match_its_original_is_reported(audit: Audit) -
 
 
 def test_a_tampered_original_is_reported_and_not_its_reversal(audit: Audit) -> None:
-    reversing(audit, [10, -3, 3], of=adjustment_of(books(DELTAS).rows[1]).id)
+    reversing(audit, [10, -3, 3], of=adjustment_of(stored_history(DELTAS).rows[1]).id)
     audit.tables.ledger[1] = audit.tables.ledger[1] | {"delta": {"N": "-4"}}
     assert set(found(audit)) == {("row_changed", 2)}
 
@@ -419,19 +419,19 @@ def test_reversed_rows_are_read_in_batches_and_read_again(audit: Audit, monkeypa
 
 @pytest.mark.parametrize("odd", [{"note": {"S": "by hand"}}, {"sk2": {"N": "1"}}])
 def test_a_link_in_a_form_that_the_service_never_writes_is_reported(audit: Audit, odd: dict[str, Any]) -> None:
-    link = reversing(audit, [10, -3, 3], of=adjustment_of(books(DELTAS).rows[1]).id)
+    link = reversing(audit, [10, -3, 3], of=adjustment_of(stored_history(DELTAS).rows[1]).id)
     link |= odd
     assert found(audit) == [("reversal_link_wrong", None)]
 
 
 def test_a_link_with_ids_in_another_spelling_does_not_count(audit: Audit) -> None:
-    link = reversing(audit, [10, -3, 3], of=adjustment_of(books(DELTAS).rows[1]).id)
+    link = reversing(audit, [10, -3, 3], of=adjustment_of(stored_history(DELTAS).rows[1]).id)
     link["reversal_id"] = {"S": link["reversal_id"]["S"].replace("-", "")}
     assert found(audit) == [("reversal_link_wrong", None), ("reversal_not_linked", 3)]
 
 
 def test_a_position_is_valid_for_its_own_segment_only(audit: Audit) -> None:
-    audit.tables.add(books(DELTAS))
+    audit.tables.add(stored_history(DELTAS))
     position = audit.invoke(WHOLE, remaining_ms=20_000)["next"]
     kind, (problem,) = raised(audit, {"segment": 0, "segments": 2, "position": position})
     assert (kind, problem["loc"]) == ("InvalidRequest", ["body", "position"])
@@ -441,24 +441,24 @@ def test_unavailable_tables_give_no_verdict(audit: Audit) -> None:
     def unavailable() -> None:
         raise StoreUnavailable
 
-    audit.tables.add(books(DELTAS))
+    audit.tables.add(stored_history(DELTAS))
     audit.tables.before_read = unavailable
     assert raised(audit, WHOLE)[0] == "TryAgain"
     assert counted(audit.printed()[1]) == {"TryAgain": 1}
 
 
-def some_of_everything(found: AuditedBooks) -> None:
+def some_of_everything(found: AuditedTables) -> None:
     """Stock items, some of them tampered; a reversal without a link, a link to nowhere, a row of no stock item."""
     for number in range(5):
-        honest = books(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4))
-        tampered = BENDS["a row's reason was changed"](honest, number % 3) if number % 2 else honest
+        honest = stored_history(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4))
+        tampered = TAMPERINGS["a row's reason was changed"](honest, number % 3) if number % 2 else honest
         assert tampered is not None
         found.add(tampered)
-    found.ledger += books([1], variant_id=UUID(int=9 << 64, version=4)).rows
-    first, last = map(adjustment_of, books([4, -4], variant_id=UUID(int=8 << 64, version=4)).rows)
+    found.ledger += stored_history([1], variant_id=UUID(int=9 << 64, version=4)).rows
+    first, last = map(adjustment_of, stored_history([4, -4], variant_id=UUID(int=8 << 64, version=4)).rows)
     last = replace(last, reverses=UUID(int=76, version=4))
     last = replace(last, hash=row_hash(last))
-    found.add(Books([dict(ledger_item(row)) for row in (first, last)], stock_item(last)))
+    found.add(StoredHistory([dict(ledger_item(row)) for row in (first, last)], stock_item(last)))
     found.inventory.append(reversal_link(replace(last, reverses=UUID(int=77, version=4))))
     found.page_items = 3
 
@@ -528,7 +528,7 @@ def test_a_continued_audit_that_reads_nothing_does_not_return_the_same_position(
 
 
 def test_an_unfinished_long_proof_is_continued_where_it_stopped(audit: Audit) -> None:
-    audit.tables.add(books([1] * 50))
+    audit.tables.add(stored_history([1] * 50))
     audit.set(prover=replace(audit._module.auditor.prover, page_rows=10, rows_max=10))
     audit.tables.before_read = unavailable_after(6)  # the reads of the first two parts of the proof
     first = audit.invoke(WHOLE)
@@ -548,7 +548,7 @@ def test_an_unfinished_long_proof_is_continued_where_it_stopped(audit: Audit) ->
 
 
 def test_a_scheduled_audit_stopped_by_a_fault_is_unfinished_and_logs_why(audit: Audit) -> None:
-    audit.tables.ledger += books([1] * 25).rows
+    audit.tables.ledger += stored_history([1] * 25).rows
     audit.tables.page_items = 10
     scans = 0
     page = audit.tables.ledger_page
@@ -680,7 +680,7 @@ def test_the_metrics_of_two_stacks_are_separate() -> None:
 
 
 def test_an_unreadable_stock_item_is_left_to_its_proof() -> None:
-    item = books([1]).stock
+    item = stored_history([1]).stock
     assert item is not None
 
     assert sequence_of_altered_stock_item(item) is None

@@ -38,7 +38,7 @@ CORRUPT_ROWS: dict[str, dict[str, object]] = {
         "created_at_id": {"S": f"2026-11-23T14:05:12.123456Z#{UUID(int=3)}"},
     },
 }
-of_each_bend = pytest.mark.parametrize("bend", CORRUPT_ROWS.values(), ids=CORRUPT_ROWS)
+of_each_bend = pytest.mark.parametrize("tamper", CORRUPT_ROWS.values(), ids=CORRUPT_ROWS)
 
 
 def history(count: int, *, first: int = 1, **members: Any) -> list[Adjustment]:
@@ -87,11 +87,11 @@ def faults(reading: ReadService) -> list[dict[str, Any]]:
 @of_each_bend
 @pytest.mark.parametrize("limit", [1, 3, 100])
 def test_a_list_comes_down_to_an_item_that_is_no_row_and_stops_there_by_its_key(
-    reading: ReadService, bend: dict[str, object], limit: int
+    reading: ReadService, tamper: dict[str, object], limit: int
 ) -> None:
     reading.tables.with_history(*history(5))
     reading.tables.with_history(*history(2, first=8, variant_id=OTHER_VARIANT))
-    bend_row(reading, 3, bend)
+    bend_row(reading, 3, tamper)
 
     assert listed(reading, [("limit", str(limit))]) == ([9, 8, 5, 4], 500)
 
@@ -151,27 +151,29 @@ def test_two_copies_of_a_row_are_two_rows_and_their_reversal_is_read_once(readin
 
 
 @of_each_bend
-def test_an_adjustment_that_is_no_row_is_our_fault_by_its_key(reading: ReadService, bend: dict[str, object]) -> None:
+def test_an_adjustment_that_is_no_row_is_our_fault_by_its_key(reading: ReadService, tamper: dict[str, object]) -> None:
     reading.tables.with_history(*history(3))
-    bend_row(reading, 3, bend)
+    bend_row(reading, 3, tamper)
 
     status = reading.get(ONE, path={"id": str(UUID(int=3))}).status
 
-    if "created_at_id" in bend:
+    if "created_at_id" in tamper:
         assert status == 200  # it can be read, and where an index has it is no part of it
     else:
         assert status == 500
         assert [each["ledger_key"] for each in faults(reading)] == [key_of(3)]
 
 
-@pytest.mark.parametrize("bend", [{}, {"reversal_id": {"N": "1"}}, {"reversal_id": {"S": "x"}}, {"reversal_id": None}])
-def test_a_link_that_names_no_reversal_is_ignored(reading: ReadService, bend: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "tamper", [{}, {"reversal_id": {"N": "1"}}, {"reversal_id": {"S": "x"}}, {"reversal_id": None}]
+)
+def test_a_link_that_names_no_reversal_is_ignored(reading: ReadService, tamper: dict[str, Any]) -> None:
     row = an_adjustment()
     reading.tables.with_history(row)
     reading.tables.with_link(ADJUSTMENT, REVERSAL)
     link = reading.tables.items[INVENTORY_TABLE, f"REVERSAL#{BUSINESS}#{ADJUSTMENT}", "REVERSAL"]
     link.pop("reversal_id")
-    link |= {name: member for name, member in bend.items() if member is not None}
+    link |= {name: member for name, member in tamper.items() if member is not None}
 
     assert reading.get(ONE, path={"id": str(ADJUSTMENT)}).body == adjustment_members(row)
     assert reading.get(LIST).body["data"] == [adjustment_members(row)]
@@ -198,16 +200,16 @@ CORRUPT_STOCK: dict[str, dict[str, object]] = {
     "its time has no offset": {"updated_at": {"S": "2026-11-23T14:05:12"}},
     "its head is gone": {"head_hash": {"NULL": True}},
 }
-of_each_corrupt_stock_item = pytest.mark.parametrize("bend", CORRUPT_STOCK.values(), ids=CORRUPT_STOCK)
+of_each_corrupt_stock_item = pytest.mark.parametrize("tamper", CORRUPT_STOCK.values(), ids=CORRUPT_STOCK)
 PLACES = [UUID(int=number) for number in (1, 2, 3)]
 
 
-def bend_stock_item(reading: ReadService, location_id: UUID, bend: dict[str, object]) -> tuple[str, str]:
+def bend_stock_item(reading: ReadService, location_id: UUID, tamper: dict[str, object]) -> tuple[str, str]:
     """Three locations hold the variant; what one of them holds can't be read. Returns its key."""
     for place in PLACES:
         reading.tables.with_history(an_adjustment(id=place, location_id=place))
     key = keys.stock(BUSINESS, VARIANT), str(location_id)
-    reading.tables.items[INVENTORY_TABLE, *key] |= bend
+    reading.tables.items[INVENTORY_TABLE, *key] |= tamper
     return key
 
 
@@ -229,9 +231,9 @@ def leveled(reading: ReadService, query: list[tuple[str, str]]) -> tuple[list[in
 @pytest.mark.parametrize("limit", ["1", "2", "100"])
 @pytest.mark.parametrize("corrupt", PLACES, ids=str)
 def test_levels_come_down_to_a_stock_item_that_can_not_be_read_and_stop_there_by_its_key(
-    reading: ReadService, bend: dict[str, object], limit: str, corrupt: UUID
+    reading: ReadService, tamper: dict[str, object], limit: str, corrupt: UUID
 ) -> None:
-    pk, sk = bend_stock_item(reading, corrupt, bend)
+    pk, sk = bend_stock_item(reading, corrupt, tamper)
 
     assert leveled(reading, [("limit", limit)]) == ([each.int for each in PLACES if each < corrupt], 500)
 
@@ -241,8 +243,8 @@ def test_levels_come_down_to_a_stock_item_that_can_not_be_read_and_stop_there_by
 
 
 @of_each_corrupt_stock_item
-def test_the_level_of_another_location_stays_within_reach(reading: ReadService, bend: dict[str, object]) -> None:
-    bend_stock_item(reading, PLACES[0], bend)
+def test_the_level_of_another_location_stays_within_reach(reading: ReadService, tamper: dict[str, object]) -> None:
+    bend_stock_item(reading, PLACES[0], tamper)
 
     assert leveled(reading, [("location_id", str(PLACES[1]))]) == ([2], 200)
     assert leveled(reading, [("location_id", str(PLACES[0]))]) == ([], 500)
@@ -280,10 +282,10 @@ def exported(reading: ReadService, **fields: object) -> tuple[list[int], str, di
 @of_each_bend
 @pytest.mark.parametrize("fields", [{}, {"variant_id": str(VARIANT)}])
 def test_an_export_holds_the_rows_before_it_and_ends_by_naming_its_key(
-    reading: ReadService, bend: dict[str, object], fields: dict[str, object]
+    reading: ReadService, tamper: dict[str, object], fields: dict[str, object]
 ) -> None:
     reading.tables.with_history(*history(5))
-    bend_row(reading, 3, bend)
+    bend_row(reading, 3, tamper)
     reading.module.exporter = replace(reading.module.exporter, clock=lambda: NOW + timedelta(days=1))
 
     ids, error, detail = exported(reading, **fields)

@@ -48,9 +48,9 @@ class Desk:
     def __post_init__(self) -> None:
         client = dynamodb_client(None)
         self.tables = QueriedTables(client)
-        books = Lookups(client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE)
+        stored = Lookups(client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE)
         index = DynamoDBLedgerIndex(client, LEDGER_TABLE)
-        self.reader = Reader(books, index, History(index, books), Prover(index, books), clock=lambda: NOW)
+        self.reader = Reader(stored, index, History(index, stored), Prover(index, stored), clock=lambda: NOW)
 
     def levels(
         self,
