@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from inventory.aws import clients
-from inventory.aws.fast_session import fast_session
 from tests.support.harness.examples import load_profile
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TESTS = Path(__file__).parent
 WITHOUT_NETWORK = ("unit", "property", "simulation")
@@ -31,17 +24,6 @@ for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
     os.environ.pop(variable, None)
 
 load_profile()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_sdk_session() -> Iterator[None]:
-    """Let all clients come from one session: to make one takes longer than most tests.
-
-    Each test still has clients of its own, with listeners of their own.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clients, "fast_session", cache(fast_session))
-        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,6 +6,8 @@ import os
 from math import inf
 from typing import TYPE_CHECKING
 
+from inventory.entrypoints.cold_start import start_finished
+
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory.aws.clients import dynamodb_client
@@ -36,6 +38,7 @@ auditor = Auditor(
     ),
 )
 SEGMENTS = int(os.environ["AUDIT_SEGMENTS"])
+start_finished()
 
 
 @entry_point(logger, metrics)

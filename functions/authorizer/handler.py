@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from inventory.entrypoints.cold_start import start_finished
+
 from aws_lambda_powertools import Logger
 
 from inventory.api import authorizer
@@ -27,6 +29,7 @@ client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 access = TokenTable(client, os.environ["ACCESS_TABLE"])
 clock = partial(datetime.now, UTC)
 SAM_LOCAL = os.environ.get("AWS_SAM_LOCAL") == "true"
+start_finished()
 
 
 class AuthorizerError(Exception):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from inventory.entrypoints.cold_start import start_finished
+
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory.api import requests, responses
@@ -28,6 +30,7 @@ client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 adjuster = adjuster_on_dynamodb(
     client, inventory_table=os.environ["INVENTORY_TABLE"], ledger_table=os.environ["LEDGER_TABLE"]
 )
+start_finished()
 
 
 @entry_point(logger, metrics)

@@ -6,11 +6,12 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from inventory.entrypoints.cold_start import start_finished
+
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory.aws.clients import dynamodb_client, events_client
 from inventory.aws.event_bus import EventBus
-from inventory.aws.fast_session import fast_session
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.composition import adjuster_on_dynamodb
 from inventory.entrypoints.log_lines import LineFormatter
@@ -26,14 +27,14 @@ GROUPS_AT_ONCE = 8
 
 logger = Logger(logger_formatter=LineFormatter())
 metrics = Metrics()
-session = fast_session()
-client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None, session)
-events = events_client(session)
+client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
+events = events_client()
 bus = EventBus(events, os.environ["EVENT_BUS"])
 adjuster = adjuster_on_dynamodb(
     client, inventory_table=os.environ["INVENTORY_TABLE"], ledger_table=os.environ["LEDGER_TABLE"]
 )
 at_once = ThreadPoolExecutor(GROUPS_AT_ONCE).map
+start_finished()
 
 
 @entry_point(logger, metrics)

@@ -8,6 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from inventory.entrypoints.cold_start import start_finished
+
 from aws_lambda_powertools import Logger
 
 from inventory.aws.clients import dynamodb_client
@@ -34,6 +36,7 @@ provision = Provision(
     new_id=uuid4,
     new_token=mint,
 )
+start_finished()
 
 
 @logger.inject_lambda_context(clear_state=True, log_event=False)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from inventory.entrypoints.cold_start import start_finished
+
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory.aws.clients import events_client, queues_client
 from inventory.aws.dead_letter_queue import DeadLetterQueue
 from inventory.aws.event_bus import EventBus
-from inventory.aws.fast_session import fast_session
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.ledger_stream import Publisher
 from inventory.entrypoints.log_lines import LineFormatter
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 
 logger = Logger(logger_formatter=LineFormatter())
 metrics = Metrics()
-session = fast_session()
-events, queues = events_client(session), queues_client(session)
+events, queues = events_client(), queues_client()
 publisher = Publisher(
     bus=EventBus(events, os.environ["EVENT_BUS"]),
     dead_letter_queue=DeadLetterQueue(queues, os.environ["DEAD_LETTER_QUEUE"]),
 )
+start_finished()
 
 
 @entry_point(logger, metrics)

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from inventory.entrypoints.cold_start import start_finished
+
 from aws_lambda_powertools import Logger, Metrics
 
 from inventory.api import reads, requests, responses
@@ -37,6 +39,7 @@ lookups = Lookups(client, inventory_table=os.environ["INVENTORY_TABLE"], ledger_
 index = DynamoDBLedgerIndex(client, os.environ["LEDGER_TABLE"])
 reader = Reader(lookups, index, History(index, lookups, at_once), Prover(index, lookups), at_once)
 exporter = Exporter(lookups, index, clock)
+start_finished()
 
 
 @entry_point(logger, metrics)

@@ -1,7 +1,7 @@
 """One hot item on the emulator: adjustments a second through the queue, against as many HTTP requests.
 
 A local stack of its own is brought up by ``make run``, and stopped at the end. Times are a clock's, of a shared
-machine: they are told, and nothing is judged by them.
+machine: they are reported, and nothing is judged by them.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ _SETTLING_PASSES: Final = 1
 LEGEND: Final = (
     "For each request. Requests go round ten places, spread over the whole history; replays go round ten of its rows.\n"
     "nothing known: an environment's first request. sent, received: bytes of the bodies; longer histories have longer\n"
-    "numbers. CPU: of the client's process. emulator: the clock's time less that: only told, for it is not ours.\n"
+    "numbers. CPU: of the client's process. emulator: the clock's time less that: only reported, not judged.\n"
     "x: times as much as upon the shortest history. Calls, units and bytes but for the digits of numbers must be\n"
     f"equal; CPU may exceed the shortest's by as much as a second look at that may differ, {LOOPBACK_CONTROL_MAX:.0%}, "
     f"instructions by {INSTRUCTIONS_CONTROL_MAX:.0%}."

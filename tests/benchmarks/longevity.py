@@ -115,10 +115,10 @@ class Environment:
 def measure() -> tuple[list[Row], list[Check]]:
     """Let one grow old."""
     command = [sys.executable, "-m", "tests.benchmarks.longevity"]
-    told = subprocess.run(  # noqa: S603  our own command
+    finished = subprocess.run(  # noqa: S603  our own command
         command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=dict(meters.ENVIRONMENT)
     ).stdout
-    rows = [Row(**json.loads(line)) for line in told.splitlines()]
+    rows = [Row(**json.loads(line)) for line in finished.splitlines()]
     return rows, judged(rows)
 
 
@@ -165,13 +165,13 @@ def _rss_mb() -> float:
 
 
 def main() -> None:
-    # What the function logs goes where nobody reads it, but is written all the same.
+    # The function's log lines are written, but discarded.
     with (
-        os.fdopen(os.dup(sys.stdout.fileno()), "w") as told,
+        os.fdopen(os.dup(sys.stdout.fileno()), "w") as results,
         Path(os.devnull).open("w", encoding="utf-8") as sys.stdout,
     ):
         for row in grow_old():
-            print(json.dumps(asdict(row)), file=told, flush=True)
+            print(json.dumps(asdict(row)), file=results, flush=True)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "DEAD_LETTER_QUEUE": "https://sqs.eu-central-1.amazonaws.com/000000000000/dead-letter-queue",
     "AUDIT_SEGMENTS": "24",
 }
-"""All that a process finds in its environment, nothing of the caller's: no two runs shall differ by it."""
+"""All that a process finds in its environment, nothing of the caller's: so that no two runs differ by it."""
 
 _SETTLING_PASSES: Final = 3
 _TIMEOUT_S: Final = 300

@@ -69,7 +69,7 @@ class Subject(Protocol):
         ...
 
     def forget(self) -> None:
-        """Know nothing of what is stored."""
+        """Empty the caches."""
         ...
 
 

@@ -60,7 +60,7 @@ class Tables:
         self.put(INVENTORY_TABLE, _key(keys.business(BUSINESS), keys.variant(variant_id)) | {"active": {"BOOL": True}})
 
     def put(self, table: str, item: Item) -> None:
-        """Store an item, whatever was there; nobody is billed."""
+        """Store an item unconditionally, without billing."""
         self.items[_place(table, item)] = item
 
     def answer(self, operation: str, body: bytes) -> tuple[int, bytes]:

@@ -47,7 +47,7 @@ def test_ten_places_of_every_history_are_asked_for_from_its_first_to_its_last_te
     assert numbers[-1] == length * 9 // 10
 
 
-def test_what_is_sent_is_understood_as_what_the_history_was_made_of() -> None:
+def test_the_meter_parses_requests_back_to_the_generated_history() -> None:
     at = place(Axis.BUSINESSES, 7)
     event: Any = request(at, "key")
     caller = requests.authenticated_caller(event, scope=CREATE_ADJUSTMENT.scope, clock=partial(datetime.now, UTC))

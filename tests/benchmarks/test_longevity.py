@@ -45,7 +45,7 @@ def _traced() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_traced")
-def test_an_environment_keeps_nothing_of_the_requests_beyond_what_it_may_remember(
+def test_an_environment_keeps_nothing_of_requests_beyond_its_caches(
     environment: Environment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     items = 2 * REQUESTS  # more than there are requests: each is for another one
@@ -66,7 +66,7 @@ def kept_bytes() -> int:
     return tracemalloc.get_traced_memory()[0]
 
 
-def test_an_environment_that_grows_is_found_out() -> None:
+def test_a_growing_environment_is_detected() -> None:
     steady = [Row(FULL, 100.0, 10_000, 0, 10_000, 1.0), Row(10 * FULL, 100.0 + GROWTH_MAX_MB, 10_000, 0, 10_000, 1.0)]
     assert [check.held for check in judged(steady)] == [True, True, True]
     *others, last = steady

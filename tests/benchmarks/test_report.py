@@ -46,7 +46,7 @@ def test_a_read_is_billed_by_four_kilobytes_and_twice_in_a_transaction() -> None
     assert [transaction_read_units(item) for item in items] == [2, 2, 4]
 
 
-def test_a_skewed_stream_is_the_same_each_time_and_mostly_for_few_items() -> None:
+def test_a_skewed_stream_is_reproducible_and_mostly_for_few_items() -> None:
     order = Skew().order()
     assert order == Skew().order()
     assert len(order) == 20_000
@@ -112,9 +112,9 @@ def test_a_run_writes_every_figure_and_draws_only_when_it_is_asked_to(
     assert [path.name for path in tmp_path.iterdir()] == ["bench.json"]
     assert report.main([*asked, "--picture", str(tmp_path / "picture.svg")]) == 0
     assert (tmp_path / "picture.svg").read_text(encoding="utf-8").startswith("<svg")
-    told = capsys.readouterr().out
-    assert "Not measured: real Lambda" in told
-    assert "SnapStart" in told
+    printed = capsys.readouterr().out
+    assert "Not measured: real Lambda" in printed
+    assert "SnapStart" in printed
 
 
 def test_a_picture_of_parts_that_are_not_measured_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

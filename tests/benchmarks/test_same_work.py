@@ -121,9 +121,7 @@ def test_the_idempotency_baseline_makes_two_more_by_its_design() -> None:
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_whatever_answers_refuses_the_same_bodies(
-    environments: dict[str, Environment], name: str, changes: Any
-) -> None:
+def test_every_subject_rejects_the_same_bodies(environments: dict[str, Environment], name: str, changes: Any) -> None:
     environment = environments[name]
     environment.transport.begin_recording()
     event = an_api_event(a_body(**changes), headers=[("Content-Type", "application/json"), ("Idempotency-Key", "k")])

@@ -50,7 +50,7 @@ def test_a_transaction_is_applied_as_a_whole_and_billed_with_the_indexes(
     assert (tables.bill.stock_units, tables.bill.units) == (2, 6)
 
 
-def test_a_stock_item_that_moved_cancels_the_transaction_and_is_handed_back(
+def test_a_moved_stock_item_cancels_the_transaction_and_is_returned(
     tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = dict(tables.items)
@@ -65,7 +65,7 @@ def test_a_stock_item_that_moved_cancels_the_transaction_and_is_handed_back(
     assert tables.bill.units == 4
 
 
-def test_a_row_that_is_there_is_handed_back_with_the_stock_item_that_it_moved(
+def test_an_existing_row_is_returned_with_the_stock_item_that_it_moved(
     tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send(tables, "TransactWriteItems", transaction(monkeypatch))
@@ -75,9 +75,7 @@ def test_a_row_that_is_there_is_handed_back_with_the_stock_item_that_it_moved(
     assert row["Item"] == tables.ledger[0]
 
 
-def test_a_stock_item_of_which_nothing_is_known_must_not_be_there(
-    tables: Tables, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_first_commit_requires_that_the_stock_item_is_absent(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
     status, _ = send(tables, "TransactWriteItems", transaction(monkeypatch, sequence=0))
     assert status == 400
     assert send(Tables(), "TransactWriteItems", transaction(monkeypatch, sequence=0))[0] == 200
@@ -93,7 +91,7 @@ def test_reads_in_a_transaction_keep_their_order_and_cost_twice(tables: Tables) 
     assert tables.bill.read_units == 4
 
 
-def test_what_the_service_never_asks_for_is_an_error(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_operation_that_the_service_never_uses_is_an_error(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
     request = transaction(monkeypatch)
     request["TransactItems"][1]["Put"]["ConditionExpression"] = "attribute_not_exists(sk)"
     with pytest.raises(AssertionError, match="not a condition"):

@@ -1,6 +1,6 @@
 """One variant in a process of its own: ``python -m tests.benchmarks.worker <variant>``.
 
-It tells on its first line what the work asks of DynamoDB. Then it reads pairs of lines: a number of passes over the
+It prints on its first line the work's requests to DynamoDB. Then it reads pairs of lines: a number of passes over the
 requests, which it makes ready, and an empty line, on which it makes them and answers with the CPU seconds of all its
 threads for one.
 """
@@ -19,24 +19,24 @@ from tests.benchmarks.variants import variant
 
 
 def main(name: str) -> None:
-    # What a function logs goes where nobody reads it, but is written all the same.
+    # The function's log lines are written, but discarded.
     with (
-        os.fdopen(os.dup(sys.stdout.fileno()), "w") as told,
+        os.fdopen(os.dup(sys.stdout.fileno()), "w") as results,
         Path(os.devnull).open("w", encoding="utf-8") as sys.stdout,
     ):
         subject = variant(name)
-        print(json.dumps(asdict(subject.work)), file=told, flush=True)
+        print(json.dumps(asdict(subject.work)), file=results, flush=True)
         passes = 1
         for line in sys.stdin:
             if line.strip():
                 passes = int(line)
                 subject.prepare(passes)
                 gc.collect()
-                print("ready", file=told, flush=True)
+                print("ready", file=results, flush=True)
             else:
                 begun_s = time.process_time()
                 subject.run()
-                print((time.process_time() - begun_s) / passes, file=told, flush=True)
+                print((time.process_time() - begun_s) / passes, file=results, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Events as a subscriber gets them, and what lies in the dead ends."""
+"""Events as a subscriber gets them, and the messages in the dead-letter queues."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import LocalStack
     from tests.e2e.service import Service
 
-PATIENCE_S = 120
+WAIT_MAX_S = 120
 PAUSE_S = 0.1
 
 
-def wait_until(condition: Callable[[], object], *, patience_s: float = PATIENCE_S) -> None:
-    deadline = time.monotonic() + patience_s
+def wait_until(condition: Callable[[], object], *, timeout_s: float = WAIT_MAX_S) -> None:
+    deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "not in time"
         time.sleep(PAUSE_S)
@@ -50,7 +50,7 @@ class Inbox:
             self._service.queues.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
         return list(self._seen.values())
 
-    def told(self, count: int) -> list[dict[str, Any]]:
+    def wait_for(self, count: int) -> list[dict[str, Any]]:
         """The events, as soon as there are that many."""
         wait_until(lambda: len(self.collect()) >= count)
         return self.collect()
@@ -58,7 +58,7 @@ class Inbox:
 
 @contextmanager
 def subscribed(service: Service, detail_types: list[str], detail: object) -> Iterator[Inbox]:
-    """Subscribe to what the service tells; `detail` is a pattern, of the test's own business best."""
+    """Subscribe to the service's events; `detail` is a pattern, preferably of the test's own business."""
     name = f"test-{uuid4()}"
     bus = service.outputs["EventBusName"]
     queue_url = service.queues.create_queue(QueueName=name)["QueueUrl"]

@@ -134,7 +134,7 @@ class Business:
         return [item for page in pages for item in page["Items"]]
 
     def listed(self) -> list[dict[str, Any]]:
-        """The adjustments as the API tells them, newest first."""
+        """The adjustments as the API lists them, newest first."""
         found: list[dict[str, Any]] = []
         cursor: dict[str, str] = {}
         while True:
@@ -165,8 +165,8 @@ class Business:
         return int(item["quantity"]["N"]), int(item["sequence"]["N"])
 
 
-def assert_books_balance(business: Business, acknowledged: list[dict[str, Any]]) -> None:
-    """Acknowledged = ledger rows = Σ delta: the stock item, the ledger and the answers tell one story."""
+def assert_ledger_matches(business: Business, acknowledged: list[dict[str, Any]]) -> None:
+    """Acknowledged = ledger rows = Σ delta: the stock item, the ledger and the answers agree."""
     rows = sorted(business.ledger(), key=lambda row: int(row["sequence"]["N"]))
     assert {row["id"]["S"] for row in rows} == {answer["id"] for answer in acknowledged}
     assert len(rows) == len(acknowledged)

@@ -36,7 +36,7 @@ def get(service: Service, path: str, **headers: str) -> httpx.Response:
     return service.http.get(service.base_url + path, headers=headers)
 
 
-def test_the_document_is_served_to_anybody_as_it_is_in_the_repository(service: Service) -> None:
+def test_the_document_is_served_without_a_token_as_in_the_repository(service: Service) -> None:
     answer = get(service, DOCUMENT)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
@@ -44,7 +44,7 @@ def test_the_document_is_served_to_anybody_as_it_is_in_the_repository(service: S
 
 
 @pytest.mark.parametrize("accepted", ["gzip", "identity"])
-def test_the_page_and_all_that_it_loads_are_served_to_anybody(accepted: str, service: Service) -> None:
+def test_the_page_and_its_files_are_served_without_a_token(accepted: str, service: Service) -> None:
     page = get(service, PAGE)
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -57,19 +57,19 @@ def test_the_page_and_all_that_it_loads_are_served_to_anybody(accepted: str, ser
     assert "SwaggerUIBundle" in get(service, f"{PAGE}/swagger-ui-bundle.js").text
 
 
-def test_who_asks_for_the_page_with_a_slash_at_its_end_gets_to_it(service: Service) -> None:
+def test_the_page_with_a_trailing_slash_redirects_to_the_page(service: Service) -> None:
     answer = get(service, f"{PAGE}/")
     assert answer.status_code == 308
     assert str(answer.url.join(answer.headers["location"])) == service.base_url + PAGE
 
 
-def test_what_a_browser_has_is_not_sent_again(service: Service) -> None:
+def test_content_that_a_browser_has_cached_is_not_sent_again(service: Service) -> None:
     first = get(service, PAGE)
     again = get(service, PAGE, **{"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_what_the_page_does_not_have_is_not_found(service: Service) -> None:
+def test_a_file_that_the_page_does_not_have_is_not_found(service: Service) -> None:
     answer = get(service, f"{PAGE}/handler.py")
     assert answer.status_code == 404
     assert answer.json()["detail"]["code"] == "not_found"

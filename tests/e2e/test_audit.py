@@ -1,4 +1,4 @@
-"""`make audit` on the running stack: clean, then bent through the tables' own endpoint, named, and mended."""
+"""`make audit` on the running stack: clean, then tampered with through the tables' endpoint, reported, and repaired."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def named(business: Business, kind: str, sequence: int) -> str:
     return f"{kind}: {where}, sequence {sequence}"
 
 
-def test_a_bent_ledger_is_named_and_a_mended_one_adds_up_again(
+def test_a_tampered_row_is_named_and_a_repaired_ledger_is_clean_again(
     local_stack: LocalStack, service: Service, adjusted: Business
 ) -> None:
     clean = audit(local_stack)
@@ -57,11 +57,11 @@ def test_a_bent_ledger_is_named_and_a_mended_one_adds_up_again(
     assert re.fullmatch(r"Everything adds up: [\d,]+ rows, [\d,]+ stock items, 0 problems, [\d.]+ s\n", clean.stdout)
 
     _, second, _ = adjusted.ledger()
-    put(service, "LedgerTableName", {**second, "reason": {"S": "bent by hand"}})
-    bent = audit(local_stack)
-    assert bent.returncode == 1
-    assert named(adjusted, "row_changed", 2) in bent.stdout
-    assert "NOT everything adds up" in bent.stdout
+    put(service, "LedgerTableName", {**second, "reason": {"S": "altered by hand"}})
+    altered = audit(local_stack)
+    assert altered.returncode == 1
+    assert named(adjusted, "row_changed", 2) in altered.stdout
+    assert "NOT everything adds up" in altered.stdout
     assert local_stack.make("audit").returncode != 0
 
     service.dynamodb.delete_item(TableName=service.outputs["LedgerTableName"], Key={"pk": second["pk"]})
@@ -81,16 +81,16 @@ def test_a_stock_item_that_was_altered_is_named(local_stack: LocalStack, service
     stock = service.dynamodb.get_item(TableName=table, Key=key)["Item"]
     put(service, "InventoryTableName", {**stock, "quantity": {"N": "1000"}})
     try:
-        bent = audit(local_stack)
-        assert bent.returncode == 1
-        assert named(adjusted, "stock_item_changed", 3) in bent.stdout
+        altered = audit(local_stack)
+        assert altered.returncode == 1
+        assert named(adjusted, "stock_item_changed", 3) in altered.stdout
     finally:
         put(service, "InventoryTableName", dict(stock))
     assert audit(local_stack).returncode == 0
 
 
 @pytest.mark.usefixtures("local_stack")
-def test_the_clock_leaves_a_local_stack_alone(service: Service) -> None:
+def test_a_local_stack_has_no_audit_schedule(service: Service) -> None:
     scheduled = [each for each in service.events.list_rules()["Rules"] if each.get("ScheduleExpression")]
     assert {each["State"] for each in scheduled} == {"DISABLED"}
 
@@ -110,9 +110,7 @@ def test_without_a_stack_there_is_no_verdict(local_stack: LocalStack) -> None:
     assert "make run" in done.stderr
 
 
-def test_what_it_logs_and_counts_stands_under_the_stacks_own_namespace(
-    local_stack: LocalStack, service: Service
-) -> None:
+def test_the_audits_metrics_have_the_stacks_own_namespace(local_stack: LocalStack, service: Service) -> None:
     service.invoke("AuditLedgerFunctionName", {"segment": 0, "segments": 1})
     namespace = '"Namespace":"InventoryAdjustments/inventory-adjustments"'
     deadline = time.monotonic() + 30

@@ -115,7 +115,7 @@ def modules_of(function: str, stack: LocalStack) -> tuple[str, set[str]]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_loads_from_its_layers_and_the_runtime_alone_and_nothing_that_it_does_not_need(
+def test_a_function_loads_from_its_layers_and_the_runtime_and_only_what_it_needs(
     function: str, local_stack: LocalStack
 ) -> None:
     origin, modules = modules_of(function, local_stack)

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.e2e.service import ADJUSTMENTS, assert_books_balance
+from tests.e2e.service import ADJUSTMENTS, assert_ledger_matches
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def test_every_validation_case_is_answered_as_listed(
     else:
         assert response.status_code == 201
         body = response.json()
-        told = {field: body[field] for field in ("variant_id", "reason_code", "reference")}
-        assert told == {field: case["parsed"][field] for field in told}
+        answered = {field: body[field] for field in ("variant_id", "reason_code", "reference")}
+        assert answered == {field: case["parsed"][field] for field in answered}
         assert body["delta"] == case["parsed"]["quantity_change"]
         assert body["correction_reason"] == case["parsed"]["reason"]
         assert body["location_id"] == (case["parsed"]["location_id"] or business_of_the_cases.location_id)
@@ -107,16 +107,16 @@ def test_the_answer_has_the_contracts_members_and_headers(business: Business) ->
     assert "idempotent-replayed" not in response.headers
 
 
-def test_sequence_and_balance_run_on_and_each_location_has_its_own(business: Business) -> None:
-    told = [business.adjust(change).json() for change in (5, -2, 7)]
-    assert [(each["sequence"], each["quantity_after"]) for each in told] == [(1, 5), (2, 3), (3, 10)]
+def test_sequence_and_quantity_continue_for_each_location(business: Business) -> None:
+    created = [business.adjust(change).json() for change in (5, -2, 7)]
+    assert [(each["sequence"], each["quantity_after"]) for each in created] == [(1, 5), (2, 3), (3, 10)]
     elsewhere = business.adjust(4, location_id=business.other_location_id).json()
     assert (elsewhere["sequence"], elsewhere["quantity_after"]) == (1, 4)
-    assert_books_balance(business, told)
+    assert_ledger_matches(business, created)
 
 
 @pytest.mark.parametrize("content_type", [None, "application/json", "text/plain; charset=latin-1", "nonsense"])
-def test_a_body_arrives_as_the_bytes_that_were_sent_whatever_they_are_called(
+def test_a_body_arrives_as_the_sent_bytes_under_any_content_type(
     content_type: str | None, service: Service, business: Business
 ) -> None:
     headers = business.headers() | ({} if content_type is None else {"Content-Type": content_type})
@@ -130,7 +130,7 @@ def test_a_body_arrives_as_the_bytes_that_were_sent_whatever_they_are_called(
 # ------------------------------------------------------------------------------------------------------------ refusals
 
 
-def test_stock_never_goes_below_zero_and_the_refusal_says_why(business: Business) -> None:
+def test_stock_never_goes_below_zero_and_the_rejection_names_the_quantities(business: Business) -> None:
     business.opened_with(3)
     response = business.adjust(-4)
     assert response.status_code == 409
@@ -144,7 +144,7 @@ def test_a_business_that_allows_it_goes_below_zero(service: Service) -> None:
     assert business.adjust(-4).json()["quantity_after"] == -4
 
 
-def test_a_stale_expectation_is_refused_and_a_right_one_is_taken(business: Business) -> None:
+def test_a_stale_expected_quantity_is_rejected_and_a_current_one_accepted(business: Business) -> None:
     business.opened_with(10)
     stale = business.adjust(1, expected_quantity=9)
     assert (stale.status_code, code_of(stale)) == (409, "stale_quantity")
@@ -152,7 +152,9 @@ def test_a_stale_expectation_is_refused_and_a_right_one_is_taken(business: Busin
     assert business.adjust(1, expected_quantity=10).status_code == 201
 
 
-def test_unknown_inactive_and_foreign_variants_and_locations_are_alike(service: Service, business: Business) -> None:
+def test_unknown_inactive_and_foreign_variants_and_locations_get_the_same_answer(
+    service: Service, business: Business
+) -> None:
     foreign = service.new_business()
     retired = service.operate("register_variant", business_id=business.id, sku="OLD")["variant_id"]
     service.operate("deactivate_variant", business_id=business.id, variant_id=retired)
@@ -181,9 +183,7 @@ def test_without_a_default_location_one_must_be_named(service: Service) -> None:
 # --------------------------------------------------------------------------------------------------------- idempotency
 
 
-def test_a_repeated_key_is_answered_with_the_original_whatever_has_happened_since(
-    service: Service, business: Business
-) -> None:
+def test_a_repeated_key_returns_the_original_answer_after_later_changes(service: Service, business: Business) -> None:
     business.opened_with(5)
     first = business.adjust(-5, key="sale-1")
     assert first.status_code == 201
@@ -194,7 +194,7 @@ def test_a_repeated_key_is_answered_with_the_original_whatever_has_happened_sinc
     assert business.stock() == (0, 2)
 
 
-def test_to_name_the_default_location_is_another_request_than_to_leave_it_out(business: Business) -> None:
+def test_naming_the_default_location_and_omitting_it_are_different_requests(business: Business) -> None:
     assert business.adjust(1, key="k").status_code == 201
     response = business.adjust(1, key="k", location_id=business.location_id)
     assert [each["type"] for each in response.json()["detail"]] == ["idempotency_key_reused"]
@@ -216,7 +216,7 @@ def test_a_refused_request_leaves_its_key_free(business: Business) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256])
-def test_a_bad_key_is_told_in_the_header(key: str, business: Business) -> None:
+def test_a_bad_key_is_reported_at_its_header(key: str, business: Business) -> None:
     response = business.adjust(1, key=key)
     assert response.status_code == 422
     assert [each["loc"] for each in response.json()["detail"]] == [["header", "idempotency-key"]]
@@ -235,7 +235,7 @@ def test_twenty_concurrent_requests_with_one_key_are_one_adjustment(business: Bu
 # --------------------------------------------------------------------------------------------------------- concurrency
 
 
-def test_200_concurrent_requests_on_a_stock_of_100_end_in_exactly_100_adjustments(business: Business) -> None:
+def test_200_concurrent_requests_on_a_stock_of_100_make_exactly_100_adjustments(business: Business) -> None:
     opening = business.adjust(100)
     with ThreadPoolExecutor(200) as pool:
         answers = list(pool.map(lambda _: business.adjust(-1), range(200)))
@@ -243,4 +243,4 @@ def test_200_concurrent_requests_on_a_stock_of_100_end_in_exactly_100_adjustment
     created = [answer.json() for answer in answers if answer.status_code == 201]
     assert sorted(each["sequence"] for each in created) == list(range(2, 102))
     assert {code_of(answer) for answer in answers if answer.status_code == 409} == {"insufficient_stock"}
-    assert_books_balance(business, [opening.json(), *created])
+    assert_ledger_matches(business, [opening.json(), *created])

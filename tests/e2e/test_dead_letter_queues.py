@@ -1,4 +1,4 @@
-"""What nobody could carry out lies in a dead end with its reason, and `make redrive` gives it another chance.
+"""A failed request is in a dead-letter queue with its reason, and `make redrive` sends it again.
 
 The emulator repeats an asynchronous invocation after one and two seconds, AWS after one and two minutes. It knows one
 setting for a function whatever its alias; that the alias has the same one is a test of the template.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def stack(local_stack: LocalStack) -> LocalStack:
-    """On a deployed stack a dead end calls somebody."""
+    """On a deployed stack a message in a dead-letter queue raises an alarm."""
     return local_stack
 
 
@@ -45,7 +45,7 @@ def test_an_asynchronous_invocation_becomes_one_ledger_row(service: Service, bus
     assert business.stock() == (7, 1)
 
 
-def test_a_refused_one_lies_in_the_dead_end_with_its_reason_and_is_carried_out_once_there_is_stock(
+def test_a_rejected_invocation_is_dead_lettered_and_applied_by_a_redrive_with_stock(
     service: Service, business: Business, stack: LocalStack
 ) -> None:
     queue_url = dead_letter_queue(stack, service, "FailedInvocationsQueue")
@@ -76,7 +76,7 @@ def test_a_refused_one_lies_in_the_dead_end_with_its_reason_and_is_carried_out_o
 # ------------------------------------------------------------------------------------------------------------ requests
 
 
-def test_a_dead_request_is_carried_out_once_however_often_it_is_moved(
+def test_a_dead_lettered_request_is_applied_once_after_any_number_of_redrives(
     service: Service, business: Business, stack: LocalStack
 ) -> None:
     queue_url = dead_letter_queue(stack, service, "AdjustmentRequestsDeadLetterQueue")
@@ -107,7 +107,9 @@ def test_a_dead_request_is_carried_out_once_however_often_it_is_moved(
     assert business.stock() == (6, 2)
 
 
-def test_a_dead_request_that_is_refused_now_is_told(service: Service, business: Business, stack: LocalStack) -> None:
+def test_a_redriven_request_that_is_rejected_is_published(
+    service: Service, business: Business, stack: LocalStack
+) -> None:
     queue_url = dead_letter_queue(stack, service, "AdjustmentRequestsDeadLetterQueue")
     with subscribed(
         service, ["InventoryAdjustmentRejected"], {"request": {"business_id": [business.id]}}
@@ -115,7 +117,7 @@ def test_a_dead_request_that_is_refused_now_is_told(service: Service, business: 
         for request in (business.payload(-5), business.payload(0)):
             service.queues.send_message(QueueUrl=queue_url, MessageBody=json.dumps(request))
         assert stack.make("redrive").returncode == 0
-        events = rejections.told(2)
+        events = rejections.wait_for(2)
     assert sorted(event["detail"]["error"]["type"] for event in events) == ["InsufficientStock", "InvalidRequest"]
     for event in events:
         assert_event(event, "inventory-adjustment-rejected")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.e2e.service import Business, Service
 
 
-def test_it_returns_what_http_answers(service: Service, business: Business) -> None:
+def test_a_direct_invocation_returns_the_body_of_the_http_answer(service: Service, business: Business) -> None:
     directly = service.create_directly(business.payload(3, actor="importer"))
     over_http = business.adjust(4).json()
     assert list(directly) == list(over_http)
@@ -21,7 +21,7 @@ def test_it_returns_what_http_answers(service: Service, business: Business) -> N
     assert (over_http["quantity_after"], over_http["sequence"]) == (7, 2)
 
 
-def test_a_key_is_one_whether_it_comes_directly_or_over_http(service: Service, business: Business) -> None:
+def test_a_key_is_the_same_directly_and_over_http(service: Service, business: Business) -> None:
     directly = service.create_directly(business.payload(3, idempotency_key="k", reason="Counted"))
     again = business.adjust(3, key="k")
     assert (again.status_code, again.json()) == (201, directly)
@@ -37,7 +37,7 @@ def test_a_key_is_one_whether_it_comes_directly_or_over_http(service: Service, b
         ({"expected_quantity": 7}, "StaleQuantity", "stale_quantity"),
     ],
 )
-def test_a_refusal_is_a_function_error_that_names_itself(
+def test_a_rejection_is_a_function_error_with_its_own_type(
     fields: dict[str, object], kind: str, code: str, service: Service, business: Business
 ) -> None:
     with pytest.raises(FunctionError) as refused:
@@ -47,7 +47,7 @@ def test_a_refusal_is_a_function_error_that_names_itself(
 
 
 @pytest.mark.parametrize("bad", [{"quantity_change": 0}, {"quantity_change": 1.5}, {"idempotency_key": ""}, {"foo": 1}])
-def test_an_invalid_payload_is_told_field_by_field(
+def test_an_invalid_payload_is_reported_field_by_field(
     bad: dict[str, object], service: Service, business: Business
 ) -> None:
     with pytest.raises(FunctionError) as refused:
@@ -58,7 +58,7 @@ def test_an_invalid_payload_is_told_field_by_field(
 
 
 @pytest.mark.parametrize("nothing", [None, [], "text", 5])
-def test_a_payload_that_is_no_object_is_invalid(nothing: object, service: Service) -> None:
+def test_a_payload_that_is_not_an_object_is_invalid(nothing: object, service: Service) -> None:
     with pytest.raises(FunctionError) as refused:
         service.create_directly(nothing)
     assert refused.value.kind == "InvalidRequest"
@@ -73,5 +73,5 @@ def test_a_key_that_was_used_for_another_request_is_an_invalid_request(service: 
 
 
 def test_without_a_key_two_invocations_are_two_adjustments(service: Service, business: Business) -> None:
-    told = [service.create_directly(business.payload(1)) for _ in range(2)]
-    assert [each["sequence"] for each in told] == [1, 2]
+    created = [service.create_directly(business.payload(1)) for _ in range(2)]
+    assert [each["sequence"] for each in created] == [1, 2]

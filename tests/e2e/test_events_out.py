@@ -11,7 +11,7 @@ import pytest
 
 from ops.aws import EmulatedAws
 from ops.local_stack import STACK_NAME
-from tests.e2e.inbox import PATIENCE_S, dead_letter_queue, lying_in, subscribed, wait_until
+from tests.e2e.inbox import WAIT_MAX_S, dead_letter_queue, lying_in, subscribed, wait_until
 from tests.support.harness.event_schemas import assert_event
 from tests.support.harness.loading import load_by_path
 from tests.support.sam_template import PROJECT_ROOT
@@ -33,7 +33,7 @@ def adjustments(service: Service, business: Business) -> Iterator[Inbox]:
 
 
 def by_sequence(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Details in their order, each once: the bus may tell one twice."""
+    """Details in their order, each once: the bus may deliver one twice."""
     return [detail for _, detail in sorted({event["detail"]["sequence"]: event["detail"] for event in events}.items())]
 
 
@@ -45,7 +45,7 @@ def test_each_ledger_row_becomes_one_event_whose_detail_is_the_body_of_the_201(
         answers += pool.map(lambda number: business.adjust(-1, reference=f"order {number}"), range(30))
     assert [answer.status_code for answer in answers] == [201] * 31
 
-    events = adjustments.told(31)
+    events = adjustments.wait_for(31)
 
     assert len(business.ledger()) == 31
     assert by_sequence(events) == sorted((answer.json() for answer in answers), key=lambda body: body["sequence"])
@@ -53,7 +53,7 @@ def test_each_ledger_row_becomes_one_event_whose_detail_is_the_body_of_the_201(
         assert_event(event, "inventory-adjusted")
 
 
-def test_what_came_by_the_queue_directly_or_as_a_reversal_is_told_alike(
+def test_adjustments_from_every_entry_point_are_published_alike(
     service: Service, business: Business, adjustments: Inbox
 ) -> None:
     directly = service.create_directly(business.payload(5, reference='☃ und "Gänsefüßchen"'))
@@ -67,35 +67,35 @@ def test_what_came_by_the_queue_directly_or_as_a_reversal_is_told_alike(
         QueueUrl=service.outputs["AdjustmentRequestsQueueUrl"], MessageBody=json.dumps(business.payload(2))
     )
 
-    first, second, third = by_sequence(adjustments.told(3))
+    first, second, third = by_sequence(adjustments.wait_for(3))
 
     assert [first, second] == [directly, reversed_.json()]
     assert second["reverses"] == first["id"]
     assert (third["delta"], third["quantity_after"], third["created_by"]) == (2, 2, "queue")
 
 
-def test_neither_a_refusal_nor_a_replay_is_told_as_an_adjustment(business: Business, adjustments: Inbox) -> None:
+def test_neither_a_rejection_nor_a_replay_is_published_as_an_adjustment(business: Business, adjustments: Inbox) -> None:
     assert business.adjust(-1).status_code == 409
     assert [business.adjust(5, key="k").status_code for _ in range(3)] == [201] * 3
     assert business.adjust(1).status_code == 201
 
-    # The rows behind are told: what was to be told before them has been, as one environment goes through the stream.
-    events = adjustments.told(2)
+    # The later rows are published, and the stream is read in order: nothing else is published before them.
+    events = adjustments.wait_for(2)
 
     assert [detail["sequence"] for detail in by_sequence(events)] == [1, 2]
     assert len(events) == 2
 
 
-def test_a_row_that_somebody_put_by_hand_is_set_aside_and_holds_nothing_up(
+def test_a_row_written_by_hand_is_dead_lettered_and_holds_up_nothing(
     service: Service, business: Business, adjustments: Inbox, local_stack: LocalStack
 ) -> None:
-    assert local_stack, "on a deployed stack a dead end calls somebody"
+    assert local_stack, "on a deployed stack a message in a dead-letter queue raises an alarm"
     key = {"pk": {"S": f"by hand {uuid4()}"}}
     service.dynamodb.put_item(TableName=service.outputs["LedgerTableName"], Item=key)
     service.dynamodb.delete_item(TableName=service.outputs["LedgerTableName"], Key=key)
     assert business.adjust(1).status_code == 201
 
-    adjustments.told(1)
+    adjustments.wait_for(1)
 
     queue_url = dead_letter_queue(local_stack, service, "UnpublishedAdjustmentsQueue")
     (message,) = lying_in(service, queue_url, key["pk"]["S"])
@@ -103,12 +103,12 @@ def test_a_row_that_somebody_put_by_hand_is_set_aside_and_holds_nothing_up(
     assert (set_aside["problem"], set_aside["keys"]) == ("no ledger row", key)
 
 
-def test_rows_that_were_given_up_are_told_again_by_what_the_stream_has_of_them(
+def test_dead_lettered_stream_records_are_published_by_a_redrive(
     service: Service, business: Business, adjustments: Inbox, local_stack: LocalStack
 ) -> None:
     """Lambda's record of what it gave up names stream, shard and sequence numbers; messaging.md says what to do."""
     assert business.adjust(3).status_code == 201
-    adjustments.told(1)
+    adjustments.wait_for(1)
     aws = EmulatedAws(f"http://127.0.0.1:{local_stack.port}")
     streams: Any = aws.session.client("dynamodbstreams", endpoint_url=aws.endpoint_url)
     (stream,) = streams.list_streams(TableName=service.outputs["LedgerTableName"])["Streams"]
@@ -126,7 +126,7 @@ def test_rows_that_were_given_up_are_told_again_by_what_the_stream_has_of_them(
     reply = service.functions.invoke(FunctionName=function, Payload=json.dumps(answer, default=str).encode())
 
     assert json.loads(reply["Payload"].read()) == {"batchItemFailures": []}
-    first, again = adjustments.told(2)
+    first, again = adjustments.wait_for(2)
     assert first["detail"] == again["detail"]
 
 
@@ -142,7 +142,7 @@ def test_the_sample_subscription_gets_what_its_sample_consumer_needs(
         Parameters=[{"ParameterKey": "EventBusName", "ParameterValue": service.outputs["EventBusName"]}],
     )
     stacks.get_waiter("stack_create_complete").wait(
-        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": PATIENCE_S}
+        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": WAIT_MAX_S}
     )
     (output,) = stacks.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
     mirror: Any = load_by_path(SUBSCRIPTION / "consumer.py").StockMirror()

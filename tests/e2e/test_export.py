@@ -36,7 +36,7 @@ def busy(business: Business) -> Business:
 
 
 def check_chains(rows: list[dict[str, Any]]) -> None:
-    """Check every hash and link, with nothing of ours."""
+    """Check every hash and link, without the service's code."""
     heads: dict[str, str] = {}
     for row in rows:
         members = {name: value for name, value in row.items() if name != "hash"}
@@ -63,7 +63,7 @@ def test_make_export_writes_a_file_of_json_lines_that_proves_itself(
     assert "6 rows" in done.stderr
 
 
-def test_make_export_writes_csv_that_no_spreadsheet_calculates(
+def test_make_export_writes_csv_without_formulas_for_spreadsheets(
     busy: Business, local_stack: LocalStack, tmp_path: Path
 ) -> None:
     out = tmp_path / "export.csv"
@@ -76,7 +76,7 @@ def test_make_export_writes_csv_that_no_spreadsheet_calculates(
 
 
 def test_make_export_finds_a_stack_by_its_name(busy: Business, local_stack: LocalStack, tmp_path: Path) -> None:
-    """The same way as in AWS, but that the SDK is told where AWS is; no local stack is in this LOCAL_DIR."""
+    """As in AWS, except that the SDK gets the emulator's address; no local stack is in this LOCAL_DIR."""
     out = tmp_path / "export"
     aws = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{local_stack.port}",
@@ -103,7 +103,7 @@ def test_make_export_finds_a_stack_by_its_name(busy: Business, local_stack: Loca
         ({"LOCAL_DIR": "nowhere"}, "error: no local stack is running"),
     ],
 )
-def test_make_export_says_on_one_line_what_is_wrong_and_leaves_no_file(
+def test_make_export_reports_a_failure_on_one_line_and_leaves_no_file(
     variables: dict[str, str], line: str, business: Business, local_stack: LocalStack, tmp_path: Path
 ) -> None:
     chosen = {"BUSINESS": business.id, "OUT": str(tmp_path / "out")} | variables
@@ -141,7 +141,7 @@ def test_an_invocation_is_answered_with_a_page(service: Service, busy: Business)
         ({"command": "import"}, "InvalidRequest"),
     ],
 )
-def test_an_invocation_that_is_refused_says_why(
+def test_a_rejected_export_invocation_gives_the_reason(
     fields: dict[str, object], kind: str, service: Service, business: Business
 ) -> None:
     with pytest.raises(FunctionError) as refused:

@@ -40,7 +40,7 @@ def printed_curl(output: str) -> str:
     return found[0]
 
 
-def test_demo_json_says_all_that_the_contract_names(local_stack: LocalStack) -> None:
+def test_demo_json_has_every_member_of_the_contract(local_stack: LocalStack) -> None:
     demo = demo_of(local_stack)
     assert list(demo) == ["base_url", "endpoint_url", "region", "outputs", "businesses"]
     assert demo["endpoint_url"] == f"http://127.0.0.1:{local_stack.port}"
@@ -75,19 +75,19 @@ def test_the_demo_tokens_write_and_only_read(local_stack: LocalStack, service: S
 
 
 def test_the_printed_curl_answers_201_when_it_is_pasted(local_stack: LocalStack) -> None:
-    pasted = subprocess.run(  # noqa: S602  a user's shell runs it as it stands
+    pasted = subprocess.run(  # noqa: S602  a user's shell runs it unchanged
         printed_curl(local_stack.output), shell=True, capture_output=True, text=True, check=True, timeout=60
     )
     assert re.match(r"HTTP/1\.1 201\b", pasted.stdout), pasted.stdout
 
 
-def test_it_says_in_one_line_that_it_runs_already(local_stack: LocalStack) -> None:
+def test_make_run_says_in_one_line_that_it_already_runs(local_stack: LocalStack) -> None:
     again = local_stack.make("run", DETACH="1")
     assert again.returncode != 0
     assert f"already running on port {local_stack.port}" in again.stderr
 
 
-def test_it_says_in_one_line_that_the_port_is_taken(local_stack: LocalStack) -> None:
+def test_make_run_says_in_one_line_that_the_port_is_taken(local_stack: LocalStack) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -97,7 +97,7 @@ def test_it_says_in_one_line_that_the_port_is_taken(local_stack: LocalStack) -> 
     assert f"port {port} is taken" in refused.stderr
 
 
-def test_data_and_tokens_outlive_a_stop_and_a_start_and_rows_are_told_as_before(
+def test_data_and_tokens_outlive_a_restart_and_rows_are_still_published(
     local_stack: LocalStack, service: Service
 ) -> None:
     demo = demo_of(local_stack)
@@ -117,7 +117,7 @@ def test_data_and_tokens_outlive_a_stop_and_a_start_and_rows_are_told_as_before(
     started_again = local_service(local_stack, service.http)
     with subscribed(started_again, ["InventoryAdjusted"], {"business_id": [business["id"]]}) as inbox:
         assert sequence(started_again.post(body, headers)) == before + 1
-        (event,) = inbox.told(1)
+        (event,) = inbox.wait_for(1)
     assert event["detail"]["sequence"] == before + 1
 
 

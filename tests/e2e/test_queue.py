@@ -1,4 +1,4 @@
-"""Callers without HTTP: messages and events end in ledger rows, in a told refusal or in the dead-letter queue."""
+"""Callers without HTTP: messages and events end in a ledger row, a published rejection or the dead-letter queue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from inventory.domain.rules import keyed_id
 from tests.e2e.inbox import resource, subscribed, wait_until
-from tests.e2e.service import assert_books_balance
+from tests.e2e.service import assert_ledger_matches
 from tests.support.harness.loading import load_event
 
 if TYPE_CHECKING:
@@ -105,16 +105,16 @@ def test_an_event_on_the_bus_becomes_a_ledger_row_under_its_own_id(service: Serv
     assert row["created_by"]["S"] == "queue"
 
 
-def test_numbers_arrive_as_they_were_written(service: Service, business: Business, rejections: Inbox) -> None:
+def test_numbers_of_a_message_keep_every_digit(service: Service, business: Business, rejections: Inbox) -> None:
     text = json.dumps(business.payload("?"))
     send(service, [text.replace('"?"', "5.0"), text.replace('"?"', "5.0000000000000001")])
     (row,) = rows(business, 1)
     assert row["delta"]["N"] == "5"
-    (event,) = rejections.told(1)
+    (event,) = rejections.wait_for(1)
     assert event["detail"]["error"]["detail"][0]["type"] == "int_type"
 
 
-def test_one_key_changes_stock_once_however_it_comes(service: Service, business: Business) -> None:
+def test_one_key_changes_stock_once_across_all_entry_points(service: Service, business: Business) -> None:
     kept = hidden(service)
     asked = business.payload(3, idempotency_key="k", reason="Counted")
     send(service, [asked] * 12)
@@ -136,12 +136,12 @@ def test_only_requests_are_taken_from_the_bus(service: Service, business: Busine
 # ------------------------------------------------------------------------------------------------------------ refusals
 
 
-def test_a_refusal_is_told_with_the_request_as_it_was_sent(
+def test_a_rejection_is_published_with_the_request_as_it_was_sent(
     service: Service, business: Business, rejections: Inbox
 ) -> None:
     refused = business.payload(-1, idempotency_key="k", reference="order 17")
     send(service, [refused])
-    (event,) = rejections.told(1)
+    (event,) = rejections.wait_for(1)
     assert (event["source"], event["detail-type"]) == ("inventory.adjustments", "InventoryAdjustmentRejected")
     assert event["detail"]["request"] == refused
     assert event["detail"]["error"]["type"] == "InsufficientStock"
@@ -150,12 +150,10 @@ def test_a_refusal_is_told_with_the_request_as_it_was_sent(
     assert business.ledger() == []
 
 
-def test_an_event_that_is_refused_is_told_in_the_same_way(
-    service: Service, business: Business, rejections: Inbox
-) -> None:
+def test_a_rejected_event_is_published_in_the_same_way(service: Service, business: Business, rejections: Inbox) -> None:
     refused = business.payload(0, colour="red")
     publish(service, refused)
-    (event,) = rejections.told(1)
+    (event,) = rejections.wait_for(1)
     assert event["detail"]["request"] == refused
     assert event["detail"]["error"]["type"] == "InvalidRequest"
     assert [entry["loc"] for entry in event["detail"]["error"]["detail"]] == [
@@ -166,7 +164,7 @@ def test_an_event_that_is_refused_is_told_in_the_same_way(
 
 def test_a_refused_request_leaves_its_key_free(service: Service, business: Business, rejections: Inbox) -> None:
     send(service, [business.payload(-1, idempotency_key="k")])
-    rejections.told(1)
+    rejections.wait_for(1)
     send(service, [business.payload(5, idempotency_key="k")])
     assert len(rows(business, 1)) == 1
     assert len(rejections.collect()) == 1
@@ -175,7 +173,7 @@ def test_a_refused_request_leaves_its_key_free(service: Service, business: Busin
 # -------------------------------------------------------------------------------------------------------- bad messages
 
 
-def test_what_cannot_be_read_leaves_the_others_untouched(
+def test_an_unreadable_message_leaves_the_others_untouched(
     service: Service, business: Business, rejections: Inbox, local_stack: LocalStack
 ) -> None:
     assert local_stack, "on a deployed stack dead letters call somebody"
@@ -186,7 +184,7 @@ def test_what_cannot_be_read_leaves_the_others_untouched(
     assert rejections.collect() == []
 
 
-def test_what_cannot_be_read_ends_in_the_dead_letter_queue(
+def test_an_unreadable_message_ends_in_the_dead_letter_queue(
     service: Service, business: Business, local_stack: LocalStack
 ) -> None:
     assert local_stack, "only there the wait between two deliveries can be made short for a while"
@@ -215,17 +213,17 @@ def test_what_cannot_be_read_ends_in_the_dead_letter_queue(
 
 # ------------------------------------------------------------------------------------------------------------- a burst
 
-BURST_PATIENCE_S = 600
-"""Longer than a message that is handed back waits to be delivered again."""
+BURST_WAIT_MAX_S = 600
+"""Longer than the visibility time-out, after which a failed message is delivered again."""
 
 
 @dataclass(frozen=True)
 class Burst:
     """300 messages on one stock item in random order, and what must become of them, whatever their order is.
 
-    ``once``: what is sent once, be it as a message or as an event. ``again``: messages that come a second time under
+    ``once``: what is sent once, as a message or as an event. ``again``: messages that come a second time under
     the id that they had, as ``make redrive`` sends them. ``changes`` are the quantities that must be in the ledger, by
-    key; ``refusals`` the types that must be told, by key.
+    key; ``refusals`` the types that must be published, by key.
     """
 
     messages: list[object]
@@ -289,10 +287,10 @@ def send_all(service: Service, burst: Burst) -> list[str]:
 
 
 def refused_types(events: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """By key, the type that was told; a refusal may be told twice, but not in two ways."""
-    told = {(each["detail"]["request"]["idempotency_key"], each["detail"]["error"]["type"]) for each in events}
-    assert len(dict(told)) == len(told)
-    return dict(told)
+    """The published type by key; a rejection may be published twice, but not with two types."""
+    published = {(each["detail"]["request"]["idempotency_key"], each["detail"]["error"]["type"]) for each in events}
+    assert len(dict(published)) == len(published)
+    return dict(published)
 
 
 def row_ids(business: Business, keys: Iterable[str]) -> list[dict[str, str]]:
@@ -305,9 +303,9 @@ def adjustments(service: Service, business: Business) -> Iterator[Inbox]:
         yield inbox
 
 
-@pytest.mark.timeout(2 * BURST_PATIENCE_S)
+@pytest.mark.timeout(2 * BURST_WAIT_MAX_S)
 @pytest.mark.parametrize("http_writers", [0, 4], ids=["alone", "beside HTTP writers"])
-def test_three_hundred_messages_on_one_item_end_in_books_that_are_exact_to_the_unit(
+def test_three_hundred_messages_on_one_item_are_applied_exactly(
     service: Service, business: Business, rejections: Inbox, adjustments: Inbox, http_writers: int
 ) -> None:
     burst = Burst.of(business, seed=300)
@@ -321,12 +319,14 @@ def test_three_hundred_messages_on_one_item_end_in_books_that_are_exact_to_the_u
         ids = send_all(service, burst)
         by_http = [opening, *answers]
     expected = len(burst.changes) + len(ids) + len(by_http)
-    wait_until(lambda: len(business.ledger()) >= expected, patience_s=BURST_PATIENCE_S)
-    wait_until(lambda: len(refused_types(rejections.collect())) >= len(burst.refusals), patience_s=BURST_PATIENCE_S)
-    wait_until(lambda: handled(service, kept=kept), patience_s=BURST_PATIENCE_S)
+    wait_until(lambda: len(business.ledger()) >= expected, timeout_s=BURST_WAIT_MAX_S)
+    wait_until(lambda: len(refused_types(rejections.collect())) >= len(burst.refusals), timeout_s=BURST_WAIT_MAX_S)
+    wait_until(lambda: handled(service, kept=kept), timeout_s=BURST_WAIT_MAX_S)
 
     assert [answer.status_code for answer in by_http] == [201] * len(by_http)
-    assert_books_balance(business, [*(answer.json() for answer in by_http), *row_ids(business, [*burst.changes, *ids])])
+    assert_ledger_matches(
+        business, [*(answer.json() for answer in by_http), *row_ids(business, [*burst.changes, *ids])]
+    )
     assert business.stock() == (
         1_000 + sum(burst.changes.values()) + 5 * len(ids) - len(asked),
         expected,
@@ -337,10 +337,10 @@ def test_three_hundred_messages_on_one_item_end_in_books_that_are_exact_to_the_u
     assert hidden(service) >= burst.poison, "what can't be read is not deleted"
 
     wait_until(lambda: len(adjustments.collect()) >= expected)
-    told = {event["detail"]["sequence"]: event["detail"] for event in adjustments.collect()}
-    assert told == {each["sequence"]: each for each in business.listed()}
+    published = {event["detail"]["sequence"]: event["detail"] for event in adjustments.collect()}
+    assert published == {each["sequence"]: each for each in business.listed()}
     for answer in by_http:
-        assert told[answer.json()["sequence"]] == answer.json()
+        assert published[answer.json()["sequence"]] == answer.json()
 
 
 def test_a_batch_that_is_delivered_again_after_its_commit_changes_nothing(
@@ -374,7 +374,7 @@ def test_a_batch_that_is_delivered_again_after_its_commit_changes_nothing(
     assert delivered(records[::-2]) + delivered(records[-2::-2]) == [*unreadable[::-2], *unreadable[-2::-2]]
 
     assert (business.ledger(), business.stock()) == (ledger, stock)
-    assert refused_types(rejections.told(1)) == {"refused": "InsufficientStock"}
+    assert refused_types(rejections.wait_for(1)) == {"refused": "InsufficientStock"}
 
 
 def a_record(message_id: str, body: str) -> dict[str, Any]:

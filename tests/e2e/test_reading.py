@@ -1,4 +1,4 @@
-"""Reading through the API's own routes: what was written is found again, by whoever may read, and nothing else is."""
+"""Reading through the API's own routes: a token with the read scope finds what was written, and nothing else."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def found(business: Business, path: str, **parameters: Any) -> list[dict[str, An
 
 
 def pages(business: Business, path: str = ADJUSTMENTS, **parameters: Any) -> list[list[dict[str, Any]]]:
-    told = []
+    pages = []
     while True:
         answer = get(business, path, parameters)
         assert answer.status_code == 200, answer.text
-        told.append(answer.json()["data"])
+        pages.append(answer.json()["data"])
         if answer.json()["next_cursor"] is None:
-            return told
+            return pages
         parameters["cursor"] = answer.json()["next_cursor"]
 
 
@@ -72,7 +72,7 @@ def with_scopes(business: Business, *scopes: str) -> dict[str, str]:
 # -------------------------------------------------------------------------------------------------------- adjustments
 
 
-def test_an_adjustment_is_found_where_its_201_said_and_is_the_same(business: Business) -> None:
+def test_an_adjustment_is_read_at_the_location_header_of_its_201(business: Business) -> None:
     created = business.adjust(7, reason='Größe "L" 📦', reference=ODD_REFERENCE, reason_code="found")
 
     answer = get(business, created.headers["location"])
@@ -82,7 +82,7 @@ def test_an_adjustment_is_found_where_its_201_said_and_is_the_same(business: Bus
     assert answer.headers["x-request-id"]
 
 
-def test_unknown_and_another_businesss_adjustments_are_not_there(service: Service, business: Business) -> None:
+def test_unknown_and_foreign_adjustments_are_not_found(service: Service, business: Business) -> None:
     foreign = service.new_business().adjust(1).json()["id"]
 
     answers = [get(business, f"{ADJUSTMENTS}/{each}") for each in (foreign, uuid4())]
@@ -94,15 +94,15 @@ def test_unknown_and_another_businesss_adjustments_are_not_there(service: Servic
 
 def test_the_list_is_newest_first_and_each_filter_finds_its_own(service: Service, business: Business) -> None:
     other_variant = service.operate("register_variant", business_id=business.id, sku="SKU-2")["variant_id"]
-    told = [
+    written = [
         business.adjust(10).json(),
         business.adjust(2, location_id=business.other_location_id, reason_code="found").json(),
         business.adjust(3, variant_id=other_variant, reference=ODD_REFERENCE).json(),
         business.adjust(-4, reason_code="damage", reference="A+B").json(),
     ]
-    first, second, third, fourth = told
+    first, second, third, fourth = written
 
-    assert found(business, ADJUSTMENTS) == told[::-1]
+    assert found(business, ADJUSTMENTS) == written[::-1]
     assert found(business, ADJUSTMENTS, variant_id=business.variant_id) == [fourth, second, first]
     assert found(business, ADJUSTMENTS, variant_id=business.variant_id, location_id=business.location_id) == [
         fourth,
@@ -143,7 +143,7 @@ def test_the_pages_example_works_when_it_is_pasted(business: Business) -> None:
     assert json.loads(printed) == {"data": [created], "next_cursor": None}
 
 
-def test_a_plus_that_was_not_encoded_is_one_in_an_instant(business: Business) -> None:
+def test_an_unencoded_plus_in_an_instant_is_read_as_a_plus(business: Business) -> None:
     created = business.adjust(1).json()
     local = (datetime.fromisoformat(created["created_at"]) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%f")
 
@@ -152,7 +152,7 @@ def test_a_plus_that_was_not_encoded_is_one_in_an_instant(business: Business) ->
     assert business.service.http.get(url, headers=business.headers()).json()["data"] == [created]
 
 
-def test_an_instant_in_nanoseconds_parts_rows_exactly(business: Business) -> None:
+def test_an_instant_in_nanoseconds_separates_rows_exactly(business: Business) -> None:
     """It lies right behind the row, in the row's own microsecond."""
     created = business.adjust(1).json()
     instant = f"{created['created_at'][:-1]}001Z"
@@ -195,7 +195,7 @@ def test_pages_are_exact_while_others_write(business: Business, by_variant: bool
         assert all(everything[row["id"]] == row for row in rows)
 
 
-def test_a_foreign_or_bent_cursor_is_refused_at_its_parameter(service: Service, business: Business) -> None:
+def test_a_foreign_or_altered_cursor_is_rejected_at_its_parameter(service: Service, business: Business) -> None:
     other = service.new_business()
     for each in (business, other):
         each.opened_with(1).opened_with(1)
@@ -210,7 +210,7 @@ def test_a_foreign_or_bent_cursor_is_refused_at_its_parameter(service: Service, 
         ]
 
 
-def test_every_wrong_parameter_is_told(business: Business) -> None:
+def test_every_wrong_parameter_is_reported(business: Business) -> None:
     answer = get(business, ADJUSTMENTS, {"limit": 0, "created_from": "yesterday", "variantId": business.variant_id})
 
     assert answer.status_code == 422
@@ -238,7 +238,7 @@ def by_location(*adjustments: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(map(level_after, adjustments), key=lambda level: str(level["location_id"]))
 
 
-def test_levels_are_those_of_each_location_now_and_at_any_instant(business: Business) -> None:
+def test_levels_of_each_location_are_right_now_and_at_any_instant(business: Business) -> None:
     first = business.adjust(10).json()
     second = business.adjust(5, location_id=business.other_location_id).json()
     third = business.adjust(-3).json()
@@ -254,7 +254,7 @@ def test_levels_are_those_of_each_location_now_and_at_any_instant(business: Busi
     assert [len(page) for page in pages(business, LEVELS, variant_id=variant, limit=1)] == [1, 1]
 
 
-def test_what_was_never_adjusted_is_empty_or_not_there_and_what_was_deactivated_stays_readable(
+def test_unadjusted_variants_have_no_levels_and_deactivated_ones_stay_readable(
     service: Service, business: Business
 ) -> None:
     variant = business.variant_id
@@ -273,7 +273,7 @@ def test_what_was_never_adjusted_is_empty_or_not_there_and_what_was_deactivated_
     assert get(business, created.headers["location"]).json() == created.json()
 
 
-def test_another_businesss_levels_are_not_there(service: Service, business: Business) -> None:
+def test_the_levels_of_another_business_are_not_found(service: Service, business: Business) -> None:
     foreign = service.new_business().opened_with(3)
 
     assert code_of(get(business, LEVELS, {"variant_id": foreign.variant_id})) == (404, "variant_not_found")
@@ -282,7 +282,7 @@ def test_another_businesss_levels_are_not_there(service: Service, business: Busi
 # ------------------------------------------------------------------------------------------------------------- access
 
 
-def test_whoever_may_only_read_reads_everything_and_writes_nothing(service: Service, business: Business) -> None:
+def test_a_token_with_the_read_scope_reads_everything_and_writes_nothing(service: Service, business: Business) -> None:
     created = business.adjust(1)
     reader = with_scopes(business, "adjustments:read")
 
@@ -296,7 +296,7 @@ def test_whoever_may_only_read_reads_everything_and_writes_nothing(service: Serv
 
 
 @pytest.mark.parametrize("scopes", [("adjustments:write",), ("adjustments:write", "adjustments:reverse")])
-def test_whoever_may_not_read_reads_nothing(business: Business, scopes: tuple[str, ...]) -> None:
+def test_a_token_without_the_read_scope_reads_nothing(business: Business, scopes: tuple[str, ...]) -> None:
     created = business.adjust(1)
     writer = with_scopes(business, *scopes)
 
@@ -314,5 +314,5 @@ def test_a_token_reads_in_its_own_business_only(service: Service, business: Busi
 
 
 @pytest.mark.parametrize("path", ["/api/v1/inventory", LEVELS + "/x", ADJUSTMENTS + "/x/y", "/api/v1/inventory/level"])
-def test_a_path_that_is_not_there_is_not_found(path: str, business: Business) -> None:
+def test_an_unknown_path_is_not_found(path: str, business: Business) -> None:
     assert code_of(get(business, path)) == (404, "not_found")

@@ -23,7 +23,7 @@ def pasted() -> str:
     return "\n".join(commands)
 
 
-def test_a_new_user_comes_from_an_adjustment_to_a_reversal_and_a_proof_by_curl_alone(local_stack: LocalStack) -> None:
+def test_the_readmes_curl_commands_lead_from_an_adjustment_to_a_reversal_and_a_proof(local_stack: LocalStack) -> None:
     done = subprocess.run(  # noqa: S603  our own README
         ["bash", "-eu", "-o", "pipefail", "-c", pasted()],  # noqa: S607
         cwd=PROJECT_ROOT,

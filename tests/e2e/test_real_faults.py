@@ -20,7 +20,7 @@ OF_WRITES = {kind for kind in Kind if "read" not in kind}
 
 
 @pytest.mark.timeout(900)
-def test_what_was_acknowledged_under_every_kind_of_fault_stands_once_and_nothing_else_does(
+def test_every_acknowledged_change_is_in_the_ledger_once_under_every_kind_of_fault(
     local_stack: LocalStack, service: Service
 ) -> None:
     outcome = Campaign(PLAN, local_stack, service).run()

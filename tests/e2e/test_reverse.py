@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.service import ADJUSTMENTS, assert_books_balance
+from tests.e2e.service import ADJUSTMENTS, assert_ledger_matches
 
 if TYPE_CHECKING:
     import httpx
@@ -41,10 +41,10 @@ def test_a_reversal_takes_the_stock_back_and_names_what_it_reverses(business: Bu
         "reverses": made["id"],
     }
     assert (body["reason_code"], body["reference"], body["created_by"]) == (None, None, "test suite")
-    assert_books_balance(business, [made, body])
+    assert_ledger_matches(business, [made, body])
 
 
-def test_a_reversal_is_reversed_and_what_it_had_reversed_stays_so(business: Business) -> None:
+def test_a_reversal_can_be_reversed_and_its_original_stays_reversed(business: Business) -> None:
     made = business.adjust(5).json()
     reversal = business.reverse(made["id"]).json()
     second = business.reverse(reversal["id"]).json()
@@ -52,22 +52,22 @@ def test_a_reversal_is_reversed_and_what_it_had_reversed_stays_so(business: Busi
     again = business.reverse(made["id"])
     assert refused(again) == (409, "already_reversed")
     assert again.json()["detail"]["reversed_by"] == reversal["id"]
-    assert_books_balance(business, [made, reversal, second])
+    assert_ledger_matches(business, [made, reversal, second])
 
 
-def test_twenty_concurrent_reversals_are_one_and_nineteen_are_told_by_which(business: Business) -> None:
+def test_of_twenty_concurrent_reversals_one_succeeds_and_the_others_get_its_id(business: Business) -> None:
     business.opened_with(100)
     made = business.adjust(5).json()
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: business.reverse(made["id"]), range(20)))
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 19}
     (reversal,) = [answer.json() for answer in answers if answer.status_code == 201]
-    told = [answer.json()["detail"] for answer in answers if answer.status_code == 409]
-    assert {(each["code"], each["reversed_by"]) for each in told} == {("already_reversed", reversal["id"])}
+    refused = [answer.json()["detail"] for answer in answers if answer.status_code == 409]
+    assert {(each["code"], each["reversed_by"]) for each in refused} == {("already_reversed", reversal["id"])}
     assert business.stock() == (100, 3)
 
 
-def test_twenty_concurrent_reversals_with_one_key_are_one_and_get_one_answer(business: Business) -> None:
+def test_twenty_concurrent_reversals_with_one_key_get_one_answer(business: Business) -> None:
     business.opened_with(100)
     made = business.adjust(5).json()
     with ThreadPoolExecutor(20) as pool:
@@ -78,9 +78,7 @@ def test_twenty_concurrent_reversals_with_one_key_are_one_and_get_one_answer(bus
     assert business.stock() == (100, 3)
 
 
-def test_a_repeated_key_is_answered_with_the_original_whatever_has_happened_since(
-    service: Service, business: Business
-) -> None:
+def test_a_repeated_key_returns_the_original_answer_after_later_changes(service: Service, business: Business) -> None:
     made = business.adjust(5).json()
     first = business.reverse(made["id"], key="undo")
     service.operate("deactivate_variant", business_id=business.id, variant_id=business.variant_id)
@@ -90,7 +88,7 @@ def test_a_repeated_key_is_answered_with_the_original_whatever_has_happened_sinc
     assert business.stock() == (0, 2)
 
 
-def test_keys_are_one_namespace_over_creations_and_reversals(business: Business) -> None:
+def test_creations_and_reversals_share_one_namespace_of_keys(business: Business) -> None:
     made = business.adjust(5, key="creation").json()
     other = business.adjust(5).json()
     assert business.reverse(made["id"], key="reversal").status_code == 201
@@ -107,7 +105,7 @@ def test_keys_are_one_namespace_over_creations_and_reversals(business: Business)
     assert business.stock() == (5, 3)
 
 
-def test_goods_that_are_gone_can_not_be_taken_back_and_the_key_stays_free(business: Business) -> None:
+def test_sold_stock_cannot_be_reversed_and_the_key_stays_free(business: Business) -> None:
     made = business.adjust(5).json()
     business.adjust(-3)
     response = business.reverse(made["id"], key="undo")
@@ -118,7 +116,7 @@ def test_goods_that_are_gone_can_not_be_taken_back_and_the_key_stays_free(busine
     assert business.reverse(made["id"], key="undo").json()["quantity_after"] == 0
 
 
-def test_unknown_and_foreign_adjustments_are_alike(service: Service, business: Business) -> None:
+def test_unknown_and_foreign_adjustments_get_the_same_404(service: Service, business: Business) -> None:
     foreign = service.new_business().adjust(5).json()
     answers = [business.reverse(each) for each in (str(uuid4()), foreign["id"])]
     assert [refused(answer) for answer in answers] == [(404, "adjustment_not_found")] * 2
@@ -126,14 +124,16 @@ def test_unknown_and_foreign_adjustments_are_alike(service: Service, business: B
 
 
 @pytest.mark.parametrize("scopes", [("adjustments:read",), ("adjustments:write", "adjustments:read")])
-def test_without_its_scope_nothing_is_reversed(service: Service, business: Business, scopes: tuple[str, ...]) -> None:
+def test_a_token_without_the_reverse_scope_reverses_nothing(
+    service: Service, business: Business, scopes: tuple[str, ...]
+) -> None:
     made = business.adjust(5).json()
     token = service.issue_token([business.id], scopes)["token"]
     assert refused(business.reverse(made["id"], token=token)) == (403, "forbidden")
     assert business.stock() == (5, 1)
 
 
-def test_the_scope_to_reverse_opens_reversals_and_no_creation(service: Service, business: Business) -> None:
+def test_the_reverse_scope_allows_reversals_and_no_creation(service: Service, business: Business) -> None:
     made = business.adjust(5).json()
     token = service.issue_token([business.id], ("adjustments:reverse",))["token"]
     headers = business.headers() | {"Authorization": f"Bearer {token}"}
@@ -141,7 +141,7 @@ def test_the_scope_to_reverse_opens_reversals_and_no_creation(service: Service, 
     assert business.reverse(made["id"], token=token).status_code == 201
 
 
-def test_all_that_is_wrong_is_told_path_first_then_header_then_body(business: Business) -> None:
+def test_errors_are_listed_path_first_then_header_then_body(business: Business) -> None:
     response = business.reverse("not-a-uuid", key="two words", delta=-5)
     assert places(response) == (
         422,

@@ -55,7 +55,7 @@ MAKE_NOT_HERE: Final = {
     "deploy": ONE_STACK,
     "api-keys": "the stack that all tests use has no usage plan",
 }
-"""Targets that are only told what they would do."""
+"""Targets that only print what they would do."""
 MAKE: Final = f"""#!/bin/bash
 for word in "$@"; do
     case "$word" in {"|".join(MAKE_NOT_HERE)}) exec "{shutil.which("make")}" --dry-run -C "{PROJECT_ROOT}" "$@" ;; esac
@@ -64,14 +64,14 @@ exec "{shutil.which("make")}" -C "{PROJECT_ROOT}" "$@"
 """
 
 
-def test_every_command_for_the_local_stack_works_as_it_stands(local_stack: LocalStack) -> None:
+def test_every_command_for_the_local_stack_works_unchanged(local_stack: LocalStack) -> None:
     pasted = list(dict.fromkeys(command.text for command in commands() if command.is_local))
     assert len(pasted) > 10
 
     done = subprocess.run(  # noqa: S603  our own runbook
         ["bash", "-eu", "-o", "pipefail", "-c", "\n".join(pasted)],  # noqa: S607
         cwd=PROJECT_ROOT,
-        # Whoever looked at production before has its name in this variable still.
+        # A shell in which somebody looked at production before still has its name in this variable.
         env=environment(local_stack) | {"STACK": "somebody-elses-production"},
         capture_output=True,
         text=True,
@@ -163,7 +163,7 @@ def desk(aws: EmulatedAws, service: Service) -> Iterator[Desk]:
 
 
 class Program(AwsCommand):
-    """Tells addresses that answer on this machine, as the local stack's own outputs do."""
+    """Prints addresses that answer on this machine, as the local stack's own outputs do."""
 
     base_url = ""
 
@@ -184,7 +184,7 @@ def test_every_command_for_aws_works_on_the_emulator_or_says_why_not(
     programs = tmp_path / "bin"
     programs.mkdir()
     desk.install(programs)
-    for name, program in (("make", MAKE), ("sleep", "#!/bin/bash\n# Nobody waits here.\n")):
+    for name, program in (("make", MAKE), ("sleep", "#!/bin/bash\n# Does not wait.\n")):
         (programs / name).write_text(program, encoding="utf-8")
         (programs / name).chmod(0o755)
     # What somebody writes by hand in the course of it.

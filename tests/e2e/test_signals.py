@@ -24,7 +24,7 @@ def lines_of(stack: LocalStack, request_id: str) -> list[dict[str, Any]]:
         time.sleep(0.1)
 
 
-def test_an_answers_request_id_leads_to_its_one_line_and_from_there_to_the_ledger_row(
+def test_the_request_id_of_an_answer_finds_its_log_line_and_ledger_row(
     local_stack: LocalStack, business: Business
 ) -> None:
     answer = business.adjust(5)
@@ -38,7 +38,7 @@ def test_an_answers_request_id_leads_to_its_one_line_and_from_there_to_the_ledge
     assert line["adjustment_id"] == answer.json()["id"]
 
 
-def test_a_refusal_has_one_line_too(local_stack: LocalStack, business: Business) -> None:
+def test_a_rejection_has_one_log_line(local_stack: LocalStack, business: Business) -> None:
     answer = business.adjust(-5)
 
     (line,) = lines_of(local_stack, answer.headers["x-request-id"])

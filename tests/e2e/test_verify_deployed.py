@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.e2e.service import Business, Service
 
 
-def test_it_may_be_run_twice_and_leaves_the_quantity_as_it_was(
+def test_verify_deployed_can_run_twice_and_leaves_the_quantity_unchanged(
     local_stack: LocalStack, service: Service, business: Business
 ) -> None:
     business.opened_with(5)
@@ -54,7 +54,7 @@ def test_it_may_be_run_twice_and_leaves_the_quantity_as_it_was(
     ],
     ids=["an unknown token", "a read-only token", "another business", "another variant", "an address without anybody"],
 )
-def test_where_it_can_not_begin_it_says_why_in_one_line(
+def test_verify_deployed_reports_in_one_line_why_it_cannot_start(
     changes: dict[str, str], words: str, service: Service, business: Business
 ) -> None:
     token = changes.get("TOKEN", business.token)

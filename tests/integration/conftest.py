@@ -55,7 +55,7 @@ def proxy(endpoint_url: str) -> Iterator[FaultsProxy]:
 
 @pytest.fixture(scope="session")
 def onlooker(endpoint_url: str) -> Iterator[DynamoDBClient]:
-    """The tests' own client: for tables, catalogs and looking at what came of it, never for what is under test."""
+    """The tests' own client: for tables, catalogs and checks, never for the code under test."""
     client = boto3.client("dynamodb", endpoint_url=endpoint_url)
     yield client
     client.close()

@@ -41,7 +41,7 @@ def test_each_business_gets_a_key_whose_value_is_its_id(plan: UsagePlan) -> None
     assert admitted(plan) == {each: each for each in ids}
 
 
-def test_run_again_it_admits_only_whom_the_plan_lacks(plan: UsagePlan) -> None:
+def test_a_second_run_adds_only_the_missing_businesses(plan: UsagePlan) -> None:
     old, new = str(uuid4()), str(uuid4())
     plan.admit({old})
 
@@ -62,7 +62,9 @@ def test_a_key_that_another_stack_made_for_the_business_is_used(plan: UsagePlan,
     assert {each["id"] for each in gateway.get_usage_plan_keys(usagePlanId=plan.plan_id)["items"]} == {key["id"]}
 
 
-def test_a_run_that_was_cut_off_between_key_and_plan_is_made_good(plan: UsagePlan, gateway: APIGatewayClient) -> None:
+def test_a_run_interrupted_between_key_and_plan_is_completed_by_the_next(
+    plan: UsagePlan, gateway: APIGatewayClient
+) -> None:
     business = str(uuid4())
     gateway.create_api_key(name=business, value=business, enabled=True)
 
@@ -72,11 +74,11 @@ def test_a_run_that_was_cut_off_between_key_and_plan_is_made_good(plan: UsagePla
     assert len(gateway.get_api_keys(nameQuery=business)["items"]) == 1
 
 
-def test_a_key_is_a_text_that_api_gateway_takes() -> None:
+def test_a_keys_value_is_valid_for_api_gateway() -> None:
     assert 20 <= len(str(BUSINESS)) <= 128
 
 
-def test_the_businesses_are_those_that_tokens_name(onlooker: DynamoDBClient) -> None:
+def test_the_businesses_are_read_from_the_tokens(onlooker: DynamoDBClient) -> None:
     table = str(uuid4())
     onlooker.create_table(
         TableName=table,
@@ -96,7 +98,7 @@ def test_a_stack_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "which stack?" in capsys.readouterr().err
 
 
-def test_a_stack_without_a_plan_is_told_as_one(
+def test_a_stack_without_a_plan_is_reported(
     endpoint_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint_url)

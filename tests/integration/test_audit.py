@@ -1,4 +1,4 @@
-"""Real tables, bent by hand in every form: proof and audit find each and name it, and nothing else."""
+"""Real tables with every form of tampering: proof and audit find and name each, and nothing else."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ from inventory.integrity.audit import Auditor, AuditResult
 from inventory.integrity.chain_check import ProblemKind
 from inventory.integrity.item_checks import AuditKind
 from inventory.integrity.proof import Prover
-from inventory.storage import keys
-from inventory.storage import lookups as read_books
+from inventory.storage import keys, lookups
 from inventory.storage.items import adjustment_of, ledger_item
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.table_scan import DynamoDBAuditTables
 from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
-from tests.support.builders.tampered_tables import BENDS, Books, books, stock_item
+from tests.support.builders.tampered_tables import TAMPERINGS, StoredHistory, stock_item, stored_history
 from tests.support.faults.proxy import Ending, Fault
 from tests.support.harness.shop import AMPLE_S, Shop, Waits, environment
 
@@ -41,30 +40,30 @@ if TYPE_CHECKING:
 SEGMENTS = (1, 3, 24)
 DELTAS = (10, -3, 5, 7, -2, 8)
 N = 2
-"""The row that is bent, counted from 0."""
+"""The row that is altered, counted from 0."""
 PROOF_CALLS, AUDIT_CALLS = ("BatchGetItem", "Query"), ("Scan", "BatchGetItem", "Query")
 
 
 @dataclass(frozen=True)
 class Hand:
-    """The tables as whoever may write to them by hand does."""
+    """Direct writes to the tables, past the service."""
 
     tables: Tables
 
-    def write(self, found: Books) -> None:
+    def write(self, found: StoredHistory) -> None:
         for item in found.rows:
             self.put(self.tables.ledger, item)
         if found.stock is not None:
             self.put(self.tables.inventory, found.stock)
 
-    def bend(self, honest: Books, bent: Books) -> None:
-        kept = [item["pk"] for item in bent.rows]
+    def tamper(self, honest: StoredHistory, tampered: StoredHistory) -> None:
+        kept = [item["pk"] for item in tampered.rows]
         for item in honest.rows:
             if item["pk"] not in kept:
                 self.remove(self.tables.ledger, item)
         if honest.stock is not None:
             self.remove(self.tables.inventory, honest.stock)
-        self.write(bent)
+        self.write(tampered)
 
     def put(self, table: str, item: dict[str, Any]) -> None:
         self.tables.client.put_item(TableName=table, Item=item)
@@ -80,7 +79,7 @@ def by_hand(tables: Tables) -> Hand:
 
 
 def prover(client: DynamoDBClient, tables: Tables, **settings: Any) -> Prover:
-    stock_items = read_books.Lookups(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
+    stock_items = lookups.Lookups(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
     made = Prover(DynamoDBLedgerIndex(client, tables.ledger), stock_items, Waits())
     return replace(made, **settings)
 
@@ -99,7 +98,7 @@ def proved(client: DynamoDBClient, tables: Tables, **settings: Any) -> Proof:
 
 
 def audited(client: DynamoDBClient, tables: Tables, segments: int = 1, **settings: Any) -> AuditResult:
-    """The findings of all segments together; each is gone on with until it is done."""
+    """The findings of all segments together; each is continued until it is done."""
     whole = AuditResult()
     made = auditor(client, tables, **settings)
     for number in range(segments):
@@ -116,48 +115,50 @@ def audited(client: DynamoDBClient, tables: Tables, segments: int = 1, **setting
     return whole
 
 
-def told(found: AuditResult) -> set[tuple[int | None, ProblemKind | AuditKind]]:
+def places_and_kinds(found: AuditResult) -> set[tuple[int | None, ProblemKind | AuditKind]]:
     return {(each.sequence, each.kind) for each in found.mismatches}
 
 
-# ------------------------------------------------------------------------------------------------- books bent by hand
+# ------------------------------------------------------------------------------------ tables tampered with by hand
 
 
-@pytest.mark.parametrize("bend", BENDS)
-def test_what_was_bent_is_named_by_the_proof_and_by_the_audit(
-    bend: str, clients: Clients, tables: Tables, by_hand: Hand
+@pytest.mark.parametrize("tamper", TAMPERINGS)
+def test_each_form_of_tampering_is_named_by_the_proof_and_by_the_audit(
+    tamper: str, clients: Clients, tables: Tables, by_hand: Hand
 ) -> None:
-    client, honest = clients.make(), books(DELTAS)
+    client, honest = clients.make(), stored_history(DELTAS)
     by_hand.write(honest)
     assert proved(client, tables).verified is True
     assert audited(client, tables).mismatch_count == 0
 
-    bent = BENDS[bend](honest, N)
-    assert bent is not None
-    assert bent.problem is not None
-    by_hand.bend(honest, bent)
+    tampered = TAMPERINGS[tamper](honest, N)
+    assert tampered is not None
+    assert tampered.problem is not None
+    by_hand.tamper(honest, tampered)
 
     proof, found = proved(client, tables), audited(client, tables)
-    assert (proof.verified, proof.first_problem) == (False, bent.problem)
-    if bent.stock is None:  # then it is the rows that have lost something
-        assert told(found) == {(number, ProblemKind.STOCK_ITEM_MISSING) for number in range(1, len(DELTAS) + 1)}
+    assert (proof.verified, proof.first_problem) == (False, tampered.problem)
+    if tampered.stock is None:  # then each row is a problem
+        assert places_and_kinds(found) == {
+            (number, ProblemKind.STOCK_ITEM_MISSING) for number in range(1, len(DELTAS) + 1)
+        }
     else:
-        assert (bent.problem.sequence, bent.problem.kind) in told(found)
-    assert {each.business_id for each in found.mismatches} == {str(BUSINESS)} or "id" in bend
+        assert (tampered.problem.sequence, tampered.problem.kind) in places_and_kinds(found)
+    assert {each.business_id for each in found.mismatches} == {str(BUSINESS)} or "id" in tamper
     for segments, pages in ((3, {"page_items": 1, "page_rows": 1}), (24, {})):
         assert set(audited(client, tables, segments, **pages).mismatches) == set(found.mismatches)
 
-    by_hand.bend(bent, honest)
+    by_hand.tamper(tampered, honest)
     assert proved(client, tables).verified is True
     assert audited(client, tables).mismatch_count == 0
 
 
-def test_the_audit_counts_every_row_and_stock_item_once_however_it_is_divided(
+def test_the_audit_counts_every_row_and_stock_item_once_in_any_number_of_segments(
     clients: Clients, tables: Tables, by_hand: Hand
 ) -> None:
     for number in range(20):
-        by_hand.write(books(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4)))
-    Shop(tables).open()  # a catalog, which has nothing to prove
+        by_hand.write(stored_history(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4)))
+    Shop(tables).open()  # a catalog, which no proof covers
     for segments in SEGMENTS:
         for page_items in (7, 500):
             found = audited(clients.make(), tables, segments, page_items=page_items)
@@ -167,7 +168,7 @@ def test_the_audit_counts_every_row_and_stock_item_once_however_it_is_divided(
 def test_rows_in_no_index_and_of_no_stock_item_are_found_in_the_ledger_itself(
     clients: Clients, tables: Tables, by_hand: Hand
 ) -> None:
-    strays = books([1], variant_id=OTHER_VARIANT)
+    strays = stored_history([1], variant_id=OTHER_VARIANT)
     by_hand.put(tables.ledger, strays.rows[0])
     by_hand.put(tables.ledger, {"pk": {"S": "written by hand"}, "sequence": {"N": "5"}})
     by_hand.put(tables.inventory, {"pk": {"S": "STOCK#x"}, "sk": {"S": "y"}})
@@ -182,8 +183,8 @@ def test_rows_in_no_index_and_of_no_stock_item_are_found_in_the_ledger_itself(
 # --------------------------------------------------------------------------------------------------- reversal links
 
 
-def with_reversal(found: Books) -> tuple[Books, Adjustment, dict[str, Any]]:
-    """The last row of the books becomes the reversal of the second last; with the link that belongs to it."""
+def with_reversal(found: StoredHistory) -> tuple[StoredHistory, Adjustment, dict[str, Any]]:
+    """The last row becomes the reversal of the one before it; returned with its link."""
     last, reversed_row = adjustment_of(found.rows[-1]), adjustment_of(found.rows[-2])
     assert last.delta == -reversed_row.delta
     row = replace(last, reverses=reversed_row.id)
@@ -194,23 +195,25 @@ def with_reversal(found: Books) -> tuple[Books, Adjustment, dict[str, Any]]:
         "reversal_id": {"S": str(row.id)},
     }
     assert stock_after(row) != stock_after(last)
-    return Books([*found.rows[:-1], dict(ledger_item(row))], stock_item(row)), row, link
+    return StoredHistory([*found.rows[:-1], dict(ledger_item(row))], stock_item(row)), row, link
 
 
-def test_reversals_and_their_links_are_followed_both_ways(clients: Clients, tables: Tables, by_hand: Hand) -> None:
+def test_reversals_and_their_links_are_checked_in_both_directions(
+    clients: Clients, tables: Tables, by_hand: Hand
+) -> None:
     client = clients.make()
-    found, row, link = with_reversal(books((*DELTAS, -DELTAS[-1])))
+    found, row, link = with_reversal(stored_history((*DELTAS, -DELTAS[-1])))
     by_hand.write(found)
     by_hand.put(tables.inventory, link)
     assert audited(client, tables).mismatch_count == 0
 
     by_hand.remove(tables.inventory, link)
-    assert told(audited(client, tables)) == {(row.sequence, AuditKind.REVERSAL_NOT_LINKED)}
+    assert places_and_kinds(audited(client, tables)) == {(row.sequence, AuditKind.REVERSAL_NOT_LINKED)}
     assert proved(client, tables).verified is True
 
     other_id = adjustment_of(found.rows[0]).id
     by_hand.put(tables.inventory, {**link, "reversal_id": {"S": str(other_id)}})
-    assert told(audited(client, tables)) == {
+    assert places_and_kinds(audited(client, tables)) == {
         (row.sequence, AuditKind.REVERSAL_NOT_LINKED),
         (None, AuditKind.REVERSAL_LINK_WRONG),
     }
@@ -224,15 +227,13 @@ def test_reversals_and_their_links_are_followed_both_ways(clients: Clients, tabl
         assert (mismatch.kind, mismatch.adjustment_id) == (AuditKind.REVERSAL_LINK_WRONG, str(other_id))
 
 
-def test_a_reversal_of_something_else_is_found_and_so_is_what_the_service_never_writes(
-    clients: Clients, tables: Tables, by_hand: Hand
-) -> None:
+def test_a_wrong_reversal_and_an_unknown_item_are_found(clients: Clients, tables: Tables, by_hand: Hand) -> None:
     client = clients.make()
-    found, row, link = with_reversal(books((*DELTAS, -DELTAS[-1])))
+    found, row, link = with_reversal(stored_history((*DELTAS, -DELTAS[-1])))
     by_hand.write(found)
     by_hand.put(tables.inventory, link)
     by_hand.remove(tables.ledger, found.rows[-2])
-    assert told(audited(client, tables)) == {
+    assert places_and_kinds(audited(client, tables)) == {
         (row.sequence, AuditKind.REVERSAL_WRONG),
         (row.sequence - 1, ProblemKind.ROW_MISSING),
     }
@@ -242,7 +243,7 @@ def test_a_reversal_of_something_else_is_found_and_so_is_what_the_service_never_
     by_hand.put(tables.inventory, {**found.stock, "note": {"S": "by hand"}})
     by_hand.put(tables.inventory, {**link, "note": {"S": "by hand"}})
     by_hand.put(tables.inventory, {"pk": {"S": "BUSINESS#garbage"}, "sk": {"S": "SETTINGS"}})
-    assert told(audited(client, tables)) == {
+    assert places_and_kinds(audited(client, tables)) == {
         (row.sequence, ProblemKind.STOCK_ITEM_CHANGED),
         (None, AuditKind.REVERSAL_LINK_WRONG),
         (None, AuditKind.ITEM_UNKNOWN),
@@ -252,7 +253,7 @@ def test_a_reversal_of_something_else_is_found_and_so_is_what_the_service_never_
 # ------------------------------------------------------------------------------------------------ while others write
 
 
-def test_writers_at_work_are_no_difference(clients: Clients, tables: Tables, shop: Shop) -> None:
+def test_concurrent_writes_are_not_reported_as_differences(clients: Clients, tables: Tables, shop: Shop) -> None:
     """With each page of rows that a look reads another write begins; no look may find anything."""
     client = clients.make(read_timeout_s=60)
     may_write, wrote, done = threading.Semaphore(3), threading.Semaphore(0), threading.Event()
@@ -296,10 +297,10 @@ FAULTS = [Fault(ending, delivered=True) for ending in Ending if ending is not En
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.ending.name)
 @pytest.mark.parametrize("operation", AUDIT_CALLS)
-def test_one_broken_call_is_made_again_and_every_broken_call_is_no_verdict(
+def test_a_failed_call_is_retried_and_lasting_failures_give_no_verdict(
     operation: str, fault: Fault, clients: Clients, proxy: FaultsProxy, tables: Tables, by_hand: Hand
 ) -> None:
-    by_hand.write(books(DELTAS))
+    by_hand.write(stored_history(DELTAS))
     client = clients.make(proxy.endpoint_url)
 
     proxy.break_nth(operation, fault)

@@ -1,4 +1,4 @@
-"""Why a transaction was cancelled: by position, on the emulator where it can be had, injected at the wire where not."""
+"""Why a transaction was cancelled: by position, on the emulator where possible, else injected at the wire."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def next_row(row: Adjustment) -> Adjustment:
 # ------------------------------------------------------------------------------------------ as the emulator has them
 
 
-def test_a_stale_stock_item_is_at_fault_alone(
+def test_only_a_stale_stock_item_is_returned(
     service: Environment, first: Adjustment, seen: Snapshot, calls: Calls
 ) -> None:
     stale = replace(seen, stock=replace(stock_after(first), sequence=first.sequence - 1))
@@ -82,19 +82,19 @@ def test_a_stale_stock_item_is_at_fault_alone(
     assert calls.cancellations == [[FAILED, NOT_AT_FAULT]]
 
 
-def test_a_row_that_is_there_is_at_fault_alone(
-    service: Environment, first: Adjustment, seen: Snapshot, calls: Calls
-) -> None:
+def test_only_a_recorded_row_is_returned(service: Environment, first: Adjustment, seen: Snapshot, calls: Calls) -> None:
     same_id = replace(next_row(first), id=first.id)
 
     assert service.store.commit([same_id], seen) == replace(seen, recorded={first.id: first})
     assert calls.cancellations == [[NOT_AT_FAULT, FAILED]]
 
 
-def test_both_at_once_are_told(service: Environment, first: Adjustment, seen: Snapshot, calls: Calls) -> None:
-    told = service.store.commit([first], replace(seen, stock=None))
+def test_a_recorded_row_and_a_moved_stock_item_are_both_returned(
+    service: Environment, first: Adjustment, seen: Snapshot, calls: Calls
+) -> None:
+    returned = service.store.commit([first], replace(seen, stock=None))
 
-    assert told == replace(seen, recorded={first.id: first})
+    assert returned == replace(seen, recorded={first.id: first})
     assert calls.cancellations == [[FAILED, FAILED]]
 
 
@@ -115,7 +115,7 @@ def reversal(service: Environment, shop: Shop, first: Adjustment, calls: Calls) 
     return row
 
 
-def test_a_link_that_is_there_is_at_fault_alone(
+def test_only_an_existing_link_is_returned(
     service: Environment, first: Adjustment, seen: Snapshot, reversal: Adjustment, calls: Calls
 ) -> None:
     again = replace(next_row(reversal), reverses=first.id)
@@ -125,21 +125,25 @@ def test_a_link_that_is_there_is_at_fault_alone(
     assert calls.cancellations == [[NOT_AT_FAULT, NOT_AT_FAULT, FAILED]]
 
 
-def test_a_link_and_the_stock_that_has_moved_with_it_are_told_together(
+def test_a_link_and_the_moved_stock_item_are_both_returned(
     service: Environment, first: Adjustment, seen: Snapshot, reversal: Adjustment, calls: Calls
 ) -> None:
     again = replace(next_row(first), reverses=first.id)
 
-    told = service.store.commit([again], seen)
+    returned = service.store.commit([again], seen)
 
-    assert told == replace(seen, stock=stock_after(reversal), reversed_by=reversal.id)
+    assert returned == replace(seen, stock=stock_after(reversal), reversed_by=reversal.id)
     assert calls.cancellations == [[FAILED, NOT_AT_FAULT, FAILED]]
 
 
-def test_all_three_at_once_are_told(service: Environment, seen: Snapshot, reversal: Adjustment, calls: Calls) -> None:
-    told = service.store.commit([reversal], seen)
+def test_a_recorded_row_a_link_and_a_moved_stock_item_are_all_returned(
+    service: Environment, seen: Snapshot, reversal: Adjustment, calls: Calls
+) -> None:
+    returned = service.store.commit([reversal], seen)
 
-    assert told == replace(seen, recorded={reversal.id: reversal}, stock=stock_after(reversal), reversed_by=reversal.id)
+    assert returned == replace(
+        seen, recorded={reversal.id: reversal}, stock=stock_after(reversal), reversed_by=reversal.id
+    )
     assert calls.cancellations == [[FAILED, FAILED, FAILED]]
 
 
@@ -162,7 +166,7 @@ def reasons(*members: dict[str, Any]) -> Reply:
     ],
     ids=" and ".join,
 )
-def test_passing_reasons_in_either_position_are_contention(
+def test_transient_reasons_at_any_position_are_contention(
     service: Environment, first: Adjustment, seen: Snapshot, codes: tuple[str, str]
 ) -> None:
     Wire(service.client, WRITE, cancelled(*codes))
@@ -203,7 +207,7 @@ def test_a_moved_stock_item_counts_for_more_than_contention_on_the_row(
         ("TransactionConflict", NOT_AT_FAULT, NOT_AT_FAULT),
     ],
 )
-def test_a_reason_that_is_not_understood_is_raised(
+def test_an_unknown_reason_is_raised(
     service: Environment, shop: Shop, first: Adjustment, calls: Calls, codes: tuple[str, ...]
 ) -> None:
     Wire(service.client, WRITE, cancelled(*codes))
@@ -219,7 +223,7 @@ def test_a_reason_that_is_not_understood_is_raised(
 @pytest.mark.parametrize(
     "code", ["ValidationException", "AccessDeniedException", "IdempotentParameterMismatchException"]
 )
-def test_an_error_that_no_repetition_mends_is_raised(
+def test_a_permanent_error_is_raised(
     service: Environment, shop: Shop, first: Adjustment, calls: Calls, code: str
 ) -> None:
     Wire(service.client, WRITE, fault(code))
@@ -232,12 +236,12 @@ def test_an_error_that_no_repetition_mends_is_raised(
     assert shop.rows() == [first]
 
 
-# ------------------------------------------------------------------------------------------------------- and then?
+# ------------------------------------------------------------------------------------------------------- the retries
 
 
 @pytest.mark.parametrize("key", [None, "a key"])
 @pytest.mark.parametrize("code", PASSING)
-def test_a_conflict_is_tried_again_from_a_fresh_read_until_it_passes(
+def test_a_conflict_is_retried_from_a_fresh_read_until_it_passes(
     service: Environment, shop: Shop, first: Adjustment, calls: Calls, code: str, key: str | None
 ) -> None:
     Wire(service.client, WRITE, *[cancelled(code, NOT_AT_FAULT)] * 3, None)
@@ -253,7 +257,7 @@ def test_a_conflict_is_tried_again_from_a_fresh_read_until_it_passes(
 @pytest.mark.parametrize("key", [None, "a key"])
 @pytest.mark.parametrize("position", [0, 1, 2])
 @pytest.mark.parametrize("code", PASSING)
-def test_a_conflict_at_any_part_of_a_reversal_is_tried_again(
+def test_a_conflict_at_any_part_of_a_reversal_is_retried(
     service: Environment, shop: Shop, first: Adjustment, calls: Calls, code: str, position: int, key: str | None
 ) -> None:
     codes = [NOT_AT_FAULT] * 3
@@ -268,7 +272,7 @@ def test_a_conflict_at_any_part_of_a_reversal_is_tried_again(
     assert assert_adds_up(shop.rows(), shop.stock()) == [first, outcome.adjustment]
 
 
-def test_whatever_passes_may_come_in_any_mixture(
+def test_transient_faults_may_come_in_any_mixture(
     service: Environment, shop: Shop, first: Adjustment, clients: Clients
 ) -> None:
     rival = environment(clients.make(), shop.tables)
@@ -296,7 +300,7 @@ def test_whatever_passes_may_come_in_any_mixture(
     [(READ, "cold"), (WRITE, "cold"), (WRITE, "service")],
     ids=["the read", "the write", "the write from a known state"],
 )
-def test_an_error_that_may_pass_is_tried_again(
+def test_a_transient_error_is_retried(
     request: pytest.FixtureRequest,
     shop: Shop,
     first: Adjustment,
@@ -317,7 +321,7 @@ def test_an_error_that_may_pass_is_tried_again(
 
 @pytest.mark.usefixtures("first")
 @pytest.mark.parametrize("unread", ["stock item", "ledger row"])
-def test_a_read_that_was_throttled_in_part_is_made_again(cold: Environment, shop: Shop, unread: str) -> None:
+def test_a_partly_throttled_read_is_retried(cold: Environment, shop: Shop, unread: str) -> None:
     table = shop.tables.inventory if unread == "stock item" else shop.tables.ledger
     partly = reply({"Responses": {}, "UnprocessedKeys": {table: {"Keys": [{"pk": {"S": "unread"}}]}}})
     Wire(cold.client, READ, partly, None)
@@ -330,7 +334,7 @@ def test_a_read_that_was_throttled_in_part_is_made_again(cold: Environment, shop
     assert_adds_up(shop.rows(), shop.stock())
 
 
-def test_a_conflict_for_ever_ends_at_the_limit_of_tries(
+def test_a_lasting_conflict_ends_at_the_limit_of_attempts(
     service: Environment, shop: Shop, first: Adjustment, calls: Calls
 ) -> None:
     Wire(service.client, WRITE, cancelled("TransactionConflict", NOT_AT_FAULT))
@@ -370,7 +374,7 @@ class Deadline:
     [(READ, False), (LOOK, False), (WRITE, False), (LOOK, True), (WRITE, True)],
     ids=["read", "look", "write", "look from a known state", "write from a known state"],
 )
-def test_trouble_for_ever_ends_before_the_time_does(
+def test_lasting_faults_end_before_the_time_runs_out(
     clients: Clients,
     tables: Tables,
     shop: Shop,
@@ -404,7 +408,7 @@ def test_trouble_for_ever_ends_before_the_time_does(
     assert sorted(shop.rows(), key=lambda row: row.sequence) == rows
 
 
-def test_the_waits_between_tries_grow_to_half_a_second_at_most(
+def test_the_waits_between_attempts_grow_to_half_a_second_at_most(
     clients: Clients, tables: Tables, shop: Shop, first: Adjustment
 ) -> None:
     waits = Waits()
@@ -421,7 +425,7 @@ def test_the_waits_between_tries_grow_to_half_a_second_at_most(
     assert shop.rows() == [first]
 
 
-def test_a_refusal_stands_whatever_the_writes_would_meet(service: Environment, shop: Shop, first: Adjustment) -> None:
+def test_a_rejection_does_not_depend_on_faults_of_writes(service: Environment, shop: Shop, first: Adjustment) -> None:
     wire = Wire(service.client, WRITE, cancelled("TransactionConflict", NOT_AT_FAULT))
 
     with pytest.raises(InsufficientStock):
@@ -436,7 +440,7 @@ def test_a_refusal_stands_whatever_the_writes_would_meet(service: Environment, s
     [*[fault(*error) for error in PASSING_ERRORS], *[cancelled(code) for code in PASSING], reply({})],
     ids=[*[code for code, _ in PASSING_ERRORS], *PASSING, "{}"],
 )
-def test_a_refusal_is_not_final_while_the_keys_row_cannot_be_looked_for(
+def test_a_rejection_is_not_final_while_the_keys_row_cannot_be_read(
     cold: Environment, shop: Shop, first: Adjustment, met: Reply
 ) -> None:
     Wire(cold.client, LOOK, met, None)
@@ -464,7 +468,7 @@ def test_a_refusal_is_not_final_while_the_keys_row_cannot_be_looked_for(
         "{}",
     ],
 )
-def test_a_refusal_from_a_known_state_is_not_final_while_that_cannot_be_read_again_with_the_keys_row(
+def test_a_rejection_from_cached_state_is_not_final_while_state_and_row_cannot_be_read(
     service: Environment, shop: Shop, first: Adjustment, calls: Calls, met: Reply
 ) -> None:
     Wire(service.client, LOOK, met, None)
@@ -496,7 +500,7 @@ LOOKS_PAST_MENDING = {
     ],
     ids=[*LOOKS_PAST_MENDING, "no reason", "a reason too many", "no access", "bug"],
 )
-def test_a_look_that_no_repetition_mends_is_raised_and_is_no_refusal(
+def test_a_permanent_error_of_the_read_before_a_rejection_is_raised(
     cold: Environment, shop: Shop, first: Adjustment, met: Reply
 ) -> None:
     Wire(cold.client, LOOK, met)
@@ -521,7 +525,7 @@ def test_a_look_that_no_repetition_mends_is_raised_and_is_no_refusal(
     ],
     ids=[*LOOKS_PAST_MENDING, "one passes", "a reason too few", "a reason too many", "no access", "bug"],
 )
-def test_a_look_from_a_known_state_that_no_repetition_mends_is_raised_and_is_no_refusal(
+def test_a_permanent_error_of_the_read_with_cached_state_is_raised(
     service: Environment, shop: Shop, first: Adjustment, calls: Calls, met: Reply
 ) -> None:
     Wire(service.client, LOOK, met)
@@ -534,7 +538,9 @@ def test_a_look_from_a_known_state_that_no_repetition_mends_is_raised_and_is_no_
     assert shop.rows() == [first]
 
 
-def test_an_unavailable_store_says_so_and_nothing_else(service: Environment, first: Adjustment, seen: Snapshot) -> None:
+def test_an_unavailable_store_is_reported_without_details(
+    service: Environment, first: Adjustment, seen: Snapshot
+) -> None:
     Wire(service.client, WRITE, fault("InternalServerError", 500))
 
     with pytest.raises(StoreUnavailable):

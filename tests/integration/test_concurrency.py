@@ -1,4 +1,4 @@
-"""Many at once, exactly: what was acknowledged, what the ledger holds and what is in stock are one and the same."""
+"""Many concurrent requests: the acknowledged changes, the ledger and the stock agree exactly."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ type Result = Outcome | ServiceError
 
 @pytest.fixture(autouse=True)
 def _no_end_to_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How long a request goes on is not the matter here, and may not depend on how fast the machine is."""
+    """The attempts of a request must not depend on the machine's speed."""
     monkeypatch.setattr(retry_budget, "ATTEMPTS_MAX", sys.maxsize)
 
 
 @pytest.fixture
 def environments(clients: Clients, tables: Tables) -> Callable[[int], list[Environment]]:
-    """Makes environments that share nothing, not even the time; they really wait between their tries."""
+    """Makes environments that share nothing, not even the time; they really wait between their attempts."""
 
     def make(count: int) -> list[Environment]:
         return [
@@ -96,7 +96,7 @@ def kinds[A: Asked](results: list[tuple[A, Result]]) -> Counter[str]:
     ("writers", "commands_each", "sharing"),
     [(16, 6, "a client each"), (16, 6, "one client"), (64, 2, "a client each")],
 )
-def test_writers_of_one_item_lose_nothing_double_nothing_and_oversell_nothing(
+def test_writers_of_one_item_never_lose_double_or_oversell(
     environments: Callable[[int], list[Environment]],
     shop: Shop,
     writers: int,
@@ -168,7 +168,7 @@ def test_the_first_touch_of_an_item_by_many_makes_one_chain(
     assert set(chain) == {outcome.adjustment for outcome in outcomes(results)}
 
 
-def test_of_many_that_expect_one_quantity_one_wins(
+def test_one_of_many_requests_that_expect_the_same_quantity_wins(
     environments: Callable[[int], list[Environment]], shop: Shop
 ) -> None:
     results = all_at_once([(service, [shop.command(1, expected_quantity=0)]) for service in environments(20)])
@@ -193,7 +193,7 @@ def test_many_requests_of_one_key_make_one_row_and_get_one_answer(
     assert len(assert_adds_up(shop.rows(), shop.stock())) == 1
 
 
-def test_of_two_requests_that_share_a_key_exactly_one_wins(
+def test_exactly_one_of_two_requests_that_share_a_key_wins(
     environments: Callable[[int], list[Environment]], shop: Shop
 ) -> None:
     commands = [shop.command(5, key="a key"), shop.command(6, key="a key")]
@@ -246,7 +246,7 @@ def test_repetitions_of_a_key_replay_while_others_empty_the_stock(
 
 
 @pytest.mark.parametrize("attempt_number", range(5))
-def test_a_key_and_others_race_for_the_last_units_and_every_answer_agrees_with_who_won(
+def test_answers_agree_with_the_ledger_when_a_key_and_others_race_for_the_last_units(
     environments: Callable[[int], list[Environment]], shop: Shop, attempt_number: int
 ) -> None:
     services = environments(16)
@@ -270,7 +270,7 @@ def test_a_key_and_others_race_for_the_last_units_and_every_answer_agrees_with_w
 
 @dataclass
 class TornReads:
-    """A store whose read isn't of one moment, as BatchGetItem's may be: ledger, then ``between``, then stock."""
+    """A store whose read isn't atomic, like BatchGetItem's: ledger, then ``between``, then stock."""
 
     inner: Store
     between: Callable[[], object]
@@ -322,7 +322,7 @@ def test_a_repetition_that_reads_the_ledger_before_and_the_stock_after_the_first
     assert len(assert_adds_up(shop.rows(), shop.stock())) == 2
 
 
-def test_a_key_that_another_request_takes_between_ledger_and_stock_is_told_so_rather_than_refused(
+def test_a_key_that_another_request_takes_between_two_reads_is_reported_as_reused(
     environments: Callable[[int], list[Environment]], shop: Shop
 ) -> None:
     rival, other = environments(2)
@@ -349,7 +349,7 @@ def opening(environments: Callable[[int], list[Environment]], shop: Shop) -> Adj
 
 
 @pytest.mark.parametrize("keyed", [False, True], ids=["no keys", "a key each"])
-def test_of_many_that_reverse_one_adjustment_exactly_one_does_and_the_others_know_it(
+def test_exactly_one_of_many_reversals_of_one_adjustment_succeeds(
     environments: Callable[[int], list[Environment]],
     shop: Shop,
     opening: Adjustment,
@@ -413,6 +413,6 @@ def test_reversals_among_other_changes_of_a_hot_item_lose_nothing_and_double_not
     reversals = [row for row in chain if row.reverses is not None]
     assert len({row.reverses for row in reversals}) == len(reversals)
     assert {shop.tables.reversed_by(row) for row in rows} - {None} == {str(row.id) for row in reversals}
-    told = {result.reversed_by for _, result in results if isinstance(result, AlreadyReversed)}
-    assert told <= {row.id for row in reversals}
+    reversals_named = {result.reversed_by for _, result in results if isinstance(result, AlreadyReversed)}
+    assert reversals_named <= {row.id for row in reversals}
     assert set(kinds(results)) <= {"Outcome", "AlreadyReversed", "InsufficientStock"}

@@ -1,4 +1,4 @@
-"""Exports from real tables: all rows of one moment in order, whatever is written meanwhile."""
+"""Exports from real tables: all rows up to one instant in order, with writes meanwhile."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Exports:
     def __init__(self, clients: Clients, shop: Shop) -> None:
         client = clients.make(read_timeout_s=60)
         tables = shop.tables
-        books = Lookups(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
+        lookups = Lookups(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
         index = DynamoDBLedgerIndex(client, tables.ledger)
-        self.exporter = Exporter(books, index, lambda: datetime.now(UTC), text_size_max_bytes=5_000)
+        self.exporter = Exporter(lookups, index, lambda: datetime.now(UTC), text_size_max_bytes=5_000)
         self.shop = shop
 
     def pages(self, **fields: object) -> Iterator[ExportPage]:
@@ -115,7 +115,7 @@ def test_rows_that_are_appended_meanwhile_do_not_disturb_it(
     assert exported == before
 
 
-def test_the_export_that_begins_where_another_ended_has_the_rest(
+def test_an_export_that_starts_at_the_end_of_another_has_the_rest(
     exports: Exports, service: Environment, tables: Tables
 ) -> None:
     keep_busy(exports.shop, service, 10)

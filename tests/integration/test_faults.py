@@ -127,7 +127,7 @@ def test_a_broken_read_leaves_a_refusal_as_it_is(scene: Scene, fault: Fault, key
 
 @each_fault
 @pytest.mark.parametrize(("key", "operation"), [(None, READ), ("a key", LOOK)], ids=["no key", "key"])
-def test_a_broken_read_of_what_a_known_state_would_refuse_leaves_the_refusal_as_it_is(
+def test_a_failed_read_does_not_change_a_rejection_from_cached_state(
     scene: Scene, fault: Fault, key: str | None, operation: str
 ) -> None:
     service = scene.service(fault)
@@ -430,7 +430,7 @@ QUICK = {name: fault for name, fault in FAULTS.items() if fault.ending is not En
 
 
 @pytest.mark.parametrize("fault", QUICK.values(), ids=QUICK)
-def test_reads_that_stay_broken_end_in_try_again_and_write_nothing(scene: Scene, fault: Fault) -> None:
+def test_reads_that_keep_failing_end_in_try_again_and_write_nothing(scene: Scene, fault: Fault) -> None:
     scene.rival.adjust(scene.shop.command(10))
     before = scene.shop.tables.contents()
     scene.proxy.break_every(READ, fault)
@@ -447,7 +447,7 @@ def test_reads_that_stay_broken_end_in_try_again_and_write_nothing(scene: Scene,
 
 
 @pytest.mark.parametrize("fault", QUICK.values(), ids=QUICK)
-def test_looks_that_stay_broken_end_in_try_again_and_in_no_refusal(scene: Scene, fault: Fault) -> None:
+def test_reads_before_a_rejection_that_keep_failing_end_in_try_again(scene: Scene, fault: Fault) -> None:
     scene.rival.adjust(scene.shop.command(10))
     before = scene.shop.tables.contents()
     scene.proxy.break_every(LOOK, fault)
@@ -488,7 +488,7 @@ def test_writes_that_never_arrive_end_in_try_again_and_a_repetition_makes_the_on
 
 @with_and_without_a_key
 @pytest.mark.parametrize("name", sorted(QUICK.keys() & DELIVERED.keys()))
-def test_a_write_whose_fate_is_never_learnt_ends_in_try_again_and_stands_once(
+def test_a_write_of_unknown_outcome_ends_in_try_again_and_is_applied_once(
     scene: Scene, name: str, key: str | None
 ) -> None:
     scene.rival.adjust(scene.shop.command(10))
@@ -524,7 +524,7 @@ def test_every_attempt_of_the_write_has_a_token_of_its_own(scene: Scene) -> None
 
 @each_fault
 @pytest.mark.parametrize("operation", [READ, LOOK, WRITE])
-def test_a_call_is_one_request_for_the_sdk_repeats_nothing(scene: Scene, operation: str, fault: Fault) -> None:
+def test_a_call_is_one_request_because_the_sdk_retries_nothing(scene: Scene, operation: str, fault: Fault) -> None:
     service = scene.service(fault)
     calls = Calls(service.client)
     scene.proxy.break_nth(operation, fault)
@@ -664,7 +664,7 @@ def test_a_reversal_that_was_applied_stands_though_it_was_itself_reversed_since(
 
 
 @with_and_without_a_key
-def test_a_reversal_whose_fate_is_never_learnt_ends_in_try_again_and_stands_once(
+def test_a_reversal_of_unknown_outcome_ends_in_try_again_and_is_applied_once(
     scene: Scene, opening: Adjustment, key: str | None
 ) -> None:
     fault = DELIVERED["acknowledgement lost"]

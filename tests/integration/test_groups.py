@@ -54,7 +54,7 @@ def alone(service: Environment, command: Command) -> Result | ServiceError:
 
 @pytest.fixture
 def endless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How long a request goes on may not depend on how fast the machine is."""
+    """The attempts of a request must not depend on the machine's speed."""
     monkeypatch.setattr(retry_budget, "ATTEMPTS_MAX", sys.maxsize)
 
 
@@ -62,7 +62,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("endless")
-def test_groups_and_single_writers_on_one_item_lose_nothing_double_nothing_and_oversell_nothing(
+def test_groups_and_single_writers_on_one_item_never_lose_double_or_oversell(
     clients: Clients, tables: Tables, shop: Shop
 ) -> None:
     """Each group has refusals, keys that come twice, and keys that another group has too."""
@@ -92,11 +92,11 @@ def test_groups_and_single_writers_on_one_item_lose_nothing_double_nothing_and_o
     with ThreadPoolExecutor(groups + singles) as threads:
         jobs = [threads.submit(work, a_service(), of_group(number), go_together=True) for number in range(groups)]
         jobs += [threads.submit(work, a_service(), of_single(number), go_together=False) for number in range(singles)]
-        told = [each for job in jobs for each in job.result()]
+        results = [each for job in jobs for each in job.result()]
 
-    assert len(told) == groups * GROUP_MAX + singles * 5
+    assert len(results) == groups * GROUP_MAX + singles * 5
     chain = assert_adds_up(shop.rows(), shop.stock())
-    new = [result for _, result in told if isinstance(result, Outcome) and not result.replayed]
+    new = [result for _, result in results if isinstance(result, Outcome) and not result.replayed]
     assert sorted(each.adjustment.sequence for each in new) == list(range(2, len(chain) + 1))
     assert {each.adjustment for each in new} == set(chain[1:]), "acknowledged is what stands"
     stock = shop.stock()
@@ -104,7 +104,7 @@ def test_groups_and_single_writers_on_one_item_lose_nothing_double_nothing_and_o
     assert stock.quantity == opening + sum(each.adjustment.delta for each in new)
     assert all(row.quantity_after >= 0 for row in chain)
     by_id = {row.id: row for row in chain}
-    for command, result in told:
+    for command, result in results:
         match result:
             case Outcome(adjustment=row, replayed=replayed):
                 assert by_id[row.id] == row
@@ -112,7 +112,7 @@ def test_groups_and_single_writers_on_one_item_lose_nothing_double_nothing_and_o
                 assert row.delta == command.quantity_change
             case _:
                 assert isinstance(result, InsufficientStock | IdempotencyKeyReused)
-    assert any(isinstance(result, InsufficientStock) for _, result in told), "some must be refused"
+    assert any(isinstance(result, InsufficientStock) for _, result in results), "some must be refused"
 
 
 # ------------------------------------------------------------------------------------------------------------- limits
@@ -190,7 +190,7 @@ def test_a_group_costs_the_calls_of_one_request(
     ],
     ids=["shared", "known"],
 )
-def test_a_group_that_comes_again_costs_one_call_and_writes_nothing(
+def test_a_repeated_group_costs_one_call_and_writes_nothing(
     request: pytest.FixtureRequest, shop: Shop, start: str, operation: str, cancellations: list[list[str]]
 ) -> None:
     service: Environment = request.getfixturevalue(start)
@@ -209,9 +209,7 @@ def test_a_group_that_comes_again_costs_one_call_and_writes_nothing(
     assert shop.tables.contents() == before
 
 
-def test_of_a_group_that_comes_again_in_part_the_new_ones_are_written_with_the_second_call(
-    known: Environment, shop: Shop
-) -> None:
+def test_a_partly_repeated_group_writes_its_new_rows_with_the_second_call(known: Environment, shop: Shop) -> None:
     commands = [shop.command(1, key=f"{number}") for number in range(10)]
     first = together(known, commands[::2])
     calls = Calls(known.client)
@@ -262,15 +260,13 @@ def test_a_write_of_a_group_that_arrives_after_the_answers_changes_nothing(scene
     assert scene.deltas() == [5, -3, 4]
 
 
-def test_a_broken_look_for_the_rows_of_the_refused_changes_no_row_that_was_written(
-    scene: Scene, service: Environment
-) -> None:
+def test_a_failed_read_for_rejected_requests_changes_no_written_row(scene: Scene, service: Environment) -> None:
     """The state is not known: what is granted is written before the service looks for the refused ones."""
     service.adjust(scene.shop.command(5))
     assert_broken_look_is_followed_by_another(scene, scene.service(), [READ, READ, WRITE, LOOK, READ, LOOK])
 
 
-def test_a_broken_look_of_what_the_known_state_would_refuse_is_followed_by_another(scene: Scene) -> None:
+def test_a_failed_read_before_rejections_from_cached_state_is_retried(scene: Scene) -> None:
     """The state is known: the service looks for the refused ones before it writes what is granted."""
     service = scene.service()
     service.adjust(scene.shop.command(5))

@@ -43,22 +43,22 @@ if TYPE_CHECKING:
     from inventory.queries.levels import Level
     from tests.support.harness.emulator import Clients
 
-PATIENCE = RetryBudget(lambda: AMPLE_S)
+AMPLE_BUDGET = RetryBudget(lambda: AMPLE_S)
 WRITERS = 16
 KIB = 1024
 
 
 def reader_on(client: DynamoDBClient, tables: Tables, at_once: AtOnce = map) -> Reader:
-    books = Lookups(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
+    lookups = Lookups(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
     index = DynamoDBLedgerIndex(client, tables.ledger)
-    return Reader(books, index, History(index, books, at_once), Prover(index, books), at_once)
+    return Reader(lookups, index, History(index, lookups, at_once), Prover(index, lookups), at_once)
 
 
 def all_pages(reader: Reader, business_id: UUID, wanted: AdjustmentFilter, limits: Iterator[int]) -> list[Adjustment]:
     found: list[Adjustment] = []
     below: Position | None = None
     while True:
-        page = reader.adjustments(business_id, wanted, below=below, limit=next(limits), budget=PATIENCE)
+        page = reader.adjustments(business_id, wanted, below=below, limit=next(limits), budget=AMPLE_BUDGET)
         found += [each.adjustment for each in page.adjustments]
         if page.next_position is None:
             return found
@@ -70,7 +70,7 @@ def all_pages(reader: Reader, business_id: UUID, wanted: AdjustmentFilter, limit
 
 @dataclass
 class Bustle:
-    """Writers that go on until they are told to stop; ``acknowledged`` are the rows whose answers have arrived."""
+    """Writers that go on until ``stop`` is set; ``acknowledged`` are the rows whose answers have arrived."""
 
     shop: Shop
     clients: Clients
@@ -115,7 +115,7 @@ class Bustle:
 
 @pytest.fixture
 def bustle(shop: Shop, clients: Clients, monkeypatch: pytest.MonkeyPatch) -> Bustle:
-    # How often a writer tries again on a busy item is not the matter here.
+    # The number of retries on a busy item does not matter here.
     monkeypatch.setattr(retry_budget, "ATTEMPTS_MAX", 1_000_000)
     return Bustle(shop, clients)
 
@@ -147,7 +147,7 @@ def test_pages_under_concurrent_writes_hold_every_acknowledged_row_once_and_in_o
     assert {row.id for row in shop.tables.rows()} == {row.id for row in bustle.acknowledged}
 
 
-def test_levels_of_an_instant_are_the_same_during_the_writes_and_after_them(bustle: Bustle, clients: Clients) -> None:
+def test_levels_of_an_instant_are_the_same_during_and_after_concurrent_writes(bustle: Bustle, clients: Clients) -> None:
     shop = bustle.shop
 
     def ask() -> list[tuple[datetime, list[Level]]]:
@@ -187,7 +187,7 @@ def newest(rows: list[Adjustment], place: tuple[UUID, UUID]) -> Adjustment:
 
 def levels(reader: Reader, shop: Shop, as_of: datetime | None) -> list[Level]:
     wanted = LevelFilter(shop.variant_id, as_of=as_of)
-    page = reader.levels(shop.business_id, wanted, after=None, limit=100, budget=PATIENCE)
+    page = reader.levels(shop.business_id, wanted, after=None, limit=100, budget=AMPLE_BUDGET)
     assert page.next_location_id is None
     return page.levels
 
@@ -282,7 +282,7 @@ SHORT, LONG = 100, 10_000
 
 @pytest.fixture(scope="module")
 def archives(onlooker: DynamoDBClient) -> dict[int, Archive]:
-    """Histories of both lengths, written by the test: the way in is not the matter here."""
+    """Histories of both lengths, written by the test: the entry point does not matter here."""
     return {count: an_archive(onlooker, count) for count in (SHORT, LONG)}
 
 
@@ -328,7 +328,7 @@ def an_archive(client: DynamoDBClient, count: int) -> Archive:
 
 def listing(wanted: Callable[[Archive], AdjustmentFilter], limit: int = 20) -> Callable[[Reader, Archive], int]:
     def ask(reader: Reader, archive: Archive) -> int:
-        page = reader.adjustments(archive.business_id, wanted(archive), below=None, limit=limit, budget=PATIENCE)
+        page = reader.adjustments(archive.business_id, wanted(archive), below=None, limit=limit, budget=AMPLE_BUDGET)
         return len(page.adjustments)
 
     return ask
@@ -340,14 +340,14 @@ def levels_of(*, location: bool, as_of: bool) -> Callable[[Reader, Archive], int
         wanted = LevelFilter(
             variant_id, location_id if location else None, archive.middle.created_at if as_of else None
         )
-        page = reader.levels(archive.business_id, wanted, after=None, limit=100, budget=PATIENCE)
+        page = reader.levels(archive.business_id, wanted, after=None, limit=100, budget=AMPLE_BUDGET)
         return len(page.levels)
 
     return ask
 
 
 def one(reader: Reader, archive: Archive) -> int:
-    assert reader.adjustment(archive.business_id, archive.middle.id, budget=PATIENCE).adjustment == archive.middle
+    assert reader.adjustment(archive.business_id, archive.middle.id, budget=AMPLE_BUDGET).adjustment == archive.middle
     return 1
 
 
@@ -375,7 +375,7 @@ REQUESTS: dict[str, Callable[[Reader, Archive], int]] = {
 
 
 @pytest.mark.parametrize("request_name", REQUESTS)
-def test_a_request_costs_what_the_page_says_however_long_the_history_is(
+def test_a_request_costs_the_documented_read_units_for_any_length_of_history(
     request_name: str, archives: dict[int, Archive], clients: Clients
 ) -> None:
     measured = []

@@ -1,4 +1,4 @@
-"""What lies in a dead end goes back once, under the key that it had, and nothing is lost on the way."""
+"""A redrive moves each dead-lettered message back once, under its original key, and loses none."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REQUEST = {"business_id": "b", "variant_id": "v", "quantity_change": 5, "reason"
 
 
 class Queues:
-    """A dead end and the requests queue, of the test's own; ``client`` is the one that redrives."""
+    """A dead-letter queue and a requests queue of the test's own; ``client`` is the redrive's."""
 
     def __init__(self, endpoint_url: str) -> None:
         self.client = EmulatedAws(endpoint_url).queues()
@@ -33,7 +33,7 @@ class Queues:
         )
 
     def bury(self, body: object, **attributes: Any) -> str:
-        """Put a message into the dead end; text as it stands, anything else as JSON. Return its id."""
+        """Put a message into the dead-letter queue: text unchanged, anything else as JSON. Return its id."""
         text = body if isinstance(body, str) else json.dumps(body)
         sent = self._own.send_message(QueueUrl=self.dead_letter_queue, MessageBody=text, MessageAttributes=attributes)
         return sent["MessageId"]
@@ -43,11 +43,11 @@ class Queues:
         return Redrive(self.client, self.dead_letter_queue, self.requests, read).run(dry=dry)
 
     def moved(self) -> list[MessageTypeDef]:
-        """What was sent to the requests queue since the last look."""
+        """What was sent to the requests queue since the last call."""
         return self._drain(self.requests)
 
     def lying(self) -> int:
-        """How many messages are to be seen in the dead end."""
+        """The number of visible messages in the dead-letter queue."""
         count = self._own.get_queue_attributes(
             QueueUrl=self.dead_letter_queue,
             AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
@@ -112,7 +112,7 @@ def a_failed_invocation(payload: object = REQUEST, **members: object) -> dict[st
 # --- requests ------------------------------------------------------------------------------------------------------
 
 
-def test_messages_go_back_as_they_were_with_the_ids_that_they_had(queues: Queues) -> None:
+def test_messages_are_redriven_unchanged_with_their_original_ids(queues: Queues) -> None:
     bodies = {queues.bury(REQUEST | {"reference": str(number)}): number for number in range(25)}
 
     assert queues.redrive() == 0
@@ -158,16 +158,16 @@ def test_a_message_that_comes_back_keeps_its_first_id(queues: Queues) -> None:
     assert original_id(again) == first
 
 
-@pytest.mark.parametrize("told", ["two words", "x" * 256, "é"])
-def test_an_id_that_the_service_did_not_take_is_none_here_either(queues: Queues, told: str) -> None:
-    first = queues.bury(REQUEST, **{ORIGINAL_ID: text(told)})
+@pytest.mark.parametrize("rejected_id", ["two words", "x" * 256, "é"])
+def test_an_original_id_that_the_service_rejects_is_not_used(queues: Queues, rejected_id: str) -> None:
+    first = queues.bury(REQUEST, **{ORIGINAL_ID: text(rejected_id)})
 
     queues.redrive()
 
     assert [original_id(message) for message in queues.moved()] == [first]
 
 
-def test_what_can_never_be_read_stays_and_is_named(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_message_stays_and_is_named(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
     poison = [queues.bury(body) for body in ("{", "[]", "null", "[" * 100_000)]
     queues.bury(REQUEST)
 
@@ -180,10 +180,10 @@ def test_what_can_never_be_read_stays_and_is_named(queues: Queues, capsys: pytes
     assert printed.splitlines()[-1] == "1 moved, 4 left."
 
 
-def test_what_comes_back_in_the_meantime_is_for_the_next_time(queues: Queues) -> None:
+def test_a_message_that_returns_during_a_run_is_left_for_the_next_run(queues: Queues) -> None:
     for _ in range(15):
         queues.bury(REQUEST)
-    # A function that fails at once, and a queue without budget: whatever is moved lies in the dead end again.
+    # A function that fails at once, and a queue with one delivery: each moved message is dead-lettered again.
     queues.before("SendMessage", lambda: queues.bury(REQUEST))
 
     assert queues.redrive() == 0
@@ -193,7 +193,7 @@ def test_what_comes_back_in_the_meantime_is_for_the_next_time(queues: Queues) ->
 
 
 def test_the_same_message_is_not_moved_twice_in_one_run(queues: Queues) -> None:
-    """The queue delivers at least once: it can hand one out again that was just moved."""
+    """The queue delivers at least once: it can deliver one again that was just moved."""
     for _ in range(3):
         queues.bury(REQUEST, **{ORIGINAL_ID: text("m-1")})
 
@@ -203,15 +203,15 @@ def test_the_same_message_is_not_moved_twice_in_one_run(queues: Queues) -> None:
     assert queues.lying() == 2
 
 
-def test_an_empty_dead_end_is_no_error(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_dead_letter_queue_is_not_an_error(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
     assert queues.redrive() == 0
     assert capsys.readouterr().out == "0 moved, 0 left.\n"
 
 
-# --- looking only --------------------------------------------------------------------------------------------------
+# --- dry runs --------------------------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_says_what_lies_there_and_why_and_moves_nothing(
+def test_a_dry_run_lists_the_messages_with_reasons_and_moves_nothing(
     queues: Queues, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reasons = {
@@ -231,10 +231,10 @@ def test_a_dry_run_says_what_lies_there_and_why_and_moves_nothing(
     assert queues.lying() == 3
 
 
-# --- on the way ----------------------------------------------------------------------------------------------------
+# --- faults ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_message_that_can_not_be_sent_stays(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_that_cannot_be_sent_stays(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
     queues.bury(REQUEST)
     queues.client.meta.events.register(
         "before-parameter-build.sqs.SendMessage",
@@ -247,7 +247,7 @@ def test_a_message_that_can_not_be_sent_stays(queues: Queues, capsys: pytest.Cap
     assert "not moved" in capsys.readouterr().out
 
 
-def test_without_a_connection_it_stops_and_everything_lies_there_still(queues: Queues) -> None:
+def test_without_a_connection_a_redrive_stops_and_every_message_stays(queues: Queues) -> None:
     for _ in range(12):
         queues.bury(REQUEST)
     queues.before("SendMessage", broken)
@@ -259,7 +259,7 @@ def test_without_a_connection_it_stops_and_everything_lies_there_still(queues: Q
     assert queues.lying() == 12
 
 
-def test_what_was_sent_but_not_deleted_is_moved_again_under_the_same_key(queues: Queues) -> None:
+def test_a_message_sent_but_not_deleted_is_redriven_again_under_the_same_key(queues: Queues) -> None:
     first = queues.bury(REQUEST)
     deaf = EmulatedAws(queues.client.meta.endpoint_url).queues()
     deaf.meta.events.register("before-send.sqs.DeleteMessage", lambda **_: broken())
@@ -313,7 +313,7 @@ def test_a_failed_invocation_becomes_its_request_under_its_own_id(
     ],
     ids=["invalid", "cut off", "never answered"],
 )
-def test_why_an_invocation_failed_is_said(
+def test_the_reason_of_a_failed_invocation_is_printed(
     queues: Queues, capsys: pytest.CaptureFixture[str], members: dict[str, object], reason: str
 ) -> None:
     queues.bury(a_failed_invocation(**members))
@@ -324,7 +324,7 @@ def test_why_an_invocation_failed_is_said(
 
 
 @pytest.mark.parametrize("body", ["{", "[]", a_failed_invocation([]), a_failed_invocation(None), {}], ids=str)
-def test_what_is_no_request_stays(queues: Queues, body: object) -> None:
+def test_a_message_that_is_not_a_request_stays(queues: Queues, body: object) -> None:
     queues.bury(body)
 
     assert queues.redrive("invocations") == 0
@@ -336,7 +336,7 @@ def test_what_is_no_request_stays(queues: Queues, body: object) -> None:
 # --- the command ---------------------------------------------------------------------------------------------------
 
 
-def test_without_a_stack_it_says_so(
+def test_a_redrive_without_a_stack_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Any
 ) -> None:
     monkeypatch.setenv("LOCAL_DIR", str(tmp_path))
@@ -346,7 +346,7 @@ def test_without_a_stack_it_says_so(
     assert "make run" in capsys.readouterr().err
 
 
-def test_a_dead_end_that_holds_no_requests_can_not_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_dead_letter_queues_of_requests_can_be_redriven(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["redrive", "--queue", "unpublished"]) == 2
 
     assert "invocations" in capsys.readouterr().err

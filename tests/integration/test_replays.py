@@ -1,4 +1,4 @@
-"""A key's first answer stands, whatever has become of the stock, the variant or the location since."""
+"""A key's first answer stays the same after changes of the stock, the variant or the location."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def service(
 
 
 @after_each_change
-def test_a_repetition_replays(
+def test_a_repeated_request_is_a_replay(
     service: Callable[[], Environment],
     warm: Environment,
     shop: Shop,
@@ -135,7 +135,7 @@ def test_a_repetition_replays(
 
 
 @after_each_change
-def test_another_request_under_the_key_is_told_so_before_anything_else(
+def test_another_request_under_the_key_is_rejected_before_anything_else(
     service: Callable[[], Environment],
     warm: Environment,
     shop: Shop,
@@ -168,7 +168,7 @@ def test_another_request_under_the_key_is_told_so_before_anything_else(
     ],
     ids=lambda members: next(iter(members)),
 )
-def test_a_request_that_differs_in_any_member_is_another_one(
+def test_a_request_that_differs_in_any_member_is_another_request(
     warm: Environment, shop: Shop, request_of_key: Command, first: Adjustment, members: dict[str, Any]
 ) -> None:
     elsewhere = {"variant": ("variant_id", shop.other_variant_id), "location": ("location_id", shop.other_location_id)}

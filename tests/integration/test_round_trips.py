@@ -152,7 +152,9 @@ def test_a_replay_from_a_known_state_is_one_write_that_is_cancelled_and_leaves_n
     assert shop.tables.contents() == before
 
 
-def test_a_replay_that_the_known_state_would_refuse_is_one_look(warm: Environment, shop: Shop, calls: Calls) -> None:
+def test_a_replay_that_the_cached_state_would_reject_takes_one_read(
+    warm: Environment, shop: Shop, calls: Calls
+) -> None:
     first = warm.adjust(shop.command(-10, key="all")).adjustment
     before = shop.tables.contents()
     calls.forget()
@@ -225,10 +227,8 @@ def test_a_refusal_with_a_key_looks_for_the_keys_row_once_more_where_the_state_w
     assert shop.tables.contents() == before
 
 
-def test_a_refusal_with_a_key_that_the_known_state_foretells_is_one_look(
-    warm: Environment, shop: Shop, calls: Calls
-) -> None:
-    """It is a transaction of the stock item and the key's row: of one moment, and so final."""
+def test_a_rejection_with_a_key_from_cached_state_takes_one_read(warm: Environment, shop: Shop, calls: Calls) -> None:
+    """It is a transaction of the stock item and the key's row: one consistent read, and so final."""
     before = shop.tables.contents()
     looked_for: list[Any] = []
     warm.client.meta.events.register(
@@ -245,7 +245,7 @@ def test_a_refusal_with_a_key_that_the_known_state_foretells_is_one_look(
 
 
 @pytest.mark.parametrize("key", [None, "a key"])
-def test_what_a_stale_state_would_refuse_is_decided_from_the_present(
+def test_a_request_that_only_stale_state_would_reject_is_decided_from_current_state(
     warm: Environment, shop: Shop, calls: Calls, rival: Environment, key: str | None
 ) -> None:
     rival.adjust(shop.command(1))
@@ -270,7 +270,7 @@ def test_a_key_that_names_another_request_reads_once_where_the_state_is_not_know
 
 
 @pytest.mark.parametrize(("quantity_change", "operation"), [(11, WRITE), (-11, LOOK)], ids=["granted", "refused"])
-def test_a_key_that_names_another_request_is_one_call_whatever_the_known_state_makes_of_it(
+def test_a_key_of_another_request_costs_one_call_with_any_cached_state(
     warm: Environment, shop: Shop, calls: Calls, quantity_change: int, operation: str
 ) -> None:
     before = shop.tables.contents()
@@ -299,7 +299,7 @@ def test_an_unknown_variant_or_location_reads_once_each_time(
 # ------------------------------------------------------------------------------------------- the catalog in memory
 
 
-def test_a_remembered_catalog_is_not_read_again(
+def test_a_cached_catalog_is_not_read_again(
     half_warm: Environment, shop: Shop, requested: list[dict[str, Any]]
 ) -> None:
     half_warm.adjust(shop.command(-1, key="a key"))
@@ -327,7 +327,7 @@ def test_every_read_is_strongly_consistent(service: Environment, shop: Shop, req
     assert all(table["ConsistentRead"] for request in requested for table in request.values())
 
 
-def test_a_change_of_the_catalog_is_seen_when_the_memory_ends(clients: Clients, tables: Tables, shop: Shop) -> None:
+def test_a_change_of_the_catalog_is_seen_when_the_cache_expires(clients: Clients, tables: Tables, shop: Shop) -> None:
     now_s = 1_000_000.0
     service = environment(clients.make(), tables, time_s=lambda: now_s)
     service.adjust(shop.command(1))
@@ -344,7 +344,7 @@ def test_a_change_of_the_catalog_is_seen_when_the_memory_ends(clients: Clients, 
     assert len(shop.rows()) == 2
 
 
-def test_a_new_default_location_is_used_when_the_memory_ends(clients: Clients, tables: Tables, shop: Shop) -> None:
+def test_a_new_default_location_is_used_when_the_cache_expires(clients: Clients, tables: Tables, shop: Shop) -> None:
     now_s = 1_000_000.0
     service = environment(clients.make(), tables, time_s=lambda: now_s)
     first = service.adjust(shop.command(1)).adjustment
@@ -446,7 +446,7 @@ def test_two_environments_that_take_turns_on_one_item_stay_exact_and_read_it_for
     assert take_turns() == [[READ, WRITE], [READ, WRITE]]
     now_s += 0.001
     assert take_turns() == [[READ, WRITE], [READ, WRITE]], "the catalog is as old"
-    assert take_turns() == [[WRITE, WRITE], [WRITE, WRITE]], "each tries again whether it is alone by now"
+    assert take_turns() == [[WRITE, WRITE], [WRITE, WRITE]], "each checks again whether it is the only writer"
     assert take_turns() == [[READ, WRITE], [READ, WRITE]]
 
     chain = assert_adds_up(shop.rows(), shop.stock())
@@ -454,7 +454,7 @@ def test_two_environments_that_take_turns_on_one_item_stay_exact_and_read_it_for
     assert len(chain) == 2 * 9
 
 
-def test_a_stock_item_that_came_to_be_meanwhile_is_decided_from_again_without_another_read(
+def test_a_stock_item_created_meanwhile_is_decided_from_again_without_another_read(
     warm: Environment, shop: Shop, calls: Calls, rival: Environment
 ) -> None:
     variant: dict[str, Any] = {"variant_id": shop.other_variant_id}
@@ -535,7 +535,7 @@ def test_in_fresh_environments_a_replay_of_a_reversal_a_second_one_and_one_of_no
     assert shop.tables.contents() == before
 
 
-def test_where_the_known_state_would_refuse_them_they_only_read_too(
+def test_second_reversals_that_the_cached_state_would_reject_only_read(
     warm: Environment, shop: Shop, calls: Calls
 ) -> None:
     """Nothing is left in stock that could be taken back again."""
@@ -570,7 +570,7 @@ def test_where_the_known_state_would_refuse_them_they_only_read_too(
     ],
     ids=["the same key", "no key", "another key"],
 )
-def test_where_the_known_state_would_grant_it_a_second_reversal_shows_at_a_write_that_is_cancelled(
+def test_a_second_reversal_that_the_cached_state_would_allow_is_one_cancelled_write(
     warm: Environment, shop: Shop, calls: Calls, key: str | None, looks: list[str], reasons: list[str]
 ) -> None:
     (row,) = shop.rows()
@@ -597,7 +597,7 @@ def test_where_the_known_state_would_grant_it_a_second_reversal_shows_at_a_write
 
 @pytest.fixture
 def consumed(service: Environment) -> list[dict[str, dict[str, Any]]]:
-    """The units of each transaction from now on, by table, told apart by index."""
+    """The units of each transaction from now on, by table, separately for each index."""
     consumed: list[dict[str, dict[str, Any]]] = []
 
     def ask(params: dict[str, Any], **_: object) -> None:

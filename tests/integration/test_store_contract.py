@@ -1,4 +1,4 @@
-"""The store's contract: one suite, for the store on DynamoDB and for the one in memory that other tests trust."""
+"""The store's contract: one suite for the store on DynamoDB and for the fake store of other tests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class World(Protocol):
         ...
 
     def pass_time(self, seconds: float) -> None:
-        """Let the stores' clock go on, which else stands still."""
+        """Advance the stores' clock, which stands still otherwise."""
         ...
 
 
@@ -74,7 +74,7 @@ class MemoryWorld:
         return dict(self._store.stock), dict(self._store.ledger), dict(self._store.reversals)
 
     def pass_time(self, seconds: float) -> None:
-        """It remembers nothing, so it has no clock."""
+        """It has no cache, so it needs no clock."""
 
 
 class DynamoDBWorld:
@@ -187,7 +187,7 @@ def row_after(row: Adjustment) -> Adjustment:
 
 
 def seeing(stock: StockItem | None, *recorded: Adjustment) -> Snapshot:
-    """What a commit is decided from, or what it tells where that has changed."""
+    """The state that a commit is decided from, or returns when it has changed."""
     return Snapshot(
         business=Business(allow_negative_stock=False, default_location_id=LOCATION),
         variant_active=True,
@@ -258,20 +258,20 @@ def test_a_variant_that_is_registered_again_is_active_at_once(open_world: World)
     assert store.load(command(), []).variant_active
 
 
-def test_without_a_named_location_the_default_one_is_taken(store: Store) -> None:
+def test_without_a_named_location_the_default_one_is_used(store: Store) -> None:
     snapshot = store.load(command(), [])
 
     assert snapshot.business == Business(allow_negative_stock=False, default_location_id=LOCATION)
     assert (snapshot.location_id, snapshot.location_active) == (LOCATION, True)
 
 
-def test_a_named_location_is_taken(store: Store) -> None:
+def test_a_named_location_is_used(store: Store) -> None:
     snapshot = store.load(command(location_id=OTHER_LOCATION), [])
 
     assert (snapshot.location_id, snapshot.location_active) == (OTHER_LOCATION, True)
 
 
-def test_without_a_default_location_none_is_taken(world: World) -> None:
+def test_without_a_default_location_none_is_used(world: World) -> None:
     world.register_business(allow_negative_stock=False)
     world.register_location(LOCATION, default=False)
     world.register_variant(VARIANT)
@@ -321,7 +321,7 @@ def test_stock_and_recorded_row_are_read_with_the_catalog(open_world: World, nam
     assert (snapshot.stock, snapshot.recorded) == (stock_after(row), {row.id: row})
 
 
-def test_stock_is_told_apart_by_location(store: Store) -> None:
+def test_stock_is_separate_for_each_location(store: Store) -> None:
     row, other = first_row(), replace(first_row(), location_id=OTHER_LOCATION, quantity_after=7, hash="b" * 64)
     store.commit([row], seeing(None))
     store.commit([other], seeing(None))
@@ -330,7 +330,7 @@ def test_stock_is_told_apart_by_location(store: Store) -> None:
     assert stock_at(store, OTHER_LOCATION) == stock_after(other)
 
 
-def test_a_row_is_not_looked_for_unless_asked_for(store: Store) -> None:
+def test_a_row_is_looked_for_only_on_request(store: Store) -> None:
     store.commit([first_row()], seeing(None))
 
     assert store.load(command(), []).recorded == {}
@@ -360,7 +360,7 @@ def test_what_was_committed_is_loaded_at_once(store: Store) -> None:
 
 
 @pytest.mark.parametrize("named", [LOCATION, None])
-def test_as_many_rows_as_a_group_has_are_looked_for_by_an_environment_that_remembers_nothing_or_all(
+def test_all_rows_of_a_group_are_looked_for_with_an_empty_or_a_full_cache(
     open_world: World, named: UUID | None
 ) -> None:
     rows = rows_in_turn(GROUP_MAX)
@@ -372,7 +372,7 @@ def test_as_many_rows_as_a_group_has_are_looked_for_by_an_environment_that_remem
         assert snapshot == seeing(stock_after(rows[-1]), *rows)
 
 
-def test_what_is_read_of_one_moment_is_what_is_read_else_and_says_so(store: Store) -> None:
+def test_a_transactional_read_returns_the_same_state_and_is_marked(store: Store) -> None:
     row, absent = first_row(), uuid4()
     store.commit([row], seeing(None))
     named = command(location_id=LOCATION)
@@ -383,13 +383,13 @@ def test_what_is_read_of_one_moment_is_what_is_read_else_and_says_so(store: Stor
     assert store.load(named, [row.id, absent]) == seeing(stock_after(row), row)
 
 
-def test_what_is_not_there_is_not_found_of_one_moment_either(store: Store) -> None:
+def test_a_transactional_read_does_not_find_absent_items(store: Store) -> None:
     snapshot = store.load(command(location_id=LOCATION), [uuid4()], transactional=True)
 
     assert snapshot == replace(seeing(None), transactional=True)
 
 
-def test_as_many_rows_as_a_group_has_are_read_of_one_moment_by_an_environment_that_knows_the_catalog(
+def test_all_rows_of_a_group_fit_into_a_transactional_read_with_a_cached_catalog(
     open_world: World,
 ) -> None:
     rows = rows_in_turn(GROUP_MAX)
@@ -402,9 +402,7 @@ def test_as_many_rows_as_a_group_has_are_read_of_one_moment_by_an_environment_th
     assert snapshot == replace(seeing(stock_after(rows[-1]), *rows), transactional=True)
 
 
-def test_what_does_not_fit_into_one_transaction_does_not_say_that_it_is_of_one_moment(
-    clients: Clients, tables: Tables
-) -> None:
+def test_a_read_too_large_for_one_transaction_is_not_marked_as_transactional(clients: Clients, tables: Tables) -> None:
     """A group's rows, and a catalog that was never read."""
     world = DynamoDBWorld(clients, tables)
     world.register_business(allow_negative_stock=False)
@@ -419,7 +417,7 @@ def test_what_does_not_fit_into_one_transaction_does_not_say_that_it_is_of_one_m
         assert not snapshot.transactional
 
 
-def test_an_id_that_is_named_twice_is_looked_for_once(store: Store) -> None:
+def test_a_repeated_id_is_looked_for_once(store: Store) -> None:
     row, absent = first_row(), uuid4()
     store.commit([row], seeing(None))
     ids = [row.id, absent, row.id, absent]
@@ -431,7 +429,7 @@ def test_an_id_that_is_named_twice_is_looked_for_once(store: Store) -> None:
 # ------------------------------------------------------------------------------------------------ default location
 
 
-def test_a_businesss_default_location_is_told(store: Store) -> None:
+def test_the_default_location_of_a_business_is_returned(store: Store) -> None:
     assert store.default_location_id(BUSINESS) == LOCATION
 
 
@@ -448,7 +446,7 @@ def test_an_unknown_business_has_no_default_location_and_another_ones_is_not_its
     assert store.default_location_id(uuid4()) is None
 
 
-def test_a_default_location_is_told_though_it_was_deactivated(open_world: World) -> None:
+def test_a_deactivated_default_location_is_returned(open_world: World) -> None:
     open_world.deactivate_location(LOCATION)
 
     assert open_world.store().default_location_id(BUSINESS) == LOCATION
@@ -465,7 +463,7 @@ def test_a_business_that_was_just_registered_is_known_at_once(world: World) -> N
 
 
 @pytest.mark.parametrize("loaded", [True, False], ids=["after a load", "after another look"])
-def test_of_a_default_location_that_changed_the_former_one_may_be_told_for_a_minute_and_no_longer(
+def test_a_former_default_location_may_be_returned_for_a_minute_at_most(
     open_world: World,
     store: Store,
     loaded: bool,  # noqa: FBT001
@@ -496,7 +494,7 @@ def test_an_absent_row_is_not_found(store: Store) -> None:
     assert store.find(BUSINESS, [uuid4()]) == {}
 
 
-def test_as_many_rows_as_a_group_has_are_found_at_once_and_none_where_none_is_asked_for(store: Store) -> None:
+def test_all_rows_of_a_group_are_found_at_once_and_none_for_no_ids(store: Store) -> None:
     rows = rows_in_turn(GROUP_MAX)
     store.commit(rows, seeing(None))
 
@@ -504,7 +502,7 @@ def test_as_many_rows_as_a_group_has_are_found_at_once_and_none_where_none_is_as
     assert store.find(BUSINESS, []) == {}
 
 
-def test_of_several_rows_those_that_are_there_are_found_each_under_its_own_id(store: Store) -> None:
+def test_the_existing_rows_are_found_each_under_its_own_id(store: Store) -> None:
     first, absent, second = rows_in_turn(3)
     store.commit([first, second], seeing(None))
 
@@ -538,7 +536,7 @@ def test_a_later_commit_updates_the_stock_item(store: Store) -> None:
     assert store.find(BUSINESS, [first.id, second.id]) == {first.id: first, second.id: second}
 
 
-def test_a_commit_from_a_stock_item_that_has_moved_is_told_the_fresh_one(open_world: World, store: Store) -> None:
+def test_a_commit_from_a_moved_stock_item_returns_the_current_one(open_world: World, store: Store) -> None:
     first = first_row()
     store.commit([first], seeing(None))
     second = row_after(first)
@@ -550,20 +548,22 @@ def test_a_commit_from_a_stock_item_that_has_moved_is_told_the_fresh_one(open_wo
 
 
 @pytest.mark.parametrize("differing", [{"quantity": 99}, {"head_hash": "f" * 64}], ids=lambda each: next(iter(each)))
-def test_a_commit_from_a_stock_item_that_is_another_under_the_same_number_is_told_what_it_is(
+def test_a_commit_from_a_different_stock_item_with_the_same_sequence_returns_the_current_one(
     open_world: World, store: Store, differing: dict[str, Any]
 ) -> None:
     row = first_row()
     store.commit([row], seeing(None))
     before = open_world.contents()
 
-    told = store.commit([row_after(row)], seeing(replace(stock_after(row), **differing)))
+    returned = store.commit([row_after(row)], seeing(replace(stock_after(row), **differing)))
 
-    assert told == seeing(stock_after(row))
+    assert returned == seeing(stock_after(row))
     assert open_world.contents() == before
 
 
-def test_a_first_commit_that_was_not_the_first_is_told_the_fresh_stock_item(open_world: World, store: Store) -> None:
+def test_a_first_commit_after_another_first_commit_returns_the_current_stock_item(
+    open_world: World, store: Store
+) -> None:
     first = first_row()
     store.commit([first], seeing(None))
     before = open_world.contents()
@@ -581,7 +581,7 @@ def test_a_commit_from_a_stock_item_that_is_not_there_changes_nothing(open_world
     assert open_world.contents() == before
 
 
-def test_a_row_that_is_already_there_is_handed_back_whole(open_world: World, store: Store) -> None:
+def test_a_row_that_already_exists_is_returned_in_full(open_world: World, store: Store) -> None:
     first = replace(first_row(), reason_code="damage", reference="sheet 7", expected_quantity=0)
     store.commit([first], seeing(None))
     before = open_world.contents()
@@ -591,7 +591,7 @@ def test_a_row_that_is_already_there_is_handed_back_whole(open_world: World, sto
     assert open_world.contents() == before
 
 
-def test_a_row_that_is_already_there_is_told_with_the_fresh_stock_item(open_world: World, store: Store) -> None:
+def test_a_row_that_already_exists_is_returned_with_the_current_stock_item(open_world: World, store: Store) -> None:
     first = first_row()
     store.commit([first], seeing(None))
     before = open_world.contents()
@@ -621,7 +621,7 @@ def test_several_rows_are_appended_with_one_update_of_their_stock_item(store: St
 
 
 @pytest.mark.parametrize("there", [[0], [1], [4], [0, 4], [1, 2, 3], [0, 1, 2, 3, 4]])
-def test_of_several_rows_those_that_are_already_there_are_told_and_none_is_appended(
+def test_existing_rows_of_a_group_are_returned_and_none_is_appended(
     open_world: World, store: Store, there: list[int]
 ) -> None:
     first, *rows = rows_in_turn(6)
@@ -634,7 +634,7 @@ def test_of_several_rows_those_that_are_already_there_are_told_and_none_is_appen
     assert open_world.contents() == before
 
 
-def test_several_rows_from_a_stock_item_that_has_moved_are_told_the_fresh_one(open_world: World, store: Store) -> None:
+def test_a_group_from_a_moved_stock_item_returns_the_current_one(open_world: World, store: Store) -> None:
     first, second, *rows = rows_in_turn(5)
     store.commit([first], seeing(None))
     store.commit([second], seeing(stock_after(first)))
@@ -644,7 +644,7 @@ def test_several_rows_from_a_stock_item_that_has_moved_are_told_the_fresh_one(op
     assert open_world.contents() == before
 
 
-def test_what_was_recorded_before_is_told_with_what_is_recorded_since(store: Store) -> None:
+def test_rows_recorded_earlier_are_returned_with_those_recorded_since(store: Store) -> None:
     first, row, other = rows_in_turn(3)
     store.commit([first], seeing(None))
 
@@ -652,7 +652,7 @@ def test_what_was_recorded_before_is_told_with_what_is_recorded_since(store: Sto
     assert store.commit([row], seeing(stock_after(first), other)) == Committed()
 
 
-def test_rows_of_two_businesses_may_bear_one_id(store: Store) -> None:
+def test_rows_of_two_businesses_may_have_the_same_id(store: Store) -> None:
     row = first_row()
     other = replace(row, business_id=uuid4())
 
@@ -676,11 +676,11 @@ def reversed_by(store: Store, row: Adjustment) -> UUID | None:
 
 
 def reversed_meanwhile(reversal: Adjustment, seen: Snapshot | None = None) -> Snapshot:
-    """What a commit tells that comes after this reversal of the same row; without ``seen`` it was the last change."""
+    """The result of a commit after this reversal of the same row; without ``seen`` it was the last change."""
     return replace(seen or seeing(stock_after(reversal)), reversed_by=reversal.id)
 
 
-def test_what_was_never_reversed_has_no_reversal(store: Store) -> None:
+def test_an_adjustment_without_a_reversal_has_none(store: Store) -> None:
     row = first_row()
     store.commit([row], seeing(None))
 
@@ -698,7 +698,7 @@ def test_a_reversal_is_committed_like_any_row_and_found_from_what_it_reverses(st
     assert store.find(BUSINESS, [row.id]) == {row.id: row}
 
 
-def test_a_reversal_is_found_of_one_moment_too(store: Store) -> None:
+def test_a_transactional_read_finds_a_reversal(store: Store) -> None:
     row = first_row()
     store.commit([row], seeing(None))
     reversing = replace(command(location_id=LOCATION), reverses=row.id)
@@ -711,7 +711,7 @@ def test_a_reversal_is_found_of_one_moment_too(store: Store) -> None:
     assert snapshot == replace(reversed_meanwhile(reversal), recorded={reversal.id: reversal}, transactional=True)
 
 
-def test_whether_it_was_reversed_is_not_looked_for_unless_asked_for(store: Store) -> None:
+def test_a_reversal_is_looked_for_only_on_request(store: Store) -> None:
     row = first_row()
     store.commit([row], seeing(None))
     store.commit([reversal_of(row)], seeing(stock_after(row)))
@@ -719,7 +719,7 @@ def test_whether_it_was_reversed_is_not_looked_for_unless_asked_for(store: Store
     assert store.load(command(location_id=LOCATION), [row.id]).reversed_by is None
 
 
-def test_the_reversal_of_a_row_of_another_business_is_not_this_ones(store: Store) -> None:
+def test_a_reversal_belongs_to_its_own_business_only(store: Store) -> None:
     row = first_row()
     store.commit([row], seeing(None))
     store.commit([reversal_of(row)], seeing(stock_after(row)))
@@ -727,7 +727,7 @@ def test_the_reversal_of_a_row_of_another_business_is_not_this_ones(store: Store
     assert reversed_by(store, replace(row, business_id=uuid4())) is None
 
 
-def test_a_second_reversal_is_told_the_first_and_changes_nothing(open_world: World, store: Store) -> None:
+def test_a_second_reversal_returns_the_first_and_changes_nothing(open_world: World, store: Store) -> None:
     row = first_row()
     store.commit([row], seeing(None))
     first = reversal_of(row)
@@ -738,7 +738,7 @@ def test_a_second_reversal_is_told_the_first_and_changes_nothing(open_world: Wor
     assert open_world.contents() == before
 
 
-def test_a_second_reversal_is_told_the_stock_that_the_first_has_moved_too(open_world: World, store: Store) -> None:
+def test_a_second_reversal_returns_the_stock_that_the_first_has_moved(open_world: World, store: Store) -> None:
     row = first_row()
     store.commit([row], seeing(None))
     first = reversal_of(row)
@@ -749,16 +749,16 @@ def test_a_second_reversal_is_told_the_stock_that_the_first_has_moved_too(open_w
     assert open_world.contents() == before
 
 
-def test_a_reversal_that_is_already_there_is_handed_back_with_its_own_link(open_world: World, store: Store) -> None:
+def test_a_reversal_that_already_exists_is_returned_with_its_own_link(open_world: World, store: Store) -> None:
     row = first_row()
     store.commit([row], seeing(None))
     reversal = reversal_of(row)
     store.commit([reversal], seeing(stock_after(row)))
     before = open_world.contents()
 
-    told = replace(seeing(stock_after(reversal), reversal), reversed_by=reversal.id)
-    assert store.commit([reversal], seeing(stock_after(row))) == told
-    assert store.commit([reversal], seeing(stock_after(reversal))) == told
+    expected = replace(seeing(stock_after(reversal), reversal), reversed_by=reversal.id)
+    assert store.commit([reversal], seeing(stock_after(row))) == expected
+    assert store.commit([reversal], seeing(stock_after(reversal))) == expected
     assert open_world.contents() == before
 
 
@@ -774,7 +774,7 @@ def test_a_reversal_from_a_stock_item_that_has_moved_leaves_no_link(open_world: 
     assert reversed_by(store, row) is None
 
 
-def test_a_reversal_under_an_id_that_is_taken_leaves_no_link(open_world: World, store: Store) -> None:
+def test_a_reversal_under_an_existing_id_leaves_no_link(open_world: World, store: Store) -> None:
     row = first_row()
     store.commit([row], seeing(None))
     before = open_world.contents()
@@ -830,7 +830,7 @@ ROWS = {
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
-def test_a_row_comes_back_as_it_was_committed(store: Store, row: Adjustment) -> None:
+def test_a_row_is_read_as_it_was_committed(store: Store, row: Adjustment) -> None:
     row = replace(row, id=uuid4())
     store.commit([row], seeing(None))
 

@@ -34,9 +34,9 @@ VARIANTS = [UUID(int=each) for each in range(1, 4)]
 LOCATIONS = [UUID(int=each) for each in range(11, 14)]
 CODES = ["damage", "theft", None]
 REFERENCES = ["CC-17", None]
-PATIENCE = RetryBudget(lambda: 10, sleep=lambda _: None)
+BUDGET = RetryBudget(lambda: 10, sleep=lambda _: None)
 TICKS = st.integers(0, 12)
-"""So few moments that rows of different stock items often share one."""
+"""So few instants that rows of different stock items often share one."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,7 @@ class Shop:
                 raise StoreUnavailable
 
         self.ledger.before_page = before_read
-        found = History(self.ledger, self.ledger).page(
-            BUSINESS, wanted, below=below, limit=asked.limit, budget=PATIENCE
-        )
+        found = History(self.ledger, self.ledger).page(BUSINESS, wanted, below=below, limit=asked.limit, budget=BUDGET)
         assert len(found.rows) <= asked.limit
         return found
 
@@ -134,7 +132,7 @@ def position(row: Adjustment) -> Position:
 
 
 def matching(rows: list[Adjustment], wanted: AdjustmentFilter) -> list[Adjustment]:
-    """Newest first, told from the rows alone."""
+    """Newest first, from the rows alone."""
     found = [
         row
         for row in rows
@@ -156,7 +154,7 @@ def matching(rows: list[Adjustment], wanted: AdjustmentFilter) -> list[Adjustmen
     st.sampled_from([1, 10]),
     st.sampled_from([1, 4, 1_000]),
 )
-def test_all_pages_together_are_every_row_that_was_there_once_and_in_order(
+def test_all_pages_together_hold_every_row_once_and_in_order(
     arrivals: list[Arrival], wanted: AdjustmentFilter, pages: list[Page], chunk_rows_min: int, rows_examined_max: int
 ) -> None:
     shop = Shop(arrivals)
@@ -187,7 +185,7 @@ def test_all_pages_together_are_every_row_that_was_there_once_and_in_order(
 
 
 @given(st.lists(ARRIVALS, max_size=60), WANTED, st.integers(1, 100))
-def test_where_nothing_arrives_one_page_is_what_was_asked_for(
+def test_without_new_rows_a_page_holds_the_requested_rows(
     arrivals: list[Arrival], wanted: AdjustmentFilter, limit: int
 ) -> None:
     shop = Shop(arrivals)
@@ -206,7 +204,7 @@ def test_where_nothing_arrives_one_page_is_what_was_asked_for(
     st.integers(1, 20),
     st.integers(0, 60),
 )
-def test_a_page_without_filters_reads_no_more_rows_than_its_size_tells(
+def test_a_page_without_filters_reads_no_more_rows_than_its_size(
     arrivals: list[Arrival],
     variant_id: UUID | None,
     one_location: bool,  # noqa: FBT001
@@ -244,7 +242,7 @@ def test_the_level_of_an_instant_is_the_sum_of_all_changes_up_to_it(arrivals: li
 
 
 @given(st.lists(ARRIVALS, min_size=1, max_size=40), st.sets(st.integers(0, 39)), st.integers(0, 60))
-def test_an_index_that_lacks_rows_gives_no_level_or_the_right_one(
+def test_an_incomplete_index_gives_no_level_or_the_right_one(
     arrivals: list[Arrival], unseen: set[int], tick: int
 ) -> None:
     ledger = Shop(arrivals).ledger

@@ -62,13 +62,13 @@ DESCRIPTIONS: Final = {name: judge(rule.json_schema()) for name, rule in RULES.i
 @example(text="")
 @example(text="a")
 @example(text="\u0085 a \u2028")
-def test_a_text_is_taken_where_its_pattern_matches(rule: str, text: str) -> None:
+def test_a_text_is_valid_exactly_when_its_pattern_matches(rule: str, text: str) -> None:
     assert takes(RULES[rule], text) == DESCRIPTIONS[rule].is_valid(text)
 
 
 @pytest.mark.parametrize(("rule", "length_max"), [("reason", 500), ("reference", 255), ("key", 255)])
 @pytest.mark.parametrize("character", ["a", "é", "😀"])
-def test_a_text_is_as_long_as_the_pattern_lets_it_be(rule: str, length_max: int, character: str) -> None:
+def test_the_pattern_limits_a_texts_length(rule: str, length_max: int, character: str) -> None:
     for length in (length_max - 1, length_max, length_max + 1):
         for text in (character * length, f" {character * length}\n"):
             assert takes(RULES[rule], text) == DESCRIPTIONS[rule].is_valid(text), length
@@ -103,7 +103,7 @@ def is_taken(body: object) -> bool:
 
 @given(changes=st.fixed_dictionaries({}, optional=fields), missing=st.none() | st.sampled_from([*a_body()]))
 @example(changes={}, missing=None)
-def test_a_body_is_taken_where_its_schema_is_met(changes: dict[str, object], missing: str | None) -> None:
+def test_a_body_is_valid_exactly_when_it_fits_its_schema(changes: dict[str, object], missing: str | None) -> None:
     body = a_body(**changes)
     body.pop(missing or "", None)
     assert is_taken(body) == REQUEST.is_valid(body)

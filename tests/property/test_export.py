@@ -47,9 +47,11 @@ def exported(rows: list[Adjustment], form: ExportFormat, text_size_max_bytes: in
 
 
 def with_texts(rows: list[Adjustment], found: list[str]) -> list[Adjustment]:
-    """The rows with these texts in turn, their hashes fitting (their chain not, of which nothing here speaks)."""
-    told = [replace(row, reason=found[n % len(found)], reference=found[-n % len(found)]) for n, row in enumerate(rows)]
-    return [replace(row, hash=row_hash(row)) for row in told]
+    """The rows with these texts in turn, with matching hashes (their chain does not match, and is not tested here)."""
+    rows_with_texts = [
+        replace(row, reason=found[n % len(found)], reference=found[-n % len(found)]) for n, row in enumerate(rows)
+    ]
+    return [replace(row, hash=row_hash(row)) for row in rows_with_texts]
 
 
 def in_order(rows: list[Adjustment]) -> list[Adjustment]:
@@ -68,7 +70,7 @@ def test_the_lines_of_all_pages_are_all_rows_in_order_and_their_hashes_recompute
     for each, row in zip(objects, in_order(rows), strict=True):
         assert (each["reason"], each["reference"]) == (row.reason, row.reference)
         canonical = {name: value for name, value in each.items() if name != "hash"}
-        # As anybody would who has the documented form and no code of ours.
+        # As a client would, from the documented form alone.
         text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
         assert sha256(text.encode()).hexdigest() == each["hash"]
 

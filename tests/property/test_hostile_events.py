@@ -1,6 +1,6 @@
 """Events and payloads of any shape, for every entry point: an answer or an error of the contract, and nothing else.
 
-Each begins with an event as it really comes, of which parts are then bent. The tables answer: nothing may be a fault.
+Each test starts from a real event and alters some parts. The tables answer: nothing may be a fault.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inventory.api.routes import PROVE_LEVEL, REVERSE_ADJUSTMENT
-from tests.support.builders.hostile_events import api_events, bent, bodies, odd_values
+from tests.support.builders.hostile_events import api_events, bodies, mutated, odd_values
 from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, VARIANT
 from tests.support.builders.requests import a_body, a_payload
 from tests.support.harness.entry_points import (
@@ -79,9 +79,9 @@ batches = st.lists(bodies(a_payload(idempotency_key="key")), min_size=1, max_siz
 
 
 @examples(250)
-@given(event=bent(creations | payloads))
+@given(event=mutated(creations | payloads))
 @example(event=None)
-def test_a_creation_is_answered_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
+def test_a_creation_is_answered_or_raises_a_documented_error(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["create_adjustment"].call(event)
 
     if called.raised is not None:
@@ -94,7 +94,7 @@ def test_a_creation_is_answered_or_raises_what_is_documented(entry_points: dict[
 
 
 @examples(250)
-@given(event=bent(reversals) | odd_values)
+@given(event=mutated(reversals) | odd_values)
 def test_a_reversal_is_answered(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["reverse_adjustment"].call(event)
 
@@ -103,8 +103,8 @@ def test_a_reversal_is_answered(entry_points: dict[str, EntryPoint], event: Any)
 
 
 @examples(250)
-@given(event=bent(reads | exports) | odd_values)
-def test_a_question_is_answered_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
+@given(event=mutated(reads | exports) | odd_values)
+def test_a_read_is_answered_or_raises_a_documented_error(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["read_inventory"].call(event)
 
     if called.raised is not None:
@@ -120,8 +120,8 @@ def test_a_question_is_answered_or_raises_what_is_documented(entry_points: dict[
 
 
 @examples(250)
-@given(event=bent(st.just(load_event("authorizer"))) | odd_values)
-def test_an_authorizer_denies_or_says_one_of_its_two_sentences(entry_points: dict[str, EntryPoint], event: Any) -> None:
+@given(event=mutated(st.just(load_event("authorizer"))) | odd_values)
+def test_the_authorizer_denies_or_raises_one_of_its_two_errors(entry_points: dict[str, EntryPoint], event: Any) -> None:
     """The table behind it knows no token at all: nothing may be allowed."""
     called = entry_points["authorizer"].call(event)
 
@@ -134,8 +134,8 @@ def test_an_authorizer_denies_or_says_one_of_its_two_sentences(entry_points: dic
 
 
 @examples(250)
-@given(event=bent(batches) | bent(st.just(load_event("ingest-adjustments"))) | odd_values)
-def test_a_batch_is_answered_by_ids_of_its_messages(entry_points: dict[str, EntryPoint], event: Any) -> None:
+@given(event=mutated(batches) | mutated(st.just(load_event("ingest-adjustments"))) | odd_values)
+def test_a_batch_is_answered_with_ids_of_its_messages(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["ingest_adjustments"].call(event)
 
     if called.raised is not None:
@@ -147,11 +147,9 @@ def test_a_batch_is_answered_by_ids_of_its_messages(entry_points: dict[str, Entr
 
 
 @examples(250)
-@given(images=st.lists(bent(st.just(ROW["dynamodb"]["NewImage"])) | odd_values, min_size=1, max_size=3))
+@given(images=st.lists(mutated(st.just(ROW["dynamodb"]["NewImage"])) | odd_values, min_size=1, max_size=3))
 @example(images=[ROW["dynamodb"]["NewImage"] | {"created_at": {"S": "0001-01-01T00:00:00+23:59"}}])
-def test_no_item_that_somebody_wrote_by_hand_holds_up_the_stream(
-    entry_points: dict[str, EntryPoint], images: list[Any]
-) -> None:
+def test_no_item_written_by_hand_holds_up_the_stream(entry_points: dict[str, EntryPoint], images: list[Any]) -> None:
     records = [ROW | {"dynamodb": ROW["dynamodb"] | {"NewImage": image}} for image in images]
 
     called = entry_points["publish_adjustments"].call({"Records": records})
@@ -160,11 +158,11 @@ def test_no_item_that_somebody_wrote_by_hand_holds_up_the_stream(
 
 
 @examples(250)
-@given(event=bent(st.just(load_event("publish-adjustments"))) | odd_values)
-def test_what_is_no_part_of_the_stream_raises_what_is_documented(
+@given(event=mutated(st.just(load_event("publish-adjustments"))) | odd_values)
+def test_an_event_that_the_stream_never_sends_raises_a_documented_error(
     entry_points: dict[str, EntryPoint], event: Any
 ) -> None:
-    """The stream itself sends nothing of the kind; what is raised lets Lambda part a batch and set the rest aside."""
+    """The stream never sends these; the raised error lets Lambda split a batch and dead-letter the rest."""
     called = entry_points["publish_adjustments"].call(event)
 
     if called.raised is not None:
@@ -173,8 +171,8 @@ def test_what_is_no_part_of_the_stream_raises_what_is_documented(
 
 
 @examples(250)
-@given(event=bent(st.sampled_from(COMMANDS)) | odd_values)
-def test_a_command_is_carried_out_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
+@given(event=mutated(st.sampled_from(COMMANDS)) | odd_values)
+def test_a_command_is_carried_out_or_raises_a_documented_error(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["provision"].call(event)
 
     if called.raised is not None:
@@ -185,8 +183,8 @@ def test_a_command_is_carried_out_or_raises_what_is_documented(entry_points: dic
 
 
 @examples(250)
-@given(event=bent(st.just(load_event("audit-ledger"))) | odd_values)
-def test_an_audit_is_answered_or_raises_what_is_documented(entry_points: dict[str, EntryPoint], event: Any) -> None:
+@given(event=mutated(st.just(load_event("audit-ledger"))) | odd_values)
+def test_an_audit_is_answered_or_raises_a_documented_error(entry_points: dict[str, EntryPoint], event: Any) -> None:
     called = entry_points["audit_ledger"].call(event)
 
     if called.raised is not None:
@@ -197,6 +195,6 @@ def test_an_audit_is_answered_or_raises_what_is_documented(entry_points: dict[st
 
 
 @examples(250)
-@given(event=bent(st.just(load_event("describe-api"))) | odd_values)
+@given(event=mutated(st.just(load_event("describe-api"))) | odd_values)
 def test_a_page_is_served_or_is_not_found(entry_points: dict[str, EntryPoint], event: Any) -> None:
     assert_is_an_answer_of_http(entry_points["describe_api"].call(event))

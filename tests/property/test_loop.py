@@ -107,7 +107,7 @@ def in_this_order(order: bytes) -> Choose:
 
 
 def happenings_in(store: FakeStore, names: list[str]) -> list[Callable[[], None]]:
-    """What operators do meanwhile."""
+    """Operators' commands during the run."""
 
     def another_default() -> None:
         store.businesses[BUSINESS] = replace(store.businesses[BUSINESS], default_location_id=OTHER_LOCATION)
@@ -129,7 +129,7 @@ def happenings_in(store: FakeStore, names: list[str]) -> list[Callable[[], None]
     happening=st.lists(st.sampled_from(["another default", "no variant", "no location"]), max_size=1),
     order=orders,
 )
-def test_every_answer_is_true_whatever_happens_in_whatever_order(
+def test_every_answer_is_true_under_any_faults_in_any_order(
     requests: list[Asked | AskedBack], opening: int, happening: list[str], order: bytes
 ) -> None:
     store = a_shop(opening)
@@ -146,17 +146,17 @@ def test_every_answer_is_true_whatever_happens_in_whatever_order(
     assert_each_is_reversed_once_at_most(store)
     written = Counter(row.created_by for row in store.ledger.values())
     assert all(count == 1 for actor, count in written.items() if actor != "opening")
-    for asked, answer in told(runs):
+    for asked, answer in answers(runs):
         assert_answer_is_true(asked, answer, store, written[asked.actor])
 
 
-def told(runs: list[Run]) -> list[tuple[Command | Reversal, Result]]:
+def answers(runs: list[Run]) -> list[tuple[Command | Reversal, Result]]:
     """Each request of each run with its answer."""
-    return [each for run in runs for each in run.told]
+    return [each for run in runs for each in run.asked_and_answered]
 
 
 def assert_answer_is_true(asked: Command | Reversal, answer: Result, store: FakeStore, written: int) -> None:
-    """What the caller was told fits what stands in the ledger for ever."""
+    """Each answer fits the rows of the ledger."""
     key = asked.idempotency_key
     recorded = None if key is None else store.ledger.get((BUSINESS, keyed_id(BUSINESS, key)))
     match answer:
@@ -227,7 +227,7 @@ def assert_stock_adds_up(store: FakeStore) -> None:
     happening=st.lists(st.sampled_from(["another default", "no variant", "no location"]), max_size=1),
     order=orders,
 )
-def test_every_answer_to_requests_that_go_together_is_true_whatever_happens_in_whatever_order(
+def test_every_answer_to_a_group_is_true_under_any_faults_in_any_order(
     groups: list[list[Asked]], others: list[Asked | AskedBack], opening: int, happening: list[str], order: bytes
 ) -> None:
     store = a_shop(opening)
@@ -248,7 +248,7 @@ def test_every_answer_to_requests_that_go_together_is_true_whatever_happens_in_w
     assert_each_is_reversed_once_at_most(store)
     written = Counter(row.created_by for row in store.ledger.values())
     assert all(times == 1 for actor, times in written.items() if actor != "opening")
-    for requested, answer in told(runs):
+    for requested, answer in answers(runs):
         assert_answer_is_true(requested, answer, store, written[requested.actor])
 
 
@@ -258,7 +258,7 @@ def test_every_answer_to_requests_that_go_together_is_true_whatever_happens_in_w
     st.sampled_from([[Met.OK], [Met.OK, Met.UNHEARD]]),
     orders,
 )
-def test_groups_that_lose_no_more_than_acknowledgements_are_answered_for_good_and_exactly(
+def test_groups_that_lose_only_acknowledgements_get_final_and_exact_answers(
     changes: list[list[int]], meets: list[Met], order: bytes
 ) -> None:
     store = a_shop(2)
@@ -273,9 +273,9 @@ def test_groups_that_lose_no_more_than_acknowledgements_are_answered_for_good_an
 
     Interleaving(store, in_this_order(order), [], meets).run(runs)
 
-    acknowledged = [answer.adjustment for _, answer in told(runs) if isinstance(answer, Outcome)]
+    acknowledged = [answer.adjustment for _, answer in answers(runs) if isinstance(answer, Outcome)]
     rows = [row for row in store.ledger.values() if row.created_by != "opening"]
-    assert not any(isinstance(answer, TryAgain) for _, answer in told(runs))
+    assert not any(isinstance(answer, TryAgain) for _, answer in answers(runs))
     assert sorted(acknowledged, key=lambda row: row.sequence) == sorted(rows, key=lambda row: row.sequence)
     assert store.stock[BUSINESS, VARIANT, LOCATION].quantity == 2 + sum(row.delta for row in acknowledged)
     assert_stock_adds_up(store)
@@ -283,15 +283,15 @@ def test_groups_that_lose_no_more_than_acknowledgements_are_answered_for_good_an
 
 @examples(50)
 @given(st.lists(st.integers(-5, 5).filter(bool), min_size=2, max_size=5), orders)
-def test_without_faults_every_request_is_answered_for_good(changes: list[int], order: bytes) -> None:
+def test_without_faults_every_request_gets_a_final_answer(changes: list[int], order: bytes) -> None:
     store = a_shop(2)
     commands = [a_command(quantity_change=change, actor=f"request {number}") for number, change in enumerate(changes)]
     runs = [Run(command, partial(UUID, int=FIRST_ID + number)) for number, command in enumerate(commands)]
 
     Interleaving(store, in_this_order(order), [], [Met.OK]).run(runs)
 
-    acknowledged = sum(answer.adjustment.delta for _, answer in told(runs) if isinstance(answer, Outcome))
-    assert not any(isinstance(answer, TryAgain) for _, answer in told(runs))
+    acknowledged = sum(answer.adjustment.delta for _, answer in answers(runs) if isinstance(answer, Outcome))
+    assert not any(isinstance(answer, TryAgain) for _, answer in answers(runs))
     assert store.stock[BUSINESS, VARIANT, LOCATION].quantity == 2 + acknowledged
     assert_stock_adds_up(store)
 
@@ -302,7 +302,7 @@ def test_without_faults_every_request_is_answered_for_good(changes: list[int], o
     meets=st.sampled_from([[Met.OK], [Met.OK, Met.UNHEARD]]),
     order=orders,
 )
-def test_of_reversals_of_one_adjustment_exactly_one_stands_and_the_others_know_it(
+def test_exactly_one_reversal_of_an_adjustment_succeeds_and_the_others_get_its_id(
     keys: list[str | None], meets: list[Met], order: bytes
 ) -> None:
     """Each of them may lose its acknowledgement; nothing else goes wrong, so each gets a final answer."""
@@ -315,12 +315,12 @@ def test_of_reversals_of_one_adjustment_exactly_one_stands_and_the_others_know_i
     Interleaving(store, in_this_order(order), [], meets).run(runs)
 
     (reversal,) = [row for row in store.ledger.values() if row.reverses == UUID(int=2)]
-    for asked, answer in told(runs):
+    for asked, answer in answers(runs):
         if isinstance(answer, Outcome):
             assert answer.adjustment == reversal
             assert answer.replayed == (reversal.created_by != asked.actor)
         else:
             assert isinstance(answer, AlreadyReversed)
             assert answer.reversed_by == reversal.id
-    assert any(asked.actor == reversal.created_by and isinstance(answer, Outcome) for asked, answer in told(runs))
+    assert any(asked.actor == reversal.created_by and isinstance(answer, Outcome) for asked, answer in answers(runs))
     assert_stock_adds_up(store)

@@ -1,4 +1,4 @@
-"""However requests are put together, they leave the ledger and get the answers that they would have one by one."""
+"""Requests in any batches leave the same ledger and get the same answers as one by one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ commands = st.builds(
 
 
 def with_actors(drawn: list[Command]) -> list[Command]:
-    """Each request from an actor of its own, so that it can be told who made a row."""
+    """Each request from an actor of its own, so that each row shows its request."""
     return [replace(command, actor=f"request {number}") for number, command in enumerate(drawn)]
 
 
@@ -74,7 +74,7 @@ class Shop:
         return [each for each in answers if not isinstance(each, Fault)]
 
     def rows(self) -> list[Adjustment]:
-        """The ledger, item by item, each of which must add up; without what a random id tells."""
+        """The ledger, item by item, each of which must add up; without random ids."""
         rows: list[Adjustment] = []
         for variant_id, location_id in PLACES:
             of_place = [
@@ -106,7 +106,7 @@ def a_shop(*, allow_negative_stock: bool) -> Shop:
 def batches_of(asked: list[Command], sizes: list[int]) -> Iterator[list[Command]]:
     """Cut what is asked into batches of these sizes, and where one key would name two stock items in one batch.
 
-    Which of the two is then first is open: the groups of a batch know nothing of one another.
+    Which of the two is then first is open: the groups of a batch are independent.
     """
     ends = iter(sizes)
     size = next(ends, len(asked))
@@ -130,7 +130,7 @@ def comparable(row: Adjustment) -> Adjustment:
 
 
 def in_short(result: Result) -> object:
-    """All that is told, but for random ids."""
+    """Every answer, without random ids."""
     if isinstance(result, Outcome):
         return comparable(result.adjustment), result.replayed
     return type(result), result.facts()
@@ -142,7 +142,7 @@ def in_short(result: Result) -> object:
     sizes=st.lists(st.integers(1, 12), max_size=30),
     allow_negative_stock=st.booleans(),
 )
-def test_any_batching_of_any_requests_gives_the_ledger_and_the_answers_of_one_by_one(
+def test_any_batching_of_requests_gives_the_same_ledger_and_answers(
     drawn: list[Command], sizes: list[int], *, allow_negative_stock: bool
 ) -> None:
     asked = with_actors(drawn)
@@ -157,7 +157,7 @@ def test_any_batching_of_any_requests_gives_the_ledger_and_the_answers_of_one_by
 
 @examples(100)
 @given(drawn=st.lists(commands, min_size=1, max_size=30), group_max=st.integers(1, 4))
-def test_where_a_group_is_cut_by_the_limit_of_a_transaction_makes_no_difference(
+def test_the_place_where_a_transactions_limit_splits_a_group_makes_no_difference(
     drawn: list[Command], group_max: int
 ) -> None:
     asked = with_actors([replace(each, variant_id=VARIANT, location_id=LOCATION) for each in drawn])

@@ -1,4 +1,4 @@
-"""Random histories, bent in every way and read while others write: each bend is named, and nothing else is."""
+"""Random histories, tampered with in every way and read during writes: each form is named, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from inventory.integrity.chain_check import ChainCheck
 from inventory.integrity.proof import Proof, Prover
 from inventory.storage.items import adjustment_of, ledger_item
 from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
-from tests.support.builders.tampered_tables import BENDS, Books, ReadBooks, books, history, stock_item
+from tests.support.builders.tampered_tables import (
+    TAMPERINGS,
+    ReadTables,
+    StoredHistory,
+    history,
+    stock_item,
+    stored_history,
+)
 from tests.support.harness.examples import examples
 
 if TYPE_CHECKING:
@@ -26,15 +33,15 @@ deltas = st.lists(st.integers(-1_000, 1_000).filter(bool), min_size=1, max_size=
 page_sizes = st.sampled_from([None, 1, 2, 5])
 
 
-def proved(read: ReadBooks, page_rows: int | None = None, **settings: Any) -> Proof:
+def proved(read: ReadTables, page_rows: int | None = None, **settings: Any) -> Proof:
     prover = replace(Prover(read, read, sleep=lambda _: None, page_rows=page_rows), **settings)
     return prover.prove(StockItemId(BUSINESS, VARIANT, LOCATION), None, remaining_s=lambda: 1_000.0)
 
 
 @given(st.lists(st.integers(-1_000, 1_000).filter(bool), max_size=12), page_sizes)
-def test_a_history_that_nobody_touched_is_verified(changes: list[int], page_rows: int | None) -> None:
+def test_an_untouched_history_is_verified(changes: list[int], page_rows: int | None) -> None:
     rows = history(changes)
-    assert proved(ReadBooks(books(changes)), page_rows) == Proof(
+    assert proved(ReadTables(stored_history(changes)), page_rows) == Proof(
         variant_id=VARIANT,
         location_id=LOCATION,
         verified=True,
@@ -48,28 +55,30 @@ def test_a_history_that_nobody_touched_is_verified(changes: list[int], page_rows
     )
 
 
-@pytest.mark.parametrize("bend", BENDS)
+@pytest.mark.parametrize("tamper", TAMPERINGS)
 @examples(25)
 @given(data=st.data(), changes=deltas, page_rows=page_sizes)
-def test_whatever_was_bent_is_found_and_named(
-    bend: str, data: st.DataObject, changes: list[int], page_rows: int | None
+def test_every_form_of_tampering_is_found_and_named(
+    tamper: str, data: st.DataObject, changes: list[int], page_rows: int | None
 ) -> None:
-    bent = BENDS[bend](books(changes), data.draw(st.integers(0, len(changes) - 1)))
-    if bent is None:
+    tampered = TAMPERINGS[tamper](stored_history(changes), data.draw(st.integers(0, len(changes) - 1)))
+    if tampered is None:
         return
-    proof = proved(ReadBooks(bent), page_rows)
-    assert (proof.verified, proof.first_problem) == (False, bent.problem)
+    proof = proved(ReadTables(tampered), page_rows)
+    assert (proof.verified, proof.first_problem) == (False, tampered.problem)
 
 
-@pytest.mark.parametrize("bend", BENDS)
+@pytest.mark.parametrize("tamper", TAMPERINGS)
 @examples(25)
 @given(data=st.data(), changes=deltas, rows_max=st.integers(1, 3))
-def test_a_proof_in_several_requests_says_what_one_says(
-    bend: str, data: st.DataObject, changes: list[int], rows_max: int
+def test_a_proof_in_several_requests_gives_the_result_of_one(
+    tamper: str, data: st.DataObject, changes: list[int], rows_max: int
 ) -> None:
-    bent = BENDS[bend](books(changes), data.draw(st.integers(0, len(changes) - 1))) or books(changes)
-    whole = proved(ReadBooks(bent))
-    prover = Prover(ReadBooks(bent), ReadBooks(bent), sleep=lambda _: None, page_rows=1, rows_max=rows_max)
+    tampered = TAMPERINGS[tamper](
+        stored_history(changes), data.draw(st.integers(0, len(changes) - 1))
+    ) or stored_history(changes)
+    whole = proved(ReadTables(tampered))
+    prover = Prover(ReadTables(tampered), ReadTables(tampered), sleep=lambda _: None, page_rows=1, rows_max=rows_max)
     cursor: str | None = None
     for _ in range(3 * len(changes) + 5):
         proof = prover.prove(StockItemId(BUSINESS, VARIANT, LOCATION), cursor, remaining_s=lambda: 1_000.0)
@@ -85,7 +94,7 @@ class Writers:
     def __init__(self, chance: random.Random, changes: list[int]) -> None:
         self._chance = chance
         self._to_come = [ledger_item(row) for row in history(changes)]
-        self.read = ReadBooks(Books([], None), before_read=self.write)
+        self.read = ReadTables(StoredHistory([], None), before_read=self.write)
         for _ in range(chance.randrange(len(changes) + 1)):
             self.append()
         self.read.late.clear()
@@ -100,8 +109,8 @@ class Writers:
     def append(self) -> None:
         if self._to_come:
             item = self._to_come.pop(0)
-            self.read.books.rows.append(item)
-            self.read.books.stock = stock_item(adjustment_of(item))
+            self.read.stored.rows.append(item)
+            self.read.stored.stock = stock_item(adjustment_of(item))
             self.read.late.add(item["pk"]["S"])
 
     def pause(self, _: float) -> None:
@@ -109,9 +118,9 @@ class Writers:
 
 
 @given(seed=st.integers(0, 2**32), changes=st.lists(st.just(3), min_size=1, max_size=20), page_rows=page_sizes)
-def test_writers_between_any_two_reads_are_no_problem(seed: int, changes: list[int], page_rows: int | None) -> None:
+def test_writes_between_any_two_reads_are_not_reported(seed: int, changes: list[int], page_rows: int | None) -> None:
     writers = Writers(random.Random(seed), changes)
-    at_first = len(writers.read.books.rows)
+    at_first = len(writers.read.stored.rows)
     proof = proved(writers.read, page_rows, sleep=writers.pause)
     assert (proof.verified, proof.first_problem) == (True, None)
     assert proof.sequence >= at_first
@@ -137,28 +146,31 @@ values = st.recursive(
     ),
     max_leaves=4,
 )
-GARBAGE_NAMES = [name for name in [*books([1]).rows[0], "reverses", "reference"] if name not in {"pk", "stock_item"}]
+GARBAGE_NAMES = [
+    name for name in [*stored_history([1]).rows[0], "reverses", "reference"] if name not in {"pk", "stock_item"}
+]
 garbage = st.dictionaries(st.sampled_from(GARBAGE_NAMES), values, max_size=4)
 
 
 @given(found=st.lists(garbage, min_size=1, max_size=4), stock=st.none() | garbage)
-def test_no_garbage_in_an_item_is_ever_raised(found: list[Item], stock: Item | None) -> None:
-    honest = books([1, 2, 3, 4])
-    rows = [{**item, **bent} for item, bent in zip(honest.rows, found, strict=False)]
+def test_no_garbage_in_an_item_raises_an_error(found: list[Item], stock: Item | None) -> None:
+    honest = stored_history([1, 2, 3, 4])
+    rows = [{**item, **tampered} for item, tampered in zip(honest.rows, found, strict=False)]
     checked = ChainCheck()
     checked.add(rows)
     checked.append_pending(4)
     assert checked.rows == len(rows)
 
-    rows = [item for item in rows if "S" in item["created_at"]]
-    proof = proved(ReadBooks(Books(rows, None if stock is None else {**(honest.stock or {}), **stock})))
+    # An index holds no row whose sort key is not a text, and DynamoDB stores no item with an empty one.
+    rows = [item for item in rows if item["created_at"].get("S")]
+    proof = proved(ReadTables(StoredHistory(rows, None if stock is None else {**(honest.stock or {}), **stock})))
     assert proof.verified is not None
     assert proof.rows == len(rows)
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(bytes.hex))
-def test_no_made_up_cursor_is_taken(cursor: str) -> None:
+def test_no_forged_cursor_is_accepted(cursor: str) -> None:
     with pytest.raises(InvalidCursor):
-        Prover(ReadBooks(books([1])), ReadBooks(books([1]))).prove(
+        Prover(ReadTables(stored_history([1])), ReadTables(stored_history([1]))).prove(
             StockItemId(BUSINESS, VARIANT, LOCATION), cursor, remaining_s=lambda: 1_000.0
         )

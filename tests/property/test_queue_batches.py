@@ -1,4 +1,4 @@
-"""However messages are batched, they leave the ledger, and come to the ends, that they would have one by one."""
+"""Messages in any batches leave the same ledger and have the same outcomes as one by one."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ events = st.builds(
 )
 bodies = (requests | requests | events).map(json.dumps) | st.sampled_from(["{", "[]", "null", '"text"'])
 messages = st.lists(bodies, min_size=1, max_size=30).flatmap(
-    # Some are delivered again: with the id that they had, at any later place.
+    # Some are delivered again: with the same id, at any later place.
     lambda sent: st.lists(st.integers(0, len(sent) - 1), max_size=8).map(
         lambda again: [(f"m-{place}", sent[place]) for place in [*range(len(sent)), *again]]
     )
@@ -84,8 +84,8 @@ class Shop:
 
     def receive(self, batch: Sequence[QueueRecord]) -> None:
         adjuster = Adjuster(self.store, lambda: NOW, self._no_id, lambda: 0.0, lambda _: None)
-        told = ingest(batch, adjuster, cast("EventBus", self.bus), budget=RetryBudget(lambda: 1_000.0), at_once=map)
-        self.ends += [end_of(message) for message in told]
+        messages = ingest(batch, adjuster, cast("EventBus", self.bus), budget=RetryBudget(lambda: 1_000.0), at_once=map)
+        self.ends += [end_of(message) for message in messages]
 
     def rows(self) -> list[Adjustment]:
         """The ledger, item by item, each of which must add up."""
@@ -98,7 +98,7 @@ class Shop:
         assert len(rows) == len(self.store.ledger)
         return rows
 
-    def told(self) -> list[str]:
+    def published(self) -> list[str]:
         return sorted(event.detail for event in self.bus.events)
 
     @staticmethod
@@ -120,7 +120,7 @@ def a_shop() -> Shop:
 
 
 def end_of(message: Message) -> object:
-    """All that becomes of a message."""
+    """The outcome of a message."""
     match message.result:
         case Outcome() as outcome:
             return message.is_done, outcome.adjustment, outcome.replayed
@@ -134,7 +134,7 @@ def end_of(message: Message) -> object:
 def batches_of(sent: Sequence[QueueRecord], sizes: Sequence[int]) -> Iterator[list[QueueRecord]]:
     """Cut what was sent into batches of these sizes, and where one key would name two stock items in one batch.
 
-    Which of the two is then first is open: the groups of a batch know nothing of one another. They are cut, too, where
+    Which of the two is then first is open: the groups of a batch are independent. They are cut, too, where
     a message comes again, which within a batch counts once.
     """
     ends = iter(sizes)
@@ -166,7 +166,7 @@ def named_by(record: QueueRecord) -> tuple[object, object]:
 
 @examples(400)
 @given(sent=messages, sizes=st.lists(st.integers(1, 12), max_size=40))
-def test_any_batching_of_any_messages_gives_the_ledger_and_the_ends_of_one_by_one(
+def test_any_batching_of_messages_gives_the_same_ledger_and_outcomes(
     sent: list[tuple[str, str]], sizes: list[int]
 ) -> None:
     records: list[QueueRecord] = [{"messageId": message_id, "body": body} for message_id, body in sent]
@@ -179,13 +179,11 @@ def test_any_batching_of_any_messages_gives_the_ledger_and_the_ends_of_one_by_on
 
     assert together.ends == alone.ends
     assert together.rows() == alone.rows()
-    assert together.told() == alone.told()
+    assert together.published() == alone.published()
 
 
 @given(sent=messages, copies=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=6))
-def test_a_message_that_comes_more_than_once_in_a_batch_counts_once(
-    sent: list[tuple[str, str]], copies: list[tuple[int, int]]
-) -> None:
+def test_a_message_repeated_in_a_batch_counts_once(sent: list[tuple[str, str]], copies: list[tuple[int, int]]) -> None:
     first: dict[str, QueueRecord] = {}
     for message_id, body in sent:
         first.setdefault(message_id, {"messageId": message_id, "body": body})
@@ -201,4 +199,4 @@ def test_a_message_that_comes_more_than_once_in_a_batch_counts_once(
 
     assert more_often.ends == once.ends
     assert more_often.rows() == once.rows()
-    assert more_often.told() == once.told()
+    assert more_often.published() == once.published()

@@ -1,4 +1,4 @@
-"""What an event tells of a message is what the message said, whatever it was."""
+"""A published event holds exactly the request of its message."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def refusal_of(payload: JSONValue) -> ServiceError:
 
 
 @given(PAYLOADS)
-def test_a_told_request_reads_back_as_the_one_that_was_sent(payload: JSONValue) -> None:
-    told = parse_json(rejection(payload, refusal_of(payload)).encode("ascii"))
-    assert isinstance(told, dict)
-    assert told["request"] == payload
+def test_a_published_request_equals_the_one_that_was_sent(payload: JSONValue) -> None:
+    published = parse_json(rejection(payload, refusal_of(payload)).encode("ascii"))
+    assert isinstance(published, dict)
+    assert published["request"] == payload
 
 
 @given(st.dictionaries(st.text(min_size=1), st.text(), max_size=20), st.integers(min_value=1, max_value=2_000))
-def test_a_told_refusal_is_never_larger_than_an_event_can_be(few: dict[str, str], times: int) -> None:
+def test_a_published_rejection_is_never_larger_than_an_event_can_be(few: dict[str, str], times: int) -> None:
     payload: JSONValue = {
         f"{number}{name * (times % 300)}": member * times
         for number in range(150 // (len(few) or 1))
@@ -50,5 +50,5 @@ def test_a_told_refusal_is_never_larger_than_an_event_can_be(few: dict[str, str]
 
 
 @given(DECIMALS)
-def test_a_decimal_is_written_digit_by_digit(number: Decimal) -> None:
+def test_a_decimal_is_written_with_every_digit(number: Decimal) -> None:
     assert Decimal(detail_text(number)) == number

@@ -80,7 +80,7 @@ json_like_bytes = st.lists(st.sampled_from(JSON_BYTES), max_size=40).map(b"".joi
 
 @examples(300)
 @given(values)
-def test_valid_json_is_read_as_the_standard_library_reads_it(value: Any) -> None:
+def test_valid_json_is_parsed_as_the_standard_library_does(value: Any) -> None:
     try:
         text = json.dumps(value, allow_nan=False)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Long histories of creations and reversals under few keys, each answer foretold by a model of a few lines."""
+"""Long histories of creations and reversals under few keys, each answer predicted by a model of a few lines."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Model:
             self.reversed_by[row.reverses] = row.id
 
 
-def told(desk: Desk, step: Create | Reverse, of: UUID) -> Outcome | Refusal:
+def answer_to(desk: Desk, step: Create | Reverse, of: UUID) -> Outcome | Refusal:
     try:
         if isinstance(step, Create):
             return desk.adjust(a_command(quantity_change=step.change, idempotency_key=step.key))
@@ -89,7 +89,7 @@ def told(desk: Desk, step: Create | Reverse, of: UUID) -> Outcome | Refusal:
 
 @examples(300)
 @given(st.lists(creations | reversals, max_size=40))
-def test_every_answer_of_a_history_is_the_one_foretold_and_the_books_add_up(history: list[Create | Reverse]) -> None:
+def test_every_answer_is_the_predicted_one_and_the_ledger_adds_up(history: list[Create | Reverse]) -> None:
     desk, model = a_desk(), Model()
     for step in history:
         rows = desk.rows
@@ -99,7 +99,7 @@ def test_every_answer_of_a_history_is_the_one_foretold_and_the_books_add_up(hist
         change = step.change if isinstance(step, Create) else (-existing.delta if existing else None)
         foretold = model.foretold(request, step.key, change, of)
 
-        end = told(desk, step, of)
+        end = answer_to(desk, step, of)
 
         if isinstance(end, Outcome):
             assert foretold == ("replayed" if end.replayed else "made")

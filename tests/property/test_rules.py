@@ -1,4 +1,4 @@
-"""Whatever is asked of a stock item in whatever order, its ledger adds up; and refusals are exactly the rules."""
+"""The ledger adds up after any requests in any order, and rejections follow the rules exactly."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_business_that_does_not_allow_it_never_has_negative_stock(history: lis
 
 
 def by_the_contract(command: Command, snapshot: Snapshot) -> tuple[type[Refusal], dict[str, int]] | None:
-    """The refusal that the contract wants, or None: written from its text, not from the code."""
+    """The rejection that the contract demands, or None: written from its text, not from the code."""
     on_hand = 0 if snapshot.stock is None else snapshot.stock.quantity
     below_zero = on_hand + command.quantity_change < 0
     decrease = command.quantity_change < 0
@@ -152,7 +152,7 @@ def test_refusals_are_exactly_those_of_the_contract(
 
 
 @given(changes, st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_a_row_is_younger_than_the_stock_item_by_the_least_that_can_be_told(change: int, last: datetime) -> None:
+def test_a_row_is_at_least_one_microsecond_younger_than_the_stock_item(change: int, last: datetime) -> None:
     stock = a_stock_item(CHANGE_MAX, updated_at=last)
 
     row = decide(a_command(quantity_change=change), a_snapshot(stock=stock), adjustment_id=UUID(int=0), now=NOW)

@@ -1,4 +1,4 @@
-"""A simulated event bus: what was put on it, by whom and when."""
+"""A simulated event bus: each event that was put on it, with its sender and time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
-    from tests.simulation.database import Tell
+    from tests.simulation.database import Respond
     from tests.simulation.scheduler import Scheduler
 
 
@@ -33,14 +33,14 @@ class Bus:
         self._scheduler = scheduler
         self._chance = chance
 
-    def put_events(self, request: Mapping[str, Any], tell: Tell, *, sender: str) -> None:
+    def put_events(self, request: Mapping[str, Any], respond: Respond, *, sender: str) -> None:
         """Take the entries, each for itself."""
-        told: list[dict[str, str]] = []
+        entries: list[dict[str, str]] = []
         for entry in request["Entries"]:
             if self._chance.random() < self.failing:
-                told.append({"ErrorCode": self._chance.choice(("InternalFailure", "ThrottlingException"))})
+                entries.append({"ErrorCode": self._chance.choice(("InternalFailure", "ThrottlingException"))})
                 continue
-            told.append({"EventId": "taken"})
+            entries.append({"EventId": "taken"})
             detail = json.loads(entry["Detail"])
             self.taken.append(Taken(self._scheduler.now_s, sender, entry["DetailType"], detail))
-        tell({"FailedEntryCount": 0, "Entries": told})
+        respond({"FailedEntryCount": 0, "Entries": entries})

@@ -1,4 +1,4 @@
-"""Judges a history by what stands in the tables, what was told to callers, and what is on the bus.
+"""Judges a history by the tables, the answers to callers and the events on the bus.
 
 It shares nothing with the code that it judges but the documented form of items, hashes and events: no rule, no
 function.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.simulation.environment import BEGINNING
 from tests.simulation.faults import LATE_MAX_S
-from tests.simulation.record import Created, Failed, Kind, Record, Refused, Request, Told
+from tests.simulation.record import Answered, Created, Failed, Kind, Record, Refused, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ _MEMBERS: Final = (
 
 
 def problems_of(database: Database, record: Record, events: Sequence[Taken], *, cut_off: int) -> list[str]:
-    """Everything that is wrong with a history, in words; none is what it should be."""
+    """Every problem of a history, in words; none when it is correct."""
     judge = _Judge(database, record, events)
     problems = [problem for check in judge.checks() for problem in check]
     if cut_off:
@@ -52,7 +52,7 @@ def problems_of(database: Database, record: Record, events: Sequence[Taken], *, 
 
 @dataclass(slots=True)
 class _Row:
-    """A ledger row with when and by whom it was written."""
+    """A ledger row with its time of writing and its writer."""
 
     members: dict[str, Any]
     hash: str
@@ -160,13 +160,13 @@ class _Judge:
             yield f"{name}: the stock item is not as its last row left it"
 
     def _rows_are_as_asked_for(self) -> Iterator[str]:
-        """Each row stands for a request, as it was asked for, and a key stands for one row at most."""
+        """Each row matches a request, and each key has at most one row."""
         for row in self.rows:
             reason, asked = row.members["reason"], self.record.asked.get(row.family, [])
             defaults = self._defaults(row.members["business_id"], row.at_s - CATALOG_TRUST_S - SLACK_S, row.at_s)
             location_id = row.members["location_id"]
             if not asked:
-                yield f"{reason}: a row that nobody asked for"
+                yield f"{reason}: a row without a request"
             elif not any(_is_of(row, each) and row.members["created_by"] == each.actor for each in asked):
                 yield f"{reason}: the row is not as it was asked for"
             elif row.members["location_defaulted"] and location_id not in defaults:
@@ -218,75 +218,77 @@ class _Judge:
     # ---------------------------------------------------------------------------------------------------- the answers
 
     def _answers(self) -> Iterator[str]:
-        for told in self.record.told:
-            match told.answer:
+        for answered in self.record.answered:
+            match answered.answer:
                 case Created(row, replayed):
-                    yield from self._created(told, row, replayed=replayed)
+                    yield from self._created(answered, row, replayed=replayed)
                 case Refused(name, facts):
-                    yield from self._refused(told.request, told.sender, told.begun_s, told.told_s, name, facts)
+                    yield from self._refused(
+                        answered.request, answered.sender, answered.begun_s, answered.answered_s, name, facts
+                    )
                 case Failed(error, is_denial):
                     if not is_denial:
-                        yield f"{told.request.reason}: failed by {error}"
-                    # Who is told so has no reason to look again, or to ask with the same key.
-                    elif self._is_applied_by(told.sender, told.request):
-                        yield f"{told.request.reason}: told to {told.sender} as failed by {error}, but applied by it"
+                        yield f"{answered.request.reason}: failed by {error}"
+                    # This answer gives the caller no reason to retry with the same key.
+                    elif self._is_applied_by(answered.sender, answered.request):
+                        yield f"{answered.request.reason}: failed by {error} to {answered.sender}, which applied it"
 
-    def _created(self, told_so: Told, told: Mapping[str, Any], *, replayed: bool) -> Iterator[str]:
-        request, sender = told_so.request, told_so.sender
-        row = self.row_of_id.get(told["id"])
+    def _created(self, answered: Answered, body: Mapping[str, Any], *, replayed: bool) -> Iterator[str]:
+        request, sender = answered.request, answered.sender
+        row = self.row_of_id.get(body["id"])
         if row is None:
-            yield f"{request.reason}: told as created, but not in the ledger"
+            yield f"{request.reason}: answered as created, but not in the ledger"
             return
-        if any(row.members[name] != value for name, value in told.items()):
-            yield f"{request.reason}: told otherwise than it stands in the ledger"
+        if any(row.members[name] != value for name, value in body.items()):
+            yield f"{request.reason}: answered with other values than the ledger's"
         if not _is_of(row, request):
             yield f"{request.reason}: answered with the row of another request"
         if replayed and row.sender == sender:
-            yield f"{request.reason}: told as a replay of its own"
-        # Two that decide the same at the same microsecond can't be told apart: then each has tried that very row.
+            yield f"{request.reason}: its own row answered as a replay"
+        # Two equal decisions in the same microsecond can't be distinguished: then each has attempted that row.
         if not replayed and (sender, row.hash) not in self.database.tried:
-            yield f"{request.reason}: the row of {row.sender}, not told as a replay"
+            yield f"{request.reason}: the row of {row.sender}, not answered as a replay"
 
     def _is_applied_by(self, sender: str, request: Request) -> bool:
         return any(row.sender == sender and _is_of(row, request) for row in self.rows_of_family.get(request.family, []))
 
     def _refused(
-        self, request: Request, sender: str, begun_s: float, told_s: float, name: str, facts: Mapping[str, Any]
+        self, request: Request, sender: str, begun_s: float, answered_s: float, name: str, facts: Mapping[str, Any]
     ) -> Iterator[str]:
-        """A refusal must have been right at some moment between the request and the answer."""
+        """A rejection must have been correct at some time between the request and the answer."""
         rows = self.rows_of_family.get(request.family, [])
         where = f"{request.reason}, refused by {name} to {sender}"
         if name == "IdempotencyKeyReused":
             if all(_is_of(row, request) for row in rows):
                 yield f"{where}: the key stands for no other request"
             return
-        # Of two messages one after the other the second may ask again for what was refused to the first.
+        # The second of two messages in sequence may repeat a request that was rejected in the first.
         messages = [each for each in self.record.batches.get(sender, {}).values() if each == request]
         if len(messages) < 2 and self._is_applied_by(sender, request):
             yield f"{where}: but applied by the same invocation"
         if request.key is not None and any(row.at_s < begun_s for row in rows):
             yield f"{where}: but it stood in the ledger before"
-        if not self._is_justified(request, begun_s, told_s, name, facts):
+        if not self._is_justified(request, begun_s, answered_s, name, facts):
             yield f"{where} with {dict(facts) if name != 'InvalidRequest' else ''}: that was right at no moment"
 
     def _is_justified(  # noqa: PLR0911  one for each refusal
-        self, request: Request, begun_s: float, told_s: float, name: str, facts: Mapping[str, Any]
+        self, request: Request, begun_s: float, answered_s: float, name: str, facts: Mapping[str, Any]
     ) -> bool:
-        """Whether what a refusal says was so at some moment between the request and the answer."""
+        """Whether a rejection's facts held at some time between the request and the answer."""
         match name:
             case "InsufficientStock":
                 change, on_hand = request.quantity_change, facts["quantity_on_hand"]
                 is_too_little = on_hand + change < 0 and change < 0 and not self.negative_allowed[request.business_id]
-                return is_too_little and self._was_on_hand(on_hand, request, begun_s, told_s)
+                return is_too_little and self._was_on_hand(on_hand, request, begun_s, answered_s)
             case "StaleQuantity":
                 on_hand = facts["quantity_on_hand"]
                 is_stale = request.expected_quantity not in (None, on_hand)
-                return is_stale and self._was_on_hand(on_hand, request, begun_s, told_s)
+                return is_stale and self._was_on_hand(on_hand, request, begun_s, answered_s)
             case "VariantNotFound":
-                return self._was_inactive(request.business_id, f"VARIANT#{request.variant_id}", begun_s, told_s)
+                return self._was_inactive(request.business_id, f"VARIANT#{request.variant_id}", begun_s, answered_s)
             case "LocationNotFound":
-                of = self._locations(request, begun_s, told_s)
-                return any(self._was_inactive(request.business_id, sk, begun_s, told_s) for sk in of)
+                of = self._locations(request, begun_s, answered_s)
+                return any(self._was_inactive(request.business_id, sk, begun_s, answered_s) for sk in of)
             case "AlreadyReversed":
                 reversal = self.row_of_id.get(facts["reversed_by"])
                 return reversal is not None and reversal.members["reverses"] == request.reverses
@@ -306,7 +308,7 @@ class _Judge:
         )
 
     def _rejections(self) -> Iterator[str]:
-        """What the bus was told is an answer like any other."""
+        """A published rejection must be as true as any other answer."""
         for event in self.events:
             request = self._request_of(event)
             error = event.detail["error"]
@@ -326,12 +328,12 @@ class _Judge:
         for request in self.record.messages:
             rows = self.rows_of_family.get(request.family, [])
             if request not in rejected and not any(_is_of(row, request) for row in rows):
-                yield f"{request.reason}: a message that is neither in the ledger nor told as refused"
+                yield f"{request.reason}: a message that is neither in the ledger nor published as rejected"
 
     # ------------------------------------------------------------------------------------------ what was known of old
 
     def _commands_were_done(self) -> Iterator[str]:
-        """What an operator was told as done stood there by then, and changed nothing after."""
+        """The effect of an acknowledged command was in the tables by then, and did not come again later."""
         written: dict[str, list[Written]] = defaultdict(list)
         changed_s: dict[str, float] = {}
         last_of: dict[Place, Item] = {}
@@ -345,13 +347,13 @@ class _Judge:
             for place, attributes in command.leaves.items():
                 if not any(
                     each.place == place
-                    and each.at_s <= command.told_s
+                    and each.at_s <= command.answered_s
                     and all(_holds(each.item, name, value) for name, value in attributes.items())
                     for each in own
                 ):
-                    yield f"{command.command} of {command.sender}: told as done, but {place[2] or place[1]} is not so"
-            if changed_s.get(command.sender, 0.0) > command.told_s:
-                yield f"{command.command} of {command.sender}: told as done, and came again later"
+                    yield f"{command.command} of {command.sender}: done, but {place[2] or place[1]} is not changed"
+            if changed_s.get(command.sender, 0.0) > command.answered_s:
+                yield f"{command.command} of {command.sender}: done, and applied again later"
 
     def _catalog_was_heeded(self) -> Iterator[str]:
         """No row for what had been inactive for longer than a change may take to be seen."""
@@ -367,8 +369,10 @@ class _Judge:
             place = ("access", f"TOKEN#{admitted.token_id}", "")
             since_s = admitted.asked_s - TOKEN_TRUST_S - SLACK_S if admitted.granted else admitted.asked_s
             wanted = not admitted.granted
-            if not any(("revoked_at" in item) is wanted for item in self._in_force(place, since_s, admitted.told_s)):
-                yield f"token {admitted.token_id}: granted is {admitted.granted} at {admitted.told_s:.3f}"
+            if not any(
+                ("revoked_at" in item) is wanted for item in self._in_force(place, since_s, admitted.answered_s)
+            ):
+                yield f"token {admitted.token_id}: granted is {admitted.granted} at {admitted.answered_s:.3f}"
 
     def _in_force(self, place: Place, from_s: float, to_s: float) -> list[Item]:
         """What stood at a place at any moment of a span."""
@@ -434,7 +438,7 @@ def _plain(value: Mapping[str, Any] | None) -> Any:
 
 
 def _is_of(row: _Row, request: Request) -> bool:
-    """Whether a row says what was asked for."""
+    """Whether a row matches its request."""
     members = row.members
     location_id = None if members["location_defaulted"] else members["location_id"]
     return bool(

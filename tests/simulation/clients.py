@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from tests.simulation.bus import Bus
-    from tests.simulation.database import Answer, Database, Tell
+    from tests.simulation.database import Answer, Database, Respond
     from tests.simulation.scheduler import Scheduler
 
     type Serve = Callable[..., None]
@@ -46,19 +46,19 @@ class SoundWire:
     def call(self, operation: str, request: Mapping[str, Any], serve: Serve) -> Answer | Exception:
         self.calls[operation] = self.calls.get(operation, 0) + 1
         reply = Reply(self.scheduler)
-        tell = answering(self.scheduler, reply)
-        self.scheduler.after(TRAVEL_S, lambda: serve(request, tell))
+        respond = answering(self.scheduler, reply)
+        self.scheduler.after(TRAVEL_S, lambda: serve(request, respond))
         answer: Answer = reply.wait()
         return answer
 
 
-def answering(scheduler: Scheduler, reply: Reply) -> Tell:
+def answering(scheduler: Scheduler, reply: Reply) -> Respond:
     """Let a service's answer travel back."""
     return lambda answer: scheduler.after(TRAVEL_S, lambda: reply.retry(answer))
 
 
 class SimulatedClient:
-    """The DynamoDB client of one environment. ``sender`` names whose calls these are, for who judges a history."""
+    """The DynamoDB client of one environment. ``sender`` names the caller, for the checker."""
 
     def __init__(self, database: Database, wire: Wire, chance: Random) -> None:
         self.sender = ""

@@ -211,7 +211,7 @@ class _Run:
                     scheduler.sleep(0.01)
 
     def _take_messages(self) -> None:
-        """One batch after the other: whoever comes first finds what there is, waits for the window, and takes more."""
+        """One batch after the other: take the messages that are there, wait for the window, and take more."""
         scheduler, adjuster = self._scheduler, self._environment()
         while self._is_open or self._messages:
             batch = self._some()
@@ -266,7 +266,7 @@ class _AtOnce:
 
 
 class _NoBus:
-    """Nothing is refused here, so nothing is told."""
+    """Nothing is rejected here, so nothing is published."""
 
     def put_all(self, events: list[Any], _: RetryBudget) -> list[Any]:
         assert not events

@@ -66,12 +66,12 @@ class Refused:
 
 
 type Answer = Mapping[str, Any] | Refused
-type Tell = Callable[[Answer], None]
+type Respond = Callable[[Answer], None]
 
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of a client token: for which request it was used first, and what became of that."""
+    """The first request of a client token, and its outcome."""
 
     request: Any
     until_s: float
@@ -111,7 +111,7 @@ class Database:
         self.commits = 0
         self.conflicts = 0
         self.tried: set[tuple[str, str]] = set()
-        """Who has sent a row of which hash, whatever became of it: for who judges a history, too."""
+        """The senders of each row's hash, applied or not; the checker reads it too."""
         self._scheduler = scheduler
         self._chance = chance
         self._paces = paces
@@ -126,44 +126,44 @@ class Database:
 
     # --------------------------------------------------------------------------------------------------- single items
 
-    def get_item(self, request: Mapping[str, Any], tell: Tell) -> None:
+    def get_item(self, request: Mapping[str, Any], respond: Respond) -> None:
         """Read one item."""
         place = _place(request["TableName"], request["Key"])
 
         def read() -> None:
             item = self.items.get(place)
-            tell(_with_capacity({} if item is None else {"Item": item}))
+            respond(_with_capacity({} if item is None else {"Item": item}))
 
         self._after(self._paces.read_s, read)
 
-    def put_item(self, request: Mapping[str, Any], tell: Tell, *, sender: str = "") -> None:
+    def put_item(self, request: Mapping[str, Any], respond: Respond, *, sender: str = "") -> None:
         """Write one item whole, on a condition."""
-        self._write_single(_put(request), request, tell, sender)
+        self._write_single(_put(request), request, respond, sender)
 
-    def update_item(self, request: Mapping[str, Any], tell: Tell, *, sender: str = "") -> None:
+    def update_item(self, request: Mapping[str, Any], respond: Respond, *, sender: str = "") -> None:
         """Change one item, on a condition."""
-        self._write_single(_update(request), request, tell, sender)
+        self._write_single(_update(request), request, respond, sender)
 
-    def _write_single(self, part: _Part, request: Mapping[str, Any], tell: Tell, sender: str) -> None:
+    def _write_single(self, part: _Part, request: Mapping[str, Any], respond: Respond, sender: str) -> None:
         def write() -> None:
             item = self.items.get(part.place)
             if part.place in self._prepared:
-                tell(Refused("TransactionConflictException"))
+                respond(Refused("TransactionConflictException"))
             elif not part.holds(item):
-                tell(Refused("ConditionalCheckFailedException", members=_old(part, item)))
+                respond(Refused("ConditionalCheckFailedException", members=_old(part, item)))
             else:
                 assert part.after is not None
                 after = part.after(item)
                 self.put(part.place, after, sender=sender)
-                tell(_with_capacity({"Attributes": after} if request.get("ReturnValues") == "ALL_NEW" else {}))
+                respond(_with_capacity({"Attributes": after} if request.get("ReturnValues") == "ALL_NEW" else {}))
 
         self._after(self._paces.single_write_s, write)
 
-    def batch_get_item(self, request: Mapping[str, Any], tell: Tell) -> None:
+    def batch_get_item(self, request: Mapping[str, Any], respond: Respond) -> None:
         """Read items one after another, each as it is at its own moment."""
         wanted = [_place(table, key) for table, of_table in request["RequestItems"].items() for key in of_table["Keys"]]
         if not _is_valid(wanted):
-            tell(Refused("ValidationException"))
+            respond(Refused("ValidationException"))
             return
         found: dict[str, list[Item]] = {table: [] for table in request["RequestItems"]}
 
@@ -178,17 +178,17 @@ class Database:
 
         def read_others() -> None:
             read([place for place in wanted if place not in first])
-            tell({"Responses": found, "UnprocessedKeys": {}})
+            respond({"Responses": found, "UnprocessedKeys": {}})
 
         self._after(self._paces.read_s, read_others)
 
     # --------------------------------------------------------------------------------------------------- transactions
 
-    def transact_get_items(self, request: Mapping[str, Any], tell: Tell) -> None:
-        """Read items as of one moment, or not at all where somebody writes one meanwhile."""
+    def transact_get_items(self, request: Mapping[str, Any], respond: Respond) -> None:
+        """Read items at one point in time; fail when one is being written meanwhile."""
         places = [_place(part["Get"]["TableName"], part["Get"]["Key"]) for part in request["TransactItems"]]
         if not _is_valid(places):
-            tell(Refused("ValidationException"))
+            respond(Refused("ValidationException"))
             return
         seen = [self.items.get(place) for place in places]
         busy = [place in self._prepared for place in places]
@@ -201,36 +201,38 @@ class Database:
                 for place, item, was_busy in zip(places, seen, busy, strict=True)
             ]
             if any(reason["Code"] != "None" for reason in reasons):
-                tell(_cancelled(reasons))
+                respond(_cancelled(reasons))
             else:
-                tell(_with_capacity({"Responses": [{} if item is None else {"Item": item} for item in seen]}))
+                respond(_with_capacity({"Responses": [{} if item is None else {"Item": item} for item in seen]}))
 
         self._after(self._paces.read_s, look_again)
 
     def transact_write_items(
-        self, request: Mapping[str, Any], tell: Tell, *, sender: str = "", throttled_part: int | None = None
+        self, request: Mapping[str, Any], respond: Respond, *, sender: str = "", throttled_part: int | None = None
     ) -> None:
         """Write items all or none; of ``throttled_part``, where it is given, there is no capacity left."""
         parts = [_part(each) for each in request["TransactItems"]]
         if not _is_valid([part.place for part in parts]):
-            tell(Refused("ValidationException"))
+            respond(Refused("ValidationException"))
             return
         token = request["ClientRequestToken"]
         known = self._tokens.get(token)
         if known is not None and known.until_s > self._scheduler.now_s:
             if known.request != request:
-                tell(Refused("IdempotentParameterMismatchException"))
+                respond(Refused("IdempotentParameterMismatchException"))
                 return
             if known.is_running:
-                tell(Refused("TransactionInProgressException"))
+                respond(Refused("TransactionInProgressException"))
                 return
             if known.is_applied:
-                tell(_with_capacity({}))
+                respond(_with_capacity({}))
                 return
         self._tokens[token] = known = _Known(request, self._scheduler.now_s + TOKEN_LIFETIME_S)
-        self._prepare(parts, known, tell, sender, throttled_part)
+        self._prepare(parts, known, respond, sender, throttled_part)
 
-    def _prepare(self, parts: list[_Part], known: _Known, tell: Tell, sender: str, throttled_part: int | None) -> None:
+    def _prepare(
+        self, parts: list[_Part], known: _Known, respond: Respond, sender: str, throttled_part: int | None
+    ) -> None:
         reasons: list[dict[str, Any]] = []
         held: list[Place] = []
         for number, part in enumerate(parts):
@@ -248,18 +250,18 @@ class Database:
                 reasons.append(_reason("None"))
         whole_s = self._varied(self._paces.write_s)
         if len(held) == len(parts):
-            self._write(parts, known, tell, whole_s, sender)
+            self._write(parts, known, respond, whole_s, sender)
             return
         self.conflicts += any(reason["Code"] == "TransactionConflict" for reason in reasons)
 
         def cancel() -> None:
             self._prepared.difference_update(held)
             known.is_running = False
-            tell(_cancelled(reasons))
+            respond(_cancelled(reasons))
 
         self._scheduler.after(whole_s / 2, cancel)
 
-    def _write(self, parts: list[_Part], known: _Known, tell: Tell, whole_s: float, sender: str) -> None:
+    def _write(self, parts: list[_Part], known: _Known, respond: Respond, whole_s: float, sender: str) -> None:
         """Second phase: nothing can go wrong any more, but it takes its time with each item."""
         open_parts = [len(parts)]
 
@@ -272,7 +274,7 @@ class Database:
             if not open_parts[0]:
                 known.is_running, known.is_applied = False, True
                 self.commits += 1
-                tell(_with_capacity({}))
+                respond(_with_capacity({}))
 
         first_s = whole_s * self._paces.first_write
         is_straggling = self._chance.random() < self._paces.straggling

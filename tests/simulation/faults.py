@@ -53,9 +53,9 @@ class Fault(StrEnum):
     """Carried out, but the answer takes longer than the caller waits."""
     THROTTLED = "throttled"
     FAILED = "failed"
-    """The service's own fault; nothing was done."""
+    """An internal error of AWS; nothing was done."""
     DENIED = "denied"
-    """Refused as nothing should be, for want of a permission or a credential; nothing was done."""
+    """Rejected for a missing permission or credential; nothing was done."""
     PART_THROTTLED = "part throttled"
     """A transaction is cancelled: one of its parts has no capacity left. Of a batch of reads some come back unread."""
     KILLED_BEFORE = "killed before"
@@ -112,9 +112,9 @@ class FaultyWire:
         self.weather.calls[operation] += 1
         fault = self.weather.draw(self.chance, operation)
         reply = Reply(self.scheduler)
-        tell = answering(self.scheduler, reply)
+        respond = answering(self.scheduler, reply)
         if fault is None:
-            self.scheduler.after(TRAVEL_S, lambda: serve(request, tell))
+            self.scheduler.after(TRAVEL_S, lambda: serve(request, respond))
         elif fault in _KILLING:
             if fault is Fault.KILLED_AFTER:
                 self.scheduler.after(TRAVEL_S, lambda: serve(request, _unheard))
@@ -157,16 +157,16 @@ class FaultyWire:
                 self._throttle_a_part(operation, request, serve, reply)
 
     def _throttle_a_part(self, operation: str, request: Mapping[str, Any], serve: Serve, reply: Reply) -> None:
-        tell = answering(self.scheduler, reply)
+        respond = answering(self.scheduler, reply)
         if operation == "TransactWriteItems":
             part = self.chance.randrange(len(request["TransactItems"]))
-            self.scheduler.after(TRAVEL_S, lambda: serve(request, tell, throttled_part=part))
+            self.scheduler.after(TRAVEL_S, lambda: serve(request, respond, throttled_part=part))
         elif operation == "BatchGetItem":
             unread = dict([self.chance.choice(list(request["RequestItems"].items()))])
 
             def leave_out(answer: Any) -> None:
                 found = {table: [] if table in unread else items for table, items in answer["Responses"].items()}
-                tell({"Responses": found, "UnprocessedKeys": unread})
+                respond({"Responses": found, "UnprocessedKeys": unread})
 
             self.scheduler.after(TRAVEL_S, lambda: serve(request, leave_out))
         else:
@@ -174,7 +174,7 @@ class FaultyWire:
 
 
 def _unheard(_: object) -> None:
-    """Nobody waits for the answer."""
+    """Drop the answer: its caller has given up waiting."""
 
 
 def _time_out() -> Exception:

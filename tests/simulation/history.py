@@ -27,6 +27,7 @@ from tests.simulation.faults import DENIALS, Fault
 from tests.simulation.record import (
     Admitted,
     Answer,
+    Answered,
     Commanded,
     Created,
     Failed,
@@ -35,7 +36,6 @@ from tests.simulation.record import (
     Record,
     Refused,
     Request,
-    Told,
     Unknown,
 )
 from tests.simulation.scheduler import Scheduler
@@ -112,12 +112,12 @@ class _Business:
 
 @dataclass(slots=True)
 class _People:
-    """Who asks for what: the ids that they know."""
+    """A caller and the ids that it knows."""
 
     businesses: list[_Business] = field(default_factory=list)
     tokens: list[Token] = field(default_factory=list)
     rows: list[Mapping[str, Any]] = field(default_factory=list)
-    """Rows that were told."""
+    """Rows from answers."""
     keyed: list[Request] = field(default_factory=list)
     families: int = 0
 
@@ -128,7 +128,7 @@ class _Backup:
 
     items: Mapping[Place, Mapping[str, Any]]
     writes: int
-    told: int
+    answered: int
     messages: int
     events: int
 
@@ -174,11 +174,11 @@ class History:
         return self
 
     def problems(self) -> list[str]:
-        """Everything that is wrong with it, in words; none is what it should be."""
+        """Every problem of the history, in words; none when it is correct."""
         return self._problems + self._judge()
 
     def digest(self) -> str:
-        """What tells this history from any other: every write, every answer, every event, with their times."""
+        """A digest of this history: every write, every answer, every event, with their times."""
         return sha256(repr((self.world.database.journal, self.record, self.world.bus.taken)).encode()).hexdigest()
 
     def _let_arrive(self, arrivals: int) -> None:
@@ -241,13 +241,13 @@ class History:
         return _Backup(
             items={place: item for place, item in database.items.items() if place[0] in (INVENTORY, LEDGER)},
             writes=len(database.journal),
-            told=len(record.told),
+            answered=len(record.answered),
             messages=len(record.messages),
             events=len(self.world.bus.taken),
         )
 
     def _restore(self, backup: _Backup) -> None:
-        """Give stock and ledger back as they were, under the same names: environments go on, and know nothing of it.
+        """Restore stock and ledger under the same names: the environments keep running and do not notice.
 
         What was answered since is judged by now, and no longer true. Of the catalog both are remembered: how it stood
         until now, for as long as that may be trusted, and how it stands again.
@@ -269,7 +269,11 @@ class History:
         # Under the key of a row that is gone there may be another one some day, under the same id but elsewhere.
         ids = {item["id"]["S"] for place, item in backup.items.items() if place[0] == LEDGER}
         self._people.rows = [row for row in self._people.rows if row["id"] in ids]
-        del record.told[backup.told :], record.messages[backup.messages :], self.world.bus.taken[backup.events :]
+        del (
+            record.answered[backup.answered :],
+            record.messages[backup.messages :],
+            self.world.bus.taken[backup.events :],
+        )
 
     # ------------------------------------------------------------------------------------------------------ the scene
 
@@ -302,7 +306,7 @@ class History:
             self._provision.invoke(self._sender("o", API_TIMEOUT_S), partial(_put_token, token))
 
     def _arrive(self) -> None:
-        """One more who wants something."""
+        """Start one more caller."""
         drawn = self.chance.random()
         for share, act in _ACTS:
             drawn -= share
@@ -326,7 +330,7 @@ class History:
         self._ask(request)
 
     def _order_twice(self) -> None:
-        """Somebody who does not wait for the answer before he asks again."""
+        """A caller that repeats its request before the answer arrives."""
         request = replace(self._new_request(Kind.CREATE), key=f"k{self._people.families}")
         for _ in range(2):
             self.scheduler.spawn(partial(self._ask, request))
@@ -351,7 +355,7 @@ class History:
             reason_code=None,
             reference=None,
             expected_quantity=None,
-            # At times something that nobody has made.
+            # Sometimes an id that does not exist.
             reverses=row["id"] if self.chance.random() < 0.97 else self._id(),
         )
         for _ in range(self.chance.choice((1, 1, 2))):
@@ -430,7 +434,7 @@ class History:
             return Unknown()
         self.record.ask(request)
         begun_s, sender = self.scheduler.now_s, self._sender("i", API_TIMEOUT_S)
-        # Some callers lose budget long before the function does.
+        # Some callers give up long before the function does.
         waits_s = self.chance.choice((0.02, 0.3, 2.0)) if self.chance.random() < 0.1 else None
         function, work = (
             (self._reverse, self._reversal(request))
@@ -458,7 +462,7 @@ class History:
         return answer
 
     def _tell(self, request: Request, sender: str, begun_s: float, answer: Answer) -> None:
-        self.record.told.append(Told(request, sender, begun_s, self.scheduler.now_s, answer))
+        self.record.answered.append(Answered(request, sender, begun_s, self.scheduler.now_s, answer))
 
     def _adjustment(self, request: Request) -> Callable[[Environment, RetryBudget], Outcome]:
         command = Command(
@@ -489,7 +493,7 @@ class History:
     # ---------------------------------------------------------------------------------------------------- the gateway
 
     def _admits(self, token: Token, business_id: str) -> bool:
-        """Ask the authorizer, or remember what it said."""
+        """Call the authorizer, or use its cached answer."""
         scheduler, cached = self.scheduler, self._gateway.get((token.id, business_id))
         if cached is not None and scheduler.now_s < cached[0]:
             self.record.admitted.append(Admitted(token.id, scheduler.now_s, scheduler.now_s, cached[1]))
@@ -540,7 +544,7 @@ class History:
         self.scheduler.after(chance.random(), self._deliver)
 
     def _deliver(self) -> None:
-        """Hand some of the messages over, in any order; at times one of them twice, at once or at the same time."""
+        """Deliver some of the messages, in any order; at times one of them twice, at once or at the same time."""
         chance = self.chance
         if not self._queue:
             return
@@ -585,8 +589,8 @@ class History:
         for message in {message.id: message for message in batch}.values():
             message.deliveries += 1
             message.is_done = message.is_done or message.id in done
-            to_the_dead_end = message.request is None and message.deliveries >= _UNREADABLE_DELIVERIES
-            if message.id not in done and not to_the_dead_end:
+            to_the_dead_letter_queue = message.request is None and message.deliveries >= _UNREADABLE_DELIVERIES
+            if message.id not in done and not to_the_dead_letter_queue:
                 self.scheduler.after(VISIBILITY_S, partial(self._show_again, message))
 
     def _show_again(self, message: _Message) -> None:
@@ -634,7 +638,7 @@ class History:
         another = replace(order, family=order.family + "a", variant_id=business.variants[0])
         answer = self._ask_once(another, served_by=environment)
         if not is_idle or not isinstance(answer, Created | Refused):
-            # Nobody may have looked at that clock, so nothing can have been found out.
+            # No function may have read that clock, so no effect can be demanded.
             self._set_clock(environment, environment.clock.error_s + set_back_s)
             return
         self._command("deactivate_variant", business, variant_id=variant)
@@ -752,7 +756,7 @@ def _leaves(payload: Mapping[str, Any]) -> dict[Place, dict[str, Any]]:
 
 
 def _members(row: Adjustment) -> dict[str, Any]:
-    """A row as its caller is told it."""
+    """A row as it is answered to its caller."""
     return {
         "id": str(row.id),
         "business_id": str(row.business_id),

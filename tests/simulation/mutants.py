@@ -130,7 +130,7 @@ class _RefusesFromMemory(StockStore):
 
 
 class _OneTokenForEachRow(SimulatedClient):
-    """Derives the transaction's client token from the row's key: the same one for each try, whatever it writes."""
+    """Derives the transaction's client token from the row's key: the same one for each attempt, with any content."""
 
     @override
     def transact_write_items(self, **request: Any) -> Any:
@@ -232,7 +232,7 @@ def _first_default_location() -> Iterator[None]:
 _DEFAULT_LOCATION_ID = items.default_location_id_of
 
 
-def _untold(*arguments: Any) -> Any:
+def _not_recorded(*arguments: Any) -> Any:
     result = _RECORDED(*arguments)
     return replace(result, replayed=False) if isinstance(result, Outcome) else result
 
@@ -309,32 +309,32 @@ _INSTANT_OF = tokens._instant_of
 
 MUTANTS = {
     "any cancellation is a 409": Mutant(
-        "a conflict or a moved sequence is told as a refusal", parts=Parts(store=_ConflictIsFinal)
+        "a conflict or a moved sequence is answered as a rejection", parts=Parts(store=_ConflictIsFinal)
     ),
     "no look before a refusal": Mutant(
-        "the ledger is not looked at before a refusal is final",
+        "the ledger is not read before a rejection is final",
         change=lambda: patch.object(loop._Group, "_settle_refused", _refuse_at_once),
     ),
     "one client token for each row": Mutant(
-        "the next try has another content under the same token", parts=Parts(client=_OneTokenForEachRow)
+        "the next attempt has another content under the same token", parts=Parts(client=_OneTokenForEachRow)
     ),
     "state remembered past a conflict": Mutant(
-        "a state that was found stale is decided from again", parts=Parts(store=_RemembersPastConflicts)
+        "a state that was found stale is used again", parts=Parts(store=_RemembersPastConflicts)
     ),
     "refusals from memory": Mutant("a state that was not read is refused upon", parts=Parts(store=_RefusesFromMemory)),
     "row unconditional": Mutant("a row may replace one of its id", parts=Parts(store=_RowUnconditional)),
     "stock unconditional": Mutant("the stock item may have moved", parts=Parts(store=_StockUnconditional)),
     "link unconditional": Mutant("what was reversed may be reversed again", parts=Parts(store=_LinkUnconditional)),
     "fresh id after an unknown outcome": Mutant(
-        "the row of an earlier try is not known for one's own", change=_fresh_ids
+        "the row of an earlier attempt is not recognized as the request's own", change=_fresh_ids
     ),
-    "no answer is success": Mutant("a time-out is told as created", parts=Parts(store=_NoAnswerIsSuccess)),
+    "no answer is success": Mutant("a time-out is answered as created", parts=Parts(store=_NoAnswerIsSuccess)),
     "look part by part": Mutant(
         "the look before a refusal may see the parts of a transaction one after another",
         parts=Parts(store=_LooksPartByPart),
     ),
     "late requests forgotten": Mutant(
-        "a refusal is final while an own earlier try may still land",
+        "a refusal is final while an own earlier attempt may still land",
         change=lambda: patch.object(loop._Group, "_can_still_be_applied", lambda *_, **__: False),
     ),
     "refusals unpublished": Mutant(
@@ -354,18 +354,19 @@ MUTANTS = {
         "a revoked token is good for ever", change=lambda: patch.object(tokens, "_instant_of", _revocation_unread)
     ),
     "revocation unwritten": Mutant(
-        "a token is told as revoked, and is not",
+        "a token is acknowledged as revoked, and is not",
         change=lambda: patch.object(TokenTable, "revoke", lambda _self, _id, now: now),
     ),
     "revocation hoped for": Mutant(
-        "of a revocation a time-out is told as done", change=lambda: patch.object(TokenTable, "revoke", _revoke_or_hope)
+        "the time-out of a revocation is acknowledged as done",
+        change=lambda: patch.object(TokenTable, "revoke", _revoke_or_hope),
     ),
     "deactivation unwritten": Mutant(
-        "an item is told as deactivated, and is not",
+        "an item is acknowledged as deactivated, and is not",
         change=lambda: patch.object(Catalog, "_deactivate", lambda *_, **__: None),
     ),
     "command hoped for": Mutant(
-        "of an operator's command a time-out is told as done",
+        "the time-out of an operator's command is acknowledged as done",
         change=lambda: patch.object(Catalog, "_commit", _commit_or_hope),
     ),
     "a client token for each attempt": Mutant(
@@ -376,12 +377,12 @@ MUTANTS = {
     "default location unmarked": Mutant(
         "no row says that it stands at the default location", change=_deciding(location_defaulted=False)
     ),
-    "somebody else's name": Mutant("a row names another one than who asked", change=_deciding(created_by="nobody")),
+    "somebody else's name": Mutant("a row names another actor", change=_deciding(created_by="nobody")),
     "reason code lost": Mutant("a row lacks what was asked for", change=_deciding(reason_code=None)),
     "clock read once": Mutant("all rows bear the time of the first one, or near it", change=_clock_read_once),
-    "replays untold": Mutant(
-        "a row of another request is told as this one's own",
-        change=lambda: patch.object(loop._Group, "_result_from_row", _untold),
+    "replays not recognized": Mutant(
+        "a row of another request is answered as this one's own",
+        change=lambda: patch.object(loop._Group, "_result_from_row", _not_recorded),
     ),
     "location not compared": Mutant(
         "a key stands for a request for another location", change=_same_but_for("location_id")
@@ -397,11 +398,11 @@ MUTANTS = {
         change=lambda: patch.object(Cache, "trusted", _trusted_again),
     ),
     "a fault ends all": Mutant(
-        "behind an unknown outcome an error that nothing mends is told as a failure, or tried again in halves",
+        "behind an unknown outcome a permanent error is answered as a failure, or retried in halves",
         change=lambda: patch.object(loop._Group, "run", _run_or_raise),
     ),
     "late requests elsewhere forgotten": Mutant(
-        "a refusal is final while an own earlier try may still land at another location",
+        "a refusal is final while an own earlier attempt may still land at another location",
         change=lambda: patch.object(loop._Group, "_can_still_be_applied", _can_be_applied_here_only),
     ),
 }

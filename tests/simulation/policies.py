@@ -30,7 +30,7 @@ class Remember(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Doubling:
-    """Waits are random up to a limit that doubles from try to try."""
+    """Waits are random up to a limit that doubles from attempt to attempt."""
 
     base_s: float
     cap_s: float
@@ -41,7 +41,7 @@ class Doubling:
 
 @dataclass(frozen=True, slots=True)
 class Fading:
-    """The same, but from some try on the limit falls again: who has waited for long tries more often than newcomers."""
+    """The same, but after some attempts the limit falls again: requests that have waited long retry more often."""
 
     base_s: float
     peak_s: float
@@ -85,7 +85,7 @@ class Policy:
 
 
 class CountingStore(StockStore):
-    """The service's store; ``commits`` counts its tries to write."""
+    """The service's store; ``commits`` counts its attempts to write."""
 
     commits = 0
 

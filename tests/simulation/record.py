@@ -1,4 +1,4 @@
-"""What was asked and what was told: the part of a history that its callers know. Plain values only."""
+"""Requests and answers: the part of a history that its callers know. Plain values only."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. All under one key share a ``family``, and may differ in anything else, be it the ``version`` alone.
+    """One request. Requests with one key share a ``family``; anything else may differ, even only the ``version``.
 
-    Ids as text. ``reason``, made of both, goes into the row, so that a row tells which family it stands for.
+    Ids as text. ``reason``, made of both, goes into the row, so that a row names its family.
     """
 
     family: str
@@ -62,7 +62,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """201: the row as it was told."""
+    """201: the row as it was answered."""
 
     row: Mapping[str, Any]
     replayed: bool
@@ -83,7 +83,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """500: an error that is none of the service's outcomes. ``is_denial``: it answers an error that nothing mends."""
+    """500: an error that is none of the service's outcomes. ``is_denial``: its cause was a permanent error."""
 
     error: str
     is_denial: bool = False
@@ -93,13 +93,13 @@ type Answer = Created | Refused | Unknown | Failed
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Answered:
     """One answer to one invocation, ``sender``, that began and ended then."""
 
     request: Request
     sender: str
     begun_s: float
-    told_s: float
+    answered_s: float
     answer: Answer
 
 
@@ -109,7 +109,7 @@ class Admitted:
 
     token_id: str
     asked_s: float
-    told_s: float
+    answered_s: float
     granted: bool
 
 
@@ -123,7 +123,7 @@ class Commanded:
     command: str
     sender: str
     begun_s: float
-    told_s: float
+    answered_s: float
     leaves: Mapping[tuple[str, str, str], Mapping[str, Any]]
 
 
@@ -143,7 +143,7 @@ class Record:
     """
 
     asked: dict[str, list[Request]] = field(default_factory=dict)
-    told: list[Told] = field(default_factory=list)
+    answered: list[Answered] = field(default_factory=list)
     admitted: list[Admitted] = field(default_factory=list)
     commanded: list[Commanded] = field(default_factory=list)
     messages: list[Request] = field(default_factory=list)

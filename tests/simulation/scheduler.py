@@ -33,11 +33,11 @@ class Scheduler:
         self._workers: list[greenlet.greenlet] = []
 
     def after(self, delay_s: float, act: Act) -> None:
-        """Let something happen later; of two events of one moment the one that was announced first comes first."""
+        """Let something happen later; of events at the same time run in the order of scheduling."""
         heappush(self._heap, (self.now_s + delay_s, next(self._numbers), act))
 
     def run(self, *, until_s: float = float("inf")) -> None:
-        """Let all happen that happens up to a time; call it from where the scheduler was made."""
+        """Run all events up to a time; call it where the scheduler was made."""
         heap = self._heap
         while heap and heap[0][0] <= until_s:
             self.now_s, _, act = heappop(heap)
@@ -45,7 +45,7 @@ class Scheduler:
             act()
 
     def close(self) -> None:
-        """End what waits still: work that was killed, or that nobody resumed. What is held so is never let go of."""
+        """End all tasks that still wait, killed or never resumed. Otherwise they would be kept in memory for ever."""
         self._heap.clear()
         for worker in self._workers:
             worker.throw()
@@ -53,7 +53,7 @@ class Scheduler:
         self._idle.clear()
 
     def spawn(self, work: Act) -> Task:
-        """Begin work of its own, in this moment but after what is announced for it already."""
+        """Start a task now, after the events that are already scheduled for now."""
         task = Task(self, work)
         self.after(0.0, task.begin)
         return task
@@ -78,7 +78,7 @@ class Scheduler:
                 place, value = waiting.popleft()
                 try:
                     results[place] = function(value)
-                except Exception as error:  # noqa: BLE001  an executor, too, hands it on to who asks for the result
+                except Exception as error:  # noqa: BLE001  an executor, too, raises it where the result is read
                     errors[place] = error
             at_work[0] -= 1
             if not at_work[0]:
@@ -109,7 +109,7 @@ class Scheduler:
 
     def start(self, task: Task) -> None:
         """Let a task begin on a greenlet that has nothing to do, or on a new one: making one costs more than a task."""
-        # The loop is a greenlet's parent: otherwise whoever made it would be woken at its end.
+        # The loop is a greenlet's parent: otherwise its maker would be woken at its end.
         if not self._idle:
             self._idle.append(greenlet.greenlet(self._work, self._hub))
             self._workers.append(self._idle[-1])
@@ -135,7 +135,7 @@ class Scheduler:
 
 
 class Task:
-    """Work on its way. It can be killed wherever it waits: nothing of it runs any more, not even its clean-up."""
+    """A running task. It can be killed at any wait: none of it runs after that, not even its clean-up."""
 
     __slots__ = ("_is_killed", "_scheduler", "helpers", "is_over", "work", "worker")
 
@@ -159,14 +159,14 @@ class Task:
             self.worker.switch(value)
 
     def kill(self) -> None:
-        """Never resume it, nor what works for it: a process that is ended does not clean up either."""
+        """Never resume it or its children: a killed process does not clean up either."""
         self._is_killed = self.is_over = True
         for helper in self.helpers:
             helper.kill()
 
 
 class Reply:
-    """What a task waits for. It comes once; whatever comes second, as after a time-out, finds nobody waiting."""
+    """A value that a task waits for. It comes once; a second one, as after a time-out, is dropped."""
 
     __slots__ = ("_is_settled", "_scheduler", "_task", "_value")
 

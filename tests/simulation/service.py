@@ -139,7 +139,7 @@ class Environment:
     ) -> Reply:
         """Serve one invocation; the reply comes with its result, with what it raised, or with ``NoAnswer``.
 
-        ``at_its_end`` happens when it is served, also where nobody waits for it any more.
+        ``at_its_end`` happens when it is served, even when its caller has given up waiting.
         """
         self.client.sender = self.bus_client.sender = sender
         self._reply = reply = Reply(self.world.scheduler)
@@ -147,7 +147,7 @@ class Environment:
         def serve() -> None:
             try:
                 result = work(self)
-            except Exception as error:  # noqa: BLE001  the edge: who invoked is told, be it a refusal or a fault
+            except Exception as error:  # noqa: BLE001  the edge: the invoker gets every error, a rejection or a fault
                 result = error
             self._task = self._reply = None
             at_its_end()

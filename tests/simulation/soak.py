@@ -33,7 +33,7 @@ _CHUNKS_OF_ONE_PROCESS: Final = 10
 
 @dataclass(slots=True)
 class Summary:
-    """What came of histories; ``problems`` are by seed."""
+    """The results of histories; ``problems`` are by seed."""
 
     histories: int = 0
     steps: int = 0
@@ -92,7 +92,7 @@ def steps_until_caught(mutant: str, seeds: Iterable[int]) -> int | None:
 
 
 def digest_of(seed: int) -> str:
-    """What tells a seed's history from any other."""
+    """A digest of a seed's history."""
     return History(seed).run().digest()
 
 
@@ -102,7 +102,7 @@ def replay_command(seed: int) -> str:
 
 
 def main() -> int:
-    """Run what ``SEED`` or ``SEEDS`` say, and tell what came of it; the exit status is 1 where anything is wrong."""
+    """Run what ``SEED`` or ``SEEDS`` say, and print the result; the exit status is 1 where anything is wrong."""
     seed, seeds = os.environ.get("SEED"), int(os.environ.get("SEEDS") or SEEDS_IN_SOAK)
     began_s = time.perf_counter()
     summary = run_seeds([int(seed)]) if seed else run_on_all_cores(range(1, seeds + 1))
@@ -139,7 +139,8 @@ def _judged(history: History) -> Summary:
         steps=history.steps,
         faults=Counter({str(fault): times for fault, times in world.weather.met.items()})
         + Counter({"restored": world.restored, "tables restored": world.restores}),
-        answers=Counter(_name(told.answer) for told in history.record.told) + Counter({"event": len(world.bus.taken)}),
+        answers=Counter(_name(answered.answer) for answered in history.record.answered)
+        + Counter({"event": len(world.bus.taken)}),
         problems={history.seed: problems} if problems else {},
     )
 

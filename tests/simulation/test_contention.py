@@ -1,4 +1,4 @@
-"""Many writers on one item: nothing is lost, most succeed, and a seed tells the same story each time."""
+"""Many writers on one item: nothing is lost, most succeed, and a seed gives the same figures each time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DURATION_S = 20.0
 
 @pytest.mark.parametrize("by", By)
 @pytest.mark.parametrize("writers", [1, 8, 64])
-def test_every_acknowledged_request_is_one_ledger_row_and_one_of_the_quantity(writers: int, by: By) -> None:
+def test_every_acknowledged_request_is_one_ledger_row_and_one_unit_of_stock(writers: int, by: By) -> None:
     measured = measure(Load(writers, 1.0, by, DURATION_S))
     assert measured.succeeded == measured.rows == measured.quantity > 0
 
@@ -25,25 +25,25 @@ def test_all_but_one_in_a_hundred_of_64_writers_requests_succeed() -> None:
     assert max(measured.latencies_s) < 6.5 + 0.1
 
 
-def test_one_item_takes_no_more_than_one_transaction_after_the_other() -> None:
+def test_an_item_takes_one_transaction_at_a_time() -> None:
     measured = measure(Load(16, 0.0, duration_s=DURATION_S))
     assert 30 < measured.per_second < 1 / 0.016
 
 
-def test_the_queue_takes_what_64_senders_send_with_fewer_transactions_than_messages() -> None:
+def test_the_queue_keeps_up_with_64_senders_in_fewer_transactions_than_messages() -> None:
     measured = measure(Load(64, 1.0, By.QUEUE, DURATION_S))
     assert measured.success_rate == 1
     assert measured.transactions < measured.succeeded / 3
     assert measured.latency_s(0.99) < 1.5
 
 
-def test_an_item_that_only_this_environment_adjusts_is_not_read_where_its_state_is_remembered() -> None:
+def test_an_item_that_only_this_environment_adjusts_is_not_read_when_its_state_is_cached() -> None:
     alone = measure(Load(1, 0.0, duration_s=DURATION_S), Policy())
     assert alone.calls_each == pytest.approx(1, abs=0.01)
     assert alone.attempts_mean == 1
 
 
-def test_a_state_that_is_remembered_always_costs_others_writes_and_until_a_conflict_it_does_not() -> None:
+def test_caching_the_state_even_after_conflicts_costs_failed_writes() -> None:
     load = Load(4, 1.0, duration_s=60.0)
     never, always, until_conflict = (
         measure(load, policy)
@@ -53,12 +53,12 @@ def test_a_state_that_is_remembered_always_costs_others_writes_and_until_a_confl
     assert until_conflict.attempts_mean < 1.1 * never.attempts_mean
 
 
-def test_who_does_not_wait_between_tries_gets_nowhere_in_a_crowd() -> None:
+def test_retries_without_waits_fail_under_contention() -> None:
     hasty = measure(Load(16, 0.0, duration_s=5.0), Policy(Doubling(0.0, 0.0)))
     assert hasty.success_rate < 0.9
 
 
-def test_the_same_seed_gives_the_same_to_the_last_figure_and_another_one_does_not() -> None:
+def test_the_same_seed_gives_the_same_figures_and_another_does_not() -> None:
     load = Load(8, 0.1, duration_s=5.0)
     first, again, other = measure(load, seed=3), measure(load, seed=3), measure(load, seed=4)
     assert first == again

@@ -63,7 +63,7 @@ def codes(error: Any) -> list[str]:
     return [reason["Code"] for reason in error.response["CancellationReasons"]]
 
 
-def test_of_two_transactions_on_one_item_at_a_time_the_second_is_cancelled_for_a_conflict(scene: Scene) -> None:
+def test_the_second_of_two_concurrent_transactions_on_one_item_is_cancelled(scene: Scene) -> None:
     scene.at(0, "first", scene.write(ITEM))
     scene.at(0.005, "second", scene.write(OTHER, ITEM))
     ends = scene.run()
@@ -72,14 +72,14 @@ def test_of_two_transactions_on_one_item_at_a_time_the_second_is_cancelled_for_a
     assert ("t", "other", "") not in scene.database.items
 
 
-def test_one_after_the_other_both_are_applied(scene: Scene) -> None:
+def test_two_transactions_in_sequence_are_both_applied(scene: Scene) -> None:
     scene.at(0, "first", scene.write(ITEM))
     scene.at(0.03, "second", scene.write(ITEM, value="2"))
     scene.run()
     assert scene.database.items["t", "item", ""]["value"] == {"S": "2"}
 
 
-def test_a_failed_condition_cancels_all_and_hands_the_item_back_in_its_place(scene: Scene) -> None:
+def test_a_failed_condition_cancels_all_and_returns_the_item_at_its_position(scene: Scene) -> None:
     absent = {
         "ConditionExpression": "attribute_not_exists(pk)",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -92,7 +92,7 @@ def test_a_failed_condition_cancels_all_and_hands_the_item_back_in_its_place(sce
     assert ("t", "other", "") not in scene.database.items
 
 
-def test_a_token_makes_a_transaction_one_for_ten_minutes(scene: Scene) -> None:
+def test_a_client_token_makes_a_transaction_idempotent_for_ten_minutes(scene: Scene) -> None:
     def put(value: str) -> Any:
         puts = [{"Put": {"TableName": "t", "Item": {**ITEM, "value": {"S": value}}}}]
         return lambda: scene.client.transact_write_items(TransactItems=puts, ClientRequestToken="a")
@@ -111,7 +111,7 @@ def test_a_token_makes_a_transaction_one_for_ten_minutes(scene: Scene) -> None:
     assert [each.item["value"]["S"] for each in scene.database.journal] == ["1", "2", "3"]
 
 
-def test_a_batch_of_reads_may_see_a_part_of_a_transaction_and_a_transaction_of_reads_never_does(scene: Scene) -> None:
+def test_a_batch_read_may_see_part_of_a_transaction_and_a_transactional_read_never_does(scene: Scene) -> None:
     for number in range(8):
         scene.at(number, f"write {number}", scene.write(ITEM, OTHER, value=str(number)))
         for moment in range(12):
@@ -138,7 +138,7 @@ def test_a_batch_of_reads_may_see_a_part_of_a_transaction_and_a_transaction_of_r
     assert cancelled
 
 
-def test_a_write_of_its_own_meets_a_transaction_with_a_conflict_too(scene: Scene) -> None:
+def test_a_single_write_conflicts_with_a_transaction(scene: Scene) -> None:
     scene.at(0, "transaction", scene.write(ITEM))
     scene.at(0.005, "single", lambda: scene.client.put_item(TableName="t", Item=ITEM))
     assert type(scene.run()["single"]).__name__ == "TransactionConflictException"
@@ -154,14 +154,14 @@ def test_a_partition_takes_a_thousand_write_units_a_second_and_no_more(scene: Sc
     assert "ConsumedCapacity" in ends["later"]
 
 
-def test_what_names_an_item_twice_or_too_many_items_is_refused(scene: Scene) -> None:
+def test_a_transaction_with_a_repeated_item_or_too_many_items_is_rejected(scene: Scene) -> None:
     scene.at(0, "twice", scene.write(ITEM, ITEM))
     scene.at(0, "many", scene.read_at_once(*[{"pk": {"S": str(number)}} for number in range(101)]))
     for end in scene.run().values():
         assert end.response["Error"]["Code"] == "ValidationException"
 
 
-def test_an_expression_that_is_not_known_fails_loudly() -> None:
+def test_an_unknown_expression_fails_loudly() -> None:
     with pytest.raises(NotImplementedError):
         condition("size(pk) > :one")
     with pytest.raises(NotImplementedError):

@@ -1,4 +1,4 @@
-"""Histories of the whole write path with faults: nothing is lost, doubled or bent, and broken variants are caught."""
+"""Histories of the write path with faults: nothing is lost, doubled or corrupted; broken variants are caught."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tests.support.pages import page
 
 
 @pytest.mark.timeout(600)  # on a machine that others use too
-def test_hundreds_of_thousands_of_steps_leave_nothing_that_is_wrong() -> None:
+def test_hundreds_of_thousands_of_steps_leave_no_problem() -> None:
     summary = run_on_all_cores(range(1, SEEDS_IN_TESTS + 1))
-    told = [f"{replay_command(seed)}: {problems[0]}" for seed, problems in summary.problems.items()]
-    assert not told
+    failed = [f"{replay_command(seed)}: {problems[0]}" for seed, problems in summary.problems.items()]
+    assert not failed
     assert summary.steps > 200_000
-    # Everything that can go wrong did, and everything that can be told was.
+    # Every fault and every answer occurred.
     assert all(summary.faults[fault] > 100 for fault in Fault)
     assert summary.faults["restored"] > 100
     assert summary.faults["tables restored"] > 50
@@ -50,7 +50,7 @@ def test_the_page_about_testing_says_how_many_histories_and_broken_variants_ther
     assert text.count(f"| {SEEDS_IN_TESTS} histories, ") == 2
 
 
-def test_a_seed_is_one_history_to_the_last_event_in_this_process_and_in_any_other() -> None:
+def test_a_seed_gives_the_same_history_in_every_process() -> None:
     # A process of its own has another seed for the hashes of strings.
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         elsewhere = pool.submit(digest_of, 7).result()
@@ -58,13 +58,13 @@ def test_a_seed_is_one_history_to_the_last_event_in_this_process_and_in_any_othe
     assert digest_of(7) != digest_of(8)
 
 
-def test_a_seed_that_fails_is_told_with_what_is_wrong() -> None:
+def test_a_failing_seed_is_reported_with_its_problems() -> None:
     caught = run_seed(2, mutant="time stands still")
     assert any("created_at goes back" in problem for problem in caught.problems[2])
     assert replay_command(2) == "make soak SEED=2"
 
 
-def test_a_history_goes_on_until_nothing_is_under_way() -> None:
+def test_a_history_runs_until_nothing_is_in_progress() -> None:
     history = History(4).run()
     assert not history.scheduler._heap
     assert not history.world.database._prepared

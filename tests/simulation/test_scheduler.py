@@ -9,7 +9,7 @@ import pytest
 from tests.simulation.scheduler import Reply, Scheduler
 
 
-def test_events_come_by_their_time_and_of_one_moment_by_their_announcement() -> None:
+def test_events_run_by_time_and_at_the_same_time_in_the_order_of_scheduling() -> None:
     scheduler = Scheduler()
     order: list[str] = []
     for delay_s, name in ((2.0, "c"), (1.0, "a"), (1.0, "b")):
@@ -19,7 +19,7 @@ def test_events_come_by_their_time_and_of_one_moment_by_their_announcement() -> 
     assert scheduler.now_s == 2.0
 
 
-def test_work_that_waits_lets_others_go_on() -> None:
+def test_other_tasks_run_while_one_waits() -> None:
     scheduler, order = Scheduler(), []
 
     def work(name: str, seconds: float) -> None:
@@ -33,7 +33,7 @@ def test_work_that_waits_lets_others_go_on() -> None:
     assert order == [("fast", 2.0), ("slow", 3.0), ("fast", 4.0), ("slow", 6.0)]
 
 
-def test_calls_side_by_side_give_their_results_in_order_and_no_more_run_than_there_is_room_for() -> None:
+def test_parallel_calls_return_results_in_order_and_never_exceed_their_width() -> None:
     scheduler, at_work, most = Scheduler(), [0], [0]
     results: list[float] = []
 
@@ -51,7 +51,7 @@ def test_calls_side_by_side_give_their_results_in_order_and_no_more_run_than_the
     assert scheduler.now_s == 3.0
 
 
-def test_an_error_of_one_call_reaches_who_asks_for_its_result() -> None:
+def test_an_error_of_a_call_is_raised_where_its_result_is_read() -> None:
     scheduler = Scheduler()
 
     def fail(_: int) -> None:
@@ -65,7 +65,7 @@ def test_an_error_of_one_call_reaches_who_asks_for_its_result() -> None:
     scheduler.run()
 
 
-def test_what_is_killed_does_nothing_any_more_nor_does_what_works_for_it() -> None:
+def test_a_killed_task_and_its_children_never_run_again() -> None:
     scheduler, done = Scheduler(), []
 
     def call(seconds: float) -> None:
@@ -79,7 +79,7 @@ def test_what_is_killed_does_nothing_any_more_nor_does_what_works_for_it() -> No
     assert task.is_over
 
 
-def test_a_reply_comes_once_and_what_comes_later_finds_nobody() -> None:
+def test_a_reply_arrives_once_and_a_later_one_is_dropped() -> None:
     scheduler, got = Scheduler(), []
     reply = Reply(scheduler)
     scheduler.spawn(lambda: got.append(reply.wait()))
@@ -89,7 +89,7 @@ def test_a_reply_comes_once_and_what_comes_later_finds_nobody() -> None:
     assert got == ["first"]
 
 
-def test_what_waits_at_the_end_is_let_go_of() -> None:
+def test_tasks_that_wait_at_the_end_are_released() -> None:
     scheduler, left = Scheduler(), []
 
     def work() -> None:

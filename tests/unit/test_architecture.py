@@ -164,7 +164,13 @@ def test_a_package_says_what_it_is_for_and_exports_nothing(package: str) -> None
         ("pydantic_core", {"schemas.instants"}),
         (
             "aws_lambda_powertools",
-            {"schemas.base", "entrypoints.deadline", "entrypoints.log_lines", "entrypoints.telemetry"},
+            {
+                "schemas.base",
+                "entrypoints.deadline",
+                "entrypoints.log_lines",
+                "entrypoints.telemetry",
+                "aws.amazon_roots",
+            },
         ),
         (
             "mypy_boto3_dynamodb",

@@ -2,7 +2,7 @@
 
 Standard library only, and as plain as a good engineer would write it for one function. It is what our own service does
 for a fresh request whose stock item this environment knows: same checks, same parts, same answer, no second call. What
-surrounds that in our service (unknown stock, replays, reversals, refusals read again, repeated tries) is left out, in
+surrounds that in our service (unknown stock, replays, reversals, refusals read again, retries) is left out, in
 the baselines' favour.
 """
 
@@ -49,7 +49,7 @@ class Stock:
 
 @dataclass
 class Known:
-    """What this environment remembers; whoever runs a baseline fills it in, for no baseline reads."""
+    """The environment's cached state; the runner fills it in, because no baseline reads."""
 
     inventory_table: str = INVENTORY_TABLE
     ledger_table: str = LEDGER_TABLE

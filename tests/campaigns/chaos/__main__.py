@@ -32,7 +32,7 @@ KILLS_A_MINUTE = 6
 CRASHES_A_MINUTE = 6
 MINUTES_BETWEEN_RESTARTS = 2.5
 REPEATS = 300
-PATIENCE_S = 29
+TIMEOUT_S = 29
 """As long as API Gateway lets a request take."""
 
 _DIFFERENCES_SHOWN = 50
@@ -73,7 +73,7 @@ def _carry_out(plan: Plan, stack: LocalStack) -> int:
     begun = time.monotonic()
     limits = httpx.Limits(max_connections=None)
     with ExitStack() as all_of_it:
-        http = all_of_it.enter_context(httpx.Client(timeout=PATIENCE_S, limits=limits, trust_env=False))
+        http = all_of_it.enter_context(httpx.Client(timeout=TIMEOUT_S, limits=limits, trust_env=False))
         database = all_of_it.enter_context(Dynoxide(stack.places.local_dir)) if plan.crashes else None
         outcome = Campaign(plan, stack, local_service(stack, http), say, database=database).run()
     say(f"\n{text_of(outcome)}\n\nmake audit: {outcome.audit}")

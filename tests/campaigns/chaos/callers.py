@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.service import Business
 
-PATIENCE_S: Final = 600
+TIMEOUT_S: Final = 600
 """How long a request with a key is repeated; longer than any trouble lasts."""
 
 _UNANSWERED: Final = {
@@ -58,7 +58,7 @@ class Gate:
         """Let no more through, and wait until so many are left under way, or as long as one may take."""
         with self._changed:
             self._closed = True
-            self._changed.wait_for(lambda: self._under_way <= until, timeout=PATIENCE_S)
+            self._changed.wait_for(lambda: self._under_way <= until, timeout=TIMEOUT_S)
 
     def open(self) -> None:
         with self._changed:
@@ -79,7 +79,7 @@ class HttpCaller:
         self.requests: list[Request] = []
 
     def run(self, *, goes_on: Callable[[], bool]) -> None:
-        """Send until it is told to stop; what is under way is brought to its end."""
+        """Send until ``stop`` is set; requests in progress are completed."""
         while goes_on():
             request = self._drawn()
             self.requests.append(request)
@@ -101,7 +101,7 @@ class HttpCaller:
             self._until(request, lambda: request.final)
 
     def _until(self, request: Request, answered: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while time.monotonic() < deadline:
             self._send(request)
             if answered():
@@ -159,11 +159,11 @@ class QueueSender:
         self.requests: list[Request] = []
 
     def run(self, *, goes_on: Callable[[], bool]) -> None:
-        """Send until it is told to stop, with a pause after each, for the queue has no other limit."""
+        """Send until ``stop`` is set, with a pause after each, because the queue has no other limit."""
         while goes_on():
             business, request = self._drawn()
             self.requests.append(request)
-            deadline = time.monotonic() + PATIENCE_S
+            deadline = time.monotonic() + TIMEOUT_S
             for _ in self._tries(request):
                 self._send(business, request)
                 time.sleep(self._chance.uniform(0.05, 0.5))

@@ -1,4 +1,4 @@
-"""One campaign: callers at work, trouble while they are, calm at the end, and then the books against what was told."""
+"""One campaign: callers at work, trouble while they are, calm at the end, and then the ledger against the answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.campaigns.chaos.stack import (
     soon_again,
     tables_behind,
 )
-from tests.campaigns.chaos.verdict import Books, differences
+from tests.campaigns.chaos.verdict import Ledger, differences
 from tests.e2e.inbox import dead_letter_queue, subscribed, wait_until
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ UNDER_WAY_AT_RESTART: Final = 4
 """As many as the emulator serves at a time on two processors."""
 
 _TICK_S: Final = 0.05
-_DRAIN_PATIENCE_S: Final = 600
+_DRAIN_TIMEOUT_S: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was counted, by name, each thing that differs, and what ``make audit`` said of all the books."""
+    """What was counted, by name, each thing that differs, and the output of ``make audit`` for all businesses."""
 
     business_ids: Sequence[str]
     counts: Mapping[str, int]
@@ -133,15 +133,15 @@ class Campaign:
             functions = [*IN_A_REQUESTS_PATH, *(BESIDE_IT if self._database else ())]
             enter(tables_behind(proxy.endpoint_url, self._stack, self._service, functions))
             self._work(proxy)
-            told = self._settle(rejections, kept=kept)
+            rejected = self._settle(rejections, kept=kept)
             self._repeat()
-            books = self._books(told)
+            ledger = self._ledger(rejected)
             audit = self._stack.make("audit")
         return Outcome(
             business_ids=[business.id for business in self._businesses],
-            counts=self._counts(books, proxy),
+            counts=self._counts(ledger, proxy),
             injected=self._injected(proxy),
-            differences=differences(self._requests(), books),
+            differences=differences(self._requests(), ledger),
             audit=(audit.stdout + audit.stderr).strip(),
             adds_up=audit.returncode == 0,
         )
@@ -216,7 +216,7 @@ class Campaign:
 
     def _restart(self) -> None:
         # It finishes what it has taken before it stops, while its tables are gone already: of a full house that takes
-        # minutes. So it is told when some are left, and all others find it gone.
+        # minutes. So it is stopped when only a few are left, and all others find it gone.
         self._gate.close(until=UNDER_WAY_AT_RESTART)
         restart(self._stack, stopping=self._gate.open)
         self._restarts += 1
@@ -224,7 +224,7 @@ class Campaign:
     # --------------------------------------------------------------------------------------------------------- end
 
     def _settle(self, rejections: Inbox, *, kept: int) -> frozenset[str]:
-        """Wait until every message was handled, bringing back what lies in the dead end; the marks of those told."""
+        """Wait until every message was handled, with redrives; the marks of published rejections."""
         letters = dead_letter_queue(self._stack, self._service, "AdjustmentRequestsDeadLetterQueue")
         redrive = Redrive(
             self._service.queues,
@@ -239,16 +239,16 @@ class Campaign:
                 redrive.run(dry=False)
             return self._visible() == 0 and self._hidden() <= kept
 
-        wait_until(drained, patience_s=_DRAIN_PATIENCE_S)
+        wait_until(drained, timeout_s=_DRAIN_TIMEOUT_S)
         expected = {r.mark for sender in self._senders for r in sender.requests if r.must_be_refused and r.accepted}
 
-        def told() -> frozenset[str]:
+        def rejected() -> frozenset[str]:
             return frozenset(event["detail"]["request"]["reason"] for event in rejections.collect())
 
         deadline = time.monotonic() + 60
-        while not expected <= told() and time.monotonic() < deadline:
+        while not expected <= rejected() and time.monotonic() < deadline:
             time.sleep(_TICK_S)
-        return told()
+        return rejected()
 
     def _repeat(self) -> None:
         """Ask for keys once more: first for those that were sent more than once before they were answered."""
@@ -262,19 +262,19 @@ class Campaign:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda each: each[0].repeat(each[1]), asked[: self._plan.repeats]))
 
-    def _books(self, told: frozenset[str]) -> Books:
-        return Books(
+    def _ledger(self, rejected: frozenset[str]) -> Ledger:
+        return Ledger(
             rows=[row for business in self._businesses for row in business.listed()],
             ids=[each for business in self._businesses for each in business.ledger_ids()],
             stock={place: stock for business in self._businesses for place, stock in _stock(business).items()},
-            told=told,
+            rejected=rejected,
         )
 
     def _requests(self) -> list[Request]:
         callers: list[HttpCaller | QueueSender] = [*self._callers, *self._senders]
         return [request for each in callers for request in each.requests.copy()]
 
-    def _counts(self, books: Books, proxy: BreakingProxy) -> dict[str, int]:
+    def _counts(self, ledger: Ledger, proxy: BreakingProxy) -> dict[str, int]:
         requests = self._requests()
         by_http = [request for request in requests if request.way is not Way.MESSAGE]
         messages = [request for request in requests if request.way is Way.MESSAGE]
@@ -286,7 +286,7 @@ class Campaign:
             "never answered": sum(not request.final for request in by_http),
             "of these with a key": sum(not request.final and request.key is not None for request in by_http),
             "never answered, in the ledger": len(
-                {row["correction_reason"] for row in books.rows}
+                {row["correction_reason"] for row in ledger.rows}
                 & {request.mark for request in by_http if not request.final}
             ),
             "sent again for want of an answer": sum(
@@ -294,9 +294,9 @@ class Campaign:
             ),
             "answered keys asked again": sum(max(0, len(request.answers) - 1) for request in by_http),
             "messages taken by the queue": sum(request.accepted for request in messages),
-            "told as rejected": len(books.told),
-            "brought back from the dead end": self._redriven,
-            "ledger rows": len(books.rows),
+            "published as rejected": len(ledger.rejected),
+            "redriven from the dead-letter queue": self._redriven,
+            "ledger rows": len(ledger.rows),
             "writes applied, answer not seen": proxy.applied_unseen,
             "late writes that were applied": proxy.applied_late,
         }

@@ -1,4 +1,4 @@
-"""What callers asked for and what they were told: the one side of the comparison with the ledger."""
+"""The callers' requests and answers: one side of the comparison with the ledger."""
 
 from __future__ import annotations
 

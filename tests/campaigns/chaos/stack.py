@@ -57,10 +57,10 @@ def tables_behind(endpoint_url: str, stack: LocalStack, service: Service, logica
             functions.update_function_configuration(
                 FunctionName=name, Environment={"Variables": before[name]["Variables"]}
             )
-        # Whoever goes back to the version before must not find one whose tables are nowhere.
+        # A rollback must not lead to a version whose tables do not exist.
         for name, version in published:
             functions.delete_function(FunctionName=name, Qualifier=version)
-        # Those of the version that nobody calls any more would stay for an hour, with 50 MB each.
+        # Environments of the replaced version would stay for an hour, with 50 MB each.
         kill(function_processes(stack.places))
 
 
@@ -117,7 +117,7 @@ def restart(stack: LocalStack, *, stopping: Callable[[], None]) -> None:
         time.sleep(0.02)
     # A copy of its code for each process that a function has had: removing them now would take longer than the rest.
     places.temporary_dir.rename(places.local_dir / f"left-{running.pid}")
-    # By a process that ends: as after `make run DETACH=1` the emulator is nobody's child and outlives its starter.
+    # By a process that ends: as after `make run DETACH=1` the emulator has no parent process and outlives its starter.
     subprocess.run(  # noqa: S603  our own command
         [sys.executable, "-m", "tests.campaigns.chaos.start", str(places.local_dir), str(stack.port)],
         cwd=PROJECT_ROOT,

@@ -1,4 +1,4 @@
-"""Whether the ledger has what callers were told, once, and nothing else; it knows nothing of the code under test."""
+"""Whether the ledger has each acknowledged change once, and nothing else; independent of the code under test."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ _ADDED_LATER: Final = "reversed_by"
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class Ledger:
     """What stands in the tables at the end.
 
     ``rows`` are those that the API lists, ``ids`` those that a scan of the ledger finds; ``stock`` has quantity and
-    sequence of each stock item; ``told`` the marks of the messages that were told as rejected.
+    sequence of each stock item; ``rejected`` the marks of the messages that were published as rejected.
     """
 
     rows: Sequence[Row]
     ids: Sequence[str]
     stock: Mapping[Place, tuple[int, int]]
-    told: frozenset[str]
+    rejected: frozenset[str]
 
 
-def differences(requests: Sequence[Request], books: Books) -> list[str]:
+def differences(requests: Sequence[Request], ledger: Ledger) -> list[str]:
     """Each thing that differs, as a line; none where everything that was acknowledged stands once, and nothing else."""
     return [
-        *_of_requests(requests, books),
-        *_of_rows(requests, books.rows),
-        *_of_chains(books),
-        *(f"row {each}: listed, but not in the table, or not listed" for each in _apart(books)),
+        *_of_requests(requests, ledger),
+        *_of_rows(requests, ledger.rows),
+        *_of_chains(ledger),
+        *(f"row {each}: listed, but not in the table, or not listed" for each in _apart(ledger)),
     ]
 
 
-def _apart(books: Books) -> list[str]:
-    listed, scanned = Counter(row["id"] for row in books.rows), Counter(books.ids)
+def _apart(ledger: Ledger) -> list[str]:
+    listed, scanned = Counter(row["id"] for row in ledger.rows), Counter(ledger.ids)
     return sorted((listed - scanned) + (scanned - listed))
 
 
-def _of_requests(requests: Sequence[Request], books: Books) -> Iterator[str]:
-    rows = {row["correction_reason"]: row for row in books.rows}
+def _of_requests(requests: Sequence[Request], ledger: Ledger) -> Iterator[str]:
+    rows = {row["correction_reason"]: row for row in ledger.rows}
     for request in requests:
-        row, told = rows.get(request.mark), request.mark in books.told
+        row, rejected = rows.get(request.mark), request.mark in ledger.rejected
         for answer in request.answers:
             if row is None:
                 yield f"{request.mark}: acknowledged, and missing"
@@ -68,27 +68,27 @@ def _of_requests(requests: Sequence[Request], books: Books) -> Iterator[str]:
         for odd in request.odd:
             yield f"{request.mark}: answered {odd}"
         if request.way is Way.MESSAGE:
-            yield from _of_message(request, row=row, told=told)
+            yield from _of_message(request, row=row, rejected=rejected)
 
 
-def _of_message(request: Request, *, row: Row | None, told: bool) -> Iterator[str]:
+def _of_message(request: Request, *, row: Row | None, rejected: bool) -> Iterator[str]:
     if request.must_be_refused:
         if row is not None:
             yield f"{request.mark}: must be refused, and yet in the ledger"
-        if request.accepted and not told:
-            yield f"{request.mark}: must be told as rejected, and was not"
+        if request.accepted and not rejected:
+            yield f"{request.mark}: must be published as rejected, and was not"
         return
     if request.accepted and row is None:
         yield f"{request.mark}: the queue has taken it, and it is missing"
-    if told:
-        yield f"{request.mark}: told as rejected, which it can't be"
+    if rejected:
+        yield f"{request.mark}: published as rejected, which it can't be"
 
 
 def _of_rows(requests: Sequence[Request], rows: Sequence[Row]) -> Iterator[str]:
     asked = {request.mark: request for request in requests}
     for mark, count in Counter(row["correction_reason"] for row in rows).items():
         if mark not in asked:
-            yield f"{mark}: nobody asked for it"
+            yield f"{mark}: no request for it"
         elif count > 1:
             yield f"{mark}: {count} times in the ledger"
     for reversed_id, count in Counter(row["reverses"] for row in rows if row["reverses"] is not None).items():
@@ -106,11 +106,11 @@ def _of_rows(requests: Sequence[Request], rows: Sequence[Row]) -> Iterator[str]:
             yield f"{request.mark}: not as it was asked for: {row}"
 
 
-def _of_chains(books: Books) -> Iterator[str]:
+def _of_chains(ledger: Ledger) -> Iterator[str]:
     chains: dict[Place, list[Row]] = defaultdict(list)
-    for row in books.rows:
+    for row in ledger.rows:
         chains[row["business_id"], row["location_id"]].append(row)
-    for place in sorted({*chains, *books.stock}):
+    for place in sorted({*chains, *ledger.stock}):
         chain = sorted(chains[place], key=lambda row: row["sequence"])
         if [row["sequence"] for row in chain] != list(range(1, len(chain) + 1)):
             yield f"{place}: sequences with a gap, or twice"
@@ -121,5 +121,5 @@ def _of_chains(books: Books) -> Iterator[str]:
                 yield f"{place}: the balance is wrong at sequence {row['sequence']}"
         if any(earlier["created_at"] >= later["created_at"] for earlier, later in pairwise(chain)):
             yield f"{place}: time goes back"
-        if books.stock.get(place, (0, 0)) != (total, len(chain)):
-            yield f"{place}: stock {books.stock.get(place)}, ledger {(total, len(chain))}"
+        if ledger.stock.get(place, (0, 0)) != (total, len(chain)):
+            yield f"{place}: stock {ledger.stock.get(place)}, ledger {(total, len(chain))}"

@@ -190,7 +190,7 @@ def api_event(data: bytes) -> None:
 
 
 def message(data: bytes) -> None:
-    """A message of the queue is a request or unreadable, and a refusal of it can be told."""
+    """A message of the queue is a request or unreadable, and its rejection can be published."""
     record: QueueRecord = {"messageId": "m-1", "body": data.decode("utf-8", "surrogateescape")}
     with contextlib.suppress(UnreadableMessage):
         request = read_message(record)
@@ -220,7 +220,7 @@ def header_values(data: bytes) -> None:
 
 
 def cursor(data: bytes) -> None:
-    """A cursor is one that was issued, to the letter, or none."""
+    """A cursor is exactly an issued one, or invalid."""
     given = data.decode("latin-1")
     position = cursors.position(given, QUESTION)
     if position is not None:

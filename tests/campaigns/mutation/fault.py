@@ -23,5 +23,5 @@ class Tried:
 
 
 def one_line(code: str) -> str:
-    """Code as one line, as it stands in ``survivors.md``."""
+    """Code as one line, as written in ``survivors.md``."""
     return " ".join(code.split())

@@ -1,7 +1,7 @@
 """A part of the cases of each test: the conftest of the folder in which faults are tried.
 
 A fault that nothing notices costs a run of every test that reaches it, hundreds of cases of a few tests. With fewer
-cases a fault can only be noticed less often: what is told of the tests is no better than the truth.
+cases a fault can only be noticed less often: the reported strength of the tests is never better than the true one.
 """
 
 from __future__ import annotations

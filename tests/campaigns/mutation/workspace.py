@@ -52,7 +52,7 @@ def prepare(module: str) -> Path:
     _copy_folder(ROOT / "layers/inventory/inventory", folder / "src/inventory")
     for name in ("conftest.py", "data", "support"):
         _copy(f"tests/{name}", folder)
-    for name in ("conftest", *TESTS[module]):
+    for name in ("conftest", "storage/conftest", *TESTS[module]):
         _copy(f"tests/unit/{name}.py", folder)
     shutil.copy(Path(__file__).with_name("sampling.py"), folder / "conftest.py")
     for name in READ_BY_TESTS:

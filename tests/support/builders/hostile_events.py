@@ -1,4 +1,4 @@
-"""Strategies for what only an attacker sends: valid events of which any part was bent, and values of any shape."""
+"""Strategies for what only an attacker sends: valid events of which any part was mutated, and values of any shape."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def parent(document: Any, place: Place) -> Any:
 
 
 @st.composite
-def bent(draw: st.DrawFn, documents: st.SearchStrategy[Any], *, times_max: int = 4) -> Any:
+def mutated(draw: st.DrawFn, documents: st.SearchStrategy[Any], *, times_max: int = 4) -> Any:
     """A document of which some members are replaced, left out, said twice in another case, or wrapped."""
     document = copy.deepcopy(draw(documents))
     for _ in range(draw(st.integers(0, times_max))):
@@ -88,8 +88,8 @@ def bent(draw: st.DrawFn, documents: st.SearchStrategy[Any], *, times_max: int =
 
 @st.composite
 def bodies(draw: st.DrawFn, good: dict[str, Any]) -> bytes:
-    """The bytes of a request's body: a good one, a bent one, or none at all."""
-    value = draw(bent(st.just(good), times_max=2))
+    """The bytes of a request's body: a good one, a mutated one, or none at all."""
+    value = draw(mutated(st.just(good), times_max=2))
     try:
         raw = json.dumps(value).encode()
     except ValueError:

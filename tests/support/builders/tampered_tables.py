@@ -1,4 +1,4 @@
-"""Books of one stock item as raw items, ways of bending them, and what a proof must say of each."""
+"""The history of one stock item as stored items, ways to tamper with it, and what a proof must find for each."""
 
 from __future__ import annotations
 
@@ -63,26 +63,26 @@ def stock_item(row: Adjustment) -> Item:
 
 
 @dataclass
-class Books:
+class StoredHistory:
     """Rows and stock item as items. The rows are in the order in which they were written."""
 
     rows: list[Item]
     stock: Item | None
     problem: Problem | None = None
 
-    def bent(self, problem: Problem) -> Books:
+    def with_problem(self, problem: Problem) -> StoredHistory:
         return replace(self, problem=problem)
 
 
-def books(deltas: Iterable[int], **members: Any) -> Books:
+def stored_history(deltas: Iterable[int], **members: Any) -> StoredHistory:
     rows = history(deltas, **members)
-    return Books([ledger_item(row) for row in rows], stock_item(rows[-1]) if rows else None)
+    return StoredHistory([ledger_item(row) for row in rows], stock_item(rows[-1]) if rows else None)
 
 
-# --------------------------------------------------------------------------------------------- ways of bending books
+# ---------------------------------------------------------------------------------- ways to tamper with a history
 
-type Bend = Callable[[Books, int], Books | None]
-"""Bends books at the nth row, counted from 0, and says what a proof must find; None where that can't be done there."""
+type Tampering = Callable[[StoredHistory, int], StoredHistory | None]
+"""Tampers at the nth row, counted from 0, and says what a proof must find; None where that is impossible there."""
 
 
 def _rehashed(item: Item, **changes: Any) -> Item:
@@ -91,30 +91,30 @@ def _rehashed(item: Item, **changes: Any) -> Item:
     return dict(ledger_item(replace(row, hash=row_hash(row))))
 
 
-def _with_row(found: Books, n: int, item: Item, sequence: int, kind: ProblemKind) -> Books:
+def _with_row(found: StoredHistory, n: int, item: Item, sequence: int, kind: ProblemKind) -> StoredHistory:
     rows = [*found.rows[:n], item, *found.rows[n + 1 :]]
-    return replace(found, rows=rows).bent(Problem(sequence, kind))
+    return replace(found, rows=rows).with_problem(Problem(sequence, kind))
 
 
-def _with_attribute(name: str, value: Item | None, kind: ProblemKind) -> Bend:
-    def bend(found: Books, n: int) -> Books:
+def _with_attribute(name: str, value: Item | None, kind: ProblemKind) -> Tampering:
+    def tamper(found: StoredHistory, n: int) -> StoredHistory:
         item = {**found.rows[n], name: value}
         return _with_row(found, n, {key: each for key, each in item.items() if each is not None}, n + 1, kind)
 
-    return bend
+    return tamper
 
 
-def _with_stock(kind: ProblemKind = ProblemKind.STOCK_ITEM_CHANGED, **changes: Item | None) -> Bend:
-    def bend(found: Books, _: int) -> Books:
+def _with_stock(kind: ProblemKind = ProblemKind.STOCK_ITEM_CHANGED, **changes: Item | None) -> Tampering:
+    def tamper(found: StoredHistory, _: int) -> StoredHistory:
         assert found.stock is not None
         stock = {name: value for name, value in {**found.stock, **changes}.items() if value is not None}
-        return replace(found, stock=stock).bent(Problem(len(found.rows), kind))
+        return replace(found, stock=stock).with_problem(Problem(len(found.rows), kind))
 
-    return bend
+    return tamper
 
 
-def _time(seconds: float, *, hashed: bool) -> Bend:
-    def bend(found: Books, n: int) -> Books | None:
+def _time(seconds: float, *, hashed: bool) -> Tampering:
+    def tamper(found: StoredHistory, n: int) -> StoredHistory | None:
         row = adjustment_of(found.rows[n])
         moved = row.created_at + timedelta(seconds=seconds)
         item = _rehashed(found.rows[n], created_at=moved)
@@ -124,45 +124,47 @@ def _time(seconds: float, *, hashed: bool) -> Bend:
             return _with_row(found, n, item, n + 1, ProblemKind.TIME_WRONG) if n else None
         return _after(found, n, item)
 
-    return bend
+    return tamper
 
 
-def _after(found: Books, n: int, item: Item) -> Books:
+def _after(found: StoredHistory, n: int, item: Item) -> StoredHistory:
     """A row that is right by itself, but no longer what was written: what comes after it does not fit."""
     if n + 1 == len(found.rows):
         return _with_row(found, n, item, n + 1, ProblemKind.STOCK_ITEM_CHANGED)
     return _with_row(found, n, item, n + 2, ProblemKind.CHAIN_BROKEN)
 
 
-def _without_zone(found: Books, n: int) -> Books:
+def _without_zone(found: StoredHistory, n: int) -> StoredHistory:
     item = {**found.rows[n], "created_at": {"S": found.rows[n]["created_at"]["S"].removesuffix("Z")}}
     return _with_row(found, n, item, n + 1, ProblemKind.ROW_UNREADABLE)
 
 
-def _changed_sequence(to: int) -> Bend:
-    def bend(found: Books, n: int) -> Books | None:
+def _changed_sequence(to: int) -> Tampering:
+    def tamper(found: StoredHistory, n: int) -> StoredHistory | None:
         if n + 1 == to:
             return None
         return _with_row(found, n, {**found.rows[n], "sequence": {"N": str(to)}}, n + 1, ProblemKind.ROW_CHANGED)
 
-    return bend
+    return tamper
 
 
-def _removed(found: Books, n: int) -> Books:
-    return replace(found, rows=found.rows[:n] + found.rows[n + 1 :]).bent(Problem(n + 1, ProblemKind.ROW_MISSING))
+def _removed(found: StoredHistory, n: int) -> StoredHistory:
+    return replace(found, rows=found.rows[:n] + found.rows[n + 1 :]).with_problem(
+        Problem(n + 1, ProblemKind.ROW_MISSING)
+    )
 
 
-def _inserted(after: timedelta) -> Bend:
-    def bend(found: Books, n: int) -> Books:
+def _inserted(after: timedelta) -> Tampering:
+    def tamper(found: StoredHistory, n: int) -> StoredHistory:
         row = adjustment_of(found.rows[n])
         item = _rehashed(found.rows[n], id=UUID(int=n, version=4), created_at=row.created_at + after)
-        return replace(found, rows=[*found.rows, item]).bent(Problem(n + 1, ProblemKind.ROW_INSERTED))
+        return replace(found, rows=[*found.rows, item]).with_problem(Problem(n + 1, ProblemKind.ROW_INSERTED))
 
-    return bend
+    return tamper
 
 
-def _appended(further: int) -> Bend:
-    def bend(found: Books, n: int) -> Books:
+def _appended(further: int) -> Tampering:
+    def tamper(found: StoredHistory, n: int) -> StoredHistory:
         head = adjustment_of(found.rows[-1])
         item = _rehashed(
             found.rows[-1],
@@ -174,21 +176,21 @@ def _appended(further: int) -> Bend:
             previous_hash=head.hash,
         )
         problem = Problem(head.sequence + further, ProblemKind.ROW_INSERTED)
-        return replace(found, rows=[*found.rows, item]).bent(problem)
+        return replace(found, rows=[*found.rows, item]).with_problem(problem)
 
-    return bend
+    return tamper
 
 
-def _rehashed_delta(found: Books, n: int) -> Books:
+def _rehashed_delta(found: StoredHistory, n: int) -> StoredHistory:
     row = adjustment_of(found.rows[n])
     return _with_row(found, n, _rehashed(found.rows[n], delta=row.delta + 1), n + 1, ProblemKind.BALANCE_WRONG)
 
 
-def _rehashed_reason(found: Books, n: int) -> Books:
+def _rehashed_reason(found: StoredHistory, n: int) -> StoredHistory:
     return _after(found, n, _rehashed(found.rows[n], reason="another one"))
 
 
-def _swapped(found: Books, n: int) -> Books | None:
+def _swapped(found: StoredHistory, n: int) -> StoredHistory | None:
     """Two rows change places, and are hashed anew."""
     if n + 1 == len(found.rows):
         return None
@@ -199,33 +201,33 @@ def _swapped(found: Books, n: int) -> Books | None:
         _rehashed(found.rows[n + 1], sequence=first.sequence, created_at=first.created_at),
         *found.rows[n + 2 :],
     ]
-    return replace(found, rows=rows).bent(Problem(n + 1, ProblemKind.CHAIN_BROKEN))
+    return replace(found, rows=rows).with_problem(Problem(n + 1, ProblemKind.CHAIN_BROKEN))
 
 
-def _swapped_deltas(found: Books, n: int) -> Books | None:
+def _swapped_deltas(found: StoredHistory, n: int) -> StoredHistory | None:
     if n + 1 == len(found.rows) or found.rows[n]["delta"] == found.rows[n + 1]["delta"]:
         return None
     rows = copy.deepcopy(found.rows)
     rows[n]["delta"], rows[n + 1]["delta"] = rows[n + 1]["delta"], rows[n]["delta"]
-    return replace(found, rows=rows).bent(Problem(n + 1, ProblemKind.ROW_CHANGED))
+    return replace(found, rows=rows).with_problem(Problem(n + 1, ProblemKind.ROW_CHANGED))
 
 
-def _without_stock(found: Books, _: int) -> Books:
-    return replace(found, stock=None).bent(Problem(len(found.rows), ProblemKind.STOCK_ITEM_MISSING))
+def _without_stock(found: StoredHistory, _: int) -> StoredHistory:
+    return replace(found, stock=None).with_problem(Problem(len(found.rows), ProblemKind.STOCK_ITEM_MISSING))
 
 
-def _moved_to_another_key(found: Books, n: int) -> Books:
+def _moved_to_another_key(found: StoredHistory, n: int) -> StoredHistory:
     item = {**found.rows[n], "pk": {"S": f"{BUSINESS}#{UUID(int=n, version=4)}"}}
     return _with_row(found, n, item, n + 1, ProblemKind.ROW_MISPLACED)
 
 
-def _stock_sequence(by: int) -> Bend:
+def _stock_sequence(by: int) -> Tampering:
     return lambda found, n: _with_stock(sequence={"N": str(len(found.rows) + by)})(found, n)
 
 
 _ANOTHER_STOCK_ITEM = keys.ledger_stock_item(BUSINESS, OTHER_VARIANT, LOCATION)
 
-BENDS: dict[str, Bend] = {
+TAMPERINGS: dict[str, Tampering] = {
     "a row's reason was changed": _with_attribute("reason", {"S": "bent"}, ProblemKind.ROW_CHANGED),
     "a row's delta was changed": _with_attribute("delta", {"N": "1000001"}, ProblemKind.ROW_CHANGED),
     "a row's balance was changed": _with_attribute("quantity_after", {"N": "1000001"}, ProblemKind.ROW_CHANGED),
@@ -279,17 +281,17 @@ BENDS: dict[str, Bend] = {
 }
 
 
-# -------------------------------------------------------------------------------------------------- books to be read
+# -------------------------------------------------------------------------------------------------- stored to be read
 
 
 @dataclass
-class ReadBooks:
-    """Books as ``LedgerIndex`` and ``ItemsByKey``. ``late`` are keys of rows that the index does not have yet.
+class ReadTables:
+    """StoredHistory as ``LedgerIndex`` and ``ItemsByKey``. ``late`` are keys of rows that the index does not have yet.
 
     ``before_read`` happens before each read: a writer between any two of them.
     """
 
-    books: Books
+    stored: StoredHistory
     late: set[str] = field(default_factory=set)
     before_read: Callable[[], None] = lambda: None
     reads: list[str] = field(default_factory=list)
@@ -297,18 +299,18 @@ class ReadBooks:
     def page(self, query: IndexQuery) -> IndexPage:
         self.reads.append("page")
         self.before_read()
-        items = [item for item in self.books.rows if item["pk"]["S"] not in self.late]
+        items = [item for item in self.stored.rows if item["pk"]["S"] not in self.late]
         return page_of(items, query)
 
     def ledger_row(self, business_id: UUID, adjustment_id: UUID) -> Item | None:
         self.reads.append("row")
         self.before_read()
         pk = {"S": keys.ledger(business_id, adjustment_id)}
-        return next((item for item in self.books.rows if item["pk"] == pk), None)
+        return next((item for item in self.stored.rows if item["pk"] == pk), None)
 
     def stock_item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> Item | None:
         self.reads.append("stock item")
         self.before_read()
-        stock = self.books.stock
+        stock = self.stored.stock
         place = {"pk": {"S": keys.stock(business_id, variant_id)}, "sk": {"S": str(location_id)}}
         return stock if stock is not None and place.items() <= stock.items() else None

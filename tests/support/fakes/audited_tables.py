@@ -1,4 +1,4 @@
-"""Books of several stock items as ``AuditTables``, with a prover on the same: an audit without a database."""
+"""StoredHistory of several stock items as ``AuditTables``, with a prover on the same: an audit without a database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from inventory.integrity.audit import Auditor
 from inventory.integrity.proof import Prover
 from inventory.storage.items import key_of
 from inventory.storage.table_scan import TablePage
-from tests.support.builders.tampered_tables import Books, ReadBooks
+from tests.support.builders.tampered_tables import ReadTables, StoredHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class AuditedBooks:
+class AuditedTables:
     """Both tables as lists. ``before_read`` happens before each call."""
 
     inventory: list[Any] = field(default_factory=list)
@@ -29,7 +29,7 @@ class AuditedBooks:
     before_read: Callable[[], None] = lambda: None
     pauses_s: list[float] = field(default_factory=list)
 
-    def add(self, found: Books) -> None:
+    def add(self, found: StoredHistory) -> None:
         self.ledger += found.rows
         self.inventory += [] if found.stock is None else [found.stock]
 
@@ -52,15 +52,15 @@ class AuditedBooks:
 
     def page(self, *arguments: Any, **named: Any) -> Any:
         self.before_read()
-        return ReadBooks(Books(self.ledger, None)).page(*arguments, **named)
+        return ReadTables(StoredHistory(self.ledger, None)).page(*arguments, **named)
 
     def ledger_row(self, *row: Any) -> Any:
         self.before_read()
-        return ReadBooks(Books(self.ledger, None)).ledger_row(*row)
+        return ReadTables(StoredHistory(self.ledger, None)).ledger_row(*row)
 
     def stock_item(self, *place: Any) -> Any:
         self.before_read()
-        found = (ReadBooks(Books([], each)).stock_item(*place) for each in self.inventory)
+        found = (ReadTables(StoredHistory([], each)).stock_item(*place) for each in self.inventory)
         return next((each for each in found if each is not None), None)
 
     def _items(self, table: list[Any], keys: Sequence[ItemKey]) -> list[Any]:

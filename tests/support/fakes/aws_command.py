@@ -57,7 +57,7 @@ class NotHere:
     because: str
     answer: Mapping[str, Any] = field(default_factory=dict)
     is_refused: bool = True
-    """It is made all the same, and has to be refused: so it is told when it is answered. False: it would do harm."""
+    """It is made all the same and must be refused; an answer fails the test. False: it would do harm."""
 
 
 def parameters(operation: OperationModel, words: Sequence[str], folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -143,7 +143,7 @@ def as_text(value: Any) -> str:
     """
     match value:
         case dict():
-            raise Misread("names are told in no order: ask for a list")
+            raise Misread("names come in no order: ask for a list")
         case list() if any(isinstance(each, list) for each in value):
             return "".join(as_text(each) for each in value)
         case list():

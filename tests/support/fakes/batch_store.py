@@ -50,6 +50,6 @@ def an_adjuster(store: BatchStore) -> Adjuster:
     return Adjuster(store=store, clock=store.time.clock, new_id=no_id, fraction=lambda: 0.5, sleep=store.time.sleep)
 
 
-def patience_of(store: ScriptedStore) -> RetryBudget:
+def budget_of_seconds(store: ScriptedStore) -> RetryBudget:
     """RetryBudget for as long as the store's time runs."""
     return RetryBudget(store.time.remaining_s, store.time.sleep, lambda: 0.5)

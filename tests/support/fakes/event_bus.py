@@ -27,7 +27,7 @@ class MemoryBus:
         self.failing: dict[str, list[str]] = {}
         """What entries fail with, call by call: the error codes by a text that is in their details."""
         self.answers_are_lost = False
-        """Whether events are taken, but what is told of it is what ``meets`` says."""
+        """Whether events are taken although the reply is what ``meets`` says."""
         self._met: Iterator[Reply] = repeat(None)
         client.meta.events.register("before-send.events.PutEvents", self._answer)
 
@@ -51,8 +51,8 @@ class MemoryBus:
         if isinstance(met, Exception):
             raise met
         if met is None:
-            told = [{"EventId": str(self.calls)} if code is None else {"ErrorCode": code} for code in codes]
-            return reply({"FailedEntryCount": len(sent) - codes.count(None), "Entries": told})
+            entries = [{"EventId": str(self.calls)} if code is None else {"ErrorCode": code} for code in codes]
+            return reply({"FailedEntryCount": len(sent) - codes.count(None), "Entries": entries})
         met.raw.seek(0)
         return met
 

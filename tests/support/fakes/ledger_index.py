@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class IndexedLedger:
-    """Rows in any order; ``rows`` may grow meanwhile. ``before_query`` is told which query, from 1, is about to run."""
+    """Rows in any order; ``rows`` may grow. ``before_query`` gets the number of each query, from 1, before it runs."""
 
     rows: list[Adjustment] = field(default_factory=list)
     businesses: set[UUID] = field(default_factory=lambda: {BUSINESS})

@@ -192,6 +192,6 @@ def assert_is_documented(error: Exception) -> None:
 
 def assert_nothing_sent_is_logged(called: Called) -> None:
     for line in called.lines:
-        told = {name: value for name, value in line.items() if name not in IDS_OF_RECORDS}
-        assert MARK not in json.dumps(told)
+        logged = {name: value for name, value in line.items() if name not in IDS_OF_RECORDS}
+        assert MARK not in json.dumps(logged)
         assert line.get("level") not in {"ERROR", "CRITICAL"}, line

@@ -42,8 +42,8 @@ class Run:
     rest: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     @property
-    def told(self) -> list[tuple[Command | Reversal, Result]]:
-        """Each request with what it was told."""
+    def asked_and_answered(self) -> list[tuple[Command | Reversal, Result]]:
+        """Each request with its answer."""
         asked = self.asked if isinstance(self.asked, list) else [self.asked]
         return list(zip(asked, self.answers, strict=True))
 

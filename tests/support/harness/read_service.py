@@ -15,7 +15,7 @@ from tests.support.builders.requests import an_authorizer_context
 from tests.support.fakes.queries import QueriedTables
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.harness.loading import Context, load_handler
-from tests.support.harness.write_service import NAMESPACE, Answer
+from tests.support.harness.write_service import NAMESPACE, Answer, answer_of
 
 if TYPE_CHECKING:
     import pytest
@@ -82,16 +82,7 @@ class ReadService:
         # pytest changes stdout between a fixture and its test; the logger would write to the one that it was made with.
         self.module.logger.registered_handler.stream = sys.stdout
         response = self.module.handler(a_get_event(resource, query, **event), context or Context())
-        assert set(response) == {"statusCode", "headers", "body"}
-        assert type(response["statusCode"]) is int
-        assert all(type(value) is str for value in response["headers"].values())
-        assert response["headers"]["Content-Type"] == "application/json"
-        return Answer(
-            status=response["statusCode"],
-            headers=response["headers"],
-            body=json.loads(response["body"]),
-            size_bytes=len(response["body"].encode()),
-        )
+        return answer_of(response)
 
     def printed(self) -> list[dict[str, Any]]:
         """Every line since the last look; each must be a JSON object."""

@@ -111,7 +111,7 @@ def environment(
     time_s: Callable[[], float] = time.time,
     clock_ahead: timedelta = timedelta(),
 ) -> Environment:
-    """A fresh environment, as after a cold start. It does not really sleep between tries unless told to.
+    """A fresh environment, as after a cold start. It does not really sleep between attempts unless asked to.
 
     ``clock_ahead`` is how far its machine's clock is from the right time.
     """

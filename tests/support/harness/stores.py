@@ -14,22 +14,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
+    from mypy_boto3_dynamodb import DynamoDBClient
+
     from inventory.domain.model import Command, Snapshot
 
 
 @dataclass
 class StoreOnTables:
-    """A cold store. ``keys_read`` tells what the last load asked the tables for."""
+    """A cold store. ``keys_read`` holds what the last load asked the tables for."""
 
     now_s: float = 1_000_000.0
+    client: DynamoDBClient = field(init=False)
     store: StockStore = field(init=False)
     tables: Tables = field(init=False)
 
     def __post_init__(self) -> None:
-        client = dynamodb_client(None)
-        self.tables = Tables(client)
+        self.client = dynamodb_client(None)
+        self.tables = Tables(self.client)
         self.store = StockStore(
-            client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE, time_s=lambda: self.now_s
+            self.client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE, time_s=lambda: self.now_s
         )
 
     def load(self, command: Command | None = None, *, recorded_ids: Sequence[UUID] = ()) -> Snapshot:

@@ -38,6 +38,20 @@ class Answer:
         return code
 
 
+def answer_of(response: Any) -> Answer:
+    """What a handler answered, which must be a response that the gateway can pass on."""
+    assert set(response) == {"statusCode", "headers", "body"}
+    assert type(response["statusCode"]) is int
+    assert all(type(value) is str for value in response["headers"].values())
+    assert response["headers"]["Content-Type"] == "application/json"
+    return Answer(
+        status=response["statusCode"],
+        headers=response["headers"],
+        body=json.loads(response["body"], parse_constant=_no_constant),
+        size_bytes=len(response["body"].encode()),
+    )
+
+
 def place(loc: list[str | int], kind: str) -> tuple[str | int, ...]:
     return (loc[0], "*") if kind == "json_invalid" else tuple(loc)
 
@@ -78,17 +92,7 @@ class Service:
 
     def _post(self, event: object, context: Context) -> Answer:
         """Hand an event over; the response must be one that the gateway can pass on."""
-        response = self._call(event, context)
-        assert set(response) == {"statusCode", "headers", "body"}
-        assert type(response["statusCode"]) is int
-        assert all(type(value) is str for value in response["headers"].values())
-        assert response["headers"]["Content-Type"] == "application/json"
-        return Answer(
-            status=response["statusCode"],
-            headers=response["headers"],
-            body=json.loads(response["body"], parse_constant=_no_constant),
-            size_bytes=len(response["body"].encode()),
-        )
+        return answer_of(self._call(event, context))
 
     def invoke(self, payload: object, *, context: Context | None = None) -> Any:
         """Invoke directly; what comes back has been through JSON, as Lambda's answer has."""

@@ -20,7 +20,7 @@ from inventory.domain.rules import keyed_id
 from inventory.domain.store import GROUP_MAX, CommitResult, no_deadline
 from tests.support.builders.domain import a_business, a_command
 from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_BUSINESS, OTHER_LOCATION, OTHER_VARIANT, VARIANT
-from tests.support.fakes.batch_store import BatchStore, a_batch_store, an_adjuster, patience_of
+from tests.support.fakes.batch_store import BatchStore, a_batch_store, an_adjuster, budget_of_seconds
 from tests.support.fakes.scripted_store import Met, VirtualTime
 from tests.support.fakes.store import FakeStore
 
@@ -40,7 +40,7 @@ def asked(quantity_change: int = 1, **changes: object) -> Command:
 
 def carried_out(store: BatchStore, *commands: Command) -> list[Result | Fault]:
     """One group after the other."""
-    return adjust_many(an_adjuster(store), commands, budget=patience_of(store), at_once=map)
+    return adjust_many(an_adjuster(store), commands, budget=budget_of_seconds(store), at_once=map)
 
 
 def kinds(results: Sequence[Result | Fault]) -> list[type]:
@@ -60,14 +60,14 @@ def bug() -> None:
 # ------------------------------------------------------------------------------------------------------------- groups
 
 
-def test_nothing_asked_is_nothing_done() -> None:
+def test_no_requests_cause_no_calls() -> None:
     store = a_batch_store()
 
     assert carried_out(store) == []
     assert store.calls == []
 
 
-def test_each_stock_items_requests_go_together_in_their_order_and_each_answer_has_its_requests_place() -> None:
+def test_requests_are_grouped_by_stock_item_and_answered_in_their_order() -> None:
     store = a_batch_store()
     places = [(VARIANT, LOCATION), (OTHER_VARIANT, LOCATION), (VARIANT, OTHER_LOCATION)]
     commands = [
@@ -81,7 +81,7 @@ def test_each_stock_items_requests_go_together_in_their_order_and_each_answer_ha
     assert store.calls == ["load", "commit"] * 3
 
 
-def test_the_default_location_is_one_stock_item_be_it_named_or_not() -> None:
+def test_the_default_location_is_one_stock_item_named_or_not() -> None:
     store = a_batch_store()
 
     carried_out(store, asked(1), asked(2, location_id=LOCATION), asked(3), asked(4, location_id=LOCATION))
@@ -96,7 +96,7 @@ def test_a_request_that_is_refused_is_refused_alone() -> None:
     assert kinds(results) == [Outcome, InsufficientStock, Outcome, Outcome]
 
 
-def test_many_requests_for_one_stock_item_take_as_few_commits_as_there_can_be() -> None:
+def test_many_requests_for_one_stock_item_take_the_fewest_commits() -> None:
     store = a_batch_store()
 
     results = carried_out(store, *(asked(location_id=LOCATION) for _ in range(2 * GROUP_MAX + 2)))
@@ -105,7 +105,7 @@ def test_many_requests_for_one_stock_item_take_as_few_commits_as_there_can_be() 
     assert store.calls == ["load", "commit"] * 3
 
 
-def test_a_transaction_that_is_not_settled_in_time_does_not_keep_the_next_from_it() -> None:
+def test_a_transaction_undecided_in_time_does_not_block_the_next() -> None:
     store = a_batch_store()
     store.on_commit.extend([Met.CONTENDED] * TRIES_MAX)
 
@@ -115,7 +115,7 @@ def test_a_transaction_that_is_not_settled_in_time_does_not_keep_the_next_from_i
     assert deltas(store) == [1, 1]
 
 
-def test_groups_are_carried_out_side_by_side() -> None:
+def test_groups_run_in_parallel() -> None:
     """Each load waits until the other group has begun its own: one after the other they would wait for ever."""
     both_begun = threading.Barrier(2, timeout=60)
 
@@ -137,7 +137,7 @@ def test_groups_are_carried_out_side_by_side() -> None:
     commands = [asked(variant_id=VARIANT), asked(variant_id=OTHER_VARIANT)]
 
     with ThreadPoolExecutor(2) as pool:
-        results = adjust_many(an_adjuster(store), commands, budget=patience_of(store), at_once=pool.map)
+        results = adjust_many(an_adjuster(store), commands, budget=budget_of_seconds(store), at_once=pool.map)
 
     assert kinds(results) == [Outcome, Outcome]
 
@@ -166,13 +166,13 @@ def test_without_a_default_location_only_requests_that_name_none_are_refused() -
 
 
 @pytest.mark.parametrize("location_id", [None, LOCATION])
-def test_an_unknown_business_is_refused_and_nobody_else(location_id: UUID | None) -> None:
+def test_only_requests_of_an_unknown_business_are_rejected(location_id: UUID | None) -> None:
     results = carried_out(a_batch_store(), asked(business_id=OTHER_BUSINESS, location_id=location_id), asked())
 
     assert kinds(results) == [VariantNotFound, Outcome]
 
 
-def test_where_a_default_location_can_not_be_read_only_those_who_need_it_try_again() -> None:
+def test_an_unreadable_default_location_fails_only_the_requests_that_need_it() -> None:
     store = a_batch_store()
     store.businesses[OTHER_BUSINESS] = a_business()
     store.active_variants.add((OTHER_BUSINESS, VARIANT))
@@ -186,7 +186,7 @@ def test_where_a_default_location_can_not_be_read_only_those_who_need_it_try_aga
     assert store.calls.count("settings") == CALL_ATTEMPTS_MAX + 1, "not once more for each of the fifty"
 
 
-def test_a_look_up_that_fails_as_nothing_should_fails_alone() -> None:
+def test_an_unexpected_fault_of_a_look_up_fails_alone() -> None:
     store = a_batch_store()
     store.on_settings = deque([bug])
 
@@ -195,7 +195,7 @@ def test_a_look_up_that_fails_as_nothing_should_fails_alone() -> None:
     assert kinds(results) == [Fault, Outcome]
 
 
-def test_a_default_location_that_changes_after_it_was_looked_up_moves_nothing_to_the_wrong_place() -> None:
+def test_a_default_location_that_changes_after_the_look_up_never_misplaces_stock() -> None:
     store = a_batch_store()
     store.on_load = deque([lambda: store.businesses.update({BUSINESS: a_business(default_location_id=OTHER_LOCATION)})])
 
@@ -208,7 +208,7 @@ def test_a_default_location_that_changes_after_it_was_looked_up_moves_nothing_to
 # ------------------------------------------------------------------------------------------------------------- faults
 
 
-def test_a_group_that_fails_as_nothing_should_fails_alone() -> None:
+def test_an_unexpected_fault_of_a_group_fails_alone() -> None:
     store = a_batch_store()
     store.on_load = deque([bug] * 3)
 
@@ -239,7 +239,7 @@ class Spoilt(BatchStore):
 
 
 @pytest.mark.parametrize("place", [0, 7, 98, 99, 120])
-def test_one_request_that_can_not_be_carried_out_fails_alone_and_the_others_keep_their_order(place: int) -> None:
+def test_one_failing_request_fails_alone_and_the_others_keep_their_order(place: int) -> None:
     plain = a_batch_store()
     store = Spoilt(plain.businesses, plain.active_variants, plain.active_locations, time=plain.time)
     commands = [asked(number + 1, location_id=LOCATION) for number in range(121)]
@@ -254,7 +254,7 @@ def test_one_request_that_can_not_be_carried_out_fails_alone_and_the_others_keep
 
 
 @pytest.mark.parametrize("faults", [1, 2, 3])
-def test_nobody_is_told_a_refusal_while_a_transaction_with_its_row_is_under_way(faults: int) -> None:
+def test_no_request_is_rejected_while_a_transaction_with_its_row_is_in_progress(faults: int) -> None:
     store = a_batch_store()
     store.on_commit.append(Met.UNDER_WAY)
     store.on_load = deque([Met.OK, *[bug] * faults])
@@ -266,7 +266,7 @@ def test_nobody_is_told_a_refusal_while_a_transaction_with_its_row_is_under_way(
     assert deltas(store) == [10, -10]
 
 
-def test_a_transaction_under_way_does_not_keep_the_next_of_its_stock_item_from_being_tried_apart() -> None:
+def test_a_transaction_in_progress_does_not_keep_the_next_from_being_split() -> None:
     store = a_batch_store()
     store.on_commit.append(Met.UNDER_WAY)
     store.on_load = deque([Met.OK, bug, bug])
@@ -278,7 +278,7 @@ def test_a_transaction_under_way_does_not_keep_the_next_of_its_stock_item_from_b
     assert deltas(store) == [1, 1]
 
 
-def test_a_request_that_is_tried_apart_after_it_was_carried_out_is_not_carried_out_again() -> None:
+def test_a_request_retried_alone_after_it_was_applied_is_not_applied_again() -> None:
     store = a_batch_store()
 
     def committed_then(rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
@@ -297,8 +297,8 @@ def test_a_request_that_is_tried_apart_after_it_was_carried_out_is_not_carried_o
 # --------------------------------------------------------------------------------------------------------------- time
 
 
-def test_a_contended_group_leaves_its_time_to_those_behind_it_and_the_last_one_has_all_there_is() -> None:
-    # Slow enough for the tries not to run out before the time.
+def test_a_contended_group_leaves_time_for_the_later_groups() -> None:
+    # Slow enough for the time to run out before the attempts.
     store = a_batch_store(time=VirtualTime(deadline_s=30.0, call_s=0.6))
     store.on_commit = deque([Met.CONTENDED] * 100)
     used_s: list[float] = []
@@ -311,7 +311,7 @@ def test_a_contended_group_leaves_its_time_to_those_behind_it_and_the_last_one_h
                 used_s.append(before_s - store.time.remaining_s())
 
     commands = [asked(variant_id=each, location_id=LOCATION) for each in (VARIANT, OTHER_VARIANT)]
-    results = adjust_many(an_adjuster(store), commands, budget=patience_of(store), at_once=OneByOne())
+    results = adjust_many(an_adjuster(store), commands, budget=budget_of_seconds(store), at_once=OneByOne())
 
     assert kinds(results) == [TryAgain, TryAgain]
     first_s, second_s = used_s
@@ -320,7 +320,7 @@ def test_a_contended_group_leaves_its_time_to_those_behind_it_and_the_last_one_h
     assert store.time.remaining_s() <= CALL_BUDGET_S
 
 
-def test_no_group_begins_when_the_time_is_over() -> None:
+def test_no_group_begins_after_the_time_is_over() -> None:
     store = a_batch_store(time=VirtualTime(deadline_s=CALL_BUDGET_S + 3.1, call_s=3.0))
 
     results = carried_out(store, asked(location_id=LOCATION), asked(variant_id=OTHER_VARIANT, location_id=LOCATION))

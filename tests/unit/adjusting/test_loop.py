@@ -66,7 +66,7 @@ def test_a_request_takes_one_load_and_one_commit(command: Command) -> None:
     assert desk.quantity == 0
 
 
-def test_a_keyed_adjustment_bears_the_id_of_its_key_and_an_unkeyed_one_a_fresh_id() -> None:
+def test_a_keyed_adjustment_has_the_id_of_its_key_and_an_unkeyed_one_a_fresh_id() -> None:
     desk = a_desk(20)
 
     assert desk.adjust(TAKE_ALL).adjustment.id == keyed_id(BUSINESS, "key")
@@ -110,7 +110,7 @@ def test_a_refusal_writes_nothing(refusal: type[ServiceError], change: dict[str,
     assert len(desk.rows) == 1
 
 
-def test_only_a_keyed_request_looks_at_the_ledger_before_it_is_refused() -> None:
+def test_only_a_keyed_request_reads_the_ledger_before_a_rejection() -> None:
     desk = a_desk(1)
 
     for command in (UNKEYED, TAKE_ALL):
@@ -152,7 +152,7 @@ HAPPENINGS = [use_up_the_stock, deactivate_variant, deactivate_location, change_
 
 @pytest.mark.parametrize("location_id", [None, LOCATION])
 @pytest.mark.parametrize("happening", HAPPENINGS)
-def test_a_replay_is_the_first_answer_whatever_happened_since(
+def test_a_replay_is_the_first_answer_after_later_changes(
     happening: Callable[[Desk], None], location_id: UUID | None
 ) -> None:
     desk = a_desk(10)
@@ -170,7 +170,7 @@ def test_a_replay_is_the_first_answer_whatever_happened_since(
 
 @pytest.mark.parametrize("happening", [use_up_the_stock, change_default, drop_default])
 @pytest.mark.parametrize("location_id", [None, LOCATION])
-def test_a_location_that_is_named_twice_or_left_out_twice_is_one_request_whatever_the_default_is_by_now(
+def test_repeating_a_named_or_omitted_location_is_one_request_after_the_default_changes(
     happening: Callable[[Desk], None], location_id: UUID | None
 ) -> None:
     desk = a_desk(10)
@@ -224,7 +224,7 @@ def test_a_key_names_one_request_and_every_field_counts(change: dict[str, Any]) 
     assert len(desk.rows) == 1
 
 
-def test_who_sends_a_request_again_does_not_count() -> None:
+def test_another_actor_may_repeat_a_request() -> None:
     desk = a_desk()
     first = desk.adjust(a_command(idempotency_key="key"))
 
@@ -251,7 +251,7 @@ def test_a_key_is_free_again_after_a_refusal() -> None:
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
-def test_when_another_was_faster_it_is_decided_again_from_what_the_refusal_brought(command: Command) -> None:
+def test_after_a_faster_writer_it_decides_again_from_the_returned_state(command: Command) -> None:
     desk = a_desk(20)
     desk.store.on_commit.append(lambda: desk_of(desk).adjust(BY_ANOTHER))
 
@@ -262,7 +262,7 @@ def test_when_another_was_faster_it_is_decided_again_from_what_the_refusal_broug
     assert [row.sequence for row in desk.rows] == [1, 2, 3]
 
 
-def test_from_the_third_try_on_the_state_is_read_again_for_by_then_it_has_moved() -> None:
+def test_from_the_third_attempt_on_the_state_is_read_again() -> None:
     desk = a_desk(20)
     desk.store.on_commit.extend([lambda: another(desk), Met.OK, lambda: another(desk), Met.OK])
     calls_of_others = ["load", "commit"]
@@ -282,7 +282,7 @@ def desk_of(desk: Desk) -> Desk:
     return Desk(desk.store, _ids=1_000)
 
 
-def test_when_another_took_the_stock_the_refusal_is_of_the_fresh_state() -> None:
+def test_a_rejection_after_a_faster_writer_names_the_current_quantity() -> None:
     desk = a_desk(10)
     desk.store.on_commit.append(lambda: desk_of(desk).adjust(BY_ANOTHER))
 
@@ -292,7 +292,7 @@ def test_when_another_took_the_stock_the_refusal_is_of_the_fresh_state() -> None
     assert refusal.value.quantity_on_hand == 6
 
 
-def test_two_of_one_request_at_once_are_one_adjustment_and_one_replay() -> None:
+def test_two_concurrent_copies_of_a_request_are_one_adjustment_and_one_replay() -> None:
     desk = a_desk(20)
     desk.store.on_commit.append(lambda: desk_of(desk).adjust(TAKE_ALL))
 
@@ -303,7 +303,7 @@ def test_two_of_one_request_at_once_are_one_adjustment_and_one_replay() -> None:
     assert desk.quantity == 10
 
 
-def test_two_requests_at_once_under_one_key_are_one_adjustment_and_one_misuse() -> None:
+def test_two_concurrent_requests_under_one_key_are_one_adjustment_and_one_misuse() -> None:
     desk = a_desk(20)
     desk.store.on_commit.append(lambda: desk_of(desk).adjust(TAKE_ALL))
 
@@ -311,7 +311,7 @@ def test_two_requests_at_once_under_one_key_are_one_adjustment_and_one_misuse() 
         desk.adjust(replace(TAKE_ALL, reason="another"))
 
 
-def test_a_refusal_looks_at_the_ledger_once_more_for_the_first_try_may_have_emptied_the_stock() -> None:
+def test_a_rejection_reads_the_ledger_again_because_an_earlier_attempt_may_have_been_applied() -> None:
     """The row appears after it was looked for and before the stock is read."""
     desk = a_desk(10)
     torn_load(desk, lambda: desk_of(desk).adjust(TAKE_ALL))
@@ -335,7 +335,7 @@ def torn_load(desk: Desk, between: Callable[[], object]) -> None:
     desk.store.load = torn  # type: ignore[method-assign]
 
 
-def test_what_that_look_finds_at_what_has_become_the_default_location_is_a_replay() -> None:
+def test_a_row_found_by_that_read_at_a_new_default_location_is_a_replay() -> None:
     desk = a_desk(10)
     change_default(desk)
     row = an_adjustment(
@@ -348,7 +348,7 @@ def test_what_that_look_finds_at_what_has_become_the_default_location_is_a_repla
     assert (outcome.replayed, outcome.adjustment) == (True, row)
 
 
-def test_the_ledger_is_looked_at_once_more_before_a_misuse_is_taken_for_a_refusal() -> None:
+def test_the_ledger_is_read_again_before_a_misuse_is_rejected() -> None:
     desk = a_desk(10)
     torn_load(desk, lambda: desk_of(desk).adjust(TAKE_ALL))
 
@@ -356,7 +356,7 @@ def test_the_ledger_is_looked_at_once_more_before_a_misuse_is_taken_for_a_refusa
         desk.adjust(replace(TAKE_ALL, reason="another"))
 
 
-def test_contention_is_tried_again_from_a_fresh_load() -> None:
+def test_contention_is_retried_from_a_fresh_load() -> None:
     desk = a_desk(10)
     desk.store.on_commit.extend([Met.CONTENDED, Met.CONTENDED])
 
@@ -370,7 +370,7 @@ def test_contention_is_tried_again_from_a_fresh_load() -> None:
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
-def test_a_commit_that_was_applied_but_not_heard_is_found_and_is_the_requests_own(command: Command) -> None:
+def test_an_applied_commit_with_a_lost_answer_is_found_as_the_requests_own(command: Command) -> None:
     desk = a_desk(10)
     desk.store.on_commit.append(Met.UNHEARD)
 
@@ -383,7 +383,7 @@ def test_a_commit_that_was_applied_but_not_heard_is_found_and_is_the_requests_ow
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
-def test_a_commit_that_was_lost_is_made_again(command: Command) -> None:
+def test_a_lost_commit_is_repeated(command: Command) -> None:
     desk = a_desk(10)
     desk.store.on_commit.append(Met.LOST)
 
@@ -424,9 +424,7 @@ def test_a_commit_that_is_applied_after_the_answer_changes_nothing(command: Comm
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
 @pytest.mark.parametrize("happening", [deactivate_variant, deactivate_location, change_default, drop_default])
-def test_a_try_that_is_still_under_way_is_never_contradicted_by_a_refusal(
-    command: Command, happening: Callable[[Desk], None]
-) -> None:
+def test_no_rejection_contradicts_an_attempt_in_progress(command: Command, happening: Callable[[Desk], None]) -> None:
     desk = a_desk(10)
     desk.store.on_commit.append(Met.UNDER_WAY)
     desk.store.on_load.extend([Met.OK, lambda: happening(desk)])
@@ -438,7 +436,7 @@ def test_a_try_that_is_still_under_way_is_never_contradicted_by_a_refusal(
     assert rows_of(desk, command) == 1
 
 
-def test_a_try_under_way_at_the_old_default_location_is_not_settled_by_the_stock_of_the_new_one() -> None:
+def test_stock_of_a_new_default_location_does_not_settle_an_attempt_at_the_old_one() -> None:
     desk = a_desk(10)
     for _ in range(3):
         desk.adjust(a_command(quantity_change=1, location_id=OTHER_LOCATION))
@@ -454,9 +452,7 @@ def test_a_try_under_way_at_the_old_default_location_is_not_settled_by_the_stock
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
 @pytest.mark.parametrize("met", [Met.UNHEARD, Met.UNDER_WAY])
-def test_a_fault_behind_a_try_whose_outcome_is_unknown_does_not_say_that_nothing_was_done(
-    met: Met, command: Command
-) -> None:
+def test_a_fault_after_an_attempt_of_unknown_outcome_is_try_again(met: Met, command: Command) -> None:
     desk = a_desk(10)
     desk.store.on_commit.append(met)
     desk.store.on_load.extend([Met.OK, bug])
@@ -464,13 +460,13 @@ def test_a_fault_behind_a_try_whose_outcome_is_unknown_does_not_say_that_nothing
     with pytest.raises(TryAgain) as raised:
         desk.adjust(command)
 
-    assert isinstance(raised.value.__cause__, RuntimeError), "whoever looks for it finds what it was"
+    assert isinstance(raised.value.__cause__, RuntimeError), "the cause is kept"
     desk.store.deliver()
     assert rows_of(desk, command) == 1
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
-def test_a_fault_behind_a_try_that_was_refused_by_the_store_is_a_fault(command: Command) -> None:
+def test_a_fault_after_an_attempt_that_the_store_refused_is_a_fault(command: Command) -> None:
     desk = a_desk(10)
     desk.store.on_commit.append(Met.CONTENDED)
     desk.store.on_load.extend([Met.OK, bug])
@@ -482,7 +478,7 @@ def test_a_fault_behind_a_try_that_was_refused_by_the_store_is_a_fault(command: 
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
-def test_a_refusal_is_final_once_the_stock_has_moved_past_the_try(command: Command) -> None:
+def test_a_rejection_is_final_after_the_stock_has_moved_past_the_attempt(command: Command) -> None:
     desk = a_desk(10)
     desk.store.on_commit.append(Met.UNDER_WAY)
     desk.store.on_load.extend([Met.OK, lambda: desk_of(desk).adjust(BY_ANOTHER)])
@@ -495,7 +491,7 @@ def test_a_refusal_is_final_once_the_stock_has_moved_past_the_try(command: Comma
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
-def test_a_refusal_is_final_once_another_has_appended_the_first_row(command: Command) -> None:
+def test_a_rejection_is_final_after_another_writer_appended_the_first_row(command: Command) -> None:
     desk = a_desk()
     desk.store.on_commit.append(Met.UNDER_WAY)
     desk.store.on_load.extend([Met.OK, lambda: desk_of(desk).adjust(replace(BY_ANOTHER, quantity_change=4))])
@@ -508,7 +504,7 @@ def test_a_refusal_is_final_once_another_has_appended_the_first_row(command: Com
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
-def test_a_try_that_was_answered_is_not_under_way_and_does_not_keep_a_refusal_from_being_final(
+def test_an_answered_attempt_does_not_keep_a_rejection_from_being_final(
     command: Command,
 ) -> None:
     desk = a_desk(10)
@@ -520,7 +516,7 @@ def test_a_try_that_was_answered_is_not_under_way_and_does_not_keep_a_refusal_fr
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
-def test_an_own_try_that_emptied_the_stock_is_found_when_the_next_is_refused(command: Command) -> None:
+def test_an_own_attempt_that_emptied_the_stock_is_found_before_a_rejection(command: Command) -> None:
     desk = a_desk(10)
     desk.store.on_commit.append(Met.UNDER_WAY)
     desk.store.on_load.append(Met.OK)
@@ -538,7 +534,7 @@ def torn_find(desk: Desk) -> None:
     desk.store.on_find.append(desk.store.deliver)
 
 
-def test_a_keyed_request_that_finds_anothers_row_of_the_same_request_is_a_replay_even_after_a_lost_try() -> None:
+def test_another_senders_row_of_the_same_request_is_a_replay_after_a_lost_attempt() -> None:
     desk = a_desk(20)
     desk.store.on_commit.append(Met.LOST)
     desk.store.on_load.extend([Met.OK, lambda: desk_of(desk).adjust(replace(TAKE_ALL, actor="another"))])
@@ -549,7 +545,7 @@ def test_a_keyed_request_that_finds_anothers_row_of_the_same_request_is_a_replay
 
 
 @pytest.mark.parametrize("method", ["on_load", "on_find"])
-def test_a_read_that_fails_is_made_again(method: str) -> None:
+def test_a_failed_read_is_repeated(method: str) -> None:
     desk = a_desk(1)
     getattr(desk.store, method).append(Met.LOST)
 
@@ -559,7 +555,7 @@ def test_a_read_that_fails_is_made_again(method: str) -> None:
     assert desk.store.calls.count(method.removeprefix("on_")) == 2
 
 
-def test_a_random_id_that_is_already_taken_is_a_fault_and_no_adjustment() -> None:
+def test_an_existing_random_id_is_a_fault_and_no_adjustment() -> None:
     desk = a_desk(10)
     taken = desk.rows[0]
 
@@ -577,7 +573,7 @@ def test_a_random_id_that_is_already_taken_is_a_fault_and_no_adjustment() -> Non
 
 @pytest.mark.parametrize("met", [Met.LOST, Met.CONTENDED], ids=["lost", "contended"])
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
-def test_the_tries_of_one_request_are_limited(met: Met, command: Command) -> None:
+def test_the_attempts_of_a_request_are_limited(met: Met, command: Command) -> None:
     desk = a_desk(10)
     desk.fraction = 0.0
     desk.store.on_commit.extend([met] * 1_000)
@@ -592,7 +588,7 @@ def test_the_tries_of_one_request_are_limited(met: Met, command: Command) -> Non
 @pytest.mark.parametrize("fraction", [0.0, 0.3, 0.999_999])
 @pytest.mark.parametrize("call_s", [0.0, 0.02, CONNECT_TIMEOUT_S + READ_TIMEOUT_S])
 @pytest.mark.parametrize("deadline_s", [10.0, CALL_BUDGET_S, CALL_BUDGET_S - 0.001, 0.0])
-def test_no_call_is_begun_that_the_deadline_could_cut_off(fraction: float, call_s: float, deadline_s: float) -> None:
+def test_no_call_begins_that_could_outlast_the_deadline(fraction: float, call_s: float, deadline_s: float) -> None:
     desk = a_desk(10)
     desk.fraction, time = fraction, desk.store.time
     time.now_s, time.call_s, time.deadline_s = 0.0, call_s, deadline_s
@@ -606,7 +602,7 @@ def test_no_call_is_begun_that_the_deadline_could_cut_off(fraction: float, call_
     assert (desk.store.calls == []) == (deadline_s < CALL_BUDGET_S)
 
 
-def test_the_last_look_at_the_ledger_is_not_begun_without_time_and_nothing_is_refused_without_it() -> None:
+def test_without_time_for_the_last_ledger_read_nothing_is_rejected() -> None:
     desk = a_desk(1)
     desk.store.time.deadline_s = desk.store.time.now_s + CALL_BUDGET_S + 1
     desk.store.time.call_s = 2
@@ -646,7 +642,7 @@ def test_the_pauses_are_a_random_part_of_the_longest() -> None:
     assert desk.store.time.pauses_s == pytest.approx([0.25 * BACKOFF_BASE_S])
 
 
-def test_without_a_race_nobody_waits() -> None:
+def test_without_a_race_there_is_no_wait() -> None:
     desk = a_desk(10)
 
     desk.adjust(TAKE_ALL)

@@ -97,7 +97,7 @@ def test_the_first_group_of_a_stock_item_creates_it() -> None:
     assert [row.sequence for row in rows_at(desk)] == [1, 2]
 
 
-def test_what_the_stock_refuses_is_refused_alone_and_the_others_stand() -> None:
+def test_a_rejected_request_of_a_group_is_rejected_alone() -> None:
     desk = a_desk(10)
 
     results = desk.adjust_all(moves(-10, -1, 4, -5, -4))
@@ -119,7 +119,7 @@ def test_the_expected_quantity_is_that_which_the_request_before_leaves() -> None
     assert results[1].quantity_on_hand == 15
 
 
-def test_where_all_are_refused_nothing_is_written() -> None:
+def test_nothing_is_written_for_a_group_of_rejected_requests() -> None:
     desk = a_desk(10)
 
     assert in_short(desk.adjust_all(moves(-11, -12))) == ["InsufficientStock"] * 2
@@ -127,7 +127,7 @@ def test_where_all_are_refused_nothing_is_written() -> None:
     assert len(rows_at(desk)) == 1
 
 
-def test_as_much_as_a_transaction_holds_takes_one() -> None:
+def test_the_largest_group_takes_one_transaction() -> None:
     desk = a_desk(10)
 
     results = desk.adjust_all(moves(*[1] * GROUP_MAX))
@@ -138,7 +138,7 @@ def test_as_much_as_a_transaction_holds_takes_one() -> None:
 
 
 @pytest.mark.parametrize("count", [0, GROUP_MAX + 1])
-def test_what_does_not_make_one_transaction_is_a_fault_and_nothing_is_done(count: int) -> None:
+def test_a_group_too_large_for_a_transaction_is_a_fault_and_writes_nothing(count: int) -> None:
     desk = a_desk(10)
 
     with pytest.raises(ValueError, match=r"^the commands do not make one transaction$"):
@@ -157,7 +157,7 @@ def test_what_does_not_make_one_transaction_is_a_fault_and_nothing_is_done(count
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_requests_for_several_stock_items_are_a_fault_and_nothing_is_done(stranger: dict[str, Any]) -> None:
+def test_a_group_for_several_stock_items_is_a_fault_and_writes_nothing(stranger: dict[str, Any]) -> None:
     desk = a_desk(10)
 
     with pytest.raises(ValueError, match=r"^the commands are not for one stock item$"):
@@ -212,7 +212,7 @@ def test_the_key_of_a_refused_request_may_be_used_by_one_behind_it() -> None:
     assert [row.delta for row in rows_at(desk)] == [10, -1, 5]
 
 
-def test_a_refused_request_passes_where_it_comes_again_behind_what_lets_it_pass() -> None:
+def test_a_rejected_request_repeated_after_enough_stock_is_applied() -> None:
     desk = a_desk(10)
     too_much, delivery = moves(-15, 5)
 
@@ -259,7 +259,7 @@ def torn_load(desk: Desk, between: Callable[[], object], unseen: Callable[[UUID]
     desk.store.load = torn  # type: ignore[method-assign]
 
 
-def test_a_faster_writer_costs_a_try_and_the_group_is_decided_from_what_it_left() -> None:
+def test_a_faster_writer_costs_an_attempt_and_the_group_decides_from_its_state() -> None:
     desk = a_desk(10)
     desk.store.on_commit.append(lambda: another_desk(desk).adjust(a_command(quantity_change=-4)))
 
@@ -270,7 +270,7 @@ def test_a_faster_writer_costs_a_try_and_the_group_is_decided_from_what_it_left(
     assert [row.delta for row in rows_at(desk)] == [10, -4, -5, 1]
 
 
-def test_a_row_that_is_told_with_the_refusal_of_a_commit_is_settled_and_the_others_are_committed() -> None:
+def test_a_row_returned_by_a_cancelled_commit_is_settled_and_the_others_are_committed() -> None:
     desk = a_desk(10)
     commands = moves(-1, -2, -3)
     torn_load(desk, lambda: another_desk(desk).adjust(commands[1]))
@@ -282,7 +282,7 @@ def test_a_row_that_is_told_with_the_refusal_of_a_commit_is_settled_and_the_othe
     assert [row.delta for row in rows_at(desk)] == [10, -2, -1, -3]
 
 
-def test_where_all_rows_are_told_with_the_refusal_of_a_commit_there_is_nothing_to_wait_for() -> None:
+def test_a_cancelled_commit_that_returns_all_rows_ends_without_a_wait() -> None:
     desk = a_desk(10)
     commands = moves(-1, -2)
     torn_load(desk, lambda: another_desk(desk).adjust_all(commands))
@@ -304,7 +304,7 @@ def test_a_refused_request_whose_row_another_environment_has_written_meanwhile_i
     assert [row.delta for row in rows_at(desk)] == [10, -1, 5, -12]
 
 
-def test_contention_is_tried_again_from_a_fresh_load() -> None:
+def test_contention_is_retried_from_a_fresh_load() -> None:
     desk = a_desk(10)
     desk.store.on_commit.extend([Met.CONTENDED, Met.CONTENDED])
 
@@ -315,7 +315,7 @@ def test_contention_is_tried_again_from_a_fresh_load() -> None:
     assert all(isinstance(each, Outcome) and each.attempts == 3 for each in results)
 
 
-def test_a_fault_behind_a_commit_leaves_those_settled_who_were_committed() -> None:
+def test_a_fault_after_a_commit_leaves_committed_requests_settled() -> None:
     def bug() -> None:
         raise RuntimeError("a bug")
 
@@ -326,14 +326,14 @@ def test_a_fault_behind_a_commit_leaves_those_settled_who_were_committed() -> No
 
     assert in_short(results) == [9, "TryAgain"]
     assert isinstance(results[1], TryAgain)
-    assert isinstance(results[1].__cause__, RuntimeError), "whoever looks for it finds what it was"
+    assert isinstance(results[1].__cause__, RuntimeError), "the cause is kept"
 
 
 # --- outcomes that are not known -------------------------------------------------------------------------------------
 
 
 @WITH_KEYS_AND_WITHOUT
-def test_a_group_that_was_applied_but_not_heard_is_found_and_is_the_requests_own(keyed: bool) -> None:  # noqa: FBT001
+def test_an_applied_group_with_a_lost_answer_is_found_as_the_requests_own(keyed: bool) -> None:  # noqa: FBT001
     desk = a_desk(10)
     desk.store.on_commit.append(Met.UNHEARD)
 
@@ -345,7 +345,7 @@ def test_a_group_that_was_applied_but_not_heard_is_found_and_is_the_requests_own
 
 
 @WITH_KEYS_AND_WITHOUT
-def test_a_group_that_was_lost_is_committed_again(keyed: bool) -> None:  # noqa: FBT001
+def test_a_lost_group_is_committed_again(keyed: bool) -> None:  # noqa: FBT001
     desk = a_desk(10)
     desk.store.on_commit.append(Met.LOST)
 
@@ -381,7 +381,7 @@ def test_a_group_that_is_applied_after_the_answers_changes_nothing(keyed: bool) 
 
 @WITH_KEYS_AND_WITHOUT
 @pytest.mark.parametrize("unseen", [{0}, {1}, {2}, {0, 1}, {1, 2}, {0, 2}])
-def test_of_a_group_that_lands_while_it_is_looked_for_the_rows_that_were_not_seen_are_settled_too(
+def test_a_group_applied_during_the_look_up_is_settled_with_its_unseen_rows(
     keyed: bool,  # noqa: FBT001
     unseen: set[int],
 ) -> None:
@@ -408,7 +408,7 @@ def test_of_a_group_that_lands_while_it_is_looked_for_the_rows_that_were_not_see
     assert [row.delta for row in rows_at(desk)] == [10, -5, -3, -2]
 
 
-def test_a_lost_look_after_the_commit_is_made_again_and_what_stands_is_not_touched() -> None:
+def test_a_lost_read_after_the_commit_is_repeated_and_committed_rows_stay() -> None:
     desk = a_desk(10)
     desk.store.on_find.extend([Met.LOST, Met.LOST])
 
@@ -419,7 +419,7 @@ def test_a_lost_look_after_the_commit_is_made_again_and_what_stands_is_not_touch
     assert len(rows_at(desk)) == 2
 
 
-def test_a_look_that_is_never_answered_leaves_the_refused_to_be_tried_again_and_the_others_standing() -> None:
+def test_an_unanswered_read_fails_only_the_rejected_requests_of_the_group() -> None:
     desk = a_desk(10)
     desk.store.on_find.extend([Met.LOST] * ATTEMPTS_MAX)
 
@@ -429,7 +429,7 @@ def test_a_look_that_is_never_answered_leaves_the_refused_to_be_tried_again_and_
     assert len(rows_at(desk)) == 2
 
 
-def test_while_a_try_is_under_way_only_those_whose_rows_it_carries_are_not_refused_for_good() -> None:
+def test_an_attempt_in_progress_delays_only_rejections_of_its_own_requests() -> None:
     desk = a_desk(10)
     desk.store.on_commit.append(Met.UNDER_WAY)
     desk.store.on_load.extend([Met.OK, desk.store.active_variants.clear])
@@ -442,7 +442,7 @@ def test_while_a_try_is_under_way_only_those_whose_rows_it_carries_are_not_refus
     assert [row.delta for row in rows_at(desk)] == [10, -10]
 
 
-def test_a_commit_settles_the_tries_before_it() -> None:
+def test_a_commit_settles_the_attempts_before_it() -> None:
     """The first try is overtaken by another writer, so it can never be applied any more."""
     desk = a_desk(10)
     other = another_desk(desk)
@@ -456,7 +456,7 @@ def test_a_commit_settles_the_tries_before_it() -> None:
     assert [row.delta for row in rows_at(desk)] == [10, -4, -2]
 
 
-def test_a_commit_settles_the_tries_before_it_that_saw_the_same_stock() -> None:
+def test_a_commit_settles_the_earlier_attempts_from_the_same_stock() -> None:
     desk = a_desk(10)
     desk.store.businesses[BUSINESS] = a_business(allow_negative_stock=True)
     desk.store.on_commit.append(Met.UNDER_WAY)
@@ -473,7 +473,7 @@ def test_a_commit_settles_the_tries_before_it_that_saw_the_same_stock() -> None:
     assert [row.delta for row in rows_at(desk)] == [10, -2]
 
 
-def test_a_commit_at_another_location_settles_no_try_before_it() -> None:
+def test_a_commit_at_another_location_settles_no_earlier_attempt() -> None:
     """The default location changes under a group; its first try, at the old one, may be applied at any time."""
     desk = a_desk(10)
     desk.adjust(a_command(quantity_change=3, location_id=OTHER_LOCATION))
@@ -504,7 +504,7 @@ def test_naming_the_default_location_and_leaving_it_out_go_together() -> None:
 
 
 @pytest.mark.parametrize("default_id", [OTHER_LOCATION, None], ids=["changed", "dropped"])
-def test_what_is_for_a_default_location_that_has_changed_is_to_be_tried_again(default_id: UUID | None) -> None:
+def test_a_request_for_a_changed_default_location_is_try_again(default_id: UUID | None) -> None:
     desk = a_desk(10)
     desk.store.businesses[BUSINESS] = a_business(default_location_id=default_id)
     unnamed, named = moves(-1, -2)
@@ -551,7 +551,7 @@ def test_a_misuse_is_one_whatever_location_the_others_of_the_group_name() -> Non
 # --- limits ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_commit_is_not_begun_where_the_time_for_it_is_up_and_nothing_is_done() -> None:
+def test_a_commit_does_not_begin_without_time_and_nothing_is_written() -> None:
     desk = a_desk(10)
     desk.store.time.deadline_s = desk.store.time.now_s + CALL_BUDGET_S + 1
     desk.store.time.call_s = 2
@@ -561,7 +561,7 @@ def test_a_commit_is_not_begun_where_the_time_for_it_is_up_and_nothing_is_done()
     assert len(rows_at(desk)) == 1
 
 
-def test_where_the_time_is_up_after_the_commit_what_stands_is_told_and_what_was_refused_is_to_be_tried_again() -> None:
+def test_without_time_after_the_commit_committed_requests_succeed_and_the_rest_is_try_again() -> None:
     desk = a_desk(10)
     desk.store.time.deadline_s = desk.store.time.now_s + CALL_BUDGET_S + 3
     desk.store.time.call_s = 2
@@ -572,7 +572,7 @@ def test_where_the_time_is_up_after_the_commit_what_stands_is_told_and_what_was_
 
 
 @pytest.mark.parametrize("met", [Met.LOST, Met.CONTENDED])
-def test_a_group_has_the_tries_of_one_request(met: Met) -> None:
+def test_a_group_has_the_attempts_of_one_request(met: Met) -> None:
     desk = a_desk(10)
     desk.fraction = 0.0
     desk.store.on_commit.extend([met] * 100)

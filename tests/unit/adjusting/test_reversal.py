@@ -101,7 +101,7 @@ def test_a_reversal_is_a_row_of_its_own_of_the_opposite_delta_that_names_what_it
     assert desk.store.ledger[BUSINESS, row.id] == row, "what it reverses stays as it was"
 
 
-def test_a_keyed_reversal_bears_the_id_of_its_key_and_an_unkeyed_one_a_fresh_id(desk: Desk) -> None:
+def test_a_keyed_reversal_has_the_id_of_its_key_and_an_unkeyed_one_a_fresh_id(desk: Desk) -> None:
     first, second = (desk.adjust(a_command()).adjustment for _ in range(2))
 
     assert desk.reverse(of(first, idempotency_key="key")).adjustment.id == keyed_id(BUSINESS, "key")
@@ -114,7 +114,7 @@ def test_a_decrease_is_put_back(desk: Desk) -> None:
     assert desk.reverse(of(sold)).adjustment.quantity_after == 10
 
 
-def test_stock_goes_back_where_it_was_whatever_the_default_location_is_by_now(desk: Desk, opening: Adjustment) -> None:
+def test_a_reversal_returns_stock_to_its_location_after_the_default_changes(desk: Desk, opening: Adjustment) -> None:
     desk.store.businesses[BUSINESS] = a_business(default_location_id=OTHER_LOCATION)
 
     made = desk.reverse(of(opening)).adjustment
@@ -147,7 +147,7 @@ def test_a_reversal_can_itself_be_reversed_and_so_on(desk: Desk, opening: Adjust
     assert quantities == [0, 10, 0, 10]
 
 
-def test_what_was_reversed_stays_so_even_after_its_reversal_was_reversed(desk: Desk, opening: Adjustment) -> None:
+def test_an_adjustment_stays_reversed_after_its_reversal_is_reversed(desk: Desk, opening: Adjustment) -> None:
     first = desk.reverse(of(opening)).adjustment
     desk.reverse(of(first))
 
@@ -163,7 +163,7 @@ def test_what_was_reversed_stays_so_even_after_its_reversal_was_reversed(desk: D
 
 @pytest.mark.parametrize("changes", [{"adjustment_id": ADJUSTMENT}, {"business_id": OTHER_BUSINESS}], ids=str)
 @with_and_without_a_key
-def test_an_unknown_and_a_foreign_adjustment_are_not_there_alike(
+def test_unknown_and_foreign_adjustments_are_equally_not_found(
     desk: Desk, opening: Adjustment, changes: dict[str, Any], key: str | None
 ) -> None:
     with pytest.raises(AdjustmentNotFound):
@@ -261,7 +261,7 @@ def drop_business(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "happening", [nothing, reverse_the_reversal, deactivate_variant, deactivate_location, drop_business]
 )
-def test_a_replay_is_the_first_answer_whatever_happened_since(
+def test_a_replay_is_the_first_answer_after_later_changes(
     desk: Desk, opening: Adjustment, happening: Callable[[Desk], None]
 ) -> None:
     first = desk.reverse(of(opening, idempotency_key="key"))
@@ -276,7 +276,7 @@ def test_a_replay_is_the_first_answer_whatever_happened_since(
     assert desk.rows == rows
 
 
-def test_keys_are_one_namespace_over_creations_and_reversals(desk: Desk, opening: Adjustment) -> None:
+def test_creations_and_reversals_share_one_namespace_of_keys(desk: Desk, opening: Adjustment) -> None:
     created = desk.adjust(a_command(quantity_change=-10, idempotency_key="creation")).adjustment
     desk.reverse(of(created, idempotency_key="reversal"))
     rows = desk.rows
@@ -306,7 +306,7 @@ def test_a_key_that_names_another_request_is_misused_even_where_the_adjustment_d
     assert refusal.value.key == "key"
 
 
-def test_a_key_that_has_reversed_it_is_no_second_reversal_but_a_replay(desk: Desk, opening: Adjustment) -> None:
+def test_a_repeated_key_of_a_reversal_is_a_replay_and_not_already_reversed(desk: Desk, opening: Adjustment) -> None:
     desk.reverse(of(opening, idempotency_key="key"))
 
     assert desk.reverse(of(opening, idempotency_key="key")).replayed
@@ -318,7 +318,7 @@ def test_a_key_that_has_reversed_it_is_no_second_reversal_but_a_replay(desk: Des
 
 
 @with_and_without_a_key
-def test_when_another_has_reversed_it_the_failed_commit_says_so(
+def test_a_failed_commit_returns_the_reversal_of_another_request(
     desk: Desk, opening: Adjustment, key: str | None
 ) -> None:
     desk.store.on_commit.append(lambda: another_desk(desk).reverse(of(opening)))
@@ -340,7 +340,7 @@ def test_when_another_adjusted_the_stock_the_reversal_is_decided_again(desk: Des
     assert desk.store.calls.count("find") == 1, "what stands in the ledger never changes"
 
 
-def test_two_of_one_request_at_once_are_one_reversal_and_one_replay(desk: Desk, opening: Adjustment) -> None:
+def test_two_concurrent_copies_of_a_request_are_one_reversal_and_one_replay(desk: Desk, opening: Adjustment) -> None:
     desk.store.on_commit.append(lambda: another_desk(desk).reverse(of(opening, idempotency_key="key")))
 
     assert desk.reverse(of(opening, idempotency_key="key")).replayed
@@ -351,7 +351,7 @@ def test_two_of_one_request_at_once_are_one_reversal_and_one_replay(desk: Desk, 
 
 
 @with_and_without_a_key
-def test_a_commit_that_was_applied_but_not_heard_is_the_requests_own_and_not_already_reversed(
+def test_an_applied_reversal_with_a_lost_answer_is_the_requests_own(
     desk: Desk, opening: Adjustment, key: str | None
 ) -> None:
     desk.store.on_commit.append(Met.UNHEARD)
@@ -364,7 +364,7 @@ def test_a_commit_that_was_applied_but_not_heard_is_the_requests_own_and_not_alr
 
 
 @with_and_without_a_key
-def test_a_commit_that_was_lost_is_made_again(desk: Desk, opening: Adjustment, key: str | None) -> None:
+def test_a_lost_commit_is_repeated(desk: Desk, opening: Adjustment, key: str | None) -> None:
     desk.store.on_commit.append(Met.LOST)
 
     outcome = desk.reverse(of(opening, idempotency_key=key))
@@ -440,7 +440,7 @@ def test_an_own_reversal_whose_link_is_seen_before_its_row_is_not_already_revers
 
 
 @with_and_without_a_key
-def test_what_another_has_reversed_is_already_reversed_even_while_an_own_try_is_under_way(
+def test_a_reversal_by_another_request_is_already_reversed_during_an_own_attempt(
     desk: Desk, opening: Adjustment, key: str | None
 ) -> None:
     """The stock was read before it moved, so by itself it would not keep the try from being applied."""
@@ -456,7 +456,7 @@ def test_what_another_has_reversed_is_already_reversed_even_while_an_own_try_is_
 
 
 @with_and_without_a_key
-def test_a_try_that_is_still_under_way_is_never_contradicted_by_another_refusal(
+def test_no_other_rejection_contradicts_an_attempt_in_progress(
     desk: Desk, opening: Adjustment, key: str | None
 ) -> None:
     desk.store.on_commit.append(Met.UNDER_WAY)
@@ -473,7 +473,7 @@ def test_a_try_that_is_still_under_way_is_never_contradicted_by_another_refusal(
 
 
 @with_and_without_a_key
-def test_a_first_read_that_fails_is_made_again_and_counts_as_a_try(
+def test_a_failed_first_read_is_repeated_and_counts_as_an_attempt(
     desk: Desk, opening: Adjustment, key: str | None
 ) -> None:
     desk.store.on_find.extend([Met.LOST, Met.LOST])
@@ -485,7 +485,7 @@ def test_a_first_read_that_fails_is_made_again_and_counts_as_a_try(
     assert len(desk.store.time.pauses_s) == 2
 
 
-def test_the_look_for_a_misused_key_is_made_again_where_it_fails(desk: Desk) -> None:
+def test_a_failed_read_for_a_misused_key_is_repeated(desk: Desk) -> None:
     desk.store.on_find.append(Met.LOST)
 
     with pytest.raises(AdjustmentNotFound):
@@ -495,7 +495,7 @@ def test_the_look_for_a_misused_key_is_made_again_where_it_fails(desk: Desk) -> 
 
 
 @pytest.mark.parametrize("failed_finds", [0, 5, ATTEMPTS_MAX - 1])
-def test_first_reads_and_commits_share_the_tries_of_one_request(
+def test_first_reads_and_commits_share_the_attempts_of_a_request(
     desk: Desk, opening: Adjustment, failed_finds: int
 ) -> None:
     desk.fraction = 0.0
@@ -521,7 +521,7 @@ def test_a_first_read_that_never_succeeds_ends(desk: Desk, opening: Adjustment) 
 @pytest.mark.parametrize("exists", [True, False])
 @pytest.mark.parametrize("call_s", [0.0, 0.02, 3.0])
 @pytest.mark.parametrize("deadline_s", [10.0, CALL_BUDGET_S + 1, CALL_BUDGET_S, CALL_BUDGET_S - 0.001, 0.0])
-def test_no_call_is_begun_that_the_deadline_could_cut_off(
+def test_no_call_begins_that_could_outlast_the_deadline(
     desk: Desk,
     opening: Adjustment,
     exists: bool,  # noqa: FBT001

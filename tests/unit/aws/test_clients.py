@@ -30,7 +30,7 @@ GATEWAY_TIMEOUT_S = 29
 @pytest.mark.parametrize(
     "client", [lambda: dynamodb_client(None), events_client, queues_client], ids=["tables", "bus", "queues"]
 )
-def test_each_client_waits_as_long_as_it_says_and_tries_once(client: Callable[[], Any]) -> None:
+def test_each_client_has_its_time_outs_and_one_attempt(client: Callable[[], Any]) -> None:
     config = client().meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S) == (1, 2)
@@ -38,7 +38,22 @@ def test_each_client_waits_as_long_as_it_says_and_tries_once(client: Callable[[]
     assert config.user_agent.startswith(USER_AGENT)
 
 
-def test_the_tables_themselves_look_at_what_is_sent_to_them_and_the_client_does_not() -> None:
+@pytest.mark.parametrize(
+    ("client", "event"),
+    [
+        (lambda: dynamodb_client(None), "dynamodb.Query"),
+        (events_client, "eventbridge.PutEvents"),
+        (queues_client, "sqs.S"),
+    ],
+    ids=["tables", "bus", "queues"],
+)
+def test_no_client_is_asked_after_a_call_whether_to_try_again(client: Callable[[], Any], event: str) -> None:
+    emitter = client().meta.events._emitter
+
+    assert list(emitter._handlers.prefix_search(f"needs-retry.{event}")) == []
+
+
+def test_the_client_does_not_validate_parameters_because_the_tables_do() -> None:
     client = dynamodb_client(None)
     wire = Wire(client, "GetItem", reply({}))
 
@@ -61,7 +76,7 @@ def test_the_client_goes_to_the_given_address_or_to_aws() -> None:
     assert dynamodb_client(None).meta.endpoint_url == "https://dynamodb.eu-central-1.amazonaws.com"
 
 
-def test_two_calls_at_their_time_outs_fit_into_an_invocation_and_that_into_the_gateways_patience() -> None:
+def test_two_calls_at_their_time_outs_fit_into_an_invocation_and_the_gateways_time_out() -> None:
     timeout_s = load_template()["Globals"]["Function"]["Timeout"]
 
     assert 2 * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) < timeout_s < GATEWAY_TIMEOUT_S
@@ -98,11 +113,11 @@ def body_of(answer: AWSResponse) -> bytes:
 @pytest.mark.parametrize(
     "answer", [fault("AccessDeniedException"), fault("ThrottlingException")], ids=["a fault", "throttled"]
 )
-def test_a_refusal_that_was_bent_on_its_way_is_no_answer(answer: AWSResponse) -> None:
-    bent = with_checksum(answer, crc32(body_of(answer)) ^ 1)
+def test_a_response_with_a_wrong_checksum_is_no_answer(answer: AWSResponse) -> None:
+    corrupted = with_checksum(answer, crc32(body_of(answer)) ^ 1)
 
     with pytest.raises(StoreUnavailable) as unknown:
-        met_on_load(bent).load()
+        met_on_load(corrupted).load()
 
     cause = unknown.value.__cause__
     assert isinstance(cause, ChecksumError)
@@ -127,7 +142,7 @@ def test_a_refusal_that_was_bent_on_its_way_is_no_answer(answer: AWSResponse) ->
         "TransactionInProgressException",
     ],
 )
-def test_an_error_that_may_pass_is_no_answer_by_its_code_alone(code: str) -> None:
+def test_a_transient_error_is_recognized_by_its_code_alone(code: str) -> None:
     with pytest.raises(StoreUnavailable), translated_failures():
         raise ClientError({"Error": {"Code": code}}, "TransactWriteItems")
 
@@ -137,12 +152,12 @@ def test_an_error_that_may_pass_is_no_answer_by_its_code_alone(code: str) -> Non
     [{}, {"Error": {}, "ResponseMetadata": {}}, {"Error": {"Code": "ThrottlingOfAnotherKind"}}],
     ids=["nothing", "no code", "a code"],
 )
-def test_an_error_that_does_not_say_that_it_may_pass_is_a_fault(response: Any) -> None:
+def test_any_other_error_is_a_fault(response: Any) -> None:
     with pytest.raises(ClientError), translated_failures():
         raise ClientError(response, "TransactWriteItems")
 
 
-def test_an_answer_with_the_right_checksum_is_one() -> None:
+def test_a_response_with_the_right_checksum_is_an_answer() -> None:
     answer = reply({"Responses": {}, "UnprocessedKeys": {}})
 
     assert met_on_load(with_checksum(answer, crc32(body_of(answer)))).load().business is None

@@ -54,7 +54,7 @@ class Desk:
         return [word(fate) for fate in self.bus.put_all(events, budget)]
 
     @property
-    def told(self) -> list[int]:
+    def numbers(self) -> list[int]:
         return [detail["n"] for detail in self.wire.details]
 
     def _pause(self, seconds: float) -> None:
@@ -76,7 +76,7 @@ def word(fate: PutResult) -> str:
 
 
 def an_event(number: int, size_bytes: int = 0) -> Event:
-    """An event that takes this many bytes of a call, if it is told to."""
+    """An event that takes this many bytes of a call, or a small one."""
     event = Event("Happened", json.dumps({"n": number, "padding": ""}))
     missing = max(0, size_bytes - event.size_bytes)
     return Event("Happened", json.dumps({"n": number, "padding": "x" * missing}))
@@ -86,7 +86,7 @@ def some(count: int) -> list[Event]:
     return [an_event(number) for number in range(count)]
 
 
-def test_nothing_to_put_is_no_call() -> None:
+def test_no_events_cause_no_call() -> None:
     desk = Desk()
 
     assert desk.put_all() == []
@@ -102,7 +102,7 @@ def test_ten_events_are_one_call_and_all_are_put_in_their_order(count: int, call
     assert desk.put_all(*some(count)) == ["taken"] * count
     assert desk.wire.call_sizes == calls
     assert max(calls) <= EVENTS_MAX
-    assert desk.told == list(range(count))
+    assert desk.numbers == list(range(count))
 
 
 def test_an_entry_names_bus_source_and_type() -> None:
@@ -142,10 +142,10 @@ def test_only_what_failed_is_put_again(code: str) -> None:
 
     assert desk.put_all(*some(12)) == ["taken"] * 12
     assert desk.wire.call_sizes == [10, 2, 1, 2]
-    assert desk.told == [0, 1, 2, 4, 6, 7, 8, 9, 5, 3, 10, 11], "what follows waits for what failed"
+    assert desk.numbers == [0, 1, 2, 4, 6, 7, 8, 9, 5, 3, 10, 11], "what follows waits for what failed"
 
 
-def test_an_event_that_is_refused_is_named_and_not_put_again() -> None:
+def test_a_refused_event_is_named_and_not_put_again() -> None:
     desk = Desk()
     desk.wire.failing = {'"n": 1,': ["MalformedDetail"]}
 
@@ -153,7 +153,7 @@ def test_an_event_that_is_refused_is_named_and_not_put_again() -> None:
     assert desk.wire.calls == 1
 
 
-def test_each_of_one_call_has_a_fate_of_its_own() -> None:
+def test_each_event_of_a_call_has_its_own_result() -> None:
     desk = Desk()
     desk.wire.failing = {'"n": 0,': ["MalformedDetail"], '"n": 2,': ["ThrottlingException"] * 99}
 
@@ -161,7 +161,7 @@ def test_each_of_one_call_has_a_fate_of_its_own() -> None:
     assert desk.wire.calls == CALL_ATTEMPTS_MAX
 
 
-def test_where_a_call_is_not_settled_what_follows_is_not_tried() -> None:
+def test_later_events_are_not_put_after_an_unsettled_call() -> None:
     desk = Desk()
     desk.wire.failing = {'"n": 4,': ["InternalFailure"] * 99}
 
@@ -182,7 +182,7 @@ def test_where_a_call_is_not_settled_what_follows_is_not_tried() -> None:
     ],
     ids=["closed", "throttled", "internal", "empty", "no entries", "one entry of two", "no codes"],
 )
-def test_a_call_that_says_nothing_is_made_again_and_leaves_every_fate_unknown(met: Reply) -> None:
+def test_an_unanswered_call_is_repeated_and_leaves_every_result_unknown(met: Reply) -> None:
     again, never = Desk(), Desk()
     again.wire.meets(met, None)
     never.wire.meets(met)
@@ -198,11 +198,11 @@ def test_a_call_whose_answer_is_lost_is_put_again() -> None:
     desk.wire.meets(broken(), None)
 
     assert desk.put_all(*some(2)) == ["taken", "taken"]
-    assert desk.told == [0, 1, 0, 1], "at least once"
+    assert desk.numbers == [0, 1, 0, 1], "at least once"
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"])
-def test_a_call_that_is_refused_as_a_whole_is_raised(code: str) -> None:
+def test_a_call_refused_as_a_whole_raises_an_error(code: str) -> None:
     desk = Desk()
     desk.wire.meets(fault(code))
 
@@ -213,7 +213,7 @@ def test_a_call_that_is_refused_as_a_whole_is_raised(code: str) -> None:
 
 
 @pytest.mark.parametrize("remaining_s", [0, CALL_BUDGET_S - 0.1, CALL_BUDGET_S, 7, 14, 40])
-def test_no_call_begins_that_could_be_cut_off(remaining_s: float) -> None:
+def test_no_call_begins_that_could_outlast_the_invocation(remaining_s: float) -> None:
     desk = Desk(remaining_s=remaining_s, call_s=CALL_MAX_S)
 
     fates = desk.put_all(*some(100))
@@ -221,5 +221,5 @@ def test_no_call_begins_that_could_be_cut_off(remaining_s: float) -> None:
     calls = max(0, int((remaining_s - CALL_BUDGET_S) // CALL_MAX_S) + 1)
     assert all(left_s >= CALL_BUDGET_S for left_s in desk.left_at_calls_s)
     assert desk.remaining_s >= 0
-    assert fates.count("taken") == len(desk.told) == min(100, 10 * calls)
-    assert set(fates[len(desk.told) :]) <= {"unknown"}
+    assert fates.count("taken") == len(desk.numbers) == min(100, 10 * calls)
+    assert set(fates[len(desk.numbers) :]) <= {"unknown"}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import json
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import boto3
 import pytest
+from botocore import handlers
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.exceptions import ClientError
 
 from inventory.aws import fast_session
+from inventory.aws.clients import dynamodb_client
 from tests.support.harness.loading import ROOT
 from tools import sdk_models
 
@@ -27,14 +31,24 @@ CALLS: Final[dict[str, Callable[[Any], object]]] = {
 }
 """A call of each service."""
 
-ITEM: Final = {"pk": {"S": "é"}, "n": {"N": "-1"}, "b": {"BOOL": True}, "l": {"L": [{"S": "x"}]}, "d": {"B": b"\x00"}}
+ITEM: Final = {
+    "pk": {"S": "é"},
+    "n": {"N": "-1"},
+    "b": {"BOOL": True},
+    "l": {"L": [{"S": "x"}, {"NULL": True}]},
+    "m": {"M": {"x": {"N": "1.50"}, "y": {"M": {}}}},
+    "s": {"SS": ["a", "b"]},
+}
+BINARY: Final = {"d": {"B": b"\x00\xff"}}
+"""The attribute of an API token: only operations on one item each, in the access table, send and receive it."""
+
 KEY: Final = {"pk": {"S": "é"}}
 DYNAMODB_CALLS: Final[dict[str, dict[str, object]]] = {
     "batch_get_item": {"RequestItems": {"t": {"Keys": [KEY], "ConsistentRead": True, "ProjectionExpression": "pk"}}},
     "get_item": {"TableName": "t", "Key": KEY, "ConsistentRead": True, "ReturnConsumedCapacity": "TOTAL"},
     "put_item": {
         "TableName": "t",
-        "Item": ITEM,
+        "Item": ITEM | BINARY,
         "ConditionExpression": "attribute_not_exists(pk)",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     },
@@ -42,7 +56,7 @@ DYNAMODB_CALLS: Final[dict[str, dict[str, object]]] = {
         "TableName": "t",
         "IndexName": "index",
         "KeyConditionExpression": "pk = :pk",
-        "ExpressionAttributeValues": {":pk": {"S": "é"}},
+        "ExpressionAttributeValues": {":pk": {"S": "é"}, ":list": {"L": [{"N": "1"}]}},
         "ScanIndexForward": False,
         "Limit": 3,
         "ExclusiveStartKey": KEY,
@@ -51,12 +65,55 @@ DYNAMODB_CALLS: Final[dict[str, dict[str, object]]] = {
     "transact_get_items": {"TransactItems": [{"Get": {"TableName": "t", "Key": KEY}}]},
     "transact_write_items": {
         "TransactItems": [
-            {"Update": {"TableName": "t", "Key": KEY, "UpdateExpression": "SET a = :a"}},
-            {"Put": {"TableName": "t", "Item": ITEM}},
+            {
+                "Update": {
+                    "TableName": "t",
+                    "Key": KEY,
+                    "UpdateExpression": "SET #a = :a",
+                    "ConditionExpression": "#a = :b",
+                    "ExpressionAttributeNames": {"#a": "a"},
+                    "ExpressionAttributeValues": {":a": {"N": "1"}, ":b": {"S": "\ud83d\ude00\u2028"}},
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                }
+            },
+            {"ConditionCheck": {"TableName": "t", "Key": KEY, "ConditionExpression": "attribute_exists(pk)"}},
+            {"Put": {"TableName": "t", "Item": ITEM, "ConditionExpression": "attribute_not_exists(pk)"}},
         ],
         "ClientRequestToken": "token",
+        "ReturnConsumedCapacity": "TOTAL",
     },
-    "update_item": {"TableName": "t", "Key": KEY, "UpdateExpression": "SET a = :a", "ReturnValues": "ALL_NEW"},
+    "update_item": {
+        "TableName": "t",
+        "Key": KEY,
+        "UpdateExpression": "SET a = :a",
+        "ExpressionAttributeValues": {":a": BINARY["d"]},
+        "ReturnValues": "ALL_NEW",
+    },
+}
+CAPACITY: Final = {"ConsumedCapacity": {"TableName": "t", "CapacityUnits": 2.5}}
+WITH_BINARY: Final = ITEM | {"d": {"B": "AP8="}}
+REPLIES: Final[dict[str, dict[str, object]]] = {
+    "batch_get_item": {
+        "Responses": {"t": [ITEM, KEY, {}]},
+        "UnprocessedKeys": {"t": {"Keys": [KEY], "ConsistentRead": True, "AttributesToGet": None}},
+        "ConsumedCapacity": [CAPACITY["ConsumedCapacity"]],
+    },
+    "get_item": {"Item": WITH_BINARY, **CAPACITY},
+    "put_item": {"Attributes": WITH_BINARY, **CAPACITY},
+    "query": {"Items": [ITEM, {}], "Count": 2, "ScannedCount": 2, "LastEvaluatedKey": KEY, **CAPACITY},
+    "scan": {"Items": [ITEM], "Count": 1, "ScannedCount": 1, "LastEvaluatedKey": None, **CAPACITY},
+    "transact_get_items": {"Responses": [{"Item": ITEM}, {}, None, {"Item": None}], "NewMember": 1},
+    "transact_write_items": {"ConsumedCapacity": [CAPACITY["ConsumedCapacity"]], "ItemCollectionMetrics": {}},
+    "update_item": {"Attributes": WITH_BINARY},
+}
+CANCELLED: Final[dict[str, object]] = {
+    "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+    "Message": "Transaction cancelled",
+    "CancellationReasons": [
+        {"Code": "None"},
+        {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed", "Item": ITEM},
+        {"Code": "TransactionConflict", "Message": None, "Item": None},
+    ],
 }
 
 
@@ -72,6 +129,17 @@ def sent_by(client: Any, call: Callable[[Any], object], answer: bytes = b"{}") -
     call(client)
     (request,) = sent
     return request
+
+
+def told_to(client: Any, operation: str, answer: dict[str, object], status: int = 200) -> dict[str, Any]:
+    """What a caller gets of an answer, or of the error that it is."""
+    body = _Body(json.dumps(answer).encode())
+    client.meta.events.register("before-send", lambda **_: AWSResponse("", status, HTTPHeaders(), body))
+    try:
+        reply: dict[str, Any] = getattr(client, operation)(**DYNAMODB_CALLS[operation])
+    except ClientError as error:
+        return cast("dict[str, Any]", error.response)
+    return reply
 
 
 class _Body:
@@ -102,7 +170,7 @@ def regions() -> list[str]:
 
 
 def test_a_call_goes_to_where_the_sdk_sends_it_in_every_region() -> None:
-    """Without the endpoint table the service's own endpoint rules decide, which are the SDK's."""
+    """The SDK's endpoint table decides as its endpoint rules do."""
     plain, quick = boto3.Session(), fast_session.fast_session()
     differing = []
     for region in regions():
@@ -116,9 +184,88 @@ def test_a_call_goes_to_where_the_sdk_sends_it_in_every_region() -> None:
     assert len(regions()) > 30
 
 
+def test_no_endpoint_rules_are_evaluated_at_a_call() -> None:
+    """The locked SDK takes the endpoint from its table where a service has no rules."""
+    assert fast_session.make_client("dynamodb")._ruleset_resolver is None
+    assert boto3.client("dynamodb")._ruleset_resolver is not None  # type: ignore[attr-defined]
+
+
+def test_an_sdk_that_insists_on_endpoint_rules_is_used_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such an SDK would not catch the error that says that there are none."""
+    monkeypatch.setattr("botocore.client.UnknownServiceError", LookupError)
+
+    request = sent_by(fast_session.make_client("dynamodb", region_name="eu-west-1"), CALLS["dynamodb"])
+
+    assert request.url == "https://dynamodb.eu-west-1.amazonaws.com/"
+
+
+def handlers_of(session: boto3.Session, of_operation: str) -> dict[str, list[Any]]:
+    """What is called at each of the SDK's events of a call, in order."""
+    emitter: Any = session._session.get_component("event_emitter")
+    return {
+        event: [
+            getattr(handler, "__qualname__", type(handler).__name__)
+            for handler in emitter._emitter._handlers.prefix_search(f"{event}.{of_operation}")
+        ]
+        for event in EVENTS_OF_A_CALL
+    }
+
+
+EVENTS_OF_A_CALL: Final = (
+    *("choose-service-name", "creating-client-class", "creating-serializer", "getattr", "provide-client-params"),
+    *("before-parameter-build", "before-endpoint-resolution", "before-call", "request-created", "choose-signer"),
+    *("before-sign", "before-send", "before-parse", "response-received", "needs-retry", "after-call"),
+    "after-call-error",
+)
+
+
+@pytest.mark.parametrize(
+    "of_operation",
+    [
+        *(f"dynamodb.{operation}" for operation in fast_session.OPERATIONS["dynamodb"]),
+        *("eventbridge.PutEvents", "sqs.SendMessage"),
+        *("sts.AssumeRole", "sts.AssumeRoleWithWebIdentity", "sso.GetRoleCredentials", "sso-oidc.CreateToken"),
+        "signin.CreateOAuth2Token",
+    ],
+)
+def test_a_call_meets_the_handlers_that_the_sdk_has_for_it(of_operation: str) -> None:
+    assert handlers_of(fast_session.fast_session(), of_operation) == handlers_of(boto3.Session(), of_operation)
+
+
+def test_handlers_for_other_services_are_left_out() -> None:
+    left_out = "glacier.UploadArchive"
+
+    assert handlers_of(boto3.Session(), left_out) != handlers_of(fast_session.fast_session(), left_out)
+
+
+@pytest.mark.parametrize(
+    "unexpected",
+    [
+        [],
+        [("before-call", "a handler's name")],
+        [("before-call", print, "in the middle")],
+        [("before-call", print, object(), object())],
+        [("before-call",)],
+        [{"event": "before-call", "handler": print}],
+    ],
+    ids=["others", "no handler", "another position", "longer", "shorter", "an object"],
+)
+def test_all_handlers_are_registered_where_the_sdks_list_is_not_as_expected(
+    unexpected: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[bool] = []
+    monkeypatch.setattr(fast_session, "Session", lambda *_, **options: taken.append(bool(options)))
+    whole = [(event, print) for event in sorted(fast_session._EVENTS_OF_EVERY_CALL)]
+    monkeypatch.setattr(handlers, "BUILTIN_HANDLERS", [*whole, *unexpected] if unexpected else whole[1:])
+
+    fast_session._session_with_few_handlers({})
+
+    assert taken == [False]
+
+
 @pytest.mark.parametrize("service", ["events", "sqs"])
 @pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "us-gov-west-1"])
-def test_so_do_the_calls_of_the_other_services(service: str, region: str) -> None:
+def test_a_call_of_another_service_goes_where_the_sdk_sends_it(service: str, region: str) -> None:
     answer = {"events": b'{"Entries": [], "FailedEntryCount": 0}', "sqs": b"{}"}[service]
     of_plain, of_quick = (
         sent_by(session.client(service, region_name=region), CALLS[service], answer)  # type: ignore[call-overload]
@@ -137,6 +284,35 @@ def test_a_request_is_the_sdks_own_to_the_byte(operation: str) -> None:
 
     assert of_quick.body == of_plain.body
     assert of_quick.headers["X-Amz-Target"] == of_plain.headers["X-Amz-Target"]
+
+
+@pytest.mark.parametrize("operation", DYNAMODB_CALLS)
+def test_a_reply_is_read_as_the_sdk_reads_it(operation: str) -> None:
+    of_plain, of_quick = (
+        told_to(session.client("dynamodb"), operation, REPLIES[operation])
+        for session in (boto3.Session(), fast_session.fast_session())
+    )
+
+    assert of_quick == of_plain
+
+
+@pytest.mark.parametrize("operation", ["transact_get_items", "transact_write_items"])
+def test_the_reasons_of_a_cancelled_transaction_are_read_as_the_sdk_reads_them(operation: str) -> None:
+    of_plain, of_quick = (
+        told_to(session.client("dynamodb"), operation, CANCELLED, 400)
+        for session in (boto3.Session(), fast_session.fast_session())
+    )
+
+    assert of_quick == of_plain
+    assert of_quick["CancellationReasons"][1]["Item"] == ITEM
+
+
+def test_what_is_binary_is_not_sent_by_an_operation_whose_attributes_are_sent_as_they_are() -> None:
+    with pytest.raises(TypeError):
+        sent_by(
+            dynamodb_client(None),
+            lambda client: client.transact_write_items(TransactItems=[{"Put": {"TableName": "t", "Item": BINARY}}]),
+        )
 
 
 def test_every_operation_that_is_described_is_among_those_compared() -> None:
@@ -179,11 +355,11 @@ _OPERATIONS_OF_CLIENTS: Final = {
 }
 
 
-def test_other_services_are_found_in_the_sdk_as_ever() -> None:
+def test_other_services_are_loaded_from_the_sdk() -> None:
     """Credentials that are taken from a role, as on an operator's machine, need one."""
     assert fast_session.fast_session().client("sts").meta.service_model.operation_names
 
 
-def test_a_missing_service_is_told_as_ever() -> None:
+def test_a_missing_service_raises_the_sdks_error() -> None:
     with pytest.raises(Exception, match="no-such-service"):
         fast_session.fast_session().client("no-such-service")  # type: ignore[call-overload]

@@ -98,7 +98,7 @@ def test_what_is_to_fill_in_names_nothing_that_there_is() -> None:
     filled = [found[0] for command in commands() for found in TO_FILL_IN.finditer(command.text)]
     assert len(filled) > 5
     for command in commands():
-        assert not re.search(r"…|<\w+>|\.\.\.", command.text), "that would be pasted as it stands"
+        assert not re.search(r"…|<\w+>|\.\.\.", command.text), "that would be pasted unchanged"
 
 
 def test_every_make_target_exists_and_takes_the_variables_that_it_is_given() -> None:

@@ -13,7 +13,7 @@ import pytest
 from inventory.domain.hash_chain import canonical_members
 from inventory.storage.items import adjustment_of
 from tests.support.builders.ids import OTHER_VARIANT
-from tests.support.builders.tampered_tables import BENDS, Books, books, history
+from tests.support.builders.tampered_tables import TAMPERINGS, StoredHistory, history, stored_history
 from tests.support.pages import code, page
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def verify(folder: Path, lines: list[dict[str, Any]], *kept: str) -> subprocess.
     )
 
 
-def exported(found: Books) -> list[dict[str, Any]]:
+def exported(found: StoredHistory) -> list[dict[str, Any]]:
     return [line(adjustment_of(item)) for item in found.rows]
 
 
@@ -77,29 +77,29 @@ def test_of_an_empty_file_it_says_that_there_was_nothing(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "bend", [name for name in BENDS if not any(part in name for part in (*NOT_IN_AN_EXPORT, *UNREADABLE))]
+    "tamper", [name for name in TAMPERINGS if not any(part in name for part in (*NOT_IN_AN_EXPORT, *UNREADABLE))]
 )
-def test_it_fails_on_rows_that_were_altered(bend: str, tmp_path: Path) -> None:
-    honest = books(DELTAS, **MEMBERS)
-    bent = BENDS[bend](honest, N)
-    assert bent is not None
+def test_it_fails_on_rows_that_were_altered(tamper: str, tmp_path: Path) -> None:
+    honest = stored_history(DELTAS, **MEMBERS)
+    tampered = TAMPERINGS[tamper](honest, N)
+    assert tampered is not None
     # A row beyond the head is only one more row to an export: only the proof finds it.
-    appended = bend == "a row was inserted past the head"
-    done = verify(tmp_path, exported(bent))
+    appended = tamper == "a row was inserted past the head"
+    done = verify(tmp_path, exported(tampered))
     assert ("WRONG" in done.stderr, done.returncode) == ((False, 0) if appended else (True, 1))
 
 
 def test_a_hash_that_was_kept_shows_that_a_chain_was_cut_or_written_again_as_a_whole(tmp_path: Path) -> None:
     rows = history(DELTAS, **MEMBERS)
     anew = history(DELTAS, **(MEMBERS | {"reason": "another one"}))
-    for bent in (rows[:-1], anew):
-        assert verify(tmp_path, [line(row) for row in bent]).returncode == 0
-        assert "WRONG" in verify(tmp_path, [line(row) for row in bent], rows[-1].hash).stderr
+    for tampered in (rows[:-1], anew):
+        assert verify(tmp_path, [line(row) for row in tampered]).returncode == 0
+        assert "WRONG" in verify(tmp_path, [line(row) for row in tampered], rows[-1].hash).stderr
 
 
 @pytest.mark.parametrize("member", [name for name in line(history([1])[0]) if name != "sequence"])
 def test_no_member_can_be_changed_or_taken_away(member: str, tmp_path: Path) -> None:
-    lines = exported(books(DELTAS, **MEMBERS))
+    lines = exported(stored_history(DELTAS, **MEMBERS))
     changed = [dict(each) for each in lines]
     value = changed[N][member]
     changed[N][member] = value + 1 if isinstance(value, int) else f"{value} "

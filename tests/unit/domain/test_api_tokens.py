@@ -99,11 +99,11 @@ def test_the_digest_is_not_shown_with_a_token() -> None:
     assert repr(DIGEST) not in repr(TOKEN)
 
 
-def test_a_good_token_is_granted_its_business_within_its_scopes() -> None:
+def test_a_valid_token_is_granted_its_business_within_its_scopes() -> None:
     assert authorize(TOKEN, DIGEST, BUSINESS, NOW) == Grant(TOKEN.id, BUSINESS, "till 4", TOKEN.scopes, None)
 
 
-def test_a_token_that_is_not_remembered_is_unknown() -> None:
+def test_a_token_that_is_not_stored_is_unknown() -> None:
     assert authorize(None, DIGEST, BUSINESS, NOW) == Unauthenticated("unknown")
 
 
@@ -128,17 +128,17 @@ def test_digests_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) 
         (timedelta(microseconds=-1), Unauthenticated("expired")),
     ],
 )
-def test_a_token_is_good_until_the_instant_of_its_expiry(left: timedelta, expected: Grant | Unauthenticated) -> None:
+def test_a_token_is_valid_until_the_instant_of_its_expiry(left: timedelta, expected: Grant | Unauthenticated) -> None:
     assert authorize(replace(TOKEN, expires_at=NOW + left), DIGEST, BUSINESS, NOW) == expected
 
 
 @pytest.mark.parametrize("ago", [timedelta(days=1), timedelta(0), timedelta(seconds=-1)])
-def test_a_revoked_token_is_good_for_nothing_whatever_another_machines_clock_said(ago: timedelta) -> None:
+def test_a_revoked_token_is_invalid_even_when_revoked_by_a_later_clock(ago: timedelta) -> None:
     assert authorize(replace(TOKEN, revoked_at=NOW - ago), DIGEST, BUSINESS, NOW) == Unauthenticated("revoked")
 
 
 @pytest.mark.parametrize("business_id", [OTHER_BUSINESS, None])
-def test_a_good_token_is_foreign_to_other_businesses_and_to_what_names_none(business_id: UUID | None) -> None:
+def test_a_valid_token_is_foreign_to_other_businesses_and_to_malformed_ids(business_id: UUID | None) -> None:
     assert authorize(TOKEN, DIGEST, business_id, NOW) == WrongBusiness(TOKEN.id)
 
 
@@ -162,7 +162,7 @@ def test_a_token_can_not_be_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def steps(call: Callable[[], object]) -> int:
-    """The instructions of our own code that a call takes: what a clock could tell, without a clock."""
+    """The instructions of our own code that a call takes: what a clock could measure, without a clock."""
     count = 0
 
     def trace(frame: FrameType, event: str, _argument: object) -> Any:

@@ -56,12 +56,12 @@ def test_every_member_of_a_row_is_part_of_its_hash(name: str) -> None:
     assert row_hash(replace(row, **{name: OTHER_VALUES[name]})) != row_hash(row)
 
 
-def test_the_hash_itself_is_not() -> None:
+def test_the_hash_is_not_part_of_its_own_input() -> None:
     row = an_adjustment()
 
     assert row_hash(replace(row, hash=GENESIS_HASH)) == row_hash(row) == row.hash
 
 
-def test_absent_and_empty_are_told_apart() -> None:
+def test_absent_and_empty_members_have_different_hashes() -> None:
     assert row_hash(an_adjustment(reference=None)) != row_hash(an_adjustment(reference=""))
     assert row_hash(an_adjustment(reference=None)) != row_hash(an_adjustment(reference="null"))

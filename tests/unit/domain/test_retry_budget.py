@@ -70,7 +70,7 @@ def test_time_for_a_call_after_a_pause_is_asked_for_with_the_pause() -> None:
         budget.require_time(after_s=1.1)
 
 
-def test_what_is_kept_is_never_used_and_the_rest_is() -> None:
+def test_reserved_time_is_never_used_and_the_rest_is() -> None:
     clock = Clock(CALL_BUDGET_S + 2.0)
 
     assert clock.budget().reserve(2.0).has_time()
@@ -92,7 +92,7 @@ def test_an_unanswered_call_is_made_a_bounded_number_of_times_with_longer_and_lo
 
 @pytest.mark.parametrize("kept_s", [0.0, 2.0])
 @pytest.mark.parametrize("remaining_s", [0.0, 3.4, 3.5, 5.0, 7.1, 10.0, 12.0])
-def test_after_a_slow_call_the_time_is_looked_at_again(remaining_s: float, kept_s: float) -> None:
+def test_the_remaining_time_is_checked_again_after_a_slow_call(remaining_s: float, kept_s: float) -> None:
     clock = Clock(remaining_s, call_s=CONNECT_TIMEOUT_S + READ_TIMEOUT_S)
 
     with pytest.raises(StoreUnavailable):

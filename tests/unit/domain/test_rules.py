@@ -67,7 +67,7 @@ def test_the_first_adjustment_begins_a_stock_item_from_zero() -> None:
     assert (row.sequence, row.quantity_after, row.previous_hash) == (1, 3, GENESIS_HASH)
 
 
-def test_whose_and_where_it_is_comes_from_the_command_and_the_snapshot() -> None:
+def test_business_and_location_come_from_the_command_and_the_snapshot() -> None:
     row = decided(a_command(), a_snapshot(location_id=OTHER_LOCATION))
 
     assert (row.business_id, row.variant_id, row.location_id, row.created_by) == (
@@ -112,7 +112,7 @@ def test_a_decision_depends_on_nothing_but_what_it_is_given() -> None:
     assert decided(a_command(), a_snapshot()) == decided(a_command(), a_snapshot())
 
 
-def test_a_row_that_is_already_recorded_takes_no_part() -> None:
+def test_a_recorded_row_does_not_affect_the_decision() -> None:
     assert decided(a_command(), a_snapshot(recorded=an_adjustment())) == decided(a_command(), a_snapshot())
 
 
@@ -143,12 +143,12 @@ def test_the_variant_is_looked_at_before_the_location_and_both_before_the_stock(
         decided(refused_by_all, a_snapshot(location_active=False))
 
 
-def test_a_row_that_takes_back_another_names_it() -> None:
+def test_a_reversal_names_the_row_that_it_reverses() -> None:
     assert decided(a_command(reverses=ADJUSTMENT), a_snapshot()).reverses == ADJUSTMENT
     assert decided(a_command(), a_snapshot()).reverses is None
 
 
-def test_what_was_reversed_is_not_reversed_again_and_the_refusal_says_by_what_it_was() -> None:
+def test_a_reversed_row_is_not_reversed_again_and_the_rejection_names_its_reversal() -> None:
     with pytest.raises(AlreadyReversed) as refusal:
         decided(a_command(reverses=ADJUSTMENT), a_snapshot(reversed_by=REVERSAL))
 
@@ -182,7 +182,7 @@ def test_the_last_unit_can_be_taken() -> None:
 
 
 @pytest.mark.parametrize(("stock", "on_hand"), [(a_stock_item(10), 10), (None, 0), (a_stock_item(-4), -4)])
-def test_more_than_is_on_hand_cannot_be_taken_and_the_refusal_says_why(stock: StockItem | None, on_hand: int) -> None:
+def test_more_than_is_on_hand_is_rejected_with_the_quantities(stock: StockItem | None, on_hand: int) -> None:
     with pytest.raises(InsufficientStock) as refusal:
         decided(a_command(quantity_change=-11), a_snapshot(stock=stock))
 
@@ -193,12 +193,12 @@ def test_a_business_that_allows_it_may_take_more_than_is_on_hand() -> None:
     assert decided(a_command(quantity_change=-11), permissive()).quantity_after == -1
 
 
-def test_an_increase_mends_a_negative_quantity_whatever_the_business_allows() -> None:
+def test_an_increase_of_a_negative_quantity_is_always_allowed() -> None:
     assert decided(a_command(quantity_change=1), a_snapshot(stock=a_stock_item(-4))).quantity_after == -3
 
 
 @pytest.mark.parametrize("stock", [a_stock_item(10), a_stock_item(0), None])
-def test_an_expected_quantity_that_is_the_one_on_hand_is_taken(stock: StockItem | None) -> None:
+def test_an_expected_quantity_equal_to_the_one_on_hand_is_accepted(stock: StockItem | None) -> None:
     on_hand = stock.quantity if stock else 0
 
     row = decided(a_command(expected_quantity=on_hand), a_snapshot(stock=stock))
@@ -207,14 +207,14 @@ def test_an_expected_quantity_that_is_the_one_on_hand_is_taken(stock: StockItem 
 
 
 @pytest.mark.parametrize("expected", [9, 11, 0])
-def test_another_expected_quantity_is_stale_and_the_refusal_says_what_is_on_hand(expected: int) -> None:
+def test_another_expected_quantity_is_stale_and_the_rejection_names_the_one_on_hand(expected: int) -> None:
     with pytest.raises(StaleQuantity) as refusal:
         decided(a_command(expected_quantity=expected), a_snapshot())
 
     assert refusal.value.facts() == {"quantity_on_hand": 10}
 
 
-def test_a_stale_expectation_is_told_before_the_stock_that_lacks() -> None:
+def test_a_stale_expected_quantity_is_rejected_before_insufficient_stock() -> None:
     with pytest.raises(StaleQuantity):
         decided(a_command(quantity_change=-11, expected_quantity=9), a_snapshot())
 
@@ -228,7 +228,7 @@ def test_a_quantity_may_reach_the_limit_but_not_pass_it(sign: int) -> None:
         decided(a_command(quantity_change=sign * 6), nearly)
 
 
-def test_a_stock_item_stands_as_its_last_row_leaves_it() -> None:
+def test_a_stock_item_has_the_state_of_its_last_row() -> None:
     row = decided(a_command(), a_snapshot())
 
     assert stock_after(row) == StockItem(quantity=15, sequence=42, updated_at=NOW, head_hash=row.hash)

@@ -53,7 +53,7 @@ def test_every_usual_spelling_names_the_same_uuid(text: str) -> None:
         "\udc80" * 32,
     ],
 )
-def test_other_text_is_no_uuid(text: str) -> None:
+def test_other_text_is_not_a_uuid(text: str) -> None:
     assert parse_uuid(text) is None
     assert as_pydantic_reads(text) is None
 

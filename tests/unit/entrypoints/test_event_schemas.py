@@ -1,4 +1,4 @@
-"""The event schemas are true of what the service tells, and strict enough to be of use."""
+"""The event schemas match the published events, and are strict enough to be useful."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_an_adjustment_may_have_further_members_some_day() -> None:
 
 
 @pytest.mark.parametrize("member", adjustment_members(an_adjustment()))
-def test_an_adjustment_without_one_of_its_members_is_none(member: str) -> None:
+def test_an_adjustment_event_without_one_of_its_members_is_invalid(member: str) -> None:
     assert problems(an_adjusted(**{member: ...}), "inventory-adjusted")
 
 
@@ -112,16 +112,16 @@ def test_an_adjustment_without_one_of_its_members_is_none(member: str) -> None:
     ],
     ids=str,
 )
-def test_what_no_adjustment_can_hold_is_refused(changes: dict[str, object]) -> None:
+def test_an_impossible_adjustment_event_is_invalid(changes: dict[str, object]) -> None:
     assert problems(an_adjusted(**changes), "inventory-adjusted")
 
 
 @pytest.mark.parametrize("error", TELLABLE, ids=lambda error: type(error).__name__)
-def test_every_refusal_is_told_by_the_schema(error: ServiceError) -> None:
+def test_every_published_rejection_fits_the_schema(error: ServiceError) -> None:
     assert_event(a_rejected(error, {"anything": [1, None]}), "inventory-adjustment-rejected")
 
 
-def test_what_is_told_of_a_refusal_is_a_client_error() -> None:
+def test_only_client_errors_are_published_as_rejections() -> None:
     assert {ERROR_ANSWERS[type(error)].status // 100 for error in TELLABLE} == {4}
 
 
@@ -130,7 +130,7 @@ def test_what_is_told_of_a_refusal_is_a_client_error() -> None:
     [None, [], "text", {}, a_payload(quantity_change=0, colour="red"), a_payload(reason="x" * 300_000)],
     ids=["null", "list", "text", "empty", "two fields", "trimmed"],
 )
-def test_every_invalid_request_is_told_by_the_schema(payload: Any) -> None:
+def test_every_published_invalid_request_fits_the_schema(payload: Any) -> None:
     assert_event(a_rejected(an_invalid(payload), payload), "inventory-adjustment-rejected")
 
 
@@ -148,11 +148,11 @@ def test_every_invalid_request_is_told_by_the_schema(payload: Any) -> None:
     ],
     ids=json.dumps,
 )
-def test_what_tells_no_refusal_is_refused(detail: dict[str, object]) -> None:
+def test_an_impossible_rejection_event_is_invalid(detail: dict[str, object]) -> None:
     event = delivered({"DetailType": REJECTED, "Source": SOURCE, "Detail": json.dumps(detail)})
     assert problems(event, "inventory-adjustment-rejected")
 
 
-def test_one_event_is_not_taken_for_the_other() -> None:
+def test_the_two_events_do_not_fit_each_others_schema() -> None:
     assert problems(an_adjusted(), "inventory-adjustment-rejected")
     assert problems(a_rejected(VariantNotFound()), "inventory-adjusted")

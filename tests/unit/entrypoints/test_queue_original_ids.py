@@ -1,4 +1,4 @@
-"""A message that was moved out of a dead end has another id, but is the request that it was."""
+"""A redriven message has a new message id, but stays the same request."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def an_event(**members: object) -> dict[str, object]:
     return {"detail-type": "InventoryAdjustmentRequested", "detail": a_payload()} | members
 
 
-def test_a_message_that_was_moved_keeps_its_first_id_for_its_key() -> None:
+def test_a_redriven_message_keeps_its_first_id_for_its_key() -> None:
     request = read_message(a_record(a_payload(), **{ORIGINAL_ID: text("m-1")}))
 
     assert request.command().idempotency_key == "m-1"
 
 
-def test_a_message_that_was_never_moved_has_its_own() -> None:
+def test_a_message_that_was_never_redriven_has_its_own_id() -> None:
     assert read_message(a_record(a_payload())).default_key == "m-2"
     assert read_message({"messageId": "m-2", "body": "{}"}).default_key == "m-2"
     assert read_message(a_record(a_payload(), trace=text("m-1"))).default_key == "m-2"
@@ -56,17 +56,17 @@ UNUSABLE = ["", " ", "a b", "é", "x" * 256, "a\n", "\x7f"]
 
 
 @pytest.mark.parametrize("value", UNUSABLE)
-def test_what_can_be_no_key_is_not_taken_for_an_id(value: str) -> None:
+def test_text_that_cannot_be_a_key_is_not_used_as_an_id(value: str) -> None:
     assert read_message(a_record(a_payload(), **{ORIGINAL_ID: text(value)})).default_key == "m-2"
 
 
-def test_an_attribute_that_is_no_text_is_not_taken_for_an_id() -> None:
+def test_an_attribute_that_is_not_text_is_not_used_as_an_id() -> None:
     attribute = {"binaryValue": "bS0x", "stringListValues": [], "binaryListValues": [], "dataType": "Binary"}
 
     assert read_message(a_record(a_payload(), **{ORIGINAL_ID: attribute})).default_key == "m-2"
 
 
-def test_the_one_who_moves_and_the_one_who_reads_mean_the_same() -> None:
+def test_the_redrive_and_the_service_use_the_same_attribute() -> None:
     assert redrive.ORIGINAL_ID == ORIGINAL_ID
     assert re.fullmatch(r"[A-Za-z0-9_.-]+", ORIGINAL_ID), "what SQS takes for a name"
     for value in [*UNUSABLE, "!", "~", "m-1", "x" * 255]:

@@ -94,15 +94,15 @@ def test_every_error_is_tried_below() -> None:
     assert {type(error) for error in EVERY_ERROR} == set(ERROR_ANSWERS)
 
 
-def test_what_never_reaches_a_caller_has_no_answer() -> None:
+def test_internal_errors_that_never_reach_a_caller_have_no_answer() -> None:
     assert not issubclass(StoreUnavailable, ServiceError)
     assert not issubclass(CorruptData, ServiceError)
 
 
 def test_every_code_of_the_contract_has_its_status() -> None:
-    told = {answer.code: answer.status for answer in ERROR_ANSWERS.values()}
+    statuses = {answer.code: answer.status for answer in ERROR_ANSWERS.values()}
 
-    assert BY_CONTRACT.items() <= told.items()
+    assert BY_CONTRACT.items() <= statuses.items()
 
 
 def test_a_code_names_one_error_only() -> None:
@@ -148,7 +148,7 @@ def test_a_detail_is_code_message_and_facts(error: ServiceError, facts: dict[str
     assert detail_of(error) == {"code": ERROR_ANSWERS[type(error)].code, "message": error.message} | facts
 
 
-def test_a_key_that_names_another_request_is_told_at_its_header() -> None:
+def test_a_key_of_another_request_is_reported_at_its_header() -> None:
     assert detail_of(IdempotencyKeyReused(key="key")) == [
         {
             "type": "idempotency_key_reused",
@@ -160,12 +160,12 @@ def test_a_key_that_names_another_request_is_told_at_its_header() -> None:
 
 
 @pytest.mark.parametrize("error", EVERY_ERROR, ids=by_name)
-def test_every_error_is_a_sentence_to_people(error: ServiceError) -> None:
+def test_every_error_message_is_a_sentence(error: ServiceError) -> None:
     assert re.fullmatch(r"[A-Z].+\.", str(error))
     assert error.message == str(error)
 
 
-def test_errors_are_told_apart_by_their_facts_in_a_log() -> None:
+def test_an_errors_facts_are_in_its_log_text() -> None:
     error = InsufficientStock(quantity_on_hand=1, quantity_change=-2)
 
     assert error.args == (1, -2)

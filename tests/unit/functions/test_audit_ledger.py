@@ -1,4 +1,4 @@
-"""The audit function through its handler, on books in memory: what it answers, counts, logs and refuses."""
+"""The audit function through its handler, on tables in memory: its answers, metrics, logs and rejections."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from inventory.storage import cursors, keys
 from inventory.storage.items import adjustment_of, ledger_item, stock_item_of
 from inventory.storage.table_scan import TablePage
 from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
-from tests.support.builders.tampered_tables import BENDS, Books, books, stock_item
-from tests.support.fakes.audited_tables import AuditedBooks
+from tests.support.builders.tampered_tables import TAMPERINGS, StoredHistory, stock_item, stored_history
+from tests.support.fakes.audited_tables import AuditedTables
 from tests.support.harness.loading import Context, load_event, load_handler
 from tests.support.sam_template import load_template, resources
 
@@ -67,8 +67,8 @@ class Audit:
             ),
         )
         self._capsys = capsys
-        self.books = AuditedBooks()
-        self._module.auditor = self.books.auditor()
+        self.tables = AuditedTables()
+        self._module.auditor = self.tables.auditor()
 
     def set(self, **settings: Any) -> None:
         self._module.auditor = replace(self._module.auditor, **settings)
@@ -102,19 +102,19 @@ def raised(audit: Audit, event: object) -> tuple[str, Any]:
     return type(caught.value).__name__, json.loads(str(caught.value))
 
 
-def test_books_that_add_up_are_counted_and_nothing_is_said_of_them(audit: Audit) -> None:
-    audit.books.add(books(DELTAS))
+def test_consistent_tables_are_counted_and_no_problem_is_reported(audit: Audit) -> None:
+    audit.tables.add(stored_history(DELTAS))
     assert audit.invoke(WHOLE) == {"rows": 3, "stock_items": 1, "problem_count": 0, "problems": [], "next": None}
     logged, metrics = audit.printed()
     assert counted(metrics) == {"AuditDifferences": 0, "AuditedRows": 3, "AuditedStockItems": 1}
     assert [line["message"] for line in logged] == ["segment audited"]
 
 
-def test_a_difference_is_answered_counted_and_logged_with_its_place(audit: Audit) -> None:
-    honest = books(DELTAS)
-    bent = BENDS["a row's reason was changed"](honest, 1)
-    assert bent is not None
-    audit.books.add(bent)
+def test_a_difference_is_returned_counted_and_logged_with_its_place(audit: Audit) -> None:
+    honest = stored_history(DELTAS)
+    tampered = TAMPERINGS["a row's reason was changed"](honest, 1)
+    assert tampered is not None
+    audit.tables.add(tampered)
     answer = audit.invoke(WHOLE)
     place = {"business_id": str(BUSINESS), "variant_id": str(VARIANT), "location_id": str(LOCATION), "sequence": 2}
     assert [{name: each[name] for name in place} for each in answer["problems"]] == [place, place]
@@ -125,31 +125,31 @@ def test_a_difference_is_answered_counted_and_logged_with_its_place(audit: Audit
         place,
         place,
     ]
-    assert "bent" not in json.dumps(logged), "what a row says is not for the log"
+    assert "bent" not in json.dumps(logged), "a row's contents are not logged"
 
 
 def test_all_differences_are_counted_and_a_hundred_listed(audit: Audit) -> None:
-    audit.books.ledger += [{"pk": {"S": f"by hand {number}"}} for number in range(MISMATCHES_LISTED_MAX + 5)]
+    audit.tables.ledger += [{"pk": {"S": f"by hand {number}"}} for number in range(MISMATCHES_LISTED_MAX + 5)]
     answer = audit.invoke(WHOLE)
     assert (answer["problem_count"], len(answer["problems"])) == (105, 100)
 
 
-def test_by_the_clock_each_hour_is_the_next_segments_turn(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_hour_the_schedule_audits_the_next_segment(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, int]] = []
-    whole_page = audit.books.inventory_page
+    whole_page = audit.tables.inventory_page
 
     def page(segment: Segment, start: ItemKey | None) -> TablePage:
         seen.append((segment.number, segment.total))
         return whole_page(segment, start)
 
-    monkeypatch.setattr(audit.books, "inventory_page", page)
+    monkeypatch.setattr(audit.tables, "inventory_page", page)
     for hour in range(48):
         audit.invoke(SCHEDULED | {"time": f"2026-11-{23 + hour // 24}T{hour % 24:02d}:05:09Z"})
     assert [number for number, _ in seen] == [(seen[0][0] + hour) % 24 for hour in range(48)]
     assert {total for _, total in seen} == {24}
 
 
-def test_only_a_scheduled_audit_says_whether_it_came_to_its_end(audit: Audit) -> None:
+def test_only_a_scheduled_audit_reports_whether_it_finished(audit: Audit) -> None:
     for remaining_ms, unfinished in ((900_000, 0), (9_000, 1)):
         audit.invoke(SCHEDULED, remaining_ms=remaining_ms)
         assert counted(audit.printed()[1])["AuditUnfinished"] == unfinished
@@ -159,12 +159,12 @@ def test_only_a_scheduled_audit_says_whether_it_came_to_its_end(audit: Audit) ->
 
 
 @pytest.mark.parametrize("seconds", [1, 3])
-def test_an_audit_that_is_gone_on_with_finds_what_a_single_one_finds(audit: Audit, seconds: int) -> None:
+def test_an_audit_in_parts_finds_what_a_single_one_finds(audit: Audit, seconds: int) -> None:
     for number in range(7):
-        honest = books(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4))
-        bent = BENDS["a row's reason was changed"](honest, number % 3) if number % 2 else honest
-        assert bent is not None
-        audit.books.add(bent)
+        honest = stored_history(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4))
+        tampered = TAMPERINGS["a row's reason was changed"](honest, number % 3) if number % 2 else honest
+        assert tampered is not None
+        audit.tables.add(tampered)
     whole = audit.invoke(WHOLE)
     now_s = 0.0
 
@@ -172,8 +172,8 @@ def test_an_audit_that_is_gone_on_with_finds_what_a_single_one_finds(audit: Audi
         nonlocal now_s
         now_s += 1
 
-    audit.books.before_read = tick
-    audit.books.page_items = 2
+    audit.tables.before_read = tick
+    audit.tables.page_items = 2
     audit.set(clock_s=lambda: now_s)
     parts: list[dict[str, Any]] = []
     position: str | None = None
@@ -188,8 +188,8 @@ def test_an_audit_that_is_gone_on_with_finds_what_a_single_one_finds(audit: Audi
 
 
 @pytest.mark.parametrize("another_comes_first", [False, True])
-def test_a_long_proof_is_gone_on_with_too(audit: Audit, another_comes_first: bool) -> None:  # noqa: FBT001
-    audit.books.add(books([1] * 30))
+def test_a_long_proof_is_continued_in_the_next_part(audit: Audit, another_comes_first: bool) -> None:  # noqa: FBT001
+    audit.tables.add(stored_history([1] * 30))
     audit.set(prover=replace(audit._module.auditor.prover, page_rows=10, rows_max=10))
     assert audit.invoke(WHOLE)["stock_items"] == 1
     now_s = 0.0
@@ -198,13 +198,13 @@ def test_a_long_proof_is_gone_on_with_too(audit: Audit, another_comes_first: boo
         nonlocal now_s
         now_s += 1
 
-    audit.books.before_read = tick
+    audit.tables.before_read = tick
     audit.set(clock_s=lambda: now_s)
     position: str | None = None
     rows, stock_items, invocations = 0, 0, 0
     while invocations == 0 or position is not None:
         if invocations == 1 and another_comes_first:
-            audit.books.add(books(DELTAS, variant_id=UUID(int=1)))
+            audit.tables.add(stored_history(DELTAS, variant_id=UUID(int=1)))
         answer = audit.invoke(WHOLE | {"seconds": 1} | ({} if position is None else {"position": position}))
         rows, stock_items, invocations = rows + answer["rows"], stock_items + answer["stock_items"], invocations + 1
         assert answer["problem_count"] == 0
@@ -230,7 +230,9 @@ def test_a_long_proof_is_gone_on_with_too(audit: Audit, another_comes_first: boo
         ({name: each for name, each in SCHEDULED.items() if name != "time"}, ["body", "time"]),
     ],
 )
-def test_what_is_no_such_request_is_refused_with_its_place(audit: Audit, payload: object, place: list[str]) -> None:
+def test_an_invalid_request_is_rejected_with_the_place_of_the_error(
+    audit: Audit, payload: object, place: list[str]
+) -> None:
     kind, (problem,) = raised(audit, payload)
     assert (kind, problem["loc"]) == ("InvalidRequest", place)
     logged, metrics = audit.printed()
@@ -265,8 +267,8 @@ MADE_UP = [
 
 
 @pytest.mark.parametrize("made_up", MADE_UP)
-def test_a_position_that_somebody_made_up_with_a_right_digest_is_refused_too(audit: Audit, made_up: str) -> None:
-    audit.books.add(books(DELTAS))
+def test_a_forged_position_with_a_valid_digest_is_rejected(audit: Audit, made_up: str) -> None:
+    audit.tables.add(stored_history(DELTAS))
     position = cursors.cursor(made_up, {"question": "audit", "segment": "0 of 1"})
     kind, (problem,) = raised(audit, WHOLE | {"position": position})
     assert (kind, problem["loc"]) == ("InvalidRequest", ["body", "position"])
@@ -275,30 +277,30 @@ def test_a_position_that_somebody_made_up_with_a_right_digest_is_refused_too(aud
 @pytest.mark.parametrize(
     "at", ['["inventory",["STOCK","a"],"no proof"]', '["ledger",null,null]', '["ledger",["a"],null]']
 )
-def test_a_position_of_the_right_form_is_taken(audit: Audit, at: str) -> None:
-    audit.books.add(books(DELTAS))
+def test_a_well_formed_position_is_accepted(audit: Audit, at: str) -> None:
+    audit.tables.add(stored_history(DELTAS))
     position = cursors.cursor(at, {"question": "audit", "segment": "0 of 1"})
     assert audit.invoke(WHOLE | {"position": position})["next"] is None
 
 
 @pytest.mark.parametrize("where", ["inventory_page", "ledger_page"])
 def test_a_page_without_any_item_may_have_a_next_one(audit: Audit, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    audit.books.add(books(DELTAS))
-    whole_page, starts = getattr(audit.books, where), []
+    audit.tables.add(stored_history(DELTAS))
+    whole_page, starts = getattr(audit.tables, where), []
     before_all = ("!", "!") if where == "inventory_page" else ("!",)
 
     def page(segment: Segment, start: ItemKey | None) -> TablePage:
         starts.append(start)
-        assert len(starts) < 5, "it turns in a circle"
+        assert len(starts) < 5, "the audit repeats itself"
         return TablePage([], before_all) if start is None else whole_page(segment, start)
 
-    monkeypatch.setattr(audit.books, where, page)
+    monkeypatch.setattr(audit.tables, where, page)
     answer = audit.invoke(WHOLE)
     assert (answer["rows"], answer["stock_items"], answer["next"]) == (3, 1, None)
     assert starts == [None, before_all]
 
 
-# ------------------------------------------------------------------------------------------ what no proof looks at
+# ------------------------------------------------------------------------------------------ items outside the proofs
 
 CATALOG = f"BUSINESS#{BUSINESS}"
 
@@ -308,8 +310,8 @@ def found(audit: Audit) -> list[tuple[str, int | None]]:
 
 
 @pytest.mark.parametrize("sk", ["SETTINGS", f"LOCATION#{LOCATION}", f"VARIANT#{VARIANT}"])
-def test_a_catalog_is_nothing_to_prove(audit: Audit, sk: str) -> None:
-    audit.books.inventory.append({"pk": {"S": CATALOG}, "sk": {"S": sk}})
+def test_catalog_items_are_not_audited(audit: Audit, sk: str) -> None:
+    audit.tables.inventory.append({"pk": {"S": CATALOG}, "sk": {"S": sk}})
     assert found(audit) == []
 
 
@@ -330,8 +332,8 @@ def test_a_catalog_is_nothing_to_prove(audit: Audit, sk: str) -> None:
         (CATALOG, f"VARIANT#{VARIANT}#"),
     ],
 )
-def test_what_looks_like_a_catalog_and_is_none_is_unknown(audit: Audit, pk: str, sk: str) -> None:
-    audit.books.inventory.append({"pk": {"S": pk}, "sk": {"S": sk}})
+def test_an_item_that_only_resembles_a_catalog_item_is_unknown(audit: Audit, pk: str, sk: str) -> None:
+    audit.tables.inventory.append({"pk": {"S": pk}, "sk": {"S": sk}})
     (problem,) = audit.invoke(WHOLE)["problems"]
     assert (problem["kind"], problem["key"]) == ("item_unknown", f"{pk} {sk}")
 
@@ -345,13 +347,13 @@ def test_what_looks_like_a_catalog_and_is_none_is_unknown(audit: Audit, pk: str,
         {"sequence": {"N": "03"}},
     ],
 )
-def test_a_stock_item_that_the_service_would_write_otherwise_is_told(audit: Audit, odd: dict[str, Any]) -> None:
-    honest = books(DELTAS)
+def test_a_stock_item_in_a_form_that_the_service_never_writes_is_reported(audit: Audit, odd: dict[str, Any]) -> None:
+    honest = stored_history(DELTAS)
     assert honest.stock is not None
     assert {name: stock_item_of(honest.stock | {name: each}) for name, each in odd.items()} == {
         name: stock_item_of(honest.stock) for name in odd
     }, "it says the same"
-    audit.books.add(replace(honest, stock=honest.stock | odd))
+    audit.tables.add(replace(honest, stock=honest.stock | odd))
     assert found(audit) == [("stock_item_changed", 3)]
 
 
@@ -365,110 +367,110 @@ def reversal_link(row: Adjustment) -> dict[str, Any]:
 
 
 def reversing(audit: Audit, deltas: list[int], of: UUID) -> dict[str, Any]:
-    """Books whose last row takes back another one, whichever that is; returns the link to it."""
-    honest = books(deltas)
+    """Add rows of which the last reverses the row ``of``; return the link to it."""
+    honest = stored_history(deltas)
     row = replace(adjustment_of(honest.rows[-1]), reverses=of)
     row = replace(row, hash=row_hash(row))
-    audit.books.add(Books([*honest.rows[:-1], dict(ledger_item(row))], stock_item(row)))
-    audit.books.inventory.append(reversal_link(row))
-    return cast("dict[str, Any]", audit.books.inventory[-1])
+    audit.tables.add(StoredHistory([*honest.rows[:-1], dict(ledger_item(row))], stock_item(row)))
+    audit.tables.inventory.append(reversal_link(row))
+    return cast("dict[str, Any]", audit.tables.inventory[-1])
 
 
-def test_a_reversal_that_takes_back_what_it_names_is_nothing_to_tell(audit: Audit) -> None:
-    reversing(audit, [10, -3, 3], of=adjustment_of(books(DELTAS).rows[1]).id)
+def test_a_correct_reversal_is_not_reported(audit: Audit) -> None:
+    reversing(audit, [10, -3, 3], of=adjustment_of(stored_history(DELTAS).rows[1]).id)
     assert found(audit) == []
 
 
-def test_a_reversal_that_is_none_is_told(audit: Audit) -> None:
-    others = books([-5], variant_id=OTHER_VARIANT)
+def test_a_reversal_that_does_not_match_its_original_is_reported(audit: Audit) -> None:
+    others = stored_history([-5], variant_id=OTHER_VARIANT)
     cases = {
-        "the same delta": ([10, -3, -3], adjustment_of(books(DELTAS).rows[1]).id),
-        "another delta": ([10, -3, 2], adjustment_of(books(DELTAS).rows[1]).id),
+        "the same delta": ([10, -3, -3], adjustment_of(stored_history(DELTAS).rows[1]).id),
+        "another delta": ([10, -3, 2], adjustment_of(stored_history(DELTAS).rows[1]).id),
         "no such row": ([10, -3, 3], UUID(int=77, version=4)),
         "a row of another stock item": ([10, -3, 5], adjustment_of(others.rows[0]).id),
     }
     for case, (deltas, of) in cases.items():
-        audit.books.inventory, audit.books.ledger = [], []
-        audit.books.add(others)
+        audit.tables.inventory, audit.tables.ledger = [], []
+        audit.tables.add(others)
         reversing(audit, deltas, of)
         assert found(audit) == [("reversal_wrong", 3)], case
 
 
-def test_where_the_reversed_row_was_bent_it_is_that_one_which_is_told(audit: Audit) -> None:
-    reversing(audit, [10, -3, 3], of=adjustment_of(books(DELTAS).rows[1]).id)
-    audit.books.ledger[1] = audit.books.ledger[1] | {"delta": {"N": "-4"}}
+def test_a_tampered_original_is_reported_and_not_its_reversal(audit: Audit) -> None:
+    reversing(audit, [10, -3, 3], of=adjustment_of(stored_history(DELTAS).rows[1]).id)
+    audit.tables.ledger[1] = audit.tables.ledger[1] | {"delta": {"N": "-4"}}
     assert set(found(audit)) == {("row_changed", 2)}
 
 
-def test_reversed_rows_are_read_in_batches_and_looked_at_again(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reversed_rows_are_read_in_batches_and_read_again(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
     reversing(audit, [10, -3, 3], of=UUID(int=77, version=4))
     asked: list[list[ItemKey]] = []
-    whole = audit.books.ledger_items
+    whole = audit.tables.ledger_items
 
     def ledger_items(wanted: list[ItemKey]) -> list[Any]:
         asked.append(wanted)
         return whole(wanted)
 
-    monkeypatch.setattr(audit.books, "ledger_items", ledger_items)
+    monkeypatch.setattr(audit.tables, "ledger_items", ledger_items)
     assert found(audit) == [("reversal_wrong", 3)]
     missing = (keys.ledger(BUSINESS, UUID(int=77, version=4)),)
     assert [list(each) for each in asked].count([missing]) == 1 + len(AUDIT_PAUSES_S)
 
 
 @pytest.mark.parametrize("odd", [{"note": {"S": "by hand"}}, {"sk2": {"N": "1"}}])
-def test_a_link_that_the_service_would_write_otherwise_is_told(audit: Audit, odd: dict[str, Any]) -> None:
-    link = reversing(audit, [10, -3, 3], of=adjustment_of(books(DELTAS).rows[1]).id)
+def test_a_link_in_a_form_that_the_service_never_writes_is_reported(audit: Audit, odd: dict[str, Any]) -> None:
+    link = reversing(audit, [10, -3, 3], of=adjustment_of(stored_history(DELTAS).rows[1]).id)
     link |= odd
     assert found(audit) == [("reversal_link_wrong", None)]
 
 
-def test_a_link_in_another_spelling_is_none(audit: Audit) -> None:
-    link = reversing(audit, [10, -3, 3], of=adjustment_of(books(DELTAS).rows[1]).id)
+def test_a_link_with_ids_in_another_spelling_does_not_count(audit: Audit) -> None:
+    link = reversing(audit, [10, -3, 3], of=adjustment_of(stored_history(DELTAS).rows[1]).id)
     link["reversal_id"] = {"S": link["reversal_id"]["S"].replace("-", "")}
     assert found(audit) == [("reversal_link_wrong", None), ("reversal_not_linked", 3)]
 
 
-def test_a_position_is_good_for_its_own_segment_only(audit: Audit) -> None:
-    audit.books.add(books(DELTAS))
+def test_a_position_is_valid_for_its_own_segment_only(audit: Audit) -> None:
+    audit.tables.add(stored_history(DELTAS))
     position = audit.invoke(WHOLE, remaining_ms=20_000)["next"]
     kind, (problem,) = raised(audit, {"segment": 0, "segments": 2, "position": position})
     assert (kind, problem["loc"]) == ("InvalidRequest", ["body", "position"])
 
 
-def test_tables_that_do_not_answer_are_no_verdict(audit: Audit) -> None:
+def test_unavailable_tables_give_no_verdict(audit: Audit) -> None:
     def unavailable() -> None:
         raise StoreUnavailable
 
-    audit.books.add(books(DELTAS))
-    audit.books.before_read = unavailable
+    audit.tables.add(stored_history(DELTAS))
+    audit.tables.before_read = unavailable
     assert raised(audit, WHOLE)[0] == "TryAgain"
     assert counted(audit.printed()[1]) == {"TryAgain": 1}
 
 
-def some_of_everything(found: AuditedBooks) -> None:
-    """Stock items, some of them bent; a reversal without a link, a link to nowhere, a row of no stock item."""
+def some_of_everything(found: AuditedTables) -> None:
+    """Stock items, some of them tampered; a reversal without a link, a link to nowhere, a row of no stock item."""
     for number in range(5):
-        honest = books(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4))
-        bent = BENDS["a row's reason was changed"](honest, number % 3) if number % 2 else honest
-        assert bent is not None
-        found.add(bent)
-    found.ledger += books([1], variant_id=UUID(int=9 << 64, version=4)).rows
-    first, last = map(adjustment_of, books([4, -4], variant_id=UUID(int=8 << 64, version=4)).rows)
+        honest = stored_history(DELTAS, variant_id=UUID(int=(number + 1) << 64, version=4))
+        tampered = TAMPERINGS["a row's reason was changed"](honest, number % 3) if number % 2 else honest
+        assert tampered is not None
+        found.add(tampered)
+    found.ledger += stored_history([1], variant_id=UUID(int=9 << 64, version=4)).rows
+    first, last = map(adjustment_of, stored_history([4, -4], variant_id=UUID(int=8 << 64, version=4)).rows)
     last = replace(last, reverses=UUID(int=76, version=4))
     last = replace(last, hash=row_hash(last))
-    found.add(Books([dict(ledger_item(row)) for row in (first, last)], stock_item(last)))
+    found.add(StoredHistory([dict(ledger_item(row)) for row in (first, last)], stock_item(last)))
     found.inventory.append(reversal_link(replace(last, reverses=UUID(int=77, version=4))))
     found.page_items = 3
 
 
 def figures(parts: list[dict[str, Any]]) -> tuple[int, int, list[str]]:
-    """What answers come to, each difference once."""
+    """The sums of the answers, each difference once."""
     rows, stock_items = (sum(part[name] for part in parts) for name in ("rows", "stock_items"))
     return rows, stock_items, sorted({str(each) for part in parts for each in part["problems"]})
 
 
 def answered(audit: Audit, event: object) -> dict[str, Any] | None:
-    """The answer, None where it is to be tried again."""
+    """The answer; None for TryAgain."""
     try:
         return audit.invoke(event)
     except Exception as error:
@@ -478,7 +480,7 @@ def answered(audit: Audit, event: object) -> dict[str, Any] | None:
 
 
 def unavailable_after(reads: int) -> Callable[[], None]:
-    """Answer so many reads, and none behind them."""
+    """Let so many reads succeed and all later ones fail."""
     numbers = count(1)
 
     def before_read() -> None:
@@ -488,68 +490,68 @@ def unavailable_after(reads: int) -> Callable[[], None]:
     return before_read
 
 
-def test_what_was_found_before_the_tables_could_not_be_read_is_told_and_gone_on_from(audit: Audit) -> None:
-    some_of_everything(audit.books)
+def test_an_interrupted_audit_returns_its_findings_and_continues_from_there(audit: Audit) -> None:
+    some_of_everything(audit.tables)
     whole = figures([audit.invoke(WHOLE)])
     assert {kind for kind in AuditKind if any(kind.value in each for each in whole[2])} == {
         AuditKind.REVERSAL_WRONG,
         AuditKind.REVERSAL_NOT_LINKED,
         AuditKind.REVERSAL_LINK_WRONG,
     }
-    told: set[int] = set()
+    counts: set[int] = set()
     failing_from = 0
     while True:
-        audit.books.before_read = unavailable_after(failing_from)
+        audit.tables.before_read = unavailable_after(failing_from)
         audit.printed()
         first = answered(audit, WHOLE)
         if first is not None:
             lines, metrics = audit.printed()
             assert counted(metrics)["AuditDifferences"] == first["problem_count"]
-            told.add(first["problem_count"])
+            counts.add(first["problem_count"])
             if first["next"] is None:
                 break
             assert [each["message"] for each in lines if "exception" in each] == ["audit stopped by a fault"]
-            audit.books.before_read = lambda: None
+            audit.tables.before_read = lambda: None
             assert figures([first, audit.invoke(WHOLE | {"position": first["next"]})]) == whole
         failing_from += 1
 
-    assert len(told) > 5, "it came to an end at many places"
+    assert len(counts) > 5, "it stopped at many places"
 
 
-def test_who_goes_on_from_where_nothing_can_be_read_is_not_sent_there_again(audit: Audit) -> None:
-    some_of_everything(audit.books)
-    audit.books.before_read = unavailable_after(12)
+def test_a_continued_audit_that_reads_nothing_does_not_return_the_same_position(audit: Audit) -> None:
+    some_of_everything(audit.tables)
+    audit.tables.before_read = unavailable_after(12)
     first = answered(audit, WHOLE)
     assert first is not None
     assert first["next"] is not None
     assert answered(audit, WHOLE | {"position": first["next"]}) is None
 
 
-def test_a_long_proof_that_can_not_be_finished_is_gone_on_with_where_it_came_to(audit: Audit) -> None:
-    audit.books.add(books([1] * 50))
+def test_an_unfinished_long_proof_is_continued_where_it_stopped(audit: Audit) -> None:
+    audit.tables.add(stored_history([1] * 50))
     audit.set(prover=replace(audit._module.auditor.prover, page_rows=10, rows_max=10))
-    audit.books.before_read = unavailable_after(6)  # what the first two parts of the proof take
+    audit.tables.before_read = unavailable_after(6)  # the reads of the first two parts of the proof
     first = audit.invoke(WHOLE)
     assert (first["stock_items"], first["problem_count"]) == (0, 0)
-    audit.books.before_read = lambda: None
+    audit.tables.before_read = lambda: None
     queries: list[Any] = []
-    page = audit.books.page
+    page = audit.tables.page
 
     def counted_page(*arguments: Any, **named: Any) -> Any:
         queries.append(named)
         return page(*arguments, **named)
 
-    audit.books.page = counted_page  # type: ignore[method-assign]
+    audit.tables.page = counted_page  # type: ignore[method-assign]
     rest = audit.invoke(WHOLE | {"position": first["next"]})
     assert (rest["stock_items"], rest["rows"], rest["problem_count"], rest["next"]) == (1, 50, 0, None)
     assert len(queries) < 5, "some pages were read already"
 
 
-def test_a_scheduled_audit_that_stops_by_a_fault_is_unfinished_and_says_why(audit: Audit) -> None:
-    audit.books.ledger += books([1] * 25).rows
-    audit.books.page_items = 10
+def test_a_scheduled_audit_stopped_by_a_fault_is_unfinished_and_logs_why(audit: Audit) -> None:
+    audit.tables.ledger += stored_history([1] * 25).rows
+    audit.tables.page_items = 10
     scans = 0
-    page = audit.books.ledger_page
+    page = audit.tables.ledger_page
 
     def throttled_from_the_third_on(segment: Segment, start: ItemKey | None) -> TablePage:
         nonlocal scans
@@ -558,8 +560,8 @@ def test_a_scheduled_audit_that_stops_by_a_fault_is_unfinished_and_says_why(audi
             raise StoreUnavailable from ClientError({"Error": {"Code": "ThrottlingException"}}, "Scan")
         return page(segment, start)
 
-    audit.set(tables=audit.books, prover=audit._module.auditor.prover)
-    audit.books.ledger_page = throttled_from_the_third_on  # type: ignore[method-assign]
+    audit.set(tables=audit.tables, prover=audit._module.auditor.prover)
+    audit.tables.ledger_page = throttled_from_the_third_on  # type: ignore[method-assign]
     monday = {**SCHEDULED, "time": "1970-01-01T00:00:00Z"}
     audit._module.SEGMENTS = 1
     answer = audit.invoke(monday)
@@ -578,8 +580,8 @@ def test_a_scheduled_audit_that_stops_by_a_fault_is_unfinished_and_says_why(audi
 
 
 @pytest.mark.parametrize("read_s", [0.05, 2.9])
-def test_no_look_begins_that_the_end_of_the_invocation_could_cut_off(audit: Audit, read_s: float) -> None:
-    some_of_everything(audit.books)
+def test_no_read_begins_that_could_outlast_the_audits_invocation(audit: Audit, read_s: float) -> None:
+    some_of_everything(audit.tables)
     left_s = 0.0
     left_at_reads_s: list[float] = []
 
@@ -594,7 +596,7 @@ def test_no_look_begins_that_the_end_of_the_invocation_could_cut_off(audit: Audi
     def remaining_s() -> float:
         return left_s
 
-    audit.books.before_read = read
+    audit.tables.before_read = read
     prover = replace(audit._module.auditor.prover, sleep=spend, pauses_s=AUDIT_PAUSES_S)
     auditor = replace(audit._module.auditor, sleep=spend, prover=prover)
     for tenths in range(0, 900, 7):
@@ -605,11 +607,11 @@ def test_no_look_begins_that_the_end_of_the_invocation_could_cut_off(audit: Audi
     assert min(left_at_reads_s) >= CALL_BUDGET_S
 
 
-def test_our_own_fault_is_no_verdict_either_and_says_nothing_of_itself(audit: Audit) -> None:
+def test_an_internal_error_gives_no_verdict_and_no_details(audit: Audit) -> None:
     def fault() -> None:
         raise RuntimeError("secret-table")
 
-    audit.books.before_read = fault
+    audit.tables.before_read = fault
     kind, detail = raised(audit, WHOLE)
     assert (kind, detail["code"]) == ("InternalError", "internal_error")
     assert counted(audit.printed()[1]) == {"InternalError": 1}
@@ -628,7 +630,7 @@ ALARMS = {name: each for name, each in AUDIT_ALARMS.items() if each["Namespace"]
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_watches_what_the_function_counts(audit: Audit, name: str) -> None:
+def test_each_alarm_watches_a_metric_that_the_function_writes(audit: Audit, name: str) -> None:
     """Namespace, metric and dimensions, as emitted by the code under the settings of the template."""
     variables = load_template()["Globals"]["Function"]["Environment"]["Variables"]
     own = resources("AWS::Serverless::Function")["AuditLedgerFunction"]["Properties"]["Environment"]["Variables"]
@@ -664,7 +666,7 @@ def test_the_alarms_go_off_for_a_difference_an_unfinished_audit_and_none_at_all(
     )
 
 
-def test_what_is_wrong_with_one_segment_is_an_alarm_until_its_next_turn() -> None:
+def test_a_difference_in_one_segment_keeps_the_alarm_until_its_next_audit() -> None:
     segments = load_template()["Parameters"]["AuditSegments"]["Default"]
     for name in AUDIT_ALARMS.keys() - {"AuditMissingAlarm"}:
         alarm = AUDIT_ALARMS[name]
@@ -672,13 +674,13 @@ def test_what_is_wrong_with_one_segment_is_an_alarm_until_its_next_turn() -> Non
         assert alarm["Period"] * alarm["EvaluationPeriods"] == int(segments) * 3600
 
 
-def test_what_two_stacks_count_is_told_apart() -> None:
+def test_the_metrics_of_two_stacks_are_separate() -> None:
     variables = load_template()["Globals"]["Function"]["Environment"]["Variables"]
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == {"Fn::Sub": "InventoryAdjustments/${AWS::StackName}"}
 
 
-def test_a_stock_item_that_can_not_be_read_is_left_to_its_proof() -> None:
-    item = books([1]).stock
+def test_an_unreadable_stock_item_is_left_to_its_proof() -> None:
+    item = stored_history([1]).stock
     assert item is not None
 
     assert sequence_of_altered_stock_item(item) is None

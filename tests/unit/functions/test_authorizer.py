@@ -1,4 +1,4 @@
-"""The authorizer: which requests pass the gateway, and what the functions behind it are told."""
+"""The authorizer: which requests pass the gateway, and the context that it gives to the functions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ TOKEN_ID = token_id_of(DIGEST)
 STAGE_ARN = "arn:aws:execute-api:eu-central-1:000000000000:abcdefghij/dev"
 POST_ADJUSTMENT = f"{STAGE_ARN}/POST/api/v1/inventory/adjustments"
 OPEN = [f"{POST_ADJUSTMENT}{rest}" for rest in ("", "/", "/*/reversal", "/*/reversal/")]
-"""What the scopes of ``stored`` open."""
+"""The routes that the scopes of ``stored`` allow."""
 OPENED = {
     "adjustments:write": ["POST /api/v1/inventory/adjustments"],
     "adjustments:read": [
@@ -56,7 +56,7 @@ OPENED = {
     ],
     "adjustments:reverse": ["POST /api/v1/inventory/adjustments/{id}/reversal"],
 }
-"""Which of the template's routes each scope opens."""
+"""The template's routes that each scope allows."""
 READ = {"ConsumedCapacity": {"TableName": "access", "CapacityUnits": 1.0}}
 FAULTS = [
     pytest.param(fault("ThrottlingException"), CALL_ATTEMPTS_MAX, id="throttled"),
@@ -127,7 +127,7 @@ def statements(policy: Policy) -> list[tuple[str, list[str]]]:
     return [(each["Effect"], each["Resource"]) for each in policy["policyDocument"]["Statement"]]
 
 
-# --- who passes
+# --- allowed requests
 
 
 def test_a_good_token_opens_exactly_the_routes_of_its_scopes(load: Load) -> None:
@@ -139,7 +139,7 @@ def test_a_good_token_opens_exactly_the_routes_of_its_scopes(load: Load) -> None
     }
 
 
-def test_the_functions_are_told_business_subject_scopes_and_token_id(load: Load) -> None:
+def test_the_context_holds_business_subject_scopes_and_token_id(load: Load) -> None:
     module, _ = load(stored())
     policy = answer(module, request())
     assert policy["principalId"] == TOKEN_ID
@@ -157,7 +157,7 @@ def test_a_usage_plan_counts_by_business_whatever_the_token_and_however_its_id_i
     assert [policy.get("usageIdentifierKey") for policy in policies] == [BUSINESS, BUSINESS]
 
 
-def test_who_is_denied_is_counted_under_no_business(load: Load) -> None:
+def test_a_denied_caller_counts_against_no_usage_plan(load: Load) -> None:
     module, _ = load(stored())
     assert "usageIdentifierKey" not in answer(module, request(business=OTHER_BUSINESS))
 
@@ -180,13 +180,13 @@ def test_the_policy_names_the_partition_the_api_and_the_stage_of_the_call_only(l
     )
 
 
-def test_a_token_whose_scopes_open_no_route_is_denied_in_so_many_words(load: Load) -> None:
+def test_a_token_whose_scopes_allow_no_route_is_denied_explicitly(load: Load) -> None:
     module, _ = load(stored(scopes={"L": [{"S": "adjustments:of-another-time"}]}))
     assert statements(answer(module, request())) == [("Deny", [f"{STAGE_ARN}/*"])]
 
 
 def routes_of_the_template() -> list[str]:
-    """Those that ask for a token."""
+    """The routes that require a token."""
     return [
         f"{event['Properties']['Method'].upper()} {event['Properties']['Path']}"
         for function in resources("AWS::Serverless::Function").values()
@@ -239,13 +239,13 @@ def test_case_and_outer_white_space_of_headers_do_not_count(load: Load, headers:
 
 
 @pytest.mark.parametrize("spelling", ["{}", "{{{}}}", "urn:uuid:{}"])
-def test_every_spelling_of_the_business_is_told_as_one(load: Load, spelling: str) -> None:
+def test_every_spelling_of_the_business_id_becomes_the_same_context(load: Load, spelling: str) -> None:
     module, _ = load(stored())
     policy = answer(module, request(business=spelling.format(BUSINESS.upper())))
     assert policy["context"]["business_id"] == BUSINESS
 
 
-def test_the_token_is_looked_for_by_its_id_and_consistently(load: Load) -> None:
+def test_the_token_is_read_by_its_id_and_consistently(load: Load) -> None:
     module, _ = load(stored())
     sent: list[dict[str, Any]] = []
     module.client.meta.events.register("before-call.dynamodb.GetItem", lambda params, **_: sent.append(params))
@@ -303,7 +303,7 @@ def test_unknown_expired_and_revoked_tokens_are_refused_alike(load: Load, found:
     assert refusal(module, request(business="malformed")) == "Unauthorized"
 
 
-def test_a_token_passes_until_it_expires_and_the_functions_are_told_when_that_is(load: Load) -> None:
+def test_a_token_is_valid_until_it_expires_and_the_context_holds_its_expiry(load: Load) -> None:
     soon = instant_text(datetime.now(UTC) + timedelta(minutes=1))
     module, _ = load(stored(), stored(expires_at={"S": soon}))
     lasting, passing = answer(module, request()), answer(module, request())
@@ -311,7 +311,7 @@ def test_a_token_passes_until_it_expires_and_the_functions_are_told_when_that_is
     assert passing["context"] == lasting["context"] | {"expires_at": soon}
 
 
-def test_two_authorization_headers_are_none(load: Load) -> None:
+def test_two_authorization_headers_count_as_none(load: Load) -> None:
     module, wire = load(stored())
     several = {"Authorization": [f"Bearer {TOKEN}", f"Bearer {TOKEN}"], "x-business-id": [BUSINESS]}
     assert refusal(module, request(several=several)) == "Unauthorized"
@@ -345,13 +345,11 @@ def test_two_business_headers_are_denied_even_where_the_gateway_shows_one_of_the
     assert statements(answer(module, request(several=several))) == [("Deny", [f"{STAGE_ARN}/*"])]
 
 
-# --- the table does not answer
+# --- an unavailable table
 
 
 @pytest.mark.parametrize(("found", "calls"), FAULTS)
-def test_a_fault_of_the_table_neither_denies_nor_allows_nor_tells_of_the_table(
-    load: Load, found: Reply, calls: int
-) -> None:
+def test_a_table_fault_neither_denies_nor_allows_and_leaks_no_details(load: Load, found: Reply, calls: int) -> None:
     module, wire = load(found)
     assert refusal(module, request()) == "The authorizer could not decide."
     assert wire.calls == calls
@@ -365,20 +363,20 @@ def test_not_even_under_sam_local(load: Load, found: Reply, calls: int) -> None:
 
 
 @pytest.mark.parametrize("passing", [fault("ThrottlingException"), broken(), reply({})])
-def test_a_fault_that_passes_is_not_noticed(load: Load, passing: Reply) -> None:
+def test_a_transient_fault_is_retried(load: Load, passing: Reply) -> None:
     module, wire = load(passing, stored())
     assert statements(answer(module, request())) == [("Allow", OPEN)]
     assert wire.calls == 2
 
 
-def test_no_second_read_begins_that_could_not_end_in_time(load: Load) -> None:
+def test_no_second_read_begins_that_could_outlast_the_invocation(load: Load) -> None:
     module, wire = load(broken())
     with pytest.raises(module.AuthorizerError):
         module.handler(request(), Context(remaining_ms=int(CALL_BUDGET_S * 1000)))
     assert wire.calls == 1
 
 
-# --- what stays secret, and what it costs
+# --- secrets and cost
 
 
 @pytest.mark.parametrize(
@@ -398,7 +396,7 @@ def test_no_log_line_holds_a_token_its_digest_or_a_header(
         assert secret not in logged
 
 
-def test_the_log_says_why_a_caller_was_refused_and_the_caller_does_not_learn_it(
+def test_the_reason_of_a_denial_is_logged_and_not_sent_to_the_caller(
     load: Load, capsys: pytest.CaptureFixture[str]
 ) -> None:
     module, _ = load(stored(revoked_at={"S": "2026-11-23T14:05:09.123456Z"}))
@@ -407,7 +405,7 @@ def test_the_log_says_why_a_caller_was_refused_and_the_caller_does_not_learn_it(
     assert json.loads(line)["why"] == "revoked"
 
 
-def test_nothing_of_one_request_is_logged_with_the_next(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_log_member_of_one_request_stays_for_the_next(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
     module, _ = load(stored())
     answer(module, request(business=OTHER_BUSINESS))
     refusal(module, request(headers={}))

@@ -1,4 +1,4 @@
-"""What the API answers besides validation: 201 and its headers, replays, refusals, 503 and 500."""
+"""The API's answers besides validation: 201 and its headers, replays, refusals, 503 and 500."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_created_at_is_the_present_in_utc_with_microseconds(service: Service) ->
     assert abs(parse_instant(text) - datetime.now(UTC)) < timedelta(minutes=5)
 
 
-def test_a_chain_of_adjustments_runs_on(service: Service) -> None:
+def test_each_adjustment_continues_the_chain(service: Service) -> None:
     answers = [service.post(a_body(quantity_change=change)).body for change in (10, -3, 1)]
 
     assert [(answer["sequence"], answer["quantity_after"]) for answer in answers] == [(1, 10), (2, 7), (3, 8)]
@@ -50,7 +50,7 @@ def test_a_chain_of_adjustments_runs_on(service: Service) -> None:
     assert len({answer["created_at"] for answer in answers}) == 3
 
 
-def test_a_replay_is_the_original_answer_and_says_so(service: Service) -> None:
+def test_a_replay_returns_the_original_answer_with_the_replay_header(service: Service) -> None:
     first, second = (service.post(headers=KEYED) for _ in range(2))
 
     assert (first.status, second.status) == (201, 201)
@@ -71,7 +71,7 @@ def test_a_replay_is_the_original_answer_and_says_so(service: Service) -> None:
     ],
     ids=str,
 )
-def test_a_spelling_does_not_make_another_request(service: Service, spelling: dict[str, object]) -> None:
+def test_another_spelling_of_the_ids_is_the_same_request(service: Service, spelling: dict[str, object]) -> None:
     service.post(headers=KEYED)
 
     assert service.post(a_body(**spelling), headers=KEYED).headers["Idempotent-Replayed"] == "true"
@@ -92,7 +92,7 @@ def test_a_spelling_does_not_make_another_request(service: Service, spelling: di
     ],
     ids=str,
 )
-def test_another_request_under_the_same_key_is_told_so_and_writes_nothing(
+def test_another_request_under_the_same_key_is_rejected_and_writes_nothing(
     service: Service, change: dict[str, object]
 ) -> None:
     service.post(headers=KEYED)
@@ -119,8 +119,8 @@ def test_a_refused_request_leaves_no_trace_and_its_key_may_be_used_again(service
     assert (refused.status, again.status, "Idempotent-Replayed" in again.headers) == (409, 201, False)
 
 
-def test_an_answer_that_was_lost_is_settled_from_the_ledger(service: Service) -> None:
-    """The write is applied, its answer is not heard, and the caller never learns of it."""
+def test_a_lost_answer_is_found_in_the_ledger(service: Service) -> None:
+    """The write is applied, its answer is lost, and the caller still gets a 201."""
     service.tables.answers_are_lost = True
 
     answer = service.post()
@@ -144,7 +144,9 @@ def test_an_answer_that_was_lost_is_settled_from_the_ledger(service: Service) ->
     ids=["cut off", "truncated", "throttled", "over capacity", "over limit", "500", "503", "502"],
 )
 @pytest.mark.parametrize("operation", ["BatchGetItem", "TransactWriteItems"])
-def test_what_does_not_pass_is_answered_with_503_and_retry_after(service: Service, operation: str, met: Reply) -> None:
+def test_a_lasting_fault_of_the_tables_is_answered_with_503_and_retry_after(
+    service: Service, operation: str, met: Reply
+) -> None:
     service.tables.meets(operation, met)
 
     answer = service.post(headers=KEYED)
@@ -156,7 +158,7 @@ def test_what_does_not_pass_is_answered_with_503_and_retry_after(service: Servic
 @pytest.mark.parametrize(
     "met", [broken(), reply({}), cancelled("TransactionConflict")], ids=["closed", "{}", "conflict"]
 )
-def test_a_refusal_whose_keys_row_cannot_be_looked_for_is_answered_with_503(service: Service, met: Reply) -> None:
+def test_a_rejection_is_answered_with_503_when_the_row_of_its_key_cannot_be_read(service: Service, met: Reply) -> None:
     service.tables.meets("TransactGetItems", met)
 
     answer = service.post(a_body(quantity_change=-1_000_000), headers=KEYED)
@@ -165,7 +167,7 @@ def test_a_refusal_whose_keys_row_cannot_be_looked_for_is_answered_with_503(serv
     assert len(service.tables.requests["TransactGetItems"]) == ATTEMPTS_MAX
 
 
-def test_a_fault_of_ours_on_the_look_before_a_refusal_is_answered_with_500(service: Service) -> None:
+def test_an_internal_error_on_the_read_before_a_rejection_is_answered_with_500(service: Service) -> None:
     service.tables.meets("TransactGetItems", fault("AccessDeniedException"))
 
     answer = service.post(a_body(quantity_change=-1_000_000), headers=KEYED)
@@ -173,7 +175,7 @@ def test_a_fault_of_ours_on_the_look_before_a_refusal_is_answered_with_500(servi
     assert (answer.status, answer.code) == (500, "internal_error")
 
 
-def test_contention_is_waited_for(service: Service) -> None:
+def test_contention_is_retried(service: Service) -> None:
     conflict = cancelled("TransactionConflict", "None")
     service.tables.meets("TransactWriteItems", conflict, conflict, None)
 
@@ -181,7 +183,7 @@ def test_contention_is_waited_for(service: Service) -> None:
     assert len(service.pauses_s) == 2
 
 
-def test_with_too_little_time_left_nothing_is_begun(service: Service) -> None:
+def test_nothing_begins_with_too_little_time_left(service: Service) -> None:
     answer = service.post(context=Context(remaining_ms=3_499))
 
     assert (answer.status, answer.code) == (503, "try_again")
@@ -200,7 +202,7 @@ def test_with_too_little_time_left_nothing_is_begun(service: Service) -> None:
     ],
     ids=["denied", "no table", "bad request", "bad credentials", "bad item", "a bug"],
 )
-def test_our_own_fault_is_answered_with_500_that_names_nothing(service: Service, met: Reply) -> None:
+def test_an_internal_error_is_answered_with_500_without_details(service: Service, met: Reply) -> None:
     service.tables.meets("TransactWriteItems", met)
 
     answer = service.post()

@@ -80,7 +80,7 @@ def test_the_library_is_served_from_its_layer(name: str, api: Api) -> None:
 
 
 @pytest.mark.parametrize("accepted", ["gzip", "br, GZIP;q=0.5, *;q=0", "deflate, gzip"])
-def test_who_takes_gzip_gets_the_same_content_compressed(accepted: str, api: Api) -> None:
+def test_a_client_that_accepts_gzip_gets_the_same_content_compressed(accepted: str, api: Api) -> None:
     plain = api.get("/api/v1/openapi.json", Accept="*/*")
     packed = api.get("/api/v1/openapi.json", Accept="*/*", **{"Accept-Encoding": accepted})
 
@@ -100,7 +100,7 @@ def test_who_takes_gzip_gets_the_same_content_compressed(accepted: str, api: Api
         {"Accept-Encoding": "gzip"},  # without Accept the gateway would hand the base64 on as it is
     ],
 )
-def test_who_does_not_gets_it_plain(headers: dict[str, str], api: Api) -> None:
+def test_a_client_that_does_not_accept_gzip_gets_plain_content(headers: dict[str, str], api: Api) -> None:
     answer = api.get("/api/v1/docs", **headers)
 
     assert answer["isBase64Encoded"] is False
@@ -109,7 +109,7 @@ def test_who_does_not_gets_it_plain(headers: dict[str, str], api: Api) -> None:
 
 
 @pytest.mark.parametrize("known", ["{}", "*", '"other", {}', "W/{}"])
-def test_what_a_browser_has_is_not_sent_again(known: str, api: Api) -> None:
+def test_content_that_a_browser_has_cached_is_not_sent_again(known: str, api: Api) -> None:
     etag = api.get("/api/v1/openapi.json")["headers"]["ETag"]
 
     answer = api.get("/api/v1/openapi.json", **{"If-None-Match": known.format(etag.removeprefix("W/"))})
@@ -118,13 +118,13 @@ def test_what_a_browser_has_is_not_sent_again(known: str, api: Api) -> None:
     assert answer["headers"]["ETag"] == etag
 
 
-def test_another_version_is_sent(api: Api) -> None:
+def test_a_changed_version_is_sent(api: Api) -> None:
     other = api.get("/api/v1/docs")["headers"]["ETag"]
 
     assert api.get("/api/v1/openapi.json", **{"If-None-Match": other})["statusCode"] == 200
 
 
-def test_the_library_is_kept_for_an_hour_and_the_rest_asked_for_each_time(api: Api) -> None:
+def test_browsers_cache_the_library_for_an_hour_and_revalidate_the_rest(api: Api) -> None:
     kept = {name: api.get(ASSET, asset=name)["headers"]["Cache-Control"] for name in (*LIBRARY, "docs.js", "docs.css")}
     kept |= {path: api.get(path)["headers"]["Cache-Control"] for path in ("/api/v1/openapi.json", "/api/v1/docs")}
 
@@ -132,7 +132,7 @@ def test_the_library_is_kept_for_an_hour_and_the_rest_asked_for_each_time(api: A
     assert {name for name, value in kept.items() if value == "no-cache"} == kept.keys() - LIBRARY.keys()
 
 
-def test_who_asks_for_the_page_with_a_slash_at_its_end_is_sent_to_where_its_links_are_right(
+def test_the_page_with_a_trailing_slash_redirects_to_the_page_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     event = load_event("describe-api") | {"resource": "/api/v1/docs", "path": "/api/v1/docs/"}
@@ -149,7 +149,7 @@ def test_who_asks_for_the_page_with_a_slash_at_its_end_is_sent_to_where_its_link
 
 
 @pytest.mark.parametrize(("resource", "asset"), [("/api/v1/openapi.json", None), (ASSET, "docs.js")])
-def test_what_has_no_links_is_the_same_with_a_slash_at_its_end(
+def test_files_without_links_are_served_with_a_trailing_slash_too(
     resource: str, asset: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = resource.replace("{asset}", asset or "")
@@ -165,7 +165,7 @@ def test_what_has_no_links_is_the_same_with_a_slash_at_its_end(
 @pytest.mark.parametrize(
     "name", ["handler.py", "../handler.py", "docs.html", "openapi.json", "swagger-ui.css.gz", "", "/api/v1/docs/x"]
 )
-def test_what_is_no_part_of_the_page_is_not_found(name: str, api: Api) -> None:
+def test_a_path_outside_the_page_is_not_found(name: str, api: Api) -> None:
     answer = api.get(ASSET, asset=name)
 
     assert answer["statusCode"] == 404
@@ -189,5 +189,5 @@ def test_the_page_may_load_and_send_nothing_elsewhere(resource: str, asset: str 
 
 
 @pytest.mark.parametrize("name", ["docs.html", "docs.js", "docs.css"])
-def test_what_is_ours_of_the_page_names_no_other_host(name: str) -> None:
+def test_our_own_files_of_the_page_name_no_other_host(name: str) -> None:
     assert "//" not in re.sub(r"^//.*$", "", (FOLDER / name).read_text(encoding="utf-8"), flags=re.MULTILINE)

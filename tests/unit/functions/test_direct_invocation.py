@@ -1,4 +1,4 @@
-"""The create function without HTTP: a payload in, the adjustment or an error that the invoker can tell apart."""
+"""The create function without HTTP: a payload in, the adjustment or an error with a type that the invoker can match."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_payload_is_answered_with_the_members_of_a_201(service: Service) -> No
     }
 
 
-def test_without_an_actor_it_says_that_the_invocation_was_direct(service: Service) -> None:
+def test_without_an_actor_the_row_names_direct_invocation(service: Service) -> None:
     assert service.invoke(a_payload())["created_by"] == DIRECT_ACTOR == "direct-invocation"
 
 
@@ -91,7 +91,7 @@ def test_two_invocations_are_two_adjustments(service: Service) -> None:
     assert len(service.tables.rows) == 2
 
 
-def test_a_key_of_the_payload_goes_before_the_invocations_own(service: Service) -> None:
+def test_a_key_in_the_payload_takes_precedence_over_the_invocations_id(service: Service) -> None:
     for name in ("one", "two"):
         service.invoke(a_payload(idempotency_key="key"), context=Context(aws_request_id=name))
 
@@ -105,7 +105,7 @@ def test_a_key_is_the_same_over_http_and_directly(service: Service) -> None:
 
 
 @pytest.mark.parametrize("quantity", [5.0, 1e9, -5.0])
-def test_a_double_that_is_an_integer_is_taken(service: Service, quantity: float) -> None:
+def test_a_double_with_an_integer_value_is_accepted(service: Service, quantity: float) -> None:
     service.tables.with_stock(a_stock_item(10))
 
     delta = service.invoke(a_payload(quantity_change=quantity))["delta"]
@@ -134,7 +134,7 @@ def test_any_other_quantity_is_invalid(service: Service, quantity: object, kind:
 
 
 @pytest.mark.parametrize("payload", [None, [], "text", 5, 5.5, True, [a_payload()], "\ud800", float("nan")])
-def test_a_payload_that_is_no_object_is_invalid(service: Service, payload: object) -> None:
+def test_a_payload_that_is_not_an_object_is_invalid(service: Service, payload: object) -> None:
     assert problems(service, payload) == [(("body",), "model_attributes_type")]
 
 
@@ -159,7 +159,7 @@ def test_an_empty_payload_lacks_every_required_field(service: Service) -> None:
     ],
     ids=str,
 )
-def test_each_field_of_a_payload_is_judged(
+def test_each_field_of_a_payload_is_validated(
     service: Service, changes: dict[str, object], problem: tuple[tuple[str, ...], str]
 ) -> None:
     assert problems(service, a_payload(**changes)) == [problem]
@@ -184,27 +184,27 @@ def test_a_refusal_is_raised_under_its_own_name_with_the_detail_of_http(
 ) -> None:
     service.tables.with_stock(a_stock_item(10))
 
-    kind, told = refusal(service, a_payload(**changes))
+    kind, error_detail = refusal(service, a_payload(**changes))
 
-    assert isinstance(told.pop("message"), str)
-    assert (kind, told) == (error, detail)
+    assert isinstance(error_detail.pop("message"), str)
+    assert (kind, error_detail) == (error, detail)
     assert service.tables.rows == []
 
 
 def test_a_full_stock_item_is_raised_as_quantity_limit_exceeded(service: Service) -> None:
     service.tables.with_stock(a_stock_item(2**53 - 1))
 
-    kind, told = refusal(service, a_payload())
+    kind, error_detail = refusal(service, a_payload())
 
-    assert (kind, told["code"]) == ("QuantityLimitExceeded", "quantity_limit_exceeded")
+    assert (kind, error_detail["code"]) == ("QuantityLimitExceeded", "quantity_limit_exceeded")
 
 
 def test_a_business_without_a_default_location_is_raised_as_no_default_location(service: Service) -> None:
     service.tables.with_business(default=None)
 
-    kind, told = refusal(service, a_payload())
+    kind, error_detail = refusal(service, a_payload())
 
-    assert (kind, told["code"]) == ("NoDefaultLocation", "no_default_location")
+    assert (kind, error_detail["code"]) == ("NoDefaultLocation", "no_default_location")
 
 
 def test_a_key_of_another_request_is_raised_as_an_invalid_request(service: Service) -> None:
@@ -216,34 +216,34 @@ def test_a_key_of_another_request_is_raised_as_an_invalid_request(service: Servi
     assert len(service.tables.rows) == 1
 
 
-def test_of_unknown_fields_as_many_are_told_as_a_dead_end_can_hold_beside_the_request(service: Service) -> None:
+def test_unknown_fields_are_listed_as_far_as_the_dead_letter_queue_can_hold_them(service: Service) -> None:
     few, many = ({f"field {number}": number for number in range(count)} for count in (150, 10_000))
 
     assert problems(service, a_payload(**few)) == [(("body", name), "extra_forbidden") for name in few]
-    told = problems(service, a_payload(**many))
-    assert 200 < len(told) < 1000
-    assert told == [(("body", name), "extra_forbidden") for name in many][: len(told)]
+    listed = problems(service, a_payload(**many))
+    assert 200 < len(listed) < 1000
+    assert listed == [(("body", name), "extra_forbidden") for name in many][: len(listed)]
 
 
-def test_what_could_not_be_settled_is_raised_as_try_again(service: Service) -> None:
+def test_an_undecided_request_is_raised_as_try_again(service: Service) -> None:
     service.tables.meets("BatchGetItem", broken())
 
-    kind, told = refusal(service, a_payload())
+    kind, error_detail = refusal(service, a_payload())
 
-    assert (kind, told["code"]) == ("TryAgain", "try_again")
+    assert (kind, error_detail["code"]) == ("TryAgain", "try_again")
 
 
-def test_a_fault_is_raised_as_internal_error_and_says_no_more(service: Service) -> None:
+def test_a_fault_is_raised_as_internal_error_without_details(service: Service) -> None:
     service.tables.meets("BatchGetItem", fault("AccessDeniedException"))
 
-    kind, told = refusal(service, a_payload())
+    kind, error_detail = refusal(service, a_payload())
 
-    assert (kind, told["code"]) == ("InternalError", "internal_error")
-    assert "secret-table" not in json.dumps(told)
-    assert "arn" not in json.dumps(told)
+    assert (kind, error_detail["code"]) == ("InternalError", "internal_error")
+    assert "secret-table" not in json.dumps(error_detail)
+    assert "arn" not in json.dumps(error_detail)
 
 
-def test_what_is_raised_carries_no_cause_that_the_runtime_could_print(service: Service) -> None:
+def test_a_raised_error_has_no_cause_that_the_runtime_could_print(service: Service) -> None:
     service.tables.meets("BatchGetItem", fault("AccessDeniedException"))
 
     with pytest.raises(Exception, match="internal_error") as caught:
@@ -253,7 +253,7 @@ def test_what_is_raised_carries_no_cause_that_the_runtime_could_print(service: S
     assert caught.value.__suppress_context__
 
 
-def test_what_is_raised_and_so_logged_names_unknown_fields_as_they_are(service: Service) -> None:
+def test_a_raised_error_names_unknown_fields_as_they_were_sent(service: Service) -> None:
     assert problems(service, a_payload(locationId=str(LOCATION), dz_ref=1, größe=2)) == [
         (("body", "locationId"), "extra_forbidden"),
         (("body", "dz_ref"), "extra_forbidden"),
@@ -273,7 +273,7 @@ def test_a_token_in_a_fields_name_is_masked_where_it_would_be_logged(service: Se
     assert token[3:11] not in json.dumps(problem)
 
 
-def test_a_token_in_a_fields_value_is_not_raised_at_all(service: Service) -> None:
+def test_a_token_in_a_fields_value_is_left_out_of_the_error(service: Service) -> None:
     token = mint()
 
     raised: list[str] = []
@@ -288,7 +288,7 @@ def test_a_token_in_a_fields_value_is_not_raised_at_all(service: Service) -> Non
 
 
 def test_a_payload_cannot_pretend_to_have_passed_the_gateway(service: Service) -> None:
-    """What it says of a gateway are unknown fields, unless all of it is there that a gateway sets."""
+    """Members of a gateway's event are unknown fields, unless the event has all that a gateway sets."""
     for context in ({}, {"authorizer": {"business_id": "x"}}, "x"):
         assert problems(service, a_payload(requestContext=context)) == [(("body", "requestContext"), "extra_forbidden")]
     whole = a_payload(requestContext={"authorizer": "x"}, httpMethod="POST", path="/", resource="/")

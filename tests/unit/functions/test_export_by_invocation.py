@@ -1,4 +1,4 @@
-"""The read function invoked directly: which payloads are exports, and what an invoker is told when there is none."""
+"""The read function invoked directly: which payloads are exports, and the errors that an invoker gets."""
 
 from __future__ import annotations
 
@@ -95,23 +95,23 @@ def test_an_unknown_business_is_a_function_error_of_that_name(invoked: Invoked) 
 
 
 @pytest.mark.parametrize("payload", [None, [], "text", {}, {"command": "export"}, a_payload(cursor="made up")])
-def test_what_is_no_request_for_a_page_is_an_invalid_one(payload: object, invoked: Invoked) -> None:
+def test_an_event_that_is_not_a_page_request_is_invalid(payload: object, invoked: Invoked) -> None:
     kind, entries = invoked.refusal(payload)
     assert kind == "InvalidRequest"
     assert all("input" not in entry for entry in entries)
 
 
-def test_a_store_that_does_not_answer_is_worth_another_try(invoked: Invoked) -> None:
+def test_an_unavailable_store_is_raised_as_try_again(invoked: Invoked) -> None:
     def fail(_: int) -> None:
         raise StoreUnavailable
 
     invoked.ledger.before_query = fail
-    # Too little is left for a second try, so none is waited for.
+    # Too little time is left for a second attempt.
     kind, detail = invoked.refusal(a_payload(), context=Context(remaining_ms=4_050))
     assert (kind, detail["code"]) == ("TryAgain", "try_again")
 
 
-def test_a_fault_of_ours_tells_nothing_of_itself(invoked: Invoked) -> None:
+def test_an_internal_error_of_an_export_has_no_details(invoked: Invoked) -> None:
     def fail(_: int) -> None:
         raise KeyError("secret-table")
 
@@ -127,12 +127,12 @@ def test_an_api_event_is_never_an_export(invoked: Invoked) -> None:
     assert invoked.ledger.read == []
 
 
-def test_a_payload_that_looks_like_half_an_api_event_is_no_api_event(invoked: Invoked) -> None:
+def test_a_payload_with_only_parts_of_an_api_event_is_not_an_api_event(invoked: Invoked) -> None:
     kind, _ = invoked.refusal(a_payload(httpMethod="GET", path="/", resource="/api/v1/inventory/levels"))
     assert kind == "InvalidRequest"
 
 
-def test_the_log_says_whose_export_it_was_and_nothing_of_what_is_in_it(invoked: Invoked) -> None:
+def test_the_log_names_the_business_and_nothing_of_the_exported_rows(invoked: Invoked) -> None:
     invoked(a_payload())
     lines = invoked.logged()
     (line,) = [line for line in lines if line.get("message") == "export page answered"]
@@ -144,13 +144,13 @@ def test_the_log_says_whose_export_it_was_and_nothing_of_what_is_in_it(invoked: 
 @pytest.mark.parametrize(
     ("found", "answered"), [([{"pk": {"S": "x"}}], True), ([], False)], ids=["a business", "no business"]
 )
-def test_a_business_is_one_that_has_settings(found: list[object], answered: bool, invoked: Invoked) -> None:  # noqa: FBT001
-    books = invoked.real_exporter.businesses
+def test_a_business_exists_when_it_has_settings(found: list[object], answered: bool, invoked: Invoked) -> None:  # noqa: FBT001
+    businesses = invoked.real_exporter.businesses
     wire = Wire(
-        books._client,
+        businesses._client,
         "BatchGetItem",
         reply({"Responses": {"inventory": found}, "UnprocessedKeys": {}, "ConsumedCapacity": []}),
     )
-    has_business: Callable[..., bool] = books.has_business
+    has_business: Callable[..., bool] = businesses.has_business
     assert has_business(BUSINESS) is answered
     assert wire.calls == 1

@@ -1,4 +1,4 @@
-"""Events that no gateway, queue or stream sends: whoever may invoke a function can send it anything at all."""
+"""Events that no gateway, queue or stream sends: a caller that may invoke a function can send it anything."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def authorizer() -> Iterator[EntryPoint]:
 
 
 @pytest.mark.parametrize("changes", ODD.values(), ids=ODD)
-def test_what_is_not_of_the_gateways_types_is_no_event_of_it(service: Service, changes: dict[str, Any]) -> None:
+def test_an_event_with_other_types_than_the_gateways_is_not_an_api_event(
+    service: Service, changes: dict[str, Any]
+) -> None:
     event = an_api_event() | changes
 
     assert not is_api_event(event)
@@ -62,7 +64,7 @@ def test_what_is_not_of_the_gateways_types_is_no_event_of_it(service: Service, c
     ],
     ids=" ".join,
 )
-def test_what_the_gateway_leaves_out_or_makes_null_is_still_an_event_of_it(changes: dict[str, Any]) -> None:
+def test_an_event_with_members_left_out_or_null_is_still_an_api_event(changes: dict[str, Any]) -> None:
     event = an_api_event()
 
     assert is_api_event(event | changes)
@@ -83,14 +85,14 @@ def test_what_the_gateway_leaves_out_or_makes_null_is_still_an_event_of_it(chang
     ],
     ids=str,
 )
-def test_a_context_that_our_authorizer_can_not_have_made_is_forbidden(service: Service, changes: Any) -> None:
+def test_a_context_that_our_authorizer_never_makes_is_forbidden(service: Service, changes: Any) -> None:
     answer = service.post(authorizer=an_authorizer_context(**changes))
 
     assert (answer.status, answer.code) == (403, "forbidden")
     assert service.tables.requests == {}
 
 
-def test_a_header_called_authorizer_is_a_header_and_no_context(service: Service) -> None:
+def test_a_header_named_authorizer_does_not_become_the_context(service: Service) -> None:
     forged = json.dumps(an_authorizer_context(business_id=str(OTHER_BUSINESS), subject="admin"))
 
     answer = service.post(headers=[("authorizer", forged), ("requestContext", forged)])
@@ -98,7 +100,7 @@ def test_a_header_called_authorizer_is_a_header_and_no_context(service: Service)
     assert (answer.body["business_id"], answer.body["created_by"]) == (str(BUSINESS), "till 4")
 
 
-def test_numbers_that_the_gateway_puts_into_the_context_do_no_harm(service: Service) -> None:
+def test_numbers_in_the_authorizer_context_are_accepted(service: Service) -> None:
     context: Any = an_authorizer_context() | {"integrationLatency": 17}
 
     assert service.post(authorizer=context).status == 201
@@ -116,7 +118,9 @@ def test_numbers_that_the_gateway_puts_into_the_context_do_no_harm(service: Serv
     ],
     ids=str,
 )
-def test_an_authorizer_that_is_asked_by_no_gateway_lets_nobody_through(authorizer: EntryPoint, event: object) -> None:
+def test_the_authorizer_allows_nothing_for_an_event_that_no_gateway_sends(
+    authorizer: EntryPoint, event: object
+) -> None:
     called = authorizer.call(event)
 
     assert (type(called.raised).__name__, str(called.raised)) == ("AuthorizerError", "Unauthorized")
@@ -144,13 +148,13 @@ def test_an_authorizer_that_is_asked_by_no_gateway_lets_nobody_through(authorize
     ],
     ids=str,
 )
-def test_what_is_no_batch_of_the_queue_is_an_invalid_request_as_a_whole(event: object) -> None:
+def test_an_event_that_is_not_a_batch_of_the_queue_is_an_invalid_request(event: object) -> None:
     with pytest.raises(InvalidRequest) as raised:
         records_of(event)
     assert [each["loc"] for each in raised.value.entries] == [["body", "Records"]]
 
 
-def test_the_function_says_so_as_a_direct_invocation_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_queue_function_raises_an_invalid_batch_like_a_direct_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
     called = EntryPoint("ingest_adjustments", monkeypatch).call(a_payload())
 
     assert called.raised is not None
@@ -158,7 +162,7 @@ def test_the_function_says_so_as_a_direct_invocation_does(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("event", [None, {}, {"resource": ["/api/v1/docs"]}, {"resource": "/", "headers": 5}], ids=str)
-def test_a_page_that_is_asked_for_in_no_known_way_is_not_found(event: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_event_for_the_page_is_answered_with_404(event: object, monkeypatch: pytest.MonkeyPatch) -> None:
     called = EntryPoint("describe_api", monkeypatch).call(event)
 
     assert called.answer["statusCode"] == 404

@@ -1,4 +1,4 @@
-"""Headers, ids and texts that are meant to break out of where they are put: out of a key, a line, a response."""
+"""Headers, ids and texts that try to escape from an item key, a log line or a response header."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DELIMITED = [
 
 @pytest.mark.parametrize("named", DELIMITED)
 @pytest.mark.parametrize("field", ["variant_id", "location_id"])
-def test_no_id_of_a_body_reaches_into_another_key(service: Service, field: str, named: str) -> None:
+def test_no_id_in_a_body_can_form_another_item_key(service: Service, field: str, named: str) -> None:
     answer = service.post(a_body(**{field: named}))
 
     assert (answer.status, answer.problems) == (422, [(("body", field), "uuid_parsing")])
@@ -42,7 +42,7 @@ def test_no_id_of_a_body_reaches_into_another_key(service: Service, field: str, 
 
 
 @pytest.mark.parametrize("named", DELIMITED)
-def test_no_id_of_a_path_or_a_query_string_reaches_into_another_key(reading: ReadService, named: str) -> None:
+def test_no_id_in_a_path_or_query_string_can_form_another_item_key(reading: ReadService, named: str) -> None:
     assert reading.get(ONE, path={"id": named}).status == 422
     assert reading.get(LEVELS, [("variant_id", named)]).status == 422
     assert reading.get(LIST, [("location_id", named)]).status == 422
@@ -50,7 +50,7 @@ def test_no_id_of_a_path_or_a_query_string_reaches_into_another_key(reading: Rea
 
 
 @pytest.mark.parametrize("key", ["#", "a#b", f"{OTHER_BUSINESS}#key", "STOCK#1#2", "../x", "'--"])
-def test_a_key_may_hold_delimiters_as_only_its_digest_stands_in_a_key(service: Service, key: str) -> None:
+def test_an_idempotency_key_may_hold_delimiters_because_only_its_digest_is_stored(service: Service, key: str) -> None:
     answers = [service.post(headers=[(KEY, each)]) for each in (key, key, key.replace("#", ":") + "x")]
 
     assert [answer.status for answer in answers] == [201, 201, 201]
@@ -61,7 +61,7 @@ def test_a_key_may_hold_delimiters_as_only_its_digest_stands_in_a_key(service: S
 
 
 @pytest.mark.parametrize("size", [10_000, 1_000_000])
-def test_a_long_header_is_answered_briefly(service: Service, size: int) -> None:
+def test_a_long_header_gets_a_short_answer(service: Service, size: int) -> None:
     answers = [
         service.post(headers=[(KEY, "k" * size)]),
         service.post(headers=[("x-business-id", "b" * size)]),
@@ -77,7 +77,7 @@ def test_a_thousand_headers_change_nothing(service: Service) -> None:
 
 
 @pytest.mark.parametrize("shown", [str(BUSINESS), str(OTHER_BUSINESS)])
-def test_where_the_two_lists_of_headers_disagree_the_whole_one_counts(service: Service, shown: str) -> None:
+def test_the_multi_value_headers_count_when_the_two_lists_disagree(service: Service, shown: str) -> None:
     """The gateway shows one value of each header, and all of them beside it."""
     several = {"x-business-id": [str(OTHER_BUSINESS)]}
 
@@ -87,7 +87,7 @@ def test_where_the_two_lists_of_headers_disagree_the_whole_one_counts(service: S
 
 
 @pytest.mark.parametrize("text", INJECTIONS, ids=range(len(INJECTIONS)))
-def test_what_was_sent_adds_no_line_to_the_log_and_no_text_to_a_line(service: Service, text: str) -> None:
+def test_sent_text_adds_no_log_line_and_no_text_to_a_line(service: Service, text: str) -> None:
     answers = [
         service.post(a_body(reason=text[:400])),
         service.post(a_body(variant_id=text, reference=text)),
@@ -102,14 +102,14 @@ def test_what_was_sent_adds_no_line_to_the_log_and_no_text_to_a_line(service: Se
 
 
 @pytest.mark.parametrize("text", INJECTIONS, ids=range(len(INJECTIONS)))
-def test_nothing_that_was_sent_reaches_a_header_of_the_response(service: Service, text: str) -> None:
+def test_no_sent_text_reaches_a_response_header(service: Service, text: str) -> None:
     for answer in (service.post(headers=[(KEY, text)]), service.post(a_body(reference=text))):
         assert set(answer.headers) <= {"Content-Type", "x-request-id", "Location", "Idempotent-Replayed"}
         assert MARK not in str(answer.headers)
 
 
 @pytest.mark.parametrize("text", INJECTIONS, ids=range(len(INJECTIONS)))
-def test_a_read_logs_which_question_it_was_and_not_what_was_asked(reading: ReadService, text: str) -> None:
+def test_a_read_logs_its_route_and_not_its_parameters(reading: ReadService, text: str) -> None:
     reading.tables.with_history(an_adjustment())
     reading.get(LIST, [("reference", text), ("cursor", text)])
     reading.get(LIST, [(text, text)])

@@ -1,4 +1,4 @@
-"""Bodies that nobody sends by accident: each gets a 4xx with a JSON body of modest size, never a fault."""
+"""Bodies that are sent on purpose only: each gets a 4xx with a JSON body of modest size, never a fault."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ JSON_INVALID = [(("body", "*"), "json_invalid")]
 
 
 def with_quantity(literal: str) -> bytes:
-    """A valid body but for its quantity, which is written as it stands."""
+    """A body with this literal as its quantity, valid otherwise."""
     return f'{{"variant_id":"{VARIANT}","quantity_change":{literal},"reason":"restock"}}'.encode()
 
 
 def with_field(name: str, literal: str = "1") -> bytes:
-    """A valid body and one more field, its name written as it stands inside quotes."""
+    """A valid body with one more field, whose name is written unescaped."""
     return json.dumps(a_body()).encode()[:-1] + f',"{name}":{literal}}}'.encode()
 
 
@@ -118,7 +118,7 @@ QUANTITIES = {
 
 
 @pytest.mark.parametrize("raw", NOT_JSON.values(), ids=NOT_JSON)
-def test_what_is_not_json_is_told_so(service: Service, raw: bytes) -> None:
+def test_a_body_that_is_not_json_is_invalid(service: Service, raw: bytes) -> None:
     answer = service.post(raw)
 
     assert (answer.status, answer.problems) == (422, JSON_INVALID)
@@ -126,7 +126,7 @@ def test_what_is_not_json_is_told_so(service: Service, raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("raw", NO_OBJECT.values(), ids=NO_OBJECT)
-def test_json_that_is_no_object_is_told_so(service: Service, raw: bytes) -> None:
+def test_a_json_body_that_is_not_an_object_is_invalid(service: Service, raw: bytes) -> None:
     answer = service.post(raw)
 
     assert (answer.status, answer.problems) == (422, [(("body",), "model_attributes_type")])
@@ -143,7 +143,7 @@ def test_no_quantity_is_ever_rounded(service: Service, literal: str, kind: str) 
 
 @pytest.mark.parametrize("encoded", [False, True], ids=["as text", "in base64"])
 @pytest.mark.parametrize("body", ["", None], ids=["empty", "null"])
-def test_no_body_is_missing(service: Service, body: str | None, encoded: bool) -> None:  # noqa: FBT001
+def test_an_absent_body_is_missing(service: Service, body: str | None, encoded: bool) -> None:  # noqa: FBT001
     answer = service.post(text=body, isBase64Encoded=encoded)
 
     assert (answer.status, answer.problems) == (422, [(("body",), "missing")])
@@ -156,13 +156,13 @@ def test_bad_base64_is_not_json(service: Service, text: str) -> None:
     assert (answer.status, answer.problems) == (422, JSON_INVALID)
 
 
-def test_a_text_body_with_a_replacement_character_is_refused_for_what_it_stood_for_is_lost(service: Service) -> None:
+def test_a_replacement_character_made_by_the_gateway_is_rejected(service: Service) -> None:
     answer = service.post(text=json.dumps(a_body(reason="caf\ufffd"), ensure_ascii=False))
 
     assert (answer.status, answer.problems) == (422, JSON_INVALID)
 
 
-def test_a_replacement_character_that_was_really_sent_is_kept(service: Service) -> None:
+def test_a_replacement_character_that_the_client_sent_is_kept(service: Service) -> None:
     answer = service.post(json.dumps(a_body(reason="caf\ufffd"), ensure_ascii=False).encode())
 
     assert (answer.status, answer.body["correction_reason"]) == (201, "caf\ufffd")
@@ -178,19 +178,19 @@ def test_a_byte_order_mark_is_ignored(service: Service) -> None:
     assert service.post(codecs.BOM_UTF8 + json.dumps(a_body()).encode()).status == 201
 
 
-def test_of_duplicate_keys_the_last_counts(service: Service) -> None:
+def test_the_last_of_duplicate_json_keys_counts(service: Service) -> None:
     answer = service.post(with_field("quantity_change", "7"))
 
     assert (answer.status, answer.body["delta"]) == (201, 7)
 
 
-def test_of_duplicate_keys_the_last_is_the_one_that_is_judged(service: Service) -> None:
+def test_the_last_of_duplicate_json_keys_is_validated(service: Service) -> None:
     answer = service.post(with_field("quantity_change", "0"))
 
     assert (answer.status, answer.problems) == (422, [(("body", "quantity_change"), "value_error")])
 
 
-def test_brackets_inside_strings_are_no_nesting(service: Service) -> None:
+def test_brackets_inside_strings_do_not_count_as_nesting(service: Service) -> None:
     reason = '"[{\\' * 100
 
     answer = service.post(a_body(reason=reason))
@@ -201,7 +201,7 @@ def test_brackets_inside_strings_are_no_nesting(service: Service) -> None:
 @pytest.mark.parametrize(
     "name", ["\\ud800", "\\udfff\\ud800", "\\u0000", "", "x" * 5_000_000, "\\u00e9" * 2000, "__class__", "0"]
 )
-def test_an_unknown_field_is_named_whatever_its_name(service: Service, name: str) -> None:
+def test_an_unknown_field_is_listed_under_any_name(service: Service, name: str) -> None:
     answer = service.post(with_field(name))
 
     assert answer.status == 422
@@ -211,7 +211,7 @@ def test_an_unknown_field_is_named_whatever_its_name(service: Service, name: str
 
 
 @pytest.mark.parametrize("character", ["x", "é", "📦", '"'])
-def test_a_name_is_told_whole_up_to_one_kilobyte(service: Service, character: str) -> None:
+def test_a_field_name_is_given_in_full_up_to_one_kilobyte(service: Service, character: str) -> None:
     longest = (ECHO_SIZE_MAX_BYTES - 2) // (len(json.dumps(character)) - 2)
 
     answers = [service.post(a_body(**{character * length: 1})) for length in (longest, longest + 1, longest * 2)]
@@ -219,14 +219,14 @@ def test_a_name_is_told_whole_up_to_one_kilobyte(service: Service, character: st
     assert [answer.problems for answer in answers] == [[(("body", character * longest), "extra_forbidden")]] * 3
 
 
-def test_two_names_that_begin_alike_are_two_errors(service: Service) -> None:
+def test_two_long_names_with_the_same_beginning_are_two_errors(service: Service) -> None:
     answer = service.post(a_body(**{"x" * 2000 + end: end for end in "ab"}))
 
     assert [each["input"] for each in answer.body["detail"]] == ["a", "b"]
 
 
-def test_what_is_missing_is_told_with_the_body_as_it_was_sent(service: Service) -> None:
-    """Not as it is once the names of unknown fields are cut: that could be short enough, where the body is not."""
+def test_a_missing_field_is_reported_with_the_body_as_it_was_sent(service: Service) -> None:
+    """Not as it is after the names of unknown fields are cut: that could be short enough when the body is too long."""
     short, long = (service.post(a_body(reason=..., **{"x" * length: 1})) for length in (500, 1000))
 
     assert short.body["detail"][0]["input"] == a_body(reason=..., **{"x" * 500: 1})
@@ -234,7 +234,7 @@ def test_what_is_missing_is_told_with_the_body_as_it_was_sent(service: Service) 
 
 
 @pytest.mark.parametrize("count", [101, 150, 1_000, 5_000])
-def test_every_unknown_field_is_told(service: Service, count: int) -> None:
+def test_every_unknown_field_is_listed(service: Service, count: int) -> None:
     names = [f"field {number}" for number in range(count)]
 
     answer = service.post(a_body(quantity_change=0, **dict.fromkeys(names)))
@@ -255,11 +255,11 @@ def test_half_a_surrogate_pair_is_refused_in_every_text(service: Service, field:
 
 
 def sent_bytes(answer: Answer) -> int:
-    """What the answer's body is as Lambda counts it: a text in JSON."""
+    """The size of the answer's body as Lambda counts it: as a text in JSON."""
     return len(json.dumps(json.dumps(answer.body, separators=(",", ":"))))
 
 
-def test_of_six_megabytes_of_unknown_fields_as_many_are_told_as_an_answer_can_hold(service: Service) -> None:
+def test_six_megabytes_of_unknown_fields_are_listed_as_far_as_an_answer_can_hold(service: Service) -> None:
     answer = service.post(many_unknown_fields())
 
     assert answer.status == 422
@@ -274,7 +274,7 @@ def test_of_six_megabytes_of_unknown_fields_as_many_are_told_as_an_answer_can_ho
 
 
 @pytest.mark.parametrize("character", ["é", '"', "\\"])
-def test_the_longest_possible_list_is_still_an_answer_that_can_be_sent(service: Service, character: str) -> None:
+def test_the_longest_possible_list_of_errors_fits_into_an_answer(service: Service, character: str) -> None:
     body = {f"{number:04}" + character * 2000: character * 167 for number in range(3000)}
 
     answer = service.post(body)
@@ -284,7 +284,7 @@ def test_the_longest_possible_list_is_still_an_answer_that_can_be_sent(service: 
     assert sent_bytes(answer) < RESPONSE_SIZE_MAX_BYTES
 
 
-def test_known_fields_are_judged_however_many_unknown_ones_stand_before_them(service: Service) -> None:
+def test_known_fields_are_validated_after_any_number_of_unknown_ones(service: Service) -> None:
     body = {f"{number}": number for number in range(1000)} | a_body(quantity_change=0)
 
     assert service.post(body).problems[0] == (("body", "quantity_change"), "value_error")

@@ -17,7 +17,7 @@ EVERY_VISIBLE_CHARACTER = "".join(map(chr, range(0x21, 0x7F)))
 
 
 @pytest.mark.parametrize("key", ["k", "k" * 255, EVERY_VISIBLE_CHARACTER, "8e03978e-40d5-43e8-bc93-6894a57f9324"])
-def test_a_visible_ascii_key_of_up_to_255_characters_is_taken(service: Service, key: str) -> None:
+def test_a_visible_ascii_key_of_up_to_255_characters_is_accepted(service: Service, key: str) -> None:
     assert service.post(headers=[(KEY, key)]).status == 201
 
 
@@ -51,13 +51,13 @@ def test_white_space_around_a_key_is_not_part_of_it(service: Service) -> None:
 
 
 @pytest.mark.parametrize("keys", [("a", "b"), ("a", "a"), ("", "a")])
-def test_a_key_that_came_twice_is_invalid_even_if_twice_the_same(service: Service, keys: tuple[str, str]) -> None:
+def test_a_repeated_key_is_invalid_even_with_equal_values(service: Service, keys: tuple[str, str]) -> None:
     answer = service.post(headers=[(KEY, keys[0]), (KEY, keys[1])])
 
     assert (answer.status, answer.problems) == (422, [(WHERE, "value_error")])
 
 
-def test_a_key_that_came_twice_in_two_cases_is_invalid(service: Service) -> None:
+def test_a_repeated_key_in_different_cases_is_invalid(service: Service) -> None:
     answer = service.post(headers=[(KEY, "a"), (KEY.lower(), "a")])
 
     assert (answer.status, answer.problems) == (422, [(WHERE, "value_error")])
@@ -83,7 +83,7 @@ def test_errors_of_the_header_come_before_those_of_the_body(service: Service) ->
     ]
 
 
-def test_a_bad_header_is_told_of_even_where_the_body_is_not_json(service: Service) -> None:
+def test_a_bad_header_is_reported_even_when_the_body_is_not_json(service: Service) -> None:
     answer = service.post(b"{", headers=[(KEY, "two words")])
 
     assert answer.problems == [(WHERE, "value_error"), (("body", "*"), "json_invalid")]

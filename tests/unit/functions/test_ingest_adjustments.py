@@ -1,4 +1,4 @@
-"""The requests queue: each message ends in a ledger row, in a told refusal, or is delivered again."""
+"""The requests queue: each message ends in a ledger row, in a published rejection, or is delivered again."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ CALL_MAX_MS = (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) * 1000
 
 @dataclass
 class Clock(Context):
-    """A context whose time runs by pauses and calls only."""
+    """A context whose time passes only by pauses and calls."""
 
     remaining_ms: int = TIMEOUT_MS
     call_ms: int = 0
@@ -94,9 +94,9 @@ class Ingest:
         self.bus = MemoryBus(bus_client)
 
     def receive(self, *bodies: object, ids: Iterable[str] | None = None) -> list[str]:
-        """Deliver a batch; return the ids of the messages that are to be delivered again.
+        """Deliver a batch; return the ids of the messages that return to the queue.
 
-        Text is a body as it stands, anything else is sent as JSON. The messages are m-0, m-1 … unless ``ids`` says.
+        Text is sent unchanged, anything else as JSON. The messages are m-0, m-1 … unless ``ids`` says.
         """
         texts = [body if isinstance(body, str) else json.dumps(body) for body in bodies]
         named = ids or [f"m-{number}" for number in range(len(texts))]
@@ -111,11 +111,11 @@ class Ingest:
         return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
     def read(self) -> list[str]:
-        """The lines that were written since the last look."""
+        """The lines that were written since the last call."""
         return self._capsys.readouterr().out.splitlines()
 
     def printed(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
-        """Log lines and how often each metric was counted, since the last look."""
+        """Log lines and how often each metric was counted, since the last call."""
         printed = [json.loads(line) for line in self.read()]
         counted: dict[str, int] = {}
         for line in printed:
@@ -130,7 +130,7 @@ class Ingest:
 
     @property
     def errors(self) -> list[str]:
-        """The types of the errors that were told."""
+        """The types of the published errors."""
         return [detail["error"]["type"] for detail in self.bus.details]
 
 
@@ -156,23 +156,23 @@ def ingest(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     return made
 
 
-# --- a message that is carried out ----------------------------------------------------------------------------------
+# --- a message that is applied ---------------------------------------------------------------------------------------
 
 
-def test_a_message_becomes_a_ledger_row_under_its_id_and_nobody_is_told(ingest: Ingest) -> None:
+def test_a_message_becomes_a_ledger_row_under_its_id_and_no_event(ingest: Ingest) -> None:
     assert ingest.receive(a_payload()) == []
 
     assert ingest.rows == [(row_id("m-0"), "5")]
     assert ingest.bus.calls == 0
 
 
-def test_an_event_becomes_a_ledger_row_under_its_own_id_not_under_the_messages(ingest: Ingest) -> None:
+def test_an_event_becomes_a_ledger_row_under_its_own_id(ingest: Ingest) -> None:
     assert ingest.receive(an_event(a_payload())) == []
 
     assert ingest.rows == [(row_id("e-1"), "5")]
 
 
-def test_a_key_in_the_payload_comes_before_both(ingest: Ingest) -> None:
+def test_a_key_in_the_payload_takes_precedence_over_both_ids(ingest: Ingest) -> None:
     payload = a_payload(idempotency_key="k")
 
     assert ingest.receive(payload, an_event(payload)) == []
@@ -181,9 +181,7 @@ def test_a_key_in_the_payload_comes_before_both(ingest: Ingest) -> None:
 
 
 @pytest.mark.parametrize("event_id", [None, 5, "", "ä", "two words", "x" * 256])
-def test_what_calls_itself_an_event_but_has_no_usable_id_goes_under_the_messages(
-    ingest: Ingest, event_id: object
-) -> None:
+def test_an_event_without_a_usable_id_is_recorded_under_the_messages_id(ingest: Ingest, event_id: object) -> None:
     assert ingest.receive(an_event(a_payload(), id=event_id)) == []
 
     assert ingest.rows == [(row_id("m-0"), "5")]
@@ -195,8 +193,8 @@ def test_an_event_that_arrives_in_two_messages_changes_stock_once(ingest: Ingest
     assert ingest.rows == [(row_id("e-1"), "5")]
 
 
-def test_a_message_that_comes_twice_in_a_batch_is_not_refused_and_applied(ingest: Ingest) -> None:
-    """Between its copies stock comes in: the second one would be applied, and the first is told as refused."""
+def test_a_message_twice_in_a_batch_is_never_both_rejected_and_applied(ingest: Ingest) -> None:
+    """Stock comes in between its copies: the second copy would be applied although the first was rejected."""
     taken, brought = a_payload(quantity_change=-5), a_payload(quantity_change=5)
 
     assert ingest.receive(taken, brought, taken, ids=["m-0", "m-1", "m-0"]) == []
@@ -205,7 +203,7 @@ def test_a_message_that_comes_twice_in_a_batch_is_not_refused_and_applied(ingest
     assert [delta for _, delta in ingest.rows] == ["5"]
 
 
-def test_a_message_that_is_delivered_again_changes_nothing_and_tells_nobody(ingest: Ingest) -> None:
+def test_a_redelivered_message_changes_nothing_and_publishes_nothing(ingest: Ingest) -> None:
     ingest.receive(a_payload())
 
     assert ingest.receive(a_payload()) == []
@@ -215,7 +213,7 @@ def test_a_message_that_is_delivered_again_changes_nothing_and_tells_nobody(inge
     assert ingest.printed()[1] == {"AdjustmentCreated": 1, "AdjustmentReplayed": 1}
 
 
-def test_a_message_whose_answer_was_lost_is_settled_by_the_ledger(ingest: Ingest) -> None:
+def test_a_lost_answer_for_a_message_is_found_in_the_ledger(ingest: Ingest) -> None:
     ingest.tables.answers_are_lost = True
 
     assert ingest.receive(a_payload()) == []
@@ -230,26 +228,26 @@ def test_two_messages_without_a_key_are_two_adjustments(ingest: Ingest) -> None:
 
 
 @pytest.mark.parametrize(("actor", "created_by"), [(..., "queue"), ("importer", "importer")])
-def test_the_ledger_says_who_asked(ingest: Ingest, actor: object, created_by: str) -> None:
+def test_the_ledger_row_names_the_actor(ingest: Ingest, actor: object, created_by: str) -> None:
     ingest.receive(a_payload(actor=actor))
 
     assert [row["created_by"]["S"] for row in ingest.tables.rows] == [created_by]
 
 
 @pytest.mark.parametrize("literal", ["5.0", "5e0", "0.5e1", "50e-1"])
-def test_a_number_that_is_an_integer_is_taken_however_it_is_written(ingest: Ingest, literal: str) -> None:
+def test_an_integer_is_accepted_in_any_notation(ingest: Ingest, literal: str) -> None:
     assert ingest.receive(json.dumps(a_payload()).replace(": 5,", f": {literal},")) == []
 
     assert ingest.rows == [(row_id("m-0"), "5")]
 
 
-def test_the_sample_event_holds_a_message_and_an_event_that_are_valid(ingest: Ingest) -> None:
+def test_the_sample_event_holds_a_valid_message_and_a_valid_event(ingest: Ingest) -> None:
     assert ingest.invoke(load_event("ingest-adjustments")) == []
 
     assert ingest.errors == ["VariantNotFound", "VariantNotFound"], "valid, but of the demo data"
 
 
-# --- a refusal ------------------------------------------------------------------------------------------------------
+# --- a rejection -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -265,7 +263,7 @@ def test_the_sample_event_holds_a_message_and_an_event_that_are_valid(ingest: In
         ({"expected_quantity": 9}, "StaleQuantity", {"code": "stale_quantity", "quantity_on_hand": 0}),
     ],
 )
-def test_a_refusal_is_told_and_the_message_is_done(
+def test_a_rejection_is_published_and_the_message_is_done(
     ingest: Ingest, changes: dict[str, object], kind: str, detail: dict[str, object]
 ) -> None:
     payload = a_payload(**changes)
@@ -273,14 +271,14 @@ def test_a_refusal_is_told_and_the_message_is_done(
     assert ingest.receive(payload) == []
 
     (entry,) = ingest.bus.entries
-    told = json.loads(entry.pop("Detail"))
+    rejection = json.loads(entry.pop("Detail"))
     assert entry == {
         "EventBusName": BUS,
         "Source": "inventory.adjustments",
         "DetailType": "InventoryAdjustmentRejected",
     }
-    assert told["error"]["detail"].pop("message")
-    assert told == {"request": payload, "error": {"type": kind, "detail": detail}}
+    assert rejection["error"]["detail"].pop("message")
+    assert rejection == {"request": payload, "error": {"type": kind, "detail": detail}}
     assert ingest.rows == []
 
 
@@ -292,15 +290,15 @@ def test_without_a_default_location_one_must_be_named(ingest: Ingest) -> None:
     assert ingest.errors == ["NoDefaultLocation"]
 
 
-def test_what_is_not_valid_is_told_field_by_field(ingest: Ingest) -> None:
+def test_an_invalid_request_is_published_with_each_wrong_field(ingest: Ingest) -> None:
     payload = a_payload(quantity_change=0, reason=..., colour="red")
 
     assert ingest.receive(an_event(payload)) == []
 
-    (told,) = ingest.bus.details
-    assert told["request"] == payload
-    assert told["error"]["type"] == "InvalidRequest"
-    assert [(entry["loc"], entry["type"]) for entry in told["error"]["detail"]] == [
+    (rejection,) = ingest.bus.details
+    assert rejection["request"] == payload
+    assert rejection["error"]["type"] == "InvalidRequest"
+    assert [(entry["loc"], entry["type"]) for entry in rejection["error"]["detail"]] == [
         (["body", "quantity_change"], "value_error"),
         (["body", "reason"], "missing"),
         (["body", "colour"], "extra_forbidden"),
@@ -310,22 +308,22 @@ def test_what_is_not_valid_is_told_field_by_field(ingest: Ingest) -> None:
 def test_a_key_of_another_request_is_an_invalid_request(ingest: Ingest) -> None:
     assert ingest.receive(a_payload(idempotency_key="k"), a_payload(idempotency_key="k", quantity_change=6)) == []
 
-    (told,) = ingest.bus.details
-    assert told["error"]["type"] == "InvalidRequest"
-    assert told["error"]["detail"][0]["type"] == "idempotency_key_reused"
+    (rejection,) = ingest.bus.details
+    assert rejection["error"]["type"] == "InvalidRequest"
+    assert rejection["error"]["detail"][0]["type"] == "idempotency_key_reused"
     assert len(ingest.rows) == 1
 
 
 @pytest.mark.parametrize("detail", [None, [], "text", 5])
-def test_an_event_whose_detail_is_no_object_is_refused(ingest: Ingest, detail: object) -> None:
+def test_an_event_whose_detail_is_not_an_object_is_rejected(ingest: Ingest, detail: object) -> None:
     assert ingest.receive(an_event(detail)) == []
 
-    (told,) = ingest.bus.details
-    assert told["request"] == detail
-    assert told["error"]["detail"][0]["type"] == "model_attributes_type"
+    (rejection,) = ingest.bus.details
+    assert rejection["request"] == detail
+    assert rejection["error"]["detail"][0]["type"] == "model_attributes_type"
 
 
-def test_an_object_with_half_of_an_event_is_a_payload_with_unknown_fields(ingest: Ingest) -> None:
+def test_an_object_with_some_members_of_an_event_is_a_payload_with_unknown_fields(ingest: Ingest) -> None:
     assert ingest.receive(a_payload(detail={}), a_payload(**{"detail-type": "x"})) == []
 
     assert ingest.errors == ["InvalidRequest", "InvalidRequest"]
@@ -334,16 +332,16 @@ def test_an_object_with_half_of_an_event_is_a_payload_with_unknown_fields(ingest
 @pytest.mark.parametrize(
     "literal", ["5.0000000000000001", "0.1", "-1.5e-7", "9007199254740993", "-9223372036854775807", "1e-400"]
 )
-def test_numbers_of_a_refused_request_are_told_digit_by_digit(ingest: Ingest, literal: str) -> None:
+def test_numbers_of_a_rejected_request_are_published_with_every_digit(ingest: Ingest, literal: str) -> None:
     body = json.dumps(a_payload(reason="")).replace(": 5,", f": {literal},")
 
     assert ingest.receive(body, json.dumps(an_event({})).replace('"detail": {}', f'"detail": {body}')) == []
 
     for entry in ingest.bus.entries:
-        told = parse_json(entry["Detail"].encode())
-        assert isinstance(told, dict)
-        assert isinstance(told["request"], dict)
-        assert told["request"]["quantity_change"] == Decimal(literal)
+        rejection = parse_json(entry["Detail"].encode())
+        assert isinstance(rejection, dict)
+        assert isinstance(rejection["request"], dict)
+        assert rejection["request"]["quantity_change"] == Decimal(literal)
 
 
 @pytest.mark.parametrize(
@@ -359,34 +357,34 @@ def test_numbers_of_a_refused_request_are_told_digit_by_digit(ingest: Ingest, li
     ],
     ids=["just beyond", "just below", "1e30", "1e4299", "1e-10001", "0e10001", "far below"],
 )
-def test_a_number_that_the_bus_could_refuse_is_told_as_text(ingest: Ingest, literal: str, text: str) -> None:
+def test_a_number_that_the_bus_could_refuse_is_published_as_text(ingest: Ingest, literal: str, text: str) -> None:
     assert ingest.receive(json.dumps(a_payload()).replace(": 5,", f": {literal},")) == []
 
     assert ingest.bus.details[0]["request"]["quantity_change"] == text
 
 
-def test_half_a_surrogate_pair_is_told_as_it_was_sent(ingest: Ingest) -> None:
+def test_half_a_surrogate_pair_is_published_as_it_was_sent(ingest: Ingest) -> None:
     assert ingest.receive('{"\\ud800": "\\udfff"}') == []
 
     assert ingest.bus.details[0]["request"] == {"\ud800": "\udfff"}
 
 
-# --- what no event can hold -----------------------------------------------------------------------------------------
+# --- rejections over the size limit ----------------------------------------------------------------------------------
 
 
-def test_a_refused_request_that_is_too_large_is_told_by_its_known_short_fields(ingest: Ingest) -> None:
+def test_a_rejected_request_that_is_too_large_is_published_with_its_short_known_fields(ingest: Ingest) -> None:
     payload = a_payload(reason="x" * 2000, idempotency_key="k", padding="y" * 300_000)
 
     assert ingest.receive(payload) == []
 
-    (told,) = ingest.bus.details
-    assert told["request"] == {
+    (rejection,) = ingest.bus.details
+    assert rejection["request"] == {
         name: payload[name] for name in ("variant_id", "quantity_change", "business_id", "idempotency_key")
     }
-    assert [entry["loc"] for entry in told["error"]["detail"]] == [["body", "reason"], ["body", "padding"]]
+    assert [entry["loc"] for entry in rejection["error"]["detail"]] == [["body", "reason"], ["body", "padding"]]
 
 
-def test_a_refusal_is_told_in_full_up_to_the_limit_and_trimmed_beyond(ingest: Ingest) -> None:
+def test_a_rejection_is_published_in_full_up_to_the_limit_and_trimmed_beyond(ingest: Ingest) -> None:
     ingest.receive(a_payload(padding=""))
     (entry,) = ingest.bus.entries
     room = DETAIL_SIZE_MAX_BYTES - len(entry["Detail"]) + len('"input":"",')
@@ -395,7 +393,7 @@ def test_a_refusal_is_told_in_full_up_to_the_limit_and_trimmed_beyond(ingest: In
     ingest.receive(a_payload(padding="y" * room), a_payload(padding="y" * (room + 1)))
 
     assert [len(entry["Detail"]) == DETAIL_SIZE_MAX_BYTES for entry in ingest.bus.entries] == [True, False]
-    assert ["padding" in told["request"] for told in ingest.bus.details] == [True, False]
+    assert ["padding" in rejection["request"] for rejection in ingest.bus.details] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -410,7 +408,7 @@ def test_a_refusal_is_told_in_full_up_to_the_limit_and_trimmed_beyond(ingest: In
     ],
     ids=["wide names", "escaped names", "many fields", "text", "list", "white space"],
 )
-def test_however_large_a_refused_request_is_its_refusal_can_be_told(ingest: Ingest, body: str) -> None:
+def test_a_rejection_of_a_request_of_any_size_can_be_published(ingest: Ingest, body: str) -> None:
     assert ingest.receive(body) == []
 
     (entry,) = ingest.bus.entries
@@ -418,7 +416,7 @@ def test_however_large_a_refused_request_is_its_refusal_can_be_told(ingest: Inge
     assert set(json.loads(entry["Detail"])) == {"request", "error"}
 
 
-# --- a refusal that can't be told -----------------------------------------------------------------------------------
+# --- a rejection that can't be published -----------------------------------------------------------------------------
 
 
 def failed_entry(code: str) -> AWSResponse:
@@ -453,18 +451,18 @@ FINAL: dict[str, Reply] = {
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_a_refusal_that_the_bus_did_not_take_hands_that_message_back(ingest: Ingest, name: str) -> None:
+def test_a_message_whose_rejection_is_not_published_returns_to_the_queue(ingest: Ingest, name: str) -> None:
     ingest.bus.meets(PASSING[name])
 
     assert ingest.receive(a_payload(), a_payload(quantity_change=-9), a_payload()) == ["m-1"]
 
     assert len(ingest.rows) == 2
-    assert ingest.bus.calls > 1, "tried again before it was handed back"
+    assert ingest.bus.calls > 1, "retried before the message returns to the queue"
     assert ingest.printed()[1] == {"AdjustmentCreated": 2, "TryAgain": 1}
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_what_passes_is_outlived(ingest: Ingest, name: str) -> None:
+def test_a_transient_fault_of_the_bus_is_retried(ingest: Ingest, name: str) -> None:
     ingest.bus.meets(PASSING[name], None)
 
     assert ingest.receive(a_payload(quantity_change=-9)) == []
@@ -474,7 +472,7 @@ def test_what_passes_is_outlived(ingest: Ingest, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FINAL)
-def test_a_bus_that_will_never_take_it_is_a_fault_that_is_logged(ingest: Ingest, name: str) -> None:
+def test_a_permanent_error_of_the_bus_is_logged_as_a_fault(ingest: Ingest, name: str) -> None:
     ingest.bus.meets(FINAL[name])
 
     assert ingest.receive(a_payload(quantity_change=-9), a_payload()) == ["m-0"]
@@ -485,7 +483,7 @@ def test_a_bus_that_will_never_take_it_is_a_fault_that_is_logged(ingest: Ingest,
     assert (lines[0]["message"], lines[0]["level"]) == ("unexpected fault", "ERROR")
 
 
-def test_a_refusal_that_was_not_told_is_decided_again(ingest: Ingest) -> None:
+def test_a_message_whose_rejection_was_not_published_is_decided_again(ingest: Ingest) -> None:
     ingest.bus.meets(broken())
     assert ingest.receive(a_payload(quantity_change=-5)) == ["m-0"]
     ingest.bus.meets(None)
@@ -497,7 +495,7 @@ def test_a_refusal_that_was_not_told_is_decided_again(ingest: Ingest) -> None:
     assert ingest.bus.entries == []
 
 
-def test_a_refusal_whose_answer_was_lost_is_told_at_least_once(ingest: Ingest) -> None:
+def test_a_rejection_whose_publishing_is_uncertain_is_published_at_least_once(ingest: Ingest) -> None:
     ingest.bus.answers_are_lost = True
     ingest.bus.meets(broken())
     assert ingest.receive(a_payload(quantity_change=-5)) == ["m-0"]
@@ -511,7 +509,7 @@ def test_a_refusal_whose_answer_was_lost_is_told_at_least_once(ingest: Ingest) -
 # --- faults ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_fault_hands_back_the_messages_of_that_stock_item_only(ingest: Ingest) -> None:
+def test_a_fault_returns_only_the_messages_of_its_stock_item_to_the_queue(ingest: Ingest) -> None:
     ingest.tables.with_variant(OTHER_VARIANT)
     ingest.tables.meets("TransactWriteItems", None, fault("AccessDeniedException"))
     other = a_payload(variant_id=str(OTHER_VARIANT))
@@ -525,8 +523,8 @@ def test_a_fault_hands_back_the_messages_of_that_stock_item_only(ingest: Ingest)
     assert [line["message_id"] for line in lines if line["message"] == "unexpected fault"] == ["m-1", "m-3"]
 
 
-def test_a_row_that_can_not_be_read_takes_no_other_message_of_its_stock_item_along(ingest: Ingest) -> None:
-    """Somebody bent the row of a key, and a message names that key: it fails for ever, and the others must not."""
+def test_an_unreadable_row_fails_only_the_message_of_its_key(ingest: Ingest) -> None:
+    """A row was tampered with, and a message names its key: that message always fails, and the others must not."""
     spoilt = {"pk": {"S": keys.ledger(BUSINESS, keyed_id(BUSINESS, "k"))}, "sequence": {"S": "spoilt"}}
     ingest.tables.items[LEDGER_TABLE, spoilt["pk"]["S"], ""] = spoilt
 
@@ -536,7 +534,7 @@ def test_a_row_that_can_not_be_read_takes_no_other_message_of_its_stock_item_alo
     assert ingest.printed()[1] == {"AdjustmentCreated": 40, "InternalError": 1}
 
 
-def test_a_message_that_meets_a_bug_is_handed_back_alone(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_that_meets_a_bug_returns_to_the_queue_alone(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def failing(record: QueueRecord) -> MessageRequest:
         if "spoilt" in record["body"]:
@@ -550,7 +548,7 @@ def test_a_message_that_meets_a_bug_is_handed_back_alone(ingest: Ingest, monkeyp
     assert ingest.printed()[1] == {"AdjustmentCreated": 2, "InternalError": 1}
 
 
-def test_a_refusal_that_can_not_be_written_down_hands_back_that_message_only(
+def test_a_rejection_that_cannot_be_serialized_returns_only_its_message_to_the_queue(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
@@ -567,7 +565,7 @@ def test_a_refusal_that_can_not_be_written_down_hands_back_that_message_only(
     assert len(ingest.rows) == 1
 
 
-def test_what_can_not_be_settled_in_time_is_delivered_again(ingest: Ingest) -> None:
+def test_a_message_undecided_in_time_is_delivered_again(ingest: Ingest) -> None:
     ingest.tables.meets("TransactWriteItems", cancelled("TransactionConflict", "None"))
 
     assert ingest.receive(a_payload()) == ["m-0"]
@@ -576,7 +574,7 @@ def test_what_can_not_be_settled_in_time_is_delivered_again(ingest: Ingest) -> N
     assert ingest.printed()[1] == {"TryAgain": 1}
 
 
-def test_a_record_without_a_body_holds_up_nobody(ingest: Ingest) -> None:
+def test_a_record_without_a_body_does_not_hold_up_the_batch(ingest: Ingest) -> None:
     assert ingest.invoke({"Records": [{"messageId": "m-0"}, a_record("m-1", json.dumps(a_payload()))]}) == ["m-0"]
 
     assert len(ingest.rows) == 1
@@ -598,7 +596,7 @@ POISON = {
 
 
 @pytest.mark.parametrize("body", POISON.values(), ids=POISON)
-def test_what_can_never_be_read_is_delivered_again_until_it_is_dead(ingest: Ingest, body: str) -> None:
+def test_an_unreadable_message_is_delivered_again_until_it_is_dead_lettered(ingest: Ingest, body: str) -> None:
     assert ingest.receive(a_payload(), body, a_payload()) == ["m-1"]
 
     assert len(ingest.rows) == 2
@@ -613,7 +611,7 @@ def test_what_can_never_be_read_is_delivered_again_until_it_is_dead(ingest: Inge
 # --- time -----------------------------------------------------------------------------------------------------------
 
 
-def test_without_time_everything_is_handed_back_untouched(ingest: Ingest) -> None:
+def test_without_time_every_message_returns_to_the_queue_undecided(ingest: Ingest) -> None:
     ingest.clock.remaining_ms = int((CALL_BUDGET_S + PUBLISHING_TIME_S) * 1000) - 1
 
     assert ingest.receive(a_payload(), a_payload(quantity_change=-9), "{") == ["m-0", "m-1", "m-2"]
@@ -622,7 +620,7 @@ def test_without_time_everything_is_handed_back_untouched(ingest: Ingest) -> Non
     assert ingest.printed()[1] == {"TryAgain": 2, "MessageUnreadable": 1}
 
 
-def test_with_time_for_less_than_a_decision_nothing_is_written(ingest: Ingest) -> None:
+def test_nothing_is_written_with_too_little_time_for_a_decision(ingest: Ingest) -> None:
     ingest.clock.remaining_ms = int((CALL_BUDGET_S + PUBLISHING_TIME_S) * 1000) - 1
 
     assert ingest.receive(a_payload(), a_payload(quantity_change=-9)) == ["m-0", "m-1"]
@@ -631,7 +629,7 @@ def test_with_time_for_less_than_a_decision_nothing_is_written(ingest: Ingest) -
     assert ingest.bus.calls == 0
 
 
-def test_a_batch_that_ends_too_late_is_done_in_part(ingest: Ingest) -> None:
+def test_a_batch_that_runs_out_of_time_is_done_in_part(ingest: Ingest) -> None:
     ingest.clock.call_ms = 1_500
 
     failed = ingest.receive(*[a_payload()] * BATCH_SIZE)
@@ -642,7 +640,7 @@ def test_a_batch_that_ends_too_late_is_done_in_part(ingest: Ingest) -> None:
     assert [each for each, _ in ingest.rows] == [row_id(f"m-{number}") for number in range(len(ingest.rows))]
 
 
-def test_however_long_deciding_takes_refusals_are_told(ingest: Ingest) -> None:
+def test_rejections_are_published_even_after_slow_decisions(ingest: Ingest) -> None:
     ingest.tables.with_variant(OTHER_VARIANT)
     ingest.tables.meets("TransactWriteItems", cancelled("TransactionConflict", "None"))
     refused = [a_payload(quantity_change=-1, variant_id=str(OTHER_VARIANT))] * 25
@@ -653,7 +651,7 @@ def test_however_long_deciding_takes_refusals_are_told(ingest: Ingest) -> None:
     assert ingest.clock.remaining_ms >= (PUBLISHING_TIME_S - CALL_MAX_MS / 1000) * 1000
 
 
-def test_a_bus_that_is_slow_leaves_time_for_the_answer(ingest: Ingest) -> None:
+def test_a_slow_bus_leaves_time_for_the_answer(ingest: Ingest) -> None:
     ingest.receive(a_payload(quantity_change=-1))
     ingest.clock.remaining_ms, ingest.clock.call_ms = TIMEOUT_MS, 800
 
@@ -664,7 +662,7 @@ def test_a_bus_that_is_slow_leaves_time_for_the_answer(ingest: Ingest) -> None:
     assert ingest.clock.remaining_ms >= RESPONSE_TIME_S * 1000
 
 
-def test_a_contended_stock_item_leaves_time_to_those_behind_it(ingest: Ingest) -> None:
+def test_a_contended_stock_item_leaves_time_for_the_messages_behind_it(ingest: Ingest) -> None:
     for variant_id in (OTHER_VARIANT, UUID(int=3)):
         ingest.tables.with_variant(variant_id)
     ingest.tables.meets("TransactWriteItems", cancelled("TransactionConflict", "None"))
@@ -680,7 +678,9 @@ def test_a_contended_stock_item_leaves_time_to_those_behind_it(ingest: Ingest) -
 @pytest.mark.parametrize("met", [None, ReadTimeoutError(endpoint_url="https://dynamodb.test")], ids=["slow", "silent"])
 @pytest.mark.parametrize("quantity_change", [5, -5, 0])
 @pytest.mark.parametrize("budget_ms", [3_400, 4_000, 6_500, 13_400, 20_000, TIMEOUT_MS])
-def test_no_call_begins_that_could_be_cut_off(ingest: Ingest, met: Reply, quantity_change: int, budget_ms: int) -> None:
+def test_no_call_begins_that_could_outlast_the_invocation(
+    ingest: Ingest, met: Reply, quantity_change: int, budget_ms: int
+) -> None:
     for variant_id in (OTHER_VARIANT, UUID(int=3)):
         ingest.tables.with_variant(variant_id)
     ingest.clock.remaining_ms, ingest.clock.call_ms = budget_ms, CALL_MAX_MS
@@ -694,7 +694,7 @@ def test_no_call_begins_that_could_be_cut_off(ingest: Ingest, met: Reply, quanti
     assert ingest.clock.remaining_ms >= 0
 
 
-def test_there_is_time_for_two_groups_in_a_row_and_messages_are_hidden_six_times_as_long() -> None:
+def test_the_time_out_fits_two_groups_and_the_visibility_time_out_is_six_times_as_long() -> None:
     attributes = load_template()["Resources"]["AdjustmentRequestsQueue"]["Properties"]
 
     assert FUNCTION["Timeout"] >= 2 * GROUP_TIME_MAX_S + PUBLISHING_TIME_S
@@ -706,7 +706,7 @@ def test_there_is_time_for_two_groups_in_a_row_and_messages_are_hidden_six_times
 # --- together -------------------------------------------------------------------------------------------------------
 
 
-def test_a_full_batch_for_one_stock_item_takes_as_few_transactions_as_the_limits_allow(ingest: Ingest) -> None:
+def test_a_full_batch_for_one_stock_item_takes_the_fewest_transactions(ingest: Ingest) -> None:
     named = [{}, {"location_id": str(LOCATION)}, {"location_id": str(LOCATION).upper()}]
     messages = [a_payload(quantity_change=number + 1, **named[number % 3]) for number in range(BATCH_SIZE)]
 
@@ -720,7 +720,7 @@ def test_a_full_batch_for_one_stock_item_takes_as_few_transactions_as_the_limits
     assert ingest.bus.calls == 0
 
 
-def test_a_full_batch_has_a_line_a_message_and_every_metric_within_the_limits(ingest: Ingest) -> None:
+def test_a_full_batch_logs_one_line_per_message_and_metrics_within_the_limits(ingest: Ingest) -> None:
     assert ingest.receive(*[a_payload()] * 700, *[a_payload(quantity_change=0)] * 300) == []
 
     raw = [json.loads(line) for line in ingest.read()]
@@ -738,20 +738,22 @@ def test_a_full_batch_has_a_line_a_message_and_every_metric_within_the_limits(in
 
 
 @pytest.mark.parametrize("count", [99, 100, 101, 200])
-def test_every_message_is_counted_however_many_there_are(ingest: Ingest, count: int) -> None:
+def test_every_message_of_a_large_batch_is_counted(ingest: Ingest, count: int) -> None:
     assert ingest.receive(*[a_payload()] * count) == []
 
     assert ingest.printed()[1] == {"AdjustmentCreated": count}
 
 
-def test_refusals_are_told_in_as_few_calls_as_the_bus_takes_in_the_order_of_the_batch(ingest: Ingest) -> None:
+def test_rejections_are_published_in_the_fewest_calls_and_in_the_order_of_the_batch(ingest: Ingest) -> None:
     assert ingest.receive(*[a_payload(quantity_change=-number - 1) for number in range(35)]) == []
 
     assert ingest.bus.call_sizes == [10, 10, 10, 5]
-    assert [told["request"]["quantity_change"] for told in ingest.bus.details] == [-number - 1 for number in range(35)]
+    assert [rejection["request"]["quantity_change"] for rejection in ingest.bus.details] == [
+        -number - 1 for number in range(35)
+    ]
 
 
-# --- what is written down -------------------------------------------------------------------------------------------
+# --- logs and metrics ------------------------------------------------------------------------------------------------
 
 
 def test_each_message_has_one_line_and_one_metric_under_its_id_and_nothing_of_its_body(ingest: Ingest) -> None:
@@ -772,20 +774,20 @@ def test_each_message_has_one_line_and_one_metric_under_its_id_and_nothing_of_it
     assert [value for value in secret.values() if value in text] == []
 
 
-def test_of_a_thousand_messages_of_unknown_fields_each_is_told_in_part(ingest: Ingest) -> None:
-    """All of what is wrong with them would be told neither in time nor in the function's memory."""
+def test_a_thousand_messages_of_unknown_fields_are_each_published_in_part(ingest: Ingest) -> None:
+    """Listing all of their errors would exceed the function's time and memory."""
     unknown = {f"{number:03}": 0 for number in range(1000)}
 
     assert ingest.receive(a_payload(**unknown)) == []
 
-    (told,) = ingest.bus.details
-    listed = told["error"]["detail"]
-    assert told["request"] == a_payload(**unknown)
+    (rejection,) = ingest.bus.details
+    listed = rejection["error"]["detail"]
+    assert rejection["request"] == a_payload(**unknown)
     assert [each["loc"][1] for each in listed] == list(unknown)[: len(listed)]
     assert 200 < len(listed) < 1000
 
 
-def test_nothing_of_one_message_is_in_the_line_of_the_next(ingest: Ingest) -> None:
+def test_no_member_of_one_messages_line_stays_for_the_next(ingest: Ingest) -> None:
     ingest.receive(a_payload(), a_payload(quantity_change=-9), "{")
 
     _, second, third = ingest.printed()[0]
@@ -795,7 +797,7 @@ def test_nothing_of_one_message_is_in_the_line_of_the_next(ingest: Ingest) -> No
     assert "business_id" not in third
 
 
-def test_not_even_the_setting_of_powertools_makes_it_log_a_body(
+def test_the_event_logging_setting_of_powertools_logs_no_body(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
@@ -810,14 +812,14 @@ def test_not_even_the_setting_of_powertools_makes_it_log_a_body(
 # --- the bus's client -----------------------------------------------------------------------------------------------
 
 
-def test_the_bus_has_the_tables_patience_and_is_tried_once_a_call() -> None:
+def test_the_bus_client_has_the_tables_time_outs_and_one_attempt_a_call() -> None:
     config: Any = events_client().meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
     assert config.retries == {"mode": "standard", "total_max_attempts": 1}
 
 
-def test_a_detail_reads_back_as_what_it_was_written_from() -> None:
+def test_a_published_detail_parses_to_what_it_was_written_from() -> None:
     value: Any = {"a": [True, None, 5, Decimal("0.10"), "é\ud800", {"b": {}}], "": []}
 
     assert parse_json(detail_text(value).encode()) == value

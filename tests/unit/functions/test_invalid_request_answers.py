@@ -47,7 +47,7 @@ def test_a_missing_field_gives_the_body_as_its_input(service: Service) -> None:
     ]
 
 
-def test_a_decimal_in_place_of_an_integer_is_sent_back(service: Service) -> None:
+def test_a_decimal_in_place_of_an_integer_is_echoed(service: Service) -> None:
     body = a_body(quantity_change=5.1, reason=...)
 
     answer = service.post(body)
@@ -55,7 +55,7 @@ def test_a_decimal_in_place_of_an_integer_is_sent_back(service: Service) -> None
     assert [(each["type"], each["input"]) for each in answer.body["detail"]] == [("int_type", 5.1), ("missing", body)]
 
 
-def test_what_is_no_json_tells_where_and_why(service: Service) -> None:
+def test_invalid_json_is_reported_with_its_position_and_cause(service: Service) -> None:
     answer = service.post(b'{"a": nope}')
 
     assert answer.body["detail"] == [
@@ -69,11 +69,11 @@ def test_what_is_no_json_tells_where_and_why(service: Service) -> None:
     ]
 
 
-def test_bad_utf8_tells_the_position_of_the_first_bad_byte(service: Service) -> None:
+def test_invalid_utf8_is_reported_with_the_position_of_the_first_bad_byte(service: Service) -> None:
     assert service.post(b'{"a": "\xff"}').body["detail"][0]["loc"] == ["body", 7]
 
 
-def test_a_value_error_says_in_words_what_is_wrong(service: Service) -> None:
+def test_a_value_error_explains_the_rule(service: Service) -> None:
     entry = service.post(a_body(quantity_change=0)).body["detail"][0]
 
     assert (entry["msg"], entry["ctx"]) == ("Value error, must not be zero", {"error": "must not be zero"})
@@ -116,17 +116,17 @@ def test_an_input_is_given_up_to_one_kilobyte_as_sent_and_left_out_beyond(servic
 
 
 @pytest.mark.parametrize(
-    ("literal", "told"),
+    ("literal", "echoed"),
     [
         *(("5.5", 5.5), ("[5.5, 1e3]", [5.5, 1000.0]), ("1e22", 1e22), ("0.1", 0.1), ('{"a":[5.10]}', {"a": [5.1]})),
         *(("-1.5e-7", -1.5e-7), ("123456789.123456", 123456789.123456), ("1e300", 1e300), ("0e999999", 0.0)),
     ],
     ids=str,
 )
-def test_a_number_is_sent_back_where_a_double_is_written_alike(service: Service, literal: str, told: object) -> None:
+def test_a_number_is_echoed_when_a_double_reads_the_same(service: Service, literal: str, echoed: object) -> None:
     body = json.dumps(a_body()).encode()[:-1] + f',"extra":{literal}}}'.encode()
 
-    assert service.post(body).body["detail"][0]["input"] == told
+    assert service.post(body).body["detail"][0]["input"] == echoed
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_number_is_sent_back_where_a_double_is_written_alike(service: Service,
     ],
     ids=str,
 )
-def test_an_input_that_cannot_be_sent_back_exactly_is_left_out(service: Service, literal: str) -> None:
+def test_an_input_that_cannot_be_echoed_exactly_is_left_out(service: Service, literal: str) -> None:
     body = json.dumps(a_body()).encode()[:-1] + f',"extra":{literal}}}'.encode()
 
     entry = service.post(body).body["detail"][0]
@@ -150,7 +150,7 @@ def test_no_entry_points_to_another_site(service: Service) -> None:
 
 
 @pytest.mark.parametrize("reason", ["a", "x" * 500, "  x" * 100 + "  ", "\u00a0x\u3000", "a\r\n\tb", "漢" * 500])
-def test_a_reason_is_kept_but_for_white_space_around_it(service: Service, reason: str) -> None:
+def test_a_reason_is_stored_without_the_white_space_around_it(service: Service, reason: str) -> None:
     answer = service.post(a_body(reason=reason))
 
     assert (answer.status, answer.body["correction_reason"]) == (201, reason.strip())
@@ -187,5 +187,5 @@ def test_an_expected_quantity_that_no_stock_item_can_have_is_invalid(
     assert service.post(a_body(expected_quantity=quantity)).problems == [(("body", "expected_quantity"), kind)]
 
 
-def test_a_query_string_says_nothing_as_the_route_takes_no_parameter(service: Service) -> None:
+def test_the_query_string_is_ignored_because_the_route_takes_no_parameter(service: Service) -> None:
     assert service.post(queryStringParameters={"quantity_change": "x"}).status == 201

@@ -1,4 +1,4 @@
-"""One metric a request, by its outcome, and log lines that hold nothing of what callers send."""
+"""One metric a request, by its outcome, and log lines without anything that callers send."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_each_request_is_counted_once_by_its_outcome(service: Service, name: str
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
-def test_no_line_holds_anything_that_was_sent(service: Service, name: str) -> None:
+def test_no_log_line_holds_anything_that_was_sent(service: Service, name: str) -> None:
     provoke(service, name)
 
     logs, metrics = lines(service)
@@ -98,7 +98,7 @@ def test_no_line_holds_anything_that_was_sent(service: Service, name: str) -> No
     assert [secret for secret in SECRETS.values() if secret in text] == []
 
 
-def test_not_even_the_setting_of_powertools_makes_it_log_the_token(
+def test_the_event_logging_setting_of_powertools_logs_no_token(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
@@ -112,14 +112,14 @@ def test_not_even_the_setting_of_powertools_makes_it_log_the_token(
     assert SECRETS["token"] not in json.dumps(logs)
 
 
-def test_an_adjustment_is_logged_by_its_ids_and_the_tries_that_it_took(service: Service) -> None:
+def test_an_adjustment_is_logged_with_its_ids_and_its_attempts(service: Service) -> None:
     service.tables.meets("TransactWriteItems", broken(), None)
 
     answer = service.post()
     (line,), _ = lines(service)
 
-    told = {name: line[name] for name in ("message", "level", "business_id", "adjustment_id", "sequence", "attempts")}
-    assert told == {
+    logged = {name: line[name] for name in ("message", "level", "business_id", "adjustment_id", "sequence", "attempts")}
+    assert logged == {
         "message": "adjustment created",
         "level": "INFO",
         "business_id": str(BUSINESS),
@@ -144,7 +144,7 @@ def test_a_refusal_is_logged_by_its_code(service: Service) -> None:
     ]
 
 
-def test_a_fault_is_logged_with_what_it_was_for_us_alone(service: Service) -> None:
+def test_a_fault_is_logged_with_its_cause_and_answered_without(service: Service) -> None:
     provoke(service, "InternalError")
 
     (line,) = lines(service)[0]
@@ -158,7 +158,7 @@ def test_a_fault_is_logged_with_what_it_was_for_us_alone(service: Service) -> No
     assert "AccessDeniedException" in line["exception"]
 
 
-def test_a_fault_behind_a_write_whose_outcome_is_unknown_is_answered_with_503_and_logged_as_the_fault_that_it_is(
+def test_a_fault_after_a_write_of_unknown_outcome_is_answered_with_503_and_logged_as_a_fault(
     service: Service,
 ) -> None:
     service.tables.meets("TransactWriteItems", broken())
@@ -173,7 +173,7 @@ def test_a_fault_behind_a_write_whose_outcome_is_unknown_is_answered_with_503_an
     assert [outcome(metric) for metric in metrics] == [["TryAgain"]]
 
 
-def test_what_is_no_fault_is_logged_without_an_exception(service: Service) -> None:
+def test_an_expected_outcome_is_logged_without_an_exception(service: Service) -> None:
     logged = []
     for name in ("TryAgain", "InvalidRequest"):
         provoke(service, name)
@@ -183,7 +183,7 @@ def test_what_is_no_fault_is_logged_without_an_exception(service: Service) -> No
     assert [line for line in logged if "exception" in line or line["level"] != "INFO"] == []
 
 
-def test_nothing_of_one_invocation_is_in_the_lines_of_the_next(service: Service) -> None:
+def test_no_log_member_of_one_invocation_stays_for_the_next(service: Service) -> None:
     service.post()
     service.module.logger.append_keys(left_behind="x")
     service.printed()

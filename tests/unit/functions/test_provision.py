@@ -131,10 +131,10 @@ class Service:
         return {name: next(iter(value.values())) for name, value in found.items()}
 
     def token_items(self) -> list[dict[str, Any]]:
-        return list(self.client.scan(TableName="access")["Items"])
+        return list(self.tables.scan(TableName="access")["Items"])
 
     def items(self) -> list[dict[str, Any]]:
-        return [*self.client.scan(TableName="inventory")["Items"], *self.token_items()]
+        return [*self.tables.scan(TableName="inventory")["Items"], *self.token_items()]
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def test_registering_a_business_again_updates_it_and_keeps_its_default_location(
     assert (settings["created_at"], settings["updated_at"]) == (NOW_TEXT, LATER_TEXT)
 
 
-def test_a_business_registered_twice_at_unknown_outcome_is_one_business(service: Service) -> None:
+def test_a_business_registered_again_after_an_unknown_outcome_is_one_business(service: Service) -> None:
     wire = service.wire("TransactWriteItems", broken(), None)
     service.do(REGISTER_BUSINESS, business_id=...)
     assert wire.calls == 2
@@ -238,7 +238,7 @@ def test_a_business_has_no_default_location_until_one_is_named(shop: Service) ->
     assert shop.item("SETTINGS")["default_location_id"] == OTHER_LOCATION
 
 
-def test_the_location_that_was_named_default_last_is_it(shop: Service) -> None:
+def test_the_last_location_named_as_default_is_the_default(shop: Service) -> None:
     shop.do(REGISTER_LOCATION, default=True)
     shop.do(REGISTER_LOCATION, location_id=OTHER_LOCATION, default=True)
     assert shop.item("SETTINGS")["default_location_id"] == OTHER_LOCATION
@@ -316,19 +316,19 @@ def test_deactivating_twice_is_harmless_and_keeps_everything_else(
     assert [item | strip for item in shop.items()] == [item | strip for item in before]
 
 
-# --- what does not exist
+# --- unknown ids
 
 
 @pytest.mark.parametrize(
     "command", [REGISTER_LOCATION, REGISTER_VARIANT, DEACTIVATE_LOCATION, DEACTIVATE_VARIANT, ISSUE_TOKEN]
 )
-def test_nothing_is_done_for_a_business_that_does_not_exist(service: Service, command: Command) -> None:
+def test_a_command_for_an_unknown_business_writes_nothing(service: Service, command: Command) -> None:
     expected = {"code": "business_not_found", "message": "There is no such business."}
     assert service.refused(command) == ("BusinessNotFound", expected)
     assert service.items() == []
 
 
-def test_no_location_becomes_the_default_of_a_business_that_does_not_exist(service: Service) -> None:
+def test_a_default_location_for_an_unknown_business_writes_nothing(service: Service) -> None:
     assert service.refused(REGISTER_LOCATION, default=True)[0] == "BusinessNotFound"
     assert service.items() == []
 
@@ -351,7 +351,7 @@ def test_another_businesss_location_is_not_found(shop: Service) -> None:
     assert shop.item(f"LOCATION#{LOCATION}")["active"] is True
 
 
-def test_a_token_needs_every_one_of_its_businesses(shop: Service) -> None:
+def test_a_token_is_issued_only_when_all_of_its_businesses_exist(shop: Service) -> None:
     assert shop.refused(ISSUE_TOKEN, business_ids=[BUSINESS, UNKNOWN])[0] == "BusinessNotFound"
     assert shop.token_items() == []
 
@@ -367,7 +367,7 @@ def test_revoking_an_unknown_token_is_refused_and_leaves_nothing(service: Servic
 # --- tokens
 
 
-def test_an_issued_token_is_well_formed_and_remembered_by_its_digest_only(shop: Service) -> None:
+def test_an_issued_token_is_well_formed_and_only_its_digest_is_stored(shop: Service) -> None:
     shop.do(REGISTER_BUSINESS, business_id=OTHER_BUSINESS)
     answer = shop.do(
         ISSUE_TOKEN,
@@ -391,14 +391,14 @@ def test_an_issued_token_is_well_formed_and_remembered_by_its_digest_only(shop: 
     ]
 
 
-def test_a_token_may_be_good_for_a_hundred_businesses(shop: Service) -> None:
+def test_a_token_may_cover_a_hundred_businesses(shop: Service) -> None:
     ids = [str(UUID(int=number)) for number in range(1, 101)]
     shop.wire("BatchGetItem", reply({"Responses": {"inventory": [{"pk": {"S": each}} for each in ids]}}))
     answer = shop.do(ISSUE_TOKEN, business_ids=ids)
     assert len(shop.find(answer["token_id"]).business_ids) == 100
 
 
-def test_a_token_may_be_issued_expired(shop: Service) -> None:
+def test_a_token_may_be_issued_already_expired(shop: Service) -> None:
     assert shop.do(ISSUE_TOKEN, expires_at="2000-01-01T00:00:00Z")["token"]
 
 
@@ -409,12 +409,12 @@ def test_a_token_may_be_issued_expired(shop: Service) -> None:
         ("20270101T015959,9999999+02", "2027-01-01T00:00:00.000000Z"),
     ],
 )
-def test_a_token_is_good_for_the_whole_of_the_time_that_was_asked_for(shop: Service, text: str, stored: str) -> None:
+def test_a_token_is_valid_for_the_whole_requested_time(shop: Service, text: str, stored: str) -> None:
     token = shop.find(shop.do(ISSUE_TOKEN, expires_at=text)["token_id"])
     assert token.expires_at == datetime.fromisoformat(stored)
 
 
-def test_a_token_is_found_as_it_was_put(shop: Service) -> None:
+def test_a_token_is_read_as_it_was_stored(shop: Service) -> None:
     answer = shop.do(ISSUE_TOKEN, expires_at="2026-12-31T23:59:59.5Z")
     token = shop.find(answer["token_id"])
     assert token.id == answer["token_id"]
@@ -425,7 +425,7 @@ def test_a_token_is_found_as_it_was_put(shop: Service) -> None:
     assert token.expires_at == datetime(2026, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC)
 
 
-def test_revoking_twice_answers_the_first_time(shop: Service) -> None:
+def test_revoking_twice_returns_the_first_revocation_time(shop: Service) -> None:
     token_id = shop.do(ISSUE_TOKEN)["token_id"]
     assert shop.do(REVOKE_TOKEN, token_id=token_id) == {"revoked_at": NOW_TEXT}
     shop.now = LATER
@@ -433,7 +433,7 @@ def test_revoking_twice_answers_the_first_time(shop: Service) -> None:
     assert shop.find(token_id).revoked_at == NOW
 
 
-def test_a_token_whose_writing_was_cut_off_is_issued_once(shop: Service) -> None:
+def test_a_token_whose_write_was_interrupted_is_issued_once(shop: Service) -> None:
     lost = iter([broken()])
 
     def lose_the_first_reply(**_: object) -> None:
@@ -472,8 +472,8 @@ def test_each_sample_event_is_valid(shop: Service, command: Command) -> None:
         shop.invoke(event)
 
 
-def test_a_token_that_is_pasted_in_place_of_its_id_is_not_repeated(shop: Service) -> None:
-    """What is raised is logged by the runtime, and the token is good until its id is given."""
+def test_a_token_pasted_in_place_of_its_id_is_not_echoed(shop: Service) -> None:
+    """The runtime logs a raised error, and the token stays valid until it is revoked by its id."""
     token = mint()
     name, detail = shop.refused(REVOKE_TOKEN, token_id=token)
     assert (name, [each["loc"] for each in detail]) == ("InvalidRequest", [["body", "token_id"]])
@@ -502,7 +502,7 @@ def test_a_token_that_is_pasted_in_place_of_its_id_is_not_repeated(shop: Service
         ),
     ],
 )
-def test_what_is_no_command_is_told_so(service: Service, event: object, expected: list[Place]) -> None:
+def test_an_event_that_is_not_a_command_is_invalid(service: Service, event: object, expected: list[Place]) -> None:
     with pytest.raises(Exception) as raised:  # noqa: PT011  its name is what is judged
         service.invoke(event)
     assert type(raised.value).__name__ == "InvalidRequest"
@@ -570,7 +570,7 @@ def test_an_unknown_scope_is_named_by_its_place(service: Service) -> None:
     assert [(entry["loc"], entry["type"]) for entry in entries] == [(["body", "scopes", 1], "literal_error")]
 
 
-# --- the tables do not answer
+# --- unavailable tables
 
 OPERATIONS = {
     "register_business": "TransactWriteItems",
@@ -586,7 +586,7 @@ PASSING = [fault("ThrottlingException"), fault("InternalServerError", 500), faul
 
 @named
 @pytest.mark.parametrize("passing", PASSING)
-def test_a_fault_that_passes_is_tried_again(shop: Service, command: Command, passing: Reply) -> None:
+def test_a_transient_fault_of_the_tables_is_retried(shop: Service, command: Command, passing: Reply) -> None:
     shop.do(REGISTER_LOCATION)
     shop.do(REGISTER_VARIANT)
     token_id = shop.do(ISSUE_TOKEN)["token_id"]
@@ -596,7 +596,7 @@ def test_a_fault_that_passes_is_tried_again(shop: Service, command: Command, pas
 
 
 @named
-def test_a_fault_that_stays_asks_the_operator_to_try_again(shop: Service, command: Command) -> None:
+def test_a_lasting_fault_is_raised_as_try_again(shop: Service, command: Command) -> None:
     wire = shop.wire(OPERATIONS[command["command"]], fault("ThrottlingException"))
     name, detail = shop.refused(command)
     assert (name, detail["code"]) == ("TryAgain", "try_again")
@@ -619,7 +619,7 @@ def test_a_fault_that_stays_asks_the_operator_to_try_again(shop: Service, comman
         ),
     ],
 )
-def test_conflicts_and_replies_that_are_not_whole_are_tried_again(
+def test_conflicts_and_incomplete_responses_are_retried(
     shop: Service, command: Command, operation: str, answer: Reply
 ) -> None:
     wire = shop.wire(operation, answer)
@@ -638,7 +638,7 @@ def test_conflicts_and_replies_that_are_not_whole_are_tried_again(
         (("ItemCollectionSizeLimitExceeded", "TransactionConflict"), "TryAgain"),
     ],
 )
-def test_the_reasons_of_a_cancelled_transaction_are_told_apart_by_position(
+def test_the_reasons_of_a_cancelled_transaction_are_distinguished_by_position(
     shop: Service, codes: tuple[str, ...], error: str
 ) -> None:
     shop.wire("TransactWriteItems", cancelled(*codes))
@@ -647,9 +647,7 @@ def test_the_reasons_of_a_cancelled_transaction_are_told_apart_by_position(
 
 @named
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"])
-def test_a_fault_of_ours_is_an_internal_error_that_names_no_table_and_is_not_repeated(
-    shop: Service, command: Command, code: str
-) -> None:
+def test_an_internal_error_names_no_table_and_is_not_retried(shop: Service, command: Command, code: str) -> None:
     wire = shop.wire(OPERATIONS[command["command"]], fault(code))
     assert shop.refused(command) == (
         "InternalError",
@@ -660,7 +658,7 @@ def test_a_fault_of_ours_is_an_internal_error_that_names_no_table_and_is_not_rep
 
 
 @named
-def test_a_fault_behind_a_write_that_was_not_answered_does_not_say_that_nothing_was_written(
+def test_a_fault_after_an_unanswered_write_does_not_claim_that_nothing_was_written(
     shop: Service, command: Command
 ) -> None:
     wire = shop.wire(OPERATIONS[command["command"]], broken(), fault("AccessDeniedException"))
@@ -676,8 +674,8 @@ def test_a_fault_behind_a_write_that_was_not_answered_does_not_say_that_nothing_
     [REGISTER_BUSINESS, REGISTER_LOCATION, REGISTER_VARIANT, DEACTIVATE_LOCATION, DEACTIVATE_VARIANT],
     ids=lambda command: command["command"],
 )
-def test_all_attempts_of_one_command_are_one_write(shop: Service, command: Command) -> None:
-    """One that was given up on and arrives late would otherwise undo a command that was acknowledged since."""
+def test_all_attempts_of_a_command_share_one_client_request_token(shop: Service, command: Command) -> None:
+    """Otherwise an abandoned attempt that arrives late would undo a command that was acknowledged since."""
     shop.do(REGISTER_LOCATION)
     shop.do(REGISTER_VARIANT)
     wire = shop.wire("TransactWriteItems", broken(), fault("ThrottlingException"), None)
@@ -689,25 +687,25 @@ def test_all_attempts_of_one_command_are_one_write(shop: Service, command: Comma
     assert wire.sent[3]["ClientRequestToken"] != first["ClientRequestToken"]
 
 
-def test_no_attempt_begins_that_could_not_end_in_time(shop: Service) -> None:
+def test_no_attempt_begins_that_could_outlast_the_invocation(shop: Service) -> None:
     wire = shop.wire("TransactWriteItems", broken())
     with pytest.raises(Exception, match="try_again"):
         shop.invoke(REGISTER_BUSINESS, Context(remaining_ms=int(CALL_BUDGET_S * 1000)))
     assert wire.calls == 1
 
 
-# --- what is logged
+# --- logs
 
 
 @named
-def test_a_command_leaves_one_line_that_names_it(service: Service, command: Command) -> None:
+def test_a_command_logs_one_line_with_its_name(service: Service, command: Command) -> None:
     with suppress(Exception):
         service.do(command)
     (line,) = service.logged()
     assert line["command"] == command["command"]
 
 
-def test_nothing_of_one_command_is_logged_with_the_next(service: Service) -> None:
+def test_no_log_member_of_one_command_stays_for_the_next(service: Service) -> None:
     service.do(REGISTER_BUSINESS)
     service.refused({})
     first, second = service.logged()

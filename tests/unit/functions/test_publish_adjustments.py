@@ -1,4 +1,4 @@
-"""The ledger's stream: each new row is told, and what can't be told is set aside, reported or tried again.
+"""The ledger's stream: each new row is published; what can't be published is dead-lettered, reported or retried.
 
 Lambda's own part, handing a batch over again, parting it and giving it up, no emulator shows. The records here have the
 shape of real ones.
@@ -49,7 +49,7 @@ TIMEOUT_MS = FUNCTION["Timeout"] * 1000
 CALL_MAX_MS = (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) * 1000
 CALL_BUDGET_MS = int(CALL_BUDGET_S * 1000)
 NAMESPACE = "InventoryAdjustments/a-stack"
-DEAD_END = "https://sqs.eu-central-1.amazonaws.com/000000000000/dead-end"
+DEAD_LETTER_QUEUE = "https://sqs.eu-central-1.amazonaws.com/000000000000/dead-letter-queue"
 
 
 class MemoryQueue:
@@ -69,7 +69,7 @@ class MemoryQueue:
             self.met.raw.seek(0)
             return self.met
         sent = json.loads(cast("bytes", request.body))
-        assert sent["QueueUrl"] == DEAD_END
+        assert sent["QueueUrl"] == DEAD_LETTER_QUEUE
         self.sent.append(json.loads(sent["MessageBody"]))
         return reply({"MessageId": str(self.calls)})
 
@@ -78,8 +78,8 @@ class Publish:
     """One environment of the function, cold until its first batch."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        settings = {"EVENT_BUS": "the-bus", "DEAD_LETTER_QUEUE": DEAD_END}
-        # Under the name that the template gives it: the alarm finds the metric by that.
+        settings = {"EVENT_BUS": "the-bus", "DEAD_LETTER_QUEUE": DEAD_LETTER_QUEUE}
+        # The name that the template sets: the alarm finds the metric by it.
         settings["POWERTOOLS_SERVICE_NAME"] = FUNCTION["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
         settings["POWERTOOLS_METRICS_NAMESPACE"] = NAMESPACE
         self._module = cast("Any", load_handler("publish_adjustments", monkeypatch, **settings))
@@ -92,10 +92,10 @@ class Publish:
             client.meta.events.register(event, self._call_begins)
         self.bus = MemoryBus(bus_client)
         self.dead_letter_queue = MemoryQueue(queue_client)
-        self._module.RetryBudget = self._patience
+        self._module.RetryBudget = self._fast_budget
 
     def receive(self, *records: Any) -> str | None:
-        """Hand a batch over; return the sequence number from which on it is to be handed over again."""
+        """Deliver a batch; return the sequence number from which it must be delivered again."""
         # pytest changes stdout between a fixture and its test; the logger would write to the one it was made with.
         self._module.logger.registered_handler.stream = sys.stdout
         answer = self._module.handler({"Records": list(records)}, self.context)
@@ -113,7 +113,7 @@ class Publish:
         return [line for line in printed if "_aws" not in line], [line for line in printed if "_aws" in line]
 
     def counted(self) -> dict[str, int]:
-        """How often each metric was counted, since the last look; those of nothing left out."""
+        """How often each metric was counted, since the last call, without zeros."""
         counted: dict[str, int] = {}
         for line in self.printed()[1]:
             for each in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]:
@@ -121,10 +121,10 @@ class Publish:
         return {name: count for name, count in counted.items() if count}
 
     @property
-    def told(self) -> list[int]:
+    def sequences(self) -> list[int]:
         return [detail["sequence"] for detail in self.bus.details]
 
-    def _patience(self, remaining_s: Callable[[], float]) -> RetryBudget:
+    def _fast_budget(self, remaining_s: Callable[[], float]) -> RetryBudget:
         return RetryBudget(remaining_s, self._pause, lambda: 1.0)
 
     def _pause(self, seconds: float) -> None:
@@ -141,7 +141,7 @@ def publish(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 def a_change(item: Any, *, number: int = 0, event: str = "INSERT", **members: object) -> dict[str, Any]:
-    """A record of the stream that says that this item was put; its sequence number is ``at(number)``."""
+    """A stream record of a put of this item; its sequence number is ``at(number)``."""
     (record,) = load_event("publish-adjustments")["Records"]
     view = record["dynamodb"] | {"Keys": {"pk": item["pk"]}, "NewImage": item, "SequenceNumber": at(number)} | members
     return {**record, "eventName": event, "dynamodb": view}
@@ -174,7 +174,7 @@ def a_batch(count: int) -> list[Any]:
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_row_is_told_with_the_body_of_the_201(publish: Publish) -> None:
+def test_a_row_is_published_with_the_body_of_the_201(publish: Publish) -> None:
     row = an_adjustment(reason="Größer — “so”", reason_code="found", reference="CC-17", expected_quantity=0)
 
     assert publish.receive(a_change(ledger_item(row))) is None
@@ -195,33 +195,33 @@ def test_a_row_is_told_with_the_body_of_the_201(publish: Publish) -> None:
     ],
     ids=["plain", "reversal", "wide", "largest"],
 )
-def test_every_row_that_there_can_be_makes_an_event_by_the_schema(publish: Publish, row: Adjustment) -> None:
+def test_every_possible_row_makes_an_event_that_fits_the_schema(publish: Publish, row: Adjustment) -> None:
     assert publish.receive(a_change(ledger_item(row))) is None
 
     (entry,) = publish.bus.entries
     assert_event(delivered(entry), "inventory-adjusted")
 
 
-def test_a_batch_is_told_in_its_order_in_as_few_calls_as_there_can_be(publish: Publish) -> None:
+def test_a_batch_is_published_in_order_and_in_the_fewest_calls(publish: Publish) -> None:
     assert publish.receive(*a_batch(SOURCE["BatchSize"])) is None
 
-    assert publish.told == list(range(1, 101))
+    assert publish.sequences == list(range(1, 101))
     assert publish.bus.call_sizes == [EVENTS_MAX] * 10
     assert publish.dead_letter_queue.calls == 0
     assert publish.counted() == {"AdjustmentPublished": 100}
 
 
-def test_the_sample_event_is_told(publish: Publish) -> None:
+def test_the_sample_event_is_published(publish: Publish) -> None:
     assert publish.receive(*load_event("publish-adjustments")["Records"]) is None
 
-    assert publish.told == [2]
+    assert publish.sequences == [2]
 
 
-# --- what was not appended -----------------------------------------------------------------------------------------
+# --- changes that are not appends ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("event", ["MODIFY", "REMOVE"])
-def test_a_row_that_was_altered_is_reported_not_told(publish: Publish, event: str) -> None:
+def test_an_altered_row_is_reported_and_not_published(publish: Publish, event: str) -> None:
     first, second = a_batch(2)
     altered = a_change(ledger_item(an_adjustment(delta=99)), number=9, event=event)
     if event == "REMOVE":
@@ -229,7 +229,7 @@ def test_a_row_that_was_altered_is_reported_not_told(publish: Publish, event: st
 
     assert publish.receive(first, altered, second) is None
 
-    assert publish.told == [1, 2]
+    assert publish.sequences == [1, 2]
     assert publish.dead_letter_queue.calls == 0
     lines, _ = publish.printed()
     (line,) = [line for line in lines if line["message"] == "ledger row altered"]
@@ -252,7 +252,7 @@ def test_the_alarm_on_altered_rows_watches_the_metric_that_the_function_writes(p
     assert {name: line[name] for name in dimensions} == dimensions
 
 
-# --- what can never be told ----------------------------------------------------------------------------------------
+# --- records that can never be published -----------------------------------------------------------------------------
 
 ITEM = ledger_item(an_adjustment())
 KEY = {"pk": ITEM["pk"]}
@@ -273,14 +273,14 @@ UNUSABLE: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("item", "problem"), UNUSABLE.values(), ids=UNUSABLE)
-def test_an_item_that_is_no_row_is_set_aside_with_its_key_and_holds_up_nothing(
+def test_an_item_that_is_not_a_row_is_dead_lettered_and_holds_up_nothing(
     publish: Publish, item: Any, problem: str
 ) -> None:
     first, second = a_batch(2)
 
     assert publish.receive(first, a_change(item, number=7), second) is None
 
-    assert publish.told == [1, 2]
+    assert publish.sequences == [1, 2]
     assert publish.dead_letter_queue.sent == [
         {"problem": problem, "keys": {"pk": item["pk"]}, "sequence_number": at(7)}
     ]
@@ -289,7 +289,7 @@ def test_an_item_that_is_no_row_is_set_aside_with_its_key_and_holds_up_nothing(
     assert (line["level"], line["ledger_key"], line["problem"]) == ("ERROR", item["pk"]["S"], problem)
 
 
-def test_a_record_without_its_item_is_set_aside(publish: Publish) -> None:
+def test_a_record_without_its_item_is_dead_lettered(publish: Publish) -> None:
     record = a_change(ITEM)
     del record["dynamodb"]["NewImage"]
 
@@ -298,12 +298,12 @@ def test_a_record_without_its_item_is_set_aside(publish: Publish) -> None:
     assert [each["keys"] for each in publish.dead_letter_queue.sent] == [KEY]
 
 
-def test_an_event_that_the_bus_will_never_take_is_set_aside(publish: Publish) -> None:
+def test_an_event_that_the_bus_never_accepts_is_dead_lettered(publish: Publish) -> None:
     publish.bus.failing = {'"sequence":2,': ["MalformedDetail"]}
 
     assert publish.receive(*a_batch(3)) is None
 
-    assert publish.told == [1, 3]
+    assert publish.sequences == [1, 3]
     (message,) = publish.dead_letter_queue.sent
     assert (message["problem"], message["sequence_number"]) == ("EventBridge: MalformedDetail", at(1))
     assert publish.counted() == {"AdjustmentPublished": 2, "LedgerRowSetAside": 1}
@@ -319,7 +319,7 @@ PASSING: dict[str, Reply] = {
 
 
 @pytest.mark.parametrize("met", PASSING.values(), ids=PASSING)
-def test_what_can_not_be_set_aside_now_is_handed_over_again(publish: Publish, met: Reply) -> None:
+def test_a_record_that_cannot_be_dead_lettered_now_is_delivered_again(publish: Publish, met: Reply) -> None:
     publish.dead_letter_queue.met = met
     first, second = a_batch(2)
 
@@ -329,30 +329,30 @@ def test_what_can_not_be_set_aside_now_is_handed_over_again(publish: Publish, me
     assert publish.counted() == {"AdjustmentPublished": 1}
 
 
-# --- a bus that can't be had ---------------------------------------------------------------------------------------
+# --- an unavailable bus ----------------------------------------------------------------------------------------------
 
 
-def test_from_the_first_record_that_was_not_told_the_batch_is_handed_over_again(publish: Publish) -> None:
+def test_the_batch_is_delivered_again_from_the_first_unpublished_record(publish: Publish) -> None:
     publish.bus.failing = {'"sequence":14,': ["ThrottlingException"] * 99}
 
     assert publish.receive(*a_batch(30)) == at(13)
 
-    assert set(range(1, 14)) <= set(publish.told), "all before it is done"
+    assert set(range(1, 14)) <= set(publish.sequences), "all before it is done"
     assert publish.counted() == {"AdjustmentPublished": 13}
 
 
-def test_what_is_handed_over_again_is_told_again_from_there(publish: Publish) -> None:
+def test_a_batch_delivered_again_is_published_again_from_there(publish: Publish) -> None:
     batch = a_batch(12)
     publish.bus.failing = {'"sequence":3,': ["InternalFailure"] * CALL_ATTEMPTS_MAX}
     assert publish.receive(*batch) == at(2)
 
     assert publish.receive(*batch[2:]) is None
 
-    assert set(publish.told) == set(range(1, 13))
-    assert publish.told[-10:] == list(range(3, 13))
+    assert set(publish.sequences) == set(range(1, 13))
+    assert publish.sequences[-10:] == list(range(3, 13))
 
 
-def test_reports_of_what_lies_behind_wait_for_their_turn(publish: Publish) -> None:
+def test_records_behind_the_open_one_are_reported_later(publish: Publish) -> None:
     publish.bus.failing = {'"sequence":1,': ["InternalFailure"] * 99}
     altered = a_change(ITEM, number=7, event="MODIFY")
 
@@ -363,7 +363,7 @@ def test_reports_of_what_lies_behind_wait_for_their_turn(publish: Publish) -> No
 
 
 @pytest.mark.parametrize("met", PASSING.values(), ids=PASSING)
-def test_a_bus_that_is_away_leaves_the_whole_batch_for_later(publish: Publish, met: Reply) -> None:
+def test_an_unavailable_bus_leaves_the_whole_batch_for_later(publish: Publish, met: Reply) -> None:
     publish.bus.meets(met)
 
     assert publish.receive(*a_batch(30)) == at(0)
@@ -375,7 +375,9 @@ def test_a_bus_that_is_away_leaves_the_whole_batch_for_later(publish: Publish, m
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException"])
-def test_a_fault_of_ours_is_raised_without_a_word_so_that_the_batch_is_parted(publish: Publish, code: str) -> None:
+def test_an_internal_error_is_raised_without_details_so_that_lambda_splits_the_batch(
+    publish: Publish, code: str
+) -> None:
     publish.bus.meets(fault(code))
 
     with pytest.raises(Exception, match="internal_error") as raised:
@@ -389,7 +391,7 @@ def test_a_fault_of_ours_is_raised_without_a_word_so_that_the_batch_is_parted(pu
 
 @pytest.mark.parametrize("remaining_ms", [0, CALL_BUDGET_MS - 1, CALL_BUDGET_MS, 10_000, 31_000, TIMEOUT_MS])
 @pytest.mark.parametrize("answers", [True, False])
-def test_no_call_begins_that_could_be_cut_off(publish: Publish, remaining_ms: int, answers: bool) -> None:  # noqa: FBT001
+def test_no_call_begins_that_could_outlast_the_invocation(publish: Publish, remaining_ms: int, answers: bool) -> None:  # noqa: FBT001
     publish.context.remaining_ms, publish.call_ms = remaining_ms, CALL_MAX_MS
     if not answers:
         publish.bus.meets(broken())
@@ -399,26 +401,26 @@ def test_no_call_begins_that_could_be_cut_off(publish: Publish, remaining_ms: in
 
     assert all(left_ms >= CALL_BUDGET_MS for left_ms in publish.left_at_calls_ms)
     assert publish.context.remaining_ms >= 0
-    assert open_from is not None or len(publish.told) == 99
+    assert open_from is not None or len(publish.sequences) == 99
 
 
-def test_a_full_batch_has_time_for_a_slow_call_for_each_ten_and_for_one_of_them_to_be_outlived() -> None:
+def test_a_full_batch_has_time_for_slow_calls_and_one_retry() -> None:
     calls = SOURCE["BatchSize"] / EVENTS_MAX
 
     assert (calls + CALL_ATTEMPTS_MAX) * CALL_MAX_MS < TIMEOUT_MS
 
 
-def test_the_dead_end_has_the_bus_patience_and_is_tried_once_a_call() -> None:
+def test_the_dead_letter_queues_client_has_the_time_outs_of_the_bus_and_one_attempt_a_call() -> None:
     config: Any = queues_client().meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
     assert config.retries == {"mode": "standard", "total_max_attempts": 1}
 
 
-# --- what is written down ------------------------------------------------------------------------------------------
+# --- logs and metrics ------------------------------------------------------------------------------------------------
 
 
-def test_no_line_holds_anything_of_a_row_but_its_key(publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_log_line_holds_anything_of_a_row_but_its_key(publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
     row = an_adjustment(reason="whispered", reference="confidential", created_by="somebody")
     forged = ledger_item(replace(row, delta=6))

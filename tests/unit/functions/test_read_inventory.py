@@ -1,4 +1,4 @@
-"""The read function: each of its routes, whose books they show, and what it answers where it can't."""
+"""The read function: each of its routes, the business that it reads, and its answers to faults."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_an_adjustment_is_answered_as_it_was_when_it_was_created(reading: ReadSe
     assert list(answer.body) == list(adjustment_members(row))
 
 
-def test_an_adjustment_that_was_reversed_says_by_which(reading: ReadService) -> None:
+def test_a_reversed_adjustment_names_its_reversal(reading: ReadService) -> None:
     row = an_adjustment()
     reading.tables.with_history(row)
     reading.tables.with_link(ADJUSTMENT, REVERSAL)
@@ -97,7 +97,7 @@ def test_an_adjustment_that_was_reversed_says_by_which(reading: ReadService) -> 
     assert reading.get(LIST).body["data"] == [adjustment_members(row) | {"reversed_by": str(REVERSAL)}]
 
 
-def test_an_answer_is_kept_by_nobody_on_the_way(reading: ReadService) -> None:
+def test_an_answer_may_not_be_cached_on_the_way(reading: ReadService) -> None:
     reading.tables.with_history(an_adjustment())
 
     assert reading.get(ONE, path=THIS).headers == {
@@ -107,8 +107,8 @@ def test_an_answer_is_kept_by_nobody_on_the_way(reading: ReadService) -> None:
     }
 
 
-@pytest.mark.parametrize("there", [True, False], ids=["another business's", "nobody's"])
-def test_unknown_and_another_businesss_adjustments_are_alike(reading: ReadService, there: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("there", [True, False], ids=["another business's", "unknown"])
+def test_unknown_and_foreign_adjustments_get_the_same_answer(reading: ReadService, there: bool) -> None:  # noqa: FBT001
     if there:
         reading.tables.with_history(an_adjustment(business_id=OTHER_BUSINESS))
         reading.tables.with_link(ADJUSTMENT, REVERSAL, business_id=OTHER_BUSINESS)
@@ -129,14 +129,16 @@ def test_an_adjustments_id_may_be_spelt_as_any_uuid_may(reading: ReadService) ->
     ("path", "kind"),
     [({"id": "x"}, "uuid_parsing"), ({"id": ""}, "uuid_parsing"), ({"id": "\ud800"}, "string_unicode")],
 )
-def test_a_path_that_names_no_id_is_told_at_the_path(reading: ReadService, path: dict[str, str], kind: str) -> None:
+def test_an_invalid_id_in_the_path_is_reported_at_the_path(
+    reading: ReadService, path: dict[str, str], kind: str
+) -> None:
     answer = reading.get(ONE, path=path)
 
     assert (answer.status, answer.problems) == (422, [(("path", "id"), kind)])
     assert reading.tables.requests == {}
 
 
-def test_a_parameter_of_a_route_that_has_none_is_refused_beside_what_is_wrong_with_the_path(
+def test_a_route_without_parameters_rejects_any_beside_the_errors_of_its_path(
     reading: ReadService,
 ) -> None:
     reading.tables.with_history(an_adjustment())
@@ -163,14 +165,14 @@ def test_the_list_is_newest_first_and_ends_without_a_cursor(reading: ReadService
     assert answer.body["data"][0] == adjustment_members(history(3)[-1])
 
 
-def test_nothing_is_an_empty_list(reading: ReadService) -> None:
+def test_an_empty_ledger_is_an_empty_list(reading: ReadService) -> None:
     for query in ([], OF_VARIANT, [*OF_VARIANT, ("location_id", str(LOCATION))], [("variant_id", str(UUID(int=0)))]):
         assert reading.get(LIST, query).body == {"data": [], "next_cursor": None}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 6, 7, 100])
 @pytest.mark.parametrize("query", [[], OF_VARIANT, [*OF_VARIANT, ("location_id", str(LOCATION))]])
-def test_pages_follow_each_other_and_the_last_one_says_so(
+def test_pages_follow_each_other_and_the_last_has_no_cursor(
     reading: ReadService, limit: int, query: list[tuple[str, str]]
 ) -> None:
     reading.tables.with_history(*history(6))
@@ -226,7 +228,7 @@ def test_each_filter_finds_its_rows(reading: ReadService, query: list[tuple[str,
     assert ids(reading.get(LIST, query)) == found
 
 
-def test_of_a_parameter_that_came_several_times_the_last_counts(reading: ReadService) -> None:
+def test_the_last_of_repeated_parameters_counts(reading: ReadService) -> None:
     reading.tables.with_history(*history(3))
 
     answer = reading.get(LIST, [("limit", "100"), ("variant_id", "x"), ("limit", "2"), *OF_VARIANT])
@@ -235,7 +237,7 @@ def test_of_a_parameter_that_came_several_times_the_last_counts(reading: ReadSer
     assert reading.get(LIST, [*OF_VARIANT, ("variant_id", "x")]).status == 422
 
 
-def test_the_last_counts_even_where_the_gateway_shows_the_first_beside_all(reading: ReadService) -> None:
+def test_the_last_counts_even_when_the_single_value_is_the_first(reading: ReadService) -> None:
     reading.tables.with_history(*history(3))
 
     answer = reading.get(
@@ -246,7 +248,7 @@ def test_the_last_counts_even_where_the_gateway_shows_the_first_beside_all(readi
 
 
 @pytest.mark.parametrize("members", [{"limit": "2"}, {"limit": "2", "variant_id": str(VARIANT)}])
-def test_a_gateway_may_leave_the_several_values_out(reading: ReadService, members: dict[str, str]) -> None:
+def test_the_multi_value_parameters_may_be_absent(reading: ReadService, members: dict[str, str]) -> None:
     reading.tables.with_history(*history(3))
 
     answer = reading.get(LIST, queryStringParameters=members, multiValueQueryStringParameters=None)
@@ -289,7 +291,7 @@ def cursor_of(reading: ReadService, resource: str = LIST, *query: tuple[str, str
     return cursor
 
 
-def test_the_size_of_pages_may_change_on_the_way(reading: ReadService) -> None:
+def test_the_page_size_may_change_between_pages(reading: ReadService) -> None:
     reading.tables.with_history(*history(6))
 
     answer = reading.get(LIST, [("cursor", cursor_of(reading)), ("limit", "100")])
@@ -297,7 +299,7 @@ def test_the_size_of_pages_may_change_on_the_way(reading: ReadService) -> None:
     assert ids(answer) == [5, 4, 3, 2, 1]
 
 
-def test_a_cursor_is_good_for_the_same_question_in_other_words(reading: ReadService) -> None:
+def test_a_cursor_is_valid_for_the_same_filters_in_another_spelling(reading: ReadService) -> None:
     reading.tables.with_history(*history(6))
     cursor = cursor_of(reading, LIST, ("created_from", "2026-11-23T14:05:11.123456Z"), *OF_VARIANT)
 
@@ -361,7 +363,7 @@ def test_a_cursor_of_the_other_list_is_refused(reading: ReadService) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["x", "ü", "A" * 1024, "\ud800"])
-def test_rubbish_is_refused_and_costs_no_read(reading: ReadService, cursor: str) -> None:
+def test_a_malformed_cursor_is_rejected_without_a_read(reading: ReadService, cursor: str) -> None:
     for resource in (LIST, LEVELS):
         answer = reading.get(resource, [*OF_VARIANT, ("cursor", cursor)])
         assert answer.status == 422
@@ -389,10 +391,10 @@ def test_rubbish_is_refused_and_costs_no_read(reading: ReadService, cursor: str)
         f"{{{LOCATION}}}",
     ],
 )
-def test_a_cursor_that_was_made_up_by_our_own_rule_is_refused_where_it_is_no_place(
+def test_a_forged_cursor_with_a_valid_digest_is_rejected_unless_its_position_is_valid(
     reading: ReadService, position: str
 ) -> None:
-    """The rule is no secret: a stranger can compute it."""
+    """The digest's rule is public: a stranger can compute it."""
     of_list = {"list": "AdjustmentsQuery", "business_id": str(BUSINESS)}
     of_levels = {"list": "LevelsQuery", "business_id": str(BUSINESS), "variant_id": str(VARIANT)}
 
@@ -441,14 +443,14 @@ def stocked(reading: ReadService) -> ReadService:
     return reading
 
 
-def test_levels_are_those_of_all_locations_by_their_ids(stocked: ReadService) -> None:
+def test_levels_list_all_locations_ordered_by_id(stocked: ReadService) -> None:
     assert stocked.get(LEVELS, OF_VARIANT).body == {
         "data": [a_level(LOCATION, 15, 3, 3), a_level(OTHER_LOCATION, 5, 1, 4)],
         "next_cursor": None,
     }
 
 
-def test_a_level_is_that_of_one_location(stocked: ReadService) -> None:
+def test_a_level_can_be_read_for_one_location(stocked: ReadService) -> None:
     answer = stocked.get(LEVELS, [*OF_VARIANT, ("location_id", str(OTHER_LOCATION))])
 
     assert answer.body == {"data": [a_level(OTHER_LOCATION, 5, 1, 4)], "next_cursor": None}
@@ -475,13 +477,13 @@ def test_levels_of_an_instant_include_what_was_adjusted_at_it(
 
 
 @pytest.mark.parametrize("as_of", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
-def test_the_ends_of_time_are_instants_too(stocked: ReadService, as_of: str) -> None:
+def test_the_earliest_and_the_latest_instant_are_accepted(stocked: ReadService, as_of: str) -> None:
     answer = stocked.get(LEVELS, [*OF_VARIANT, ("as_of", as_of)])
 
     assert len(answer.body["data"]) == (2 if as_of.startswith("9") else 0)
 
 
-def test_levels_come_in_pages_too(stocked: ReadService) -> None:
+def test_levels_are_paged(stocked: ReadService) -> None:
     first = stocked.get(LEVELS, [*OF_VARIANT, ("limit", "1")])
     second = stocked.get(LEVELS, [*OF_VARIANT, ("limit", "1"), ("cursor", first.body["next_cursor"])])
 
@@ -503,7 +505,7 @@ def test_a_level_is_answered_for_one_variant_only(reading: ReadService) -> None:
     assert (answer.status, answer.problems) == (422, [(("query", "variant_id"), "missing")])
 
 
-# --- whose books -----------------------------------------------------------------------------------------------------
+# --- tenancy ---------------------------------------------------------------------------------------------------------
 
 ROUTES: dict[str, dict[str, Any]] = {ONE: {"path": THIS}, LIST: {}, LEVELS: {"query": OF_VARIANT}}
 each_route = pytest.mark.parametrize("resource", ROUTES)
@@ -523,7 +525,7 @@ def test_a_request_that_passed_no_authorizer_is_unauthorized(
 
 @each_route
 @pytest.mark.parametrize("left", [TICK, timedelta(0)], ids=str)
-def test_a_token_that_has_expired_since_the_gateway_asked_is_unauthorized(
+def test_a_token_that_expired_after_the_authorizer_answered_is_unauthorized(
     reading: ReadService, resource: str, left: timedelta
 ) -> None:
     reading.module.clock = lambda: NOW
@@ -564,7 +566,7 @@ def test_a_header_that_names_another_business_is_forbidden(reading: ReadService,
     assert refused(answer) == (403, "forbidden")
 
 
-def test_the_tenant_is_checked_before_anything_that_was_asked_for(reading: ReadService) -> None:
+def test_the_tenant_is_checked_before_the_parameters(reading: ReadService) -> None:
     foreign = an_authorizer_context(business_id=str(OTHER_BUSINESS))
 
     assert reading.get(LIST, [("limit", "0")], authorizer=foreign).status == 403
@@ -590,7 +592,7 @@ NEEDED = [(ONE, "BatchGetItem"), (LIST, "Query"), (LIST, "BatchGetItem"), (LEVEL
 
 @pytest.mark.parametrize(("resource", "operation"), NEEDED)
 @pytest.mark.parametrize("met", PASSING, ids=["throttled", "failed", "cut off", "torn"])
-def test_what_can_not_be_read_in_time_is_to_be_tried_again(
+def test_a_read_that_does_not_finish_in_time_is_answered_with_try_again(
     stocked: ReadService, resource: str, operation: str, met: Any
 ) -> None:
     stocked.tables.meets(operation, met)
@@ -603,7 +605,7 @@ def test_what_can_not_be_read_in_time_is_to_be_tried_again(
 
 
 @pytest.mark.parametrize(("resource", "operation"), NEEDED)
-def test_a_fault_that_passes_is_not_noticed(stocked: ReadService, resource: str, operation: str) -> None:
+def test_a_transient_fault_is_retried(stocked: ReadService, resource: str, operation: str) -> None:
     stocked.tables.meets(operation, broken(), reply({}), None)
 
     assert (
@@ -617,7 +619,7 @@ def test_a_fault_that_passes_is_not_noticed(stocked: ReadService, resource: str,
 
 @each_route
 @pytest.mark.parametrize("remaining_ms", [0, int(CALL_BUDGET_S * 1000) - 1])
-def test_nothing_is_begun_that_the_end_of_the_invocation_could_cut_off(
+def test_no_read_begins_that_could_outlast_the_invocation(
     stocked: ReadService, resource: str, remaining_ms: int
 ) -> None:
     answer = stocked.get(resource, **ROUTES[resource], context=Context(remaining_ms=remaining_ms))
@@ -628,7 +630,7 @@ def test_nothing_is_begun_that_the_end_of_the_invocation_could_cut_off(
 
 @pytest.mark.parametrize(("resource", "operation"), NEEDED)
 @pytest.mark.parametrize("met", [fault("AccessDeniedException"), fault("ValidationException"), RuntimeError("secret")])
-def test_an_unexpected_fault_tells_nothing_of_our_insides(
+def test_an_unexpected_fault_is_answered_without_details(
     stocked: ReadService, resource: str, operation: str, met: Any
 ) -> None:
     stocked.tables.meets(operation, met)
@@ -641,11 +643,11 @@ def test_an_unexpected_fault_tells_nothing_of_our_insides(
     assert len(stocked.tables.requests[operation]) == 1
 
 
-def test_a_route_that_the_gateway_has_and_the_function_does_not_is_our_fault(reading: ReadService) -> None:
+def test_a_route_that_only_the_gateway_knows_is_an_internal_error(reading: ReadService) -> None:
     assert refused(reading.get("/api/v1/inventory/other")) == (500, "internal_error")
 
 
-def test_with_its_own_threads_it_answers_the_same(stocked: ReadService, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_real_thread_pool_gives_the_same_answers(stocked: ReadService, monkeypatch: pytest.MonkeyPatch) -> None:
     one_after_another = stocked.get(LIST).body, stocked.get(LEVELS, [*OF_VARIANT, ("as_of", instant_text(NOW))]).body
     reader = stocked.module.reader
     threads = stocked.module.ThreadPoolExecutor(stocked.module.CALLS_AT_ONCE)
@@ -689,7 +691,7 @@ def lines(reading: ReadService) -> tuple[list[dict[str, Any]], list[dict[str, An
         (LIST, {"authorizer": an_authorizer_context(scopes="")}, "Forbidden"),
     ],
 )
-def test_each_request_is_counted_once_and_logged_without_what_was_sent(
+def test_each_request_is_counted_once_and_logged_without_sent_text(
     reading: ReadService, resource: str, asked: dict[str, Any], metric: str
 ) -> None:
     reading.tables.with_history(an_adjustment(reference="confidential", reason="whispered"))
@@ -709,8 +711,8 @@ def test_an_answer_is_logged_by_business_and_route(reading: ReadService) -> None
     answer = reading.get(LIST)
 
     (line,), _ = lines(reading)
-    told = {name: line[name] for name in ("message", "level", "business_id", "resource", "function_request_id")}
-    assert told == {
+    logged = {name: line[name] for name in ("message", "level", "business_id", "resource", "function_request_id")}
+    assert logged == {
         "message": "read answered",
         "level": "INFO",
         "business_id": str(BUSINESS),
@@ -719,7 +721,7 @@ def test_an_answer_is_logged_by_business_and_route(reading: ReadService) -> None
     }
 
 
-def test_a_fault_is_logged_with_what_it_was_for_us_alone(stocked: ReadService) -> None:
+def test_a_fault_is_logged_with_its_cause_and_answered_without(stocked: ReadService) -> None:
     stocked.tables.meets("Query", fault("AccessDeniedException"))
 
     stocked.get(LIST)
@@ -730,7 +732,7 @@ def test_a_fault_is_logged_with_what_it_was_for_us_alone(stocked: ReadService) -
     assert metrics[0]["InternalError"] == [1.0]
 
 
-def test_not_even_the_setting_of_powertools_makes_it_log_the_token(
+def test_the_event_logging_setting_of_powertools_logs_no_token(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")

@@ -46,7 +46,7 @@ def only_line(service: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
-def test_every_outcome_leaves_one_line_with_all_that_a_line_always_has(service: Service, name: str) -> None:
+def test_every_outcome_logs_one_line_with_the_common_members(service: Service, name: str) -> None:
     provoke(service, name)
 
     line = only_line(service)
@@ -60,7 +60,7 @@ def test_every_outcome_leaves_one_line_with_all_that_a_line_always_has(service: 
     assert ("attempts" in line) == (name not in {"Forbidden", "Unauthorized", "InvalidRequest"})
 
 
-def test_a_refusal_tells_the_tries_that_it_took_as_well(service: Service) -> None:
+def test_a_rejection_is_logged_with_its_attempts(service: Service) -> None:
     service.tables.meets("BatchGetItem", broken(), broken(), None)
 
     service.post(a_body(quantity_change=-1))
@@ -69,7 +69,7 @@ def test_a_refusal_tells_the_tries_that_it_took_as_well(service: Service) -> Non
     assert (line["code"], line["attempts"]) == ("insufficient_stock", 3)
 
 
-def test_a_fault_is_told_in_the_same_one_line(service: Service) -> None:
+def test_a_fault_is_logged_in_the_same_one_line(service: Service) -> None:
     service.tables.meets("BatchGetItem", fault("AccessDeniedException"))
 
     with pytest.raises(Exception, match="internal_error"):
@@ -85,9 +85,7 @@ def test_a_fault_is_told_in_the_same_one_line(service: Service) -> None:
     assert "gateway_request_id" not in line
 
 
-def test_the_duration_is_that_of_a_clock_that_never_goes_back(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_duration_comes_from_a_monotonic_clock(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks: Iterator[float] = iter([10.0, 10.0421])
     monkeypatch.setattr("inventory.entrypoints.telemetry.perf_counter", lambda: next(ticks))
 
@@ -96,7 +94,7 @@ def test_the_duration_is_that_of_a_clock_that_never_goes_back(
     assert only_line(service)["duration_ms"] == 42.1
 
 
-def test_a_reversals_line_is_like_any_other(reversing: Service) -> None:  # noqa: F811
+def test_a_reversals_line_has_the_common_members(reversing: Service) -> None:  # noqa: F811
     post(reversing)
     made = only_line(reversing)
     post(reversing)
@@ -108,7 +106,7 @@ def test_a_reversals_line_is_like_any_other(reversing: Service) -> None:  # noqa
     assert refused.keys() >= ALWAYS
 
 
-def test_a_reads_line_is_like_any_other(reading: ReadService) -> None:
+def test_a_reads_line_has_the_common_members(reading: ReadService) -> None:
     reading.get(LIST)
     answered = only_line(reading)
     reading.get(LIST, [("limit", "0")])
@@ -121,24 +119,24 @@ def test_a_reads_line_is_like_any_other(reading: ReadService) -> None:
     assert refused.keys() >= ALWAYS
 
 
-# --- what an event may do to a line
+# --- the gateway's request id ----------------------------------------------------------------------------------------
 
 
 SECRET = "dz_0123456789secretsecretsecretsecretAB"
 
 
 @pytest.mark.parametrize(
-    "told", [None, 5, {"a": 1}, "", "a text", "x" * 10_000, SECRET, f"{GATEWAY_REQUEST_ID} {SECRET}"], ids=str
+    "request_id", [None, 5, {"a": 1}, "", "a text", "x" * 10_000, SECRET, f"{GATEWAY_REQUEST_ID} {SECRET}"], ids=str
 )
-def test_only_a_uuid_is_taken_for_the_gateways_id(service: Service, told: object) -> None:
+def test_only_a_uuid_is_logged_as_the_gateways_request_id(service: Service, request_id: object) -> None:
     context = an_api_event()["requestContext"]
-    assert service.post_event(requestContext=context | {"requestId": told}).status == 201
+    assert service.post_event(requestContext=context | {"requestId": request_id}).status == 201
 
     assert "gateway_request_id" not in only_line(service)
 
 
 @pytest.mark.parametrize("request_id", [SECRET, GATEWAY_REQUEST_ID])
-def test_an_id_is_taken_of_events_of_the_gateway_only(service: Service, request_id: str) -> None:
+def test_the_request_id_is_logged_for_events_of_the_gateway_only(service: Service, request_id: str) -> None:
     with pytest.raises(Exception, match="extra_forbidden"):
         service.invoke(a_payload() | {"requestContext": {"requestId": request_id}})
 
@@ -148,7 +146,7 @@ def test_an_id_is_taken_of_events_of_the_gateway_only(service: Service, request_
 # --- the documentation
 
 
-def test_every_member_that_is_written_is_documented_and_nothing_else(
+def test_the_documented_members_are_those_that_are_logged(
     service: Service,
     reversing: Service,  # noqa: F811
     reading: ReadService,

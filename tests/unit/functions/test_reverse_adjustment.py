@@ -78,7 +78,7 @@ def test_a_reversal_is_answered_with_201_and_its_own_path(service: Service) -> N
     }
 
 
-def test_a_replay_is_the_original_answer_and_says_so(service: Service) -> None:
+def test_a_replay_returns_the_original_answer_with_the_replay_header(service: Service) -> None:
     first, second = (post(service, headers=[(KEY, "key")]) for _ in range(2))
 
     assert (first.status, second.status) == (201, 201)
@@ -87,7 +87,7 @@ def test_a_replay_is_the_original_answer_and_says_so(service: Service) -> None:
     assert len(service.tables.requests["TransactWriteItems"]) == 1
 
 
-def test_a_second_reversal_is_told_by_what_it_was_reversed(service: Service) -> None:
+def test_a_second_reversal_is_rejected_with_the_id_of_the_first(service: Service) -> None:
     first, second = (post(service) for _ in range(2))
 
     assert (second.status, second.body) == (
@@ -102,7 +102,7 @@ def test_a_second_reversal_is_told_by_what_it_was_reversed(service: Service) -> 
     )
 
 
-def test_a_key_that_names_another_request_is_told_at_its_header(service: Service) -> None:
+def test_a_key_of_another_request_is_reported_at_its_header(service: Service) -> None:
     post(service, headers=[(KEY, "key")])
 
     for named in (ADJUSTMENT, OTHER):
@@ -110,7 +110,7 @@ def test_a_key_that_names_another_request_is_told_at_its_header(service: Service
         assert (answer.status, answer.problems) == (422, [(KEY_PLACE, "idempotency_key_reused")])
 
 
-def test_goods_that_are_gone_can_not_be_taken_back(service: Service) -> None:
+def test_stock_that_was_sold_cannot_be_reversed(service: Service) -> None:
     service.tables.with_stock(a_stock_item(2, sequence=2))
 
     answer = post(service)
@@ -131,7 +131,9 @@ def test_goods_that_are_gone_can_not_be_taken_back(service: Service) -> None:
         ("TransactWriteItems", cancelled("None", "None", "TransactionConflict")),
     ],
 )
-def test_what_does_not_pass_is_answered_with_503_and_retry_after(service: Service, operation: str, met: Reply) -> None:
+def test_a_lasting_fault_of_the_tables_is_answered_with_503_and_retry_after(
+    service: Service, operation: str, met: Reply
+) -> None:
     service.tables.meets(operation, met)
 
     answer = post(service)
@@ -140,7 +142,7 @@ def test_what_does_not_pass_is_answered_with_503_and_retry_after(service: Servic
 
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", "TransactGetItems", "TransactWriteItems"])
-def test_our_own_fault_is_answered_with_500_that_names_nothing(service: Service, operation: str) -> None:
+def test_an_internal_error_is_answered_with_500_without_details(service: Service, operation: str) -> None:
     service.tables.meets(operation, fault("AccessDeniedException"))
 
     answer = post(service)
@@ -149,7 +151,7 @@ def test_our_own_fault_is_answered_with_500_that_names_nothing(service: Service,
     assert answer.body["detail"].keys() == {"code", "message"}
 
 
-def test_an_answer_that_was_lost_is_settled_from_the_ledger(service: Service) -> None:
+def test_a_lost_answer_is_found_in_the_ledger(service: Service) -> None:
     service.tables.answers_are_lost = True
 
     answer = post(service)
@@ -159,13 +161,13 @@ def test_an_answer_that_was_lost_is_settled_from_the_ledger(service: Service) ->
     assert len(service.tables.rows) == 2
 
 
-def test_with_too_little_time_left_nothing_is_begun(service: Service) -> None:
+def test_nothing_begins_with_too_little_time_left(service: Service) -> None:
     assert post(service, context=Context(remaining_ms=3_000)).status == 503
     assert service.tables.requests == {}
 
 
 @pytest.mark.parametrize("event", [{}, [], None, {"requestContext": None}], ids=str)
-def test_what_is_no_event_of_the_gateway_passed_no_authorizer_and_is_no_crash(service: Service, event: Any) -> None:
+def test_an_event_that_the_gateway_never_sends_is_unauthorized(service: Service, event: Any) -> None:
     response = service.module.handler(event, Context())
 
     assert (response["statusCode"], json.loads(response["body"])["detail"]["code"]) == (401, "unauthorized")
@@ -192,7 +194,7 @@ def test_an_adjustment_may_be_spelt_as_any_uuid_may(service: Service, spelling: 
 @pytest.mark.parametrize(
     "named", ["", "x", f"{ADJUSTMENT}0", f" {ADJUSTMENT}", "%7B" + str(ADJUSTMENT) + "%7D", "é", "\x00", "../..", "0"]
 )
-def test_what_is_no_uuid_is_told_in_the_path_as_fastapi_does(service: Service, named: str) -> None:
+def test_an_invalid_uuid_is_reported_at_the_path_as_in_fastapi(service: Service, named: str) -> None:
     answer = post(service, named=named)
 
     assert (answer.status, answer.problems) == (422, [(ID_PLACE, "uuid_parsing")])
@@ -203,14 +205,14 @@ def test_what_is_no_uuid_is_told_in_the_path_as_fastapi_does(service: Service, n
     assert service.tables.requests == {}
 
 
-def test_half_a_surrogate_pair_in_a_path_is_no_crash(service: Service) -> None:
+def test_half_a_surrogate_pair_in_a_path_is_rejected(service: Service) -> None:
     answer = post(service, named="\ud800")
 
     assert (answer.status, [place for place, _ in answer.problems]) == (422, [ID_PLACE])
 
 
 @pytest.mark.parametrize("parameters", [None, {}])
-def test_a_path_without_an_id_is_no_crash(service: Service, parameters: dict[str, str] | None) -> None:
+def test_a_path_without_an_id_is_rejected(service: Service, parameters: dict[str, str] | None) -> None:
     assert post(service, pathParameters=parameters).problems == [(ID_PLACE, "uuid_parsing")]
 
 
@@ -225,7 +227,7 @@ def test_errors_of_the_path_come_first_then_those_of_the_header_then_those_of_th
     ]
 
 
-def test_a_bad_path_is_told_of_even_where_the_body_is_not_json(service: Service) -> None:
+def test_a_bad_path_is_reported_even_when_the_body_is_not_json(service: Service) -> None:
     assert post(service, b"{", named="x").problems == [(ID_PLACE, "uuid_parsing"), (("body", "*"), "json_invalid")]
 
 
@@ -253,7 +255,7 @@ def test_the_reason_follows_the_rule_of_a_creation(
     "name",
     ["variant_id", "location_id", "quantity_change", "reason_code", "reference", "expected_quantity", "id", "reverses"],
 )
-def test_nothing_but_the_reason_can_be_said(service: Service, name: str) -> None:
+def test_a_reversal_takes_no_field_but_the_reason(service: Service, name: str) -> None:
     answer = post(service, {"reason": "wrong shelf", name: None})
 
     assert answer.problems == [(("body", name), "extra_forbidden")]
@@ -269,7 +271,7 @@ def of_another_business() -> dict[str, Any]:
     }
 
 
-def test_unknown_and_foreign_adjustments_are_not_there_alike(service: Service) -> None:
+def test_unknown_and_foreign_adjustments_are_both_not_found(service: Service) -> None:
     service.tables.with_business(OTHER_BUSINESS)
     service.tables.with_variant(business_id=OTHER_BUSINESS)
     service.tables.with_location(business_id=OTHER_BUSINESS)
@@ -289,7 +291,7 @@ def test_a_token_without_the_scope_to_reverse_is_forbidden(service: Service, sco
     assert service.tables.requests == {}
 
 
-def test_the_scope_to_reverse_is_enough(service: Service) -> None:
+def test_the_scope_to_reverse_is_sufficient(service: Service) -> None:
     assert post(service, authorizer=an_authorizer_context(scopes="adjustments:reverse")).status == 201
 
 
@@ -302,7 +304,7 @@ def test_a_request_that_passed_no_authorizer_is_unauthorized(service: Service, c
 
 
 @pytest.mark.parametrize(("left", "status"), [(TICK, 201), (timedelta(0), 401)], ids=str)
-def test_a_token_that_has_expired_since_the_gateway_asked_is_unauthorized(
+def test_a_token_that_expired_after_the_authorizer_answered_is_unauthorized(
     service: Service, left: timedelta, status: int
 ) -> None:
     service.module.adjuster = replace(service.module.adjuster, clock=lambda: NOW)
@@ -316,27 +318,27 @@ def test_a_header_that_names_another_business_is_forbidden_before_all_else(servi
     assert (answer.status, answer.code) == (403, "forbidden")
 
 
-# --- what is told of it ----------------------------------------------------------------------------------------------
+# --- metrics and logs ------------------------------------------------------------------------------------------------
 
 
-def told(service: Service) -> tuple[list[str], dict[str, Any]]:
-    """Names of the metrics, and the log line, of the one request since the last look."""
+def metrics_and_line(service: Service) -> tuple[list[str], dict[str, Any]]:
+    """The names of the metrics and the log line of the one request since the last call."""
     line, metric = service.printed()
     return [each["Name"] for each in metric["_aws"]["CloudWatchMetrics"][0]["Metrics"]], line
 
 
-def test_a_reversal_a_replay_and_a_refusal_are_each_counted_once_and_hold_nothing_that_was_sent(
+def test_each_outcome_of_a_reversal_is_counted_once_and_logged_without_sent_text(
     service: Service,
 ) -> None:
     body, headers = {"reason": "whispered"}, [(KEY, "key-of-the-caller")]
     lines = []
     for expected in ("AdjustmentReversed", "AdjustmentReplayed"):
         post(service, body, headers=headers)
-        names, line = told(service)
+        names, line = metrics_and_line(service)
         assert names == [expected]
         lines.append(line)
     post(service, body)
-    names, line = told(service)
+    names, line = metrics_and_line(service)
 
     assert names == ["AlreadyReversed"]
     assert [each["message"] for each in [*lines, line]] == [
@@ -348,7 +350,7 @@ def test_a_reversal_a_replay_and_a_refusal_are_each_counted_once_and_hold_nothin
     assert not [secret for secret in ("whispered", "key-of", "dz_secret") if secret in json.dumps([lines, line])]
 
 
-def test_not_even_the_setting_of_powertools_makes_it_log_the_token(
+def test_the_event_logging_setting_of_powertools_logs_no_token(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
@@ -360,7 +362,7 @@ def test_not_even_the_setting_of_powertools_makes_it_log_the_token(
     assert "dz_secret" not in json.dumps(service.printed())
 
 
-def test_the_sample_event_is_one_that_the_handler_understands(service: Service) -> None:
+def test_the_handler_understands_the_sample_event(service: Service) -> None:
     answer = service.post_event(**load_event("reverse-adjustment-api"))
 
     assert (answer.status, answer.code) == (404, "adjustment_not_found")

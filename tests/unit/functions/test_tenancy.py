@@ -1,4 +1,4 @@
-"""Whose stock a request moves: the authorizer says so, and nothing in the request can change it."""
+"""The authorizer decides whose stock a request changes; nothing in the request can."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_request_that_passed_no_authorizer_is_unauthorized(
 @pytest.mark.parametrize(
     ("left", "status"), [(TICK, 201), (timedelta(0), 401), (-TICK, 401), (-timedelta(days=3650), 401)], ids=str
 )
-def test_a_token_that_the_gateway_remembers_as_good_is_good_until_the_instant_of_its_expiry(
+def test_a_cached_authorization_is_valid_until_the_instant_of_its_expiry(
     service: Service, left: timedelta, status: int
 ) -> None:
     service.module.adjuster = replace(service.module.adjuster, clock=lambda: NOW)
@@ -51,9 +51,9 @@ def test_a_token_that_the_gateway_remembers_as_good_is_good_until_the_instant_of
     assert status == 201 or service.tables.requests == {}
 
 
-@pytest.mark.parametrize("told", ["", None, 5, ["2999-01-01T00:00:00.000000Z"]], ids=str)
-def test_an_expiry_that_our_authorizer_can_not_have_told_is_over(service: Service, told: Any) -> None:
-    assert unauthorized(service.post(authorizer=an_authorizer_context(expires_at=told)))
+@pytest.mark.parametrize("expires_at", ["", None, 5, ["2999-01-01T00:00:00.000000Z"]], ids=str)
+def test_an_expiry_that_our_authorizer_never_sets_counts_as_expired(service: Service, expires_at: Any) -> None:
+    assert unauthorized(service.post(authorizer=an_authorizer_context(expires_at=expires_at)))
 
 
 def test_an_expired_token_is_unauthorized_whatever_else_is_wrong(service: Service) -> None:
@@ -75,7 +75,7 @@ def test_a_request_without_the_business_header_is_unauthorized(
 
 
 @pytest.mark.parametrize("named", [str(OTHER_BUSINESS), "", "not-a-uuid", f"{BUSINESS}, {BUSINESS}", f"x{BUSINESS}"])
-def test_a_header_that_names_another_business_or_none_is_forbidden(service: Service, named: str) -> None:
+def test_a_header_with_another_business_or_no_business_id_is_forbidden(service: Service, named: str) -> None:
     assert forbidden(service.post_event(headers={"x-business-id": named}, multiValueHeaders=None))
     assert forbidden(service.post_event(headers={}, multiValueHeaders={"x-business-id": [named]}))
     assert service.tables.requests == {}
@@ -172,7 +172,7 @@ def test_a_key_means_nothing_in_another_business(service: Service) -> None:
 
 
 @pytest.mark.parametrize("of", ["variant", "location"])
-def test_another_businesss_catalog_is_not_there(service: Service, of: str) -> None:
+def test_the_catalog_of_another_business_is_not_found(service: Service, of: str) -> None:
     authorizer = an_authorizer_context(business_id=str(OTHER_BUSINESS))
     service.tables.with_business(OTHER_BUSINESS)
     if of == "location":

@@ -50,7 +50,7 @@ def test_no_shared_case_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("case", cases(valid=False))
-def test_an_invalid_case_is_answered_with_exactly_its_problems(service: Service, case: dict[str, Any]) -> None:
+def test_an_invalid_case_is_answered_with_exactly_its_errors(service: Service, case: dict[str, Any]) -> None:
     expected = {(place(loc, kind), kind) for loc, kind in case["errors"]}
 
     answer = service.post(raw_body(case), headers=headers(case))

@@ -71,7 +71,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, AnsweringTa
 type Run = Callable[..., tuple[int, AnsweringTarget]]
 
 
-def test_a_service_that_adds_up_is_status_0_and_one_line(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_clean_audit_is_status_0_and_one_line(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     status, target = run(lambda _: an_answer())
     printed = capsys.readouterr()
     assert (status, printed.err) == (0, "")
@@ -81,9 +81,7 @@ def test_a_service_that_adds_up_is_status_0_and_one_line(run: Run, capsys: pytes
     assert {each["segments"] for each in target.payloads} == {24}
 
 
-def test_a_difference_is_status_1_and_named_once_from_however_many_sides(
-    run: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_difference_is_status_1_and_printed_once(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     of_the_row = PROBLEM | {"adjustment_id": "a", "key": "b#a"}
     status, _ = run(lambda payload: an_answer([PROBLEM, of_the_row][payload["segment"]]), "--segments=2")
     lines = capsys.readouterr().out.splitlines()
@@ -100,13 +98,13 @@ def test_problems_that_are_counted_but_not_listed_are_counted_here_too(
     assert "105 problems" in capsys.readouterr().out
 
 
-def test_what_somebody_wrote_by_hand_does_not_steer_the_terminal(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_in_items_do_not_reach_the_terminal(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     nameless = dict.fromkeys(PROBLEM) | {"kind": "item_unknown", "key": "\x1b[2J"}
     run(lambda _: an_answer(nameless), "--segments=1")
     assert capsys.readouterr().out.splitlines()[0] == r"item_unknown: item '\x1b[2J'"
 
 
-def test_a_segment_is_gone_on_with_until_it_is_done(run: Run) -> None:
+def test_a_segment_is_continued_until_it_is_done(run: Run) -> None:
     def answer(payload: dict[str, Any]) -> object:
         return an_answer(next={None: "a", "a": "b", "b": None}[payload.get("position")])
 
@@ -115,7 +113,7 @@ def test_a_segment_is_gone_on_with_until_it_is_done(run: Run) -> None:
     assert [each.get("position") for each in target.payloads] == [None, "a", "b"]
 
 
-def test_a_service_that_is_busy_is_asked_again(run: Run) -> None:
+def test_a_busy_service_is_called_again(run: Run) -> None:
     left = [FunctionError("TryAgain", json.dumps({"message": "busy"}))] * (ATTEMPTS_MAX - 1)
 
     def answer(_: object) -> object:
@@ -127,7 +125,7 @@ def test_a_service_that_is_busy_is_asked_again(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (FunctionError("TryAgain", json.dumps({"message": "busy for ever"})), "6 times in a row"),
         (FunctionError("InternalError", json.dumps({"message": "our fault"})), "our fault"),
@@ -137,8 +135,8 @@ def test_a_service_that_is_busy_is_asked_again(run: Run) -> None:
         (ConnectionError("gone"), "gone"),
     ],
 )
-def test_what_could_not_be_audited_is_status_2_and_no_verdict(
-    error: Exception, told: str, run: Run, capsys: pytest.CaptureFixture[str]
+def test_a_failed_audit_is_status_2_and_no_verdict(
+    error: Exception, message: str, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def answer(payload: dict[str, Any]) -> object:
         if payload["segment"] == 1:
@@ -147,7 +145,7 @@ def test_what_could_not_be_audited_is_status_2_and_no_verdict(
 
     assert run(answer, "--segments=3")[0] == 2
     printed = capsys.readouterr()
-    assert told in printed.err
+    assert message in printed.err
     assert "no verdict" in printed.err
     assert "adds up" not in printed.out
 
@@ -161,7 +159,7 @@ def test_ctrl_c_ends_it_without_a_verdict(run: Run, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("segments", ["0", "1001", "x", "-1"])
-def test_a_number_of_segments_that_can_not_be_is_told(run: Run, segments: str) -> None:
+def test_an_invalid_number_of_segments_is_reported(run: Run, segments: str) -> None:
     assert run(lambda _: an_answer(), f"--segments={segments}")[0] == 2
 
 

@@ -95,7 +95,7 @@ def test_every_option_has_help(command: click.Command, option: click.Parameter) 
         (["--nothing"], 2),
     ],
 )
-def test_what_was_typed_wrong_is_one_line_and_its_status(
+def test_a_usage_error_is_one_line_and_its_status(
     arguments: list[str], status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == status
@@ -135,7 +135,7 @@ def test_a_signal_ends_a_command_with_status_130(
     assert capsys.readouterr().err.startswith("\nInterrupted; ")
 
 
-def test_without_a_local_stack_it_says_what_starts_one(
+def test_without_a_local_stack_the_error_says_how_to_start_one(
     tmp_path: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LOCAL_DIR", str(tmp_path))

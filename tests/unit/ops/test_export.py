@@ -1,4 +1,4 @@
-"""`make export` without a service: what is written where, and what a person is told when something goes wrong."""
+"""`make export` without a service: what is written where, and the messages of its failures."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class FakeService:
         if callable(answer):
             answer = answer()
         if isinstance(answer, FunctionError):
-            told = {"errorType": answer.kind, "errorMessage": answer.message}
-            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(told).encode())}
+            payload = {"errorType": answer.kind, "errorMessage": answer.message}
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(payload).encode())}
         if isinstance(answer, BaseException):
             raise answer
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
@@ -153,7 +153,7 @@ def test_out_of_a_hyphen_is_the_standard_output(shell: Shell) -> None:
     assert (shell.folder / "redirected").read_bytes() == "a\r\nü\n".encode()
 
 
-def test_an_output_that_nobody_reads_on_is_one_line_of_error(shell: Shell) -> None:
+def test_a_closed_output_is_one_line_of_error(shell: Shell) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as stdout:
@@ -162,7 +162,7 @@ def test_an_output_that_nobody_reads_on_is_one_line_of_error(shell: Shell) -> No
     assert (status, said) == (1, "error: the output was closed before the export was complete\n")
 
 
-def test_try_again_is_tried_again_with_longer_and_longer_pauses(shell: Shell) -> None:
+def test_try_again_is_retried_with_growing_pauses(shell: Shell) -> None:
     status, _ = shell.run(FakeService([TRY_AGAIN, TRY_AGAIN, a_page("x")]), "--out=out")
     assert status == 0
     assert shell.pauses_s == [0.5, 1.0]
@@ -199,12 +199,12 @@ def test_after_six_times_in_a_row_it_gives_up(shell: Shell) -> None:
         (NoCredentialsError(), "Unable to locate credentials"),
     ],
 )
-def test_whatever_goes_wrong_is_one_line_and_leaves_no_file(fault: object, line: str, shell: Shell) -> None:
+def test_any_failure_is_one_line_and_leaves_no_file(fault: object, line: str, shell: Shell) -> None:
     status, said = shell.run(FakeService([a_page("x", "c"), fault]), "--out=out")
     assert (status, said, shell.files()) == (1, f"error: {line}\n", [])
 
 
-def test_an_error_is_told_with_its_facts(shell: Shell) -> None:
+def test_an_error_is_printed_with_its_facts(shell: Shell) -> None:
     stopped = json.dumps({"code": "export_stopped", "message": "It can't go on.", "ledger_key": "b#a"})
     status, said = shell.run(FakeService([a_page("x", "c"), FunctionError("ExportStopped", stopped)]), "--out=out")
     assert (status, said, shell.files()) == (1, "error: It can't go on. (ledger_key: b#a)\n", [])
@@ -215,7 +215,7 @@ def test_a_name_that_ends_in_an_equals_sign_is_a_name(shell: Shell) -> None:
     assert shell.files() == ["x="]
 
 
-def test_a_stack_without_the_function_is_told_apart(shell: Shell) -> None:
+def test_a_stack_without_the_function_has_its_own_message(shell: Shell) -> None:
     status, said = shell.run(FakeService([], outputs={}), "--out=out")
     assert status == 1
     assert "ReadInventoryFunctionName" in said
@@ -236,7 +236,7 @@ def test_no_service_is_one_line(shell: Shell) -> None:
         (["--out=nowhere/out"], "nowhere"),
     ],
 )
-def test_what_was_typed_wrong_is_told_on_one_line(arguments: list[str], word: str, shell: Shell) -> None:
+def test_a_usage_error_is_printed_on_one_line(arguments: list[str], word: str, shell: Shell) -> None:
     (shell.folder / "folder").mkdir()
     status, said = shell.run(FakeService([a_page("x")]), *arguments)
     assert (status, shell.files()) == (1, ["folder"])

@@ -37,7 +37,7 @@ def stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str | None, Deployed]:
 
 
 @pytest.mark.parametrize("stack", [[], ["--stack=prod"]], ids=["local", "in AWS"])
-def test_the_command_is_handed_over_and_its_answer_printed_as_json(
+def test_the_command_is_sent_and_its_answer_printed_as_json(
     stack: list[str],
     stacks: dict[str | None, Deployed],
     monkeypatch: pytest.MonkeyPatch,
@@ -52,7 +52,7 @@ def test_the_command_is_handed_over_and_its_answer_printed_as_json(
 
 
 @pytest.mark.parametrize("payload", ["", "revoke_token", "[]", "null"])
-def test_what_is_no_json_object_is_not_handed_over(
+def test_a_payload_that_is_not_a_json_object_is_not_sent(
     payload: str,
     stacks: dict[str | None, Deployed],
     monkeypatch: pytest.MonkeyPatch,
@@ -66,7 +66,7 @@ def test_what_is_no_json_object_is_not_handed_over(
     assert "which command?" in capsys.readouterr().err
 
 
-def test_a_refusal_is_told_on_one_line(
+def test_a_rejection_is_printed_on_one_line(
     stacks: dict[str | None, Deployed], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PAYLOAD", '{"command": "revoke_token"}')

@@ -68,7 +68,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     return Service()
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
+def printed_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().out.splitlines()
 
 
@@ -77,7 +77,7 @@ def test_every_check_fails_on_a_service_that_answers_nothing_right(
 ) -> None:
     failed = verify.verify_all(service.visit())
 
-    lines = told(capsys)
+    lines = printed_lines(capsys)
     passed = [line for line in lines if line.startswith("ok")]
     # It does create under a key, once, and reverse.
     right = (checks.requests_at_once_are_one, checks.everything_is_reversed)
@@ -86,21 +86,21 @@ def test_every_check_fails_on_a_service_that_answers_nothing_right(
     assert lines[-1] == f"2 ok, {failed} failed, 0 not run"
 
 
-def test_each_check_is_told_on_one_line(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_check_prints_one_line(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     verify.verify_all(service.visit())
 
-    assert len(told(capsys)) == len(checks.CHECKS + checks.AT_THE_END) + 2
+    assert len(printed_lines(capsys)) == len(checks.CHECKS + checks.AT_THE_END) + 2
 
 
-def test_all_that_was_created_is_reversed_whatever_failed(service: Service) -> None:
+def test_every_created_adjustment_is_reversed_after_any_failure(service: Service) -> None:
     verify.verify_all(service.visit())
 
     assert service.rows
     assert service.reversed == service.rows.keys()
 
 
-def test_a_request_whose_answer_was_lost_is_taken_back_too(service: Service) -> None:
-    """It was carried out, and nobody heard of it: the same key tells at the end."""
+def test_a_request_with_a_lost_answer_is_reversed(service: Service) -> None:
+    """It was applied and its answer lost: the same key finds it at the end."""
     lost: list[int] = []
 
     def loses(request: httpx.Request) -> httpx.Response | None:
@@ -119,7 +119,7 @@ def test_a_request_whose_answer_was_lost_is_taken_back_too(service: Service) -> 
     assert service.reversed == service.rows.keys()
 
 
-def test_what_can_not_be_taken_back_is_named(service: Service) -> None:
+def test_an_adjustment_that_cannot_be_reversed_is_named(service: Service) -> None:
     visit = service.visit()
     visit.create(2, "first")
     visit.api = visit.api.having(authorization="Bearer other")
@@ -131,7 +131,7 @@ def test_what_can_not_be_taken_back_is_named(service: Service) -> None:
     assert left == f"adjustment {visit.run}-first of +2 is not reversed: 409 insufficient_stock"
 
 
-def test_what_is_asked_for_again_is_asked_for_again(service: Service) -> None:
+def test_a_try_again_answer_is_retried(service: Service) -> None:
     service.meets = lambda _: httpx.Response(503, json={"detail": {"code": "try_again"}})
 
     assert str(service.visit().api.get("/")) == "503 try_again"
@@ -170,7 +170,7 @@ def test_a_path_that_is_not_there_is_called_without_a_token(service: Service) ->
         (302, "", "there is no such API under URL="),
     ],
 )
-def test_before_anything_is_written_it_says_what_is_not_good(
+def test_wrong_arguments_are_reported_before_anything_is_written(
     service: Service, status: int, code: str, words: str
 ) -> None:
     service.meets = lambda _: httpx.Response(status, json={"detail": {"code": code}} if code else [])
@@ -190,7 +190,7 @@ def test_before_anything_is_written_it_says_what_is_not_good(
         (["--url=api.test"], "URL= is the output ApiUrl"),
     ],
 )
-def test_what_is_missing_or_mistyped_is_told_in_one_line(
+def test_a_missing_or_mistyped_argument_is_printed_on_one_line(
     given: list[str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TOKEN", TOKEN)

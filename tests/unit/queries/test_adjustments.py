@@ -126,7 +126,7 @@ def test_a_time_span_includes_its_beginning_and_not_its_end(wanted: AdjustmentFi
 
 
 @pytest.mark.parametrize("at", [NOW, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
-def test_a_span_without_a_moment_in_it_costs_no_read(at: datetime) -> None:
+def test_an_empty_time_span_costs_no_read(at: datetime) -> None:
     ledger = a_ledger(3)
 
     assert page(ledger, AdjustmentFilter(created_from=NOW + TICK, created_to=NOW)) == HistoryPage([], None)
@@ -134,7 +134,7 @@ def test_a_span_without_a_moment_in_it_costs_no_read(at: datetime) -> None:
 
 
 @each_way
-def test_a_cursor_above_the_span_is_no_way_round_its_end(wanted: AdjustmentFilter) -> None:
+def test_a_cursor_above_the_time_span_does_not_extend_it(wanted: AdjustmentFilter) -> None:
     ledger = a_ledger(3)
     span = AdjustmentFilter(variant_id=wanted.variant_id, created_to=NOW + timedelta(seconds=2))
 
@@ -157,7 +157,7 @@ def test_a_page_that_holds_the_rest_is_the_last_one(wanted: AdjustmentFilter, li
 
 
 @pytest.mark.parametrize("limit", [1, 100])
-def test_a_full_page_of_one_stock_item_is_one_read_be_it_the_first_or_a_later_one(limit: int) -> None:
+def test_every_full_page_of_one_stock_item_is_one_read(limit: int) -> None:
     ledger = reread(300)
 
     first = page(ledger, OF_ITEM, limit=limit)
@@ -389,7 +389,7 @@ def test_a_position_survives_being_written() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "Z#", "x#y", f"2026-11-23T14:05:09Z#{ADJUSTMENT}", f"#{ADJUSTMENT}"])
-def test_what_is_no_position_is_not_taken_for_one(text: str) -> None:
+def test_malformed_text_is_not_a_position(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         parse_position(text)
 

@@ -1,4 +1,4 @@
-"""What bent books do to reads and exports: no row is left out in silence, and all that is good stays within reach."""
+"""Reads and exports of corrupt data: no row is left out silently, and all intact rows can still be read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OF_VARIANT = [("variant_id", str(VARIANT))]
 OF_ITEM = [*OF_VARIANT, ("location_id", str(LOCATION))]
 REVERSAL = UUID(int=99)
 
-BENT: dict[str, dict[str, object]] = {
+CORRUPT_ROWS: dict[str, dict[str, object]] = {
     "its delta is no integer": {"delta": {"N": "1.5"}},
     "its time is garbage": {"created_at": {"S": "2026-11-23T14:05:12"}},
     "its id is null": {"id": {"NULL": True}},
@@ -38,7 +38,7 @@ BENT: dict[str, dict[str, object]] = {
         "created_at_id": {"S": f"2026-11-23T14:05:12.123456Z#{UUID(int=3)}"},
     },
 }
-of_each_bend = pytest.mark.parametrize("bend", BENT.values(), ids=BENT)
+of_each_bend = pytest.mark.parametrize("tamper", CORRUPT_ROWS.values(), ids=CORRUPT_ROWS)
 
 
 def history(count: int, *, first: int = 1, **members: Any) -> list[Adjustment]:
@@ -87,16 +87,16 @@ def faults(reading: ReadService) -> list[dict[str, Any]]:
 @of_each_bend
 @pytest.mark.parametrize("limit", [1, 3, 100])
 def test_a_list_comes_down_to_an_item_that_is_no_row_and_stops_there_by_its_key(
-    reading: ReadService, bend: dict[str, object], limit: int
+    reading: ReadService, tamper: dict[str, object], limit: int
 ) -> None:
     reading.tables.with_history(*history(5))
     reading.tables.with_history(*history(2, first=8, variant_id=OTHER_VARIANT))
-    bend_row(reading, 3, bend)
+    bend_row(reading, 3, tamper)
 
     assert listed(reading, [("limit", str(limit))]) == ([9, 8, 5, 4], 500)
 
     (fault,) = faults(reading)
-    assert (fault["message"], fault["problem"], fault["ledger_key"]) == ("books bent", "RowUnreadable", key_of(3))
+    assert (fault["message"], fault["problem"], fault["ledger_key"]) == ("corrupt data", "RowUnreadable", key_of(3))
 
 
 @pytest.mark.parametrize("query", [OF_VARIANT, OF_ITEM])
@@ -151,27 +151,29 @@ def test_two_copies_of_a_row_are_two_rows_and_their_reversal_is_read_once(readin
 
 
 @of_each_bend
-def test_an_adjustment_that_is_no_row_is_our_fault_by_its_key(reading: ReadService, bend: dict[str, object]) -> None:
+def test_an_adjustment_that_is_no_row_is_our_fault_by_its_key(reading: ReadService, tamper: dict[str, object]) -> None:
     reading.tables.with_history(*history(3))
-    bend_row(reading, 3, bend)
+    bend_row(reading, 3, tamper)
 
     status = reading.get(ONE, path={"id": str(UUID(int=3))}).status
 
-    if "created_at_id" in bend:
+    if "created_at_id" in tamper:
         assert status == 200  # it can be read, and where an index has it is no part of it
     else:
         assert status == 500
         assert [each["ledger_key"] for each in faults(reading)] == [key_of(3)]
 
 
-@pytest.mark.parametrize("bend", [{}, {"reversal_id": {"N": "1"}}, {"reversal_id": {"S": "x"}}, {"reversal_id": None}])
-def test_a_link_that_names_no_reversal_is_as_good_as_none(reading: ReadService, bend: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "tamper", [{}, {"reversal_id": {"N": "1"}}, {"reversal_id": {"S": "x"}}, {"reversal_id": None}]
+)
+def test_a_link_that_names_no_reversal_is_ignored(reading: ReadService, tamper: dict[str, Any]) -> None:
     row = an_adjustment()
     reading.tables.with_history(row)
     reading.tables.with_link(ADJUSTMENT, REVERSAL)
     link = reading.tables.items[INVENTORY_TABLE, f"REVERSAL#{BUSINESS}#{ADJUSTMENT}", "REVERSAL"]
     link.pop("reversal_id")
-    link |= {name: member for name, member in bend.items() if member is not None}
+    link |= {name: member for name, member in tamper.items() if member is not None}
 
     assert reading.get(ONE, path={"id": str(ADJUSTMENT)}).body == adjustment_members(row)
     assert reading.get(LIST).body["data"] == [adjustment_members(row)]
@@ -181,7 +183,7 @@ def test_a_link_that_names_no_reversal_is_as_good_as_none(reading: ReadService, 
 
 
 @pytest.mark.parametrize(("age", "status"), [(INDEX_DELAY_MAX, 503), (INDEX_DELAY_MAX + timedelta(seconds=1), 500)])
-def test_a_gap_that_is_old_is_no_reason_to_try_again(reading: ReadService, age: timedelta, status: int) -> None:
+def test_an_old_gap_is_corrupt_data_and_not_try_again(reading: ReadService, age: timedelta, status: int) -> None:
     reading.tables.with_history(*history(3))
     del reading.tables.items[LEDGER_TABLE, key_of(2), ""]
     reading.module.reader = replace(reading.module.reader, clock=lambda: NOW + timedelta(seconds=3) + age)
@@ -189,25 +191,25 @@ def test_a_gap_that_is_old_is_no_reason_to_try_again(reading: ReadService, age: 
     answer = reading.get(LEVELS, [*OF_ITEM, ("as_of", "2026-11-23T14:05:11.500000Z")])
 
     assert answer.status == status
-    told = [(each["problem"], each["variant_id"], each["location_id"]) for each in faults(reading)]
-    assert told == ([("RowMissing", str(VARIANT), str(LOCATION))] if status == 500 else [])
+    logged = [(each["problem"], each["variant_id"], each["location_id"]) for each in faults(reading)]
+    assert logged == ([("RowMissing", str(VARIANT), str(LOCATION))] if status == 500 else [])
 
 
-BENT_STOCK: dict[str, dict[str, object]] = {
+CORRUPT_STOCK: dict[str, dict[str, object]] = {
     "its quantity is no integer": {"quantity": {"N": "1.5"}},
     "its time has no offset": {"updated_at": {"S": "2026-11-23T14:05:12"}},
     "its head is gone": {"head_hash": {"NULL": True}},
 }
-of_each_bent_stock_item = pytest.mark.parametrize("bend", BENT_STOCK.values(), ids=BENT_STOCK)
+of_each_corrupt_stock_item = pytest.mark.parametrize("tamper", CORRUPT_STOCK.values(), ids=CORRUPT_STOCK)
 PLACES = [UUID(int=number) for number in (1, 2, 3)]
 
 
-def bend_stock_item(reading: ReadService, location_id: UUID, bend: dict[str, object]) -> tuple[str, str]:
+def bend_stock_item(reading: ReadService, location_id: UUID, tamper: dict[str, object]) -> tuple[str, str]:
     """Three locations hold the variant; what one of them holds can't be read. Returns its key."""
     for place in PLACES:
         reading.tables.with_history(an_adjustment(id=place, location_id=place))
     key = keys.stock(BUSINESS, VARIANT), str(location_id)
-    reading.tables.items[INVENTORY_TABLE, *key] |= bend
+    reading.tables.items[INVENTORY_TABLE, *key] |= tamper
     return key
 
 
@@ -225,24 +227,24 @@ def leveled(reading: ReadService, query: list[tuple[str, str]]) -> tuple[list[in
             return found, 200
 
 
-@of_each_bent_stock_item
+@of_each_corrupt_stock_item
 @pytest.mark.parametrize("limit", ["1", "2", "100"])
-@pytest.mark.parametrize("bent", PLACES, ids=str)
+@pytest.mark.parametrize("corrupt", PLACES, ids=str)
 def test_levels_come_down_to_a_stock_item_that_can_not_be_read_and_stop_there_by_its_key(
-    reading: ReadService, bend: dict[str, object], limit: str, bent: UUID
+    reading: ReadService, tamper: dict[str, object], limit: str, corrupt: UUID
 ) -> None:
-    pk, sk = bend_stock_item(reading, bent, bend)
+    pk, sk = bend_stock_item(reading, corrupt, tamper)
 
-    assert leveled(reading, [("limit", limit)]) == ([each.int for each in PLACES if each < bent], 500)
+    assert leveled(reading, [("limit", limit)]) == ([each.int for each in PLACES if each < corrupt], 500)
 
     (fault,) = faults(reading)
-    told = (fault["message"], fault["problem"], fault["stock_item"], fault["location_id"])
-    assert told == ("books bent", "StockItemUnreadable", pk, sk)
+    logged = (fault["message"], fault["problem"], fault["stock_item"], fault["location_id"])
+    assert logged == ("corrupt data", "StockItemUnreadable", pk, sk)
 
 
-@of_each_bent_stock_item
-def test_the_level_of_another_location_stays_within_reach(reading: ReadService, bend: dict[str, object]) -> None:
-    bend_stock_item(reading, PLACES[0], bend)
+@of_each_corrupt_stock_item
+def test_the_level_of_another_location_stays_within_reach(reading: ReadService, tamper: dict[str, object]) -> None:
+    bend_stock_item(reading, PLACES[0], tamper)
 
     assert leveled(reading, [("location_id", str(PLACES[1]))]) == ([2], 200)
     assert leveled(reading, [("location_id", str(PLACES[0]))]) == ([], 500)
@@ -280,10 +282,10 @@ def exported(reading: ReadService, **fields: object) -> tuple[list[int], str, di
 @of_each_bend
 @pytest.mark.parametrize("fields", [{}, {"variant_id": str(VARIANT)}])
 def test_an_export_holds_the_rows_before_it_and_ends_by_naming_its_key(
-    reading: ReadService, bend: dict[str, object], fields: dict[str, object]
+    reading: ReadService, tamper: dict[str, object], fields: dict[str, object]
 ) -> None:
     reading.tables.with_history(*history(5))
-    bend_row(reading, 3, bend)
+    bend_row(reading, 3, tamper)
     reading.module.exporter = replace(reading.module.exporter, clock=lambda: NOW + timedelta(days=1))
 
     ids, error, detail = exported(reading, **fields)

@@ -115,7 +115,7 @@ def test_a_record_of_csv_has_the_same_cells_under_the_same_names() -> None:
 
 
 @pytest.mark.parametrize("text", HARD_TEXTS)
-def test_a_line_of_json_is_one_line_for_whoever_splits_and_exact(text: str) -> None:
+def test_a_line_of_json_is_exact_and_one_line_for_any_splitter(text: str) -> None:
     line = ndjson_line(an_adjustment(reason=text))
     assert line.splitlines(keepends=True) == [line]
     assert json.loads(line.encode())["reason"] == text
@@ -305,7 +305,7 @@ def a_cursor_of(**fields: object) -> tuple[Desk, str]:
         {"created_to": "2026-12-01T00:00:00Z"},
     ],
 )
-def test_a_cursor_is_good_for_its_own_export_only(other: dict[str, object]) -> None:
+def test_a_cursor_is_valid_for_its_own_export_only(other: dict[str, object]) -> None:
     desk, cursor = a_cursor_of()
     with pytest.raises(InvalidRequest) as refused:
         desk.page(cursor=cursor, **other)
@@ -357,7 +357,7 @@ def test_a_cursor_does_not_care_how_the_same_export_is_spelt() -> None:
 
 
 @pytest.mark.parametrize("cursor", ["x", "A" * 80, "*"])
-def test_a_cursor_that_was_made_up_is_invalid(cursor: str) -> None:
+def test_a_forged_cursor_is_invalid(cursor: str) -> None:
     with pytest.raises(InvalidRequest):
         Desk().page(cursor=cursor)
 
@@ -375,7 +375,7 @@ def test_a_cursor_that_was_made_up_is_invalid(cursor: str) -> None:
         f"|2026-11-23T14:05:09.123456Z#{UUID(int=1)}",
     ],
 )
-def test_a_cursor_that_was_made_up_by_our_own_rule_is_invalid_where_it_is_no_place(position: str) -> None:
+def test_a_forged_cursor_with_a_valid_digest_needs_a_valid_position(position: str) -> None:
     """The rule is no secret: a stranger can compute it."""
     question = {"command": "export", "business_id": str(BUSINESS), "format": "ndjson"}
     with pytest.raises(InvalidRequest) as refused:
@@ -393,7 +393,7 @@ def test_the_same_cursor_gives_the_same_page_again() -> None:
 # --------------------------------------------------------------------------------------------------------------- faults
 
 
-def test_an_unknown_business_is_told_before_anything_is_read() -> None:
+def test_an_unknown_business_is_rejected_before_any_read() -> None:
     desk = Desk()
     with pytest.raises(BusinessNotFound):
         desk.page(business_id=str(OTHER_BUSINESS))
@@ -430,7 +430,7 @@ def test_a_page_ends_where_the_store_fails_and_the_next_one_goes_on() -> None:
     assert ids([first, desk.page(cursor=first.next_cursor)]) == in_order(rows)
 
 
-def test_a_query_that_fails_once_is_made_again() -> None:
+def test_a_query_that_fails_once_is_repeated() -> None:
     rows = a_history([(0, 0, 1)] * 3)
     desk = Desk(IndexedLedger(rows))
 
@@ -487,7 +487,7 @@ def test_a_page_without_a_single_row_read_in_time_is_no_page(remaining_s: float)
         ({"reason_code": "damage"}, (("body", "reason_code"), "extra_forbidden")),
     ],
 )
-def test_a_payload_that_breaks_the_model_is_told_where(
+def test_an_invalid_payload_is_reported_with_its_place(
     fields: dict[str, object], problem: tuple[tuple[str, ...], str]
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:

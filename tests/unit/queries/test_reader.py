@@ -49,9 +49,9 @@ class Desk:
     def __post_init__(self) -> None:
         client = dynamodb_client(None)
         self.tables = QueriedTables(client)
-        books = Lookups(client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE)
+        stored = Lookups(client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE)
         index = DynamoDBLedgerIndex(client, LEDGER_TABLE)
-        self.reader = Reader(books, index, History(index, books), Prover(index, books), clock=lambda: NOW)
+        self.reader = Reader(stored, index, History(index, stored), Prover(index, stored), clock=lambda: NOW)
 
     def levels(
         self,
@@ -286,7 +286,7 @@ def test_a_row_that_the_index_does_not_have_yet_never_makes_another_balance_pass
 def test_a_row_that_is_still_not_there_after_minutes_is_lost_and_not_waited_for(
     unseen: set[int], seconds_since: int
 ) -> None:
-    """The row behind the gap tells how old the missing one is at least, and of the last one the stock item does."""
+    """The row after the gap shows the least age of the missing one; for the last row, the stock item does."""
     ledger = a_ledger(*(NOW + timedelta(seconds=each) for each in (0, 10, 20, 30)))
     ledger.unseen = {UUID(int=each) for each in unseen}
     as_of, behind = NOW + timedelta(seconds=15), NOW + timedelta(seconds=seconds_since)
@@ -319,7 +319,7 @@ def test_before_the_first_row_nothing_may_be_missing_either() -> None:
         level(ledger, NOW - TICK)
 
 
-def test_an_index_that_lags_is_waited_for(desk: Desk) -> None:
+def test_a_read_waits_for_a_lagging_index(desk: Desk) -> None:
     first = an_adjustment()
     second = an_adjustment(id=UUID(int=2), sequence=2, quantity_after=10, created_at=NOW + TICK)
     desk.tables.with_history(first, second)
@@ -338,7 +338,7 @@ def test_an_index_that_lags_is_waited_for(desk: Desk) -> None:
     assert len(desk.pauses_s) == 1
 
 
-def test_an_index_that_lags_for_too_long_is_told_as_unavailable(desk: Desk) -> None:
+def test_an_index_that_lags_too_long_is_unavailable(desk: Desk) -> None:
     first = an_adjustment()
     second = an_adjustment(id=UUID(int=2), sequence=2, quantity_after=10, created_at=NOW + TICK)
     desk.tables.with_history(second)

@@ -63,7 +63,7 @@ def test_a_number_nearer_to_zero_than_a_decimal_can_be_is_none_yet_and_stays_as_
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "[NaN]"])
-def test_what_python_alone_takes_for_a_number_is_refused(text: str) -> None:
+def test_numbers_that_only_python_accepts_are_rejected(text: str) -> None:
     with pytest.raises(InvalidJSON, match="is not JSON"):
         parse_json(text.encode())
 
@@ -104,7 +104,7 @@ def test_a_quote_that_is_escaped_does_not_hide_nesting() -> None:
         (b'["-Infinity", -Infinity]', "-Infinity is not JSON", 14),
     ],
 )
-def test_an_error_says_what_and_where(body: bytes, message: str, position: int) -> None:
+def test_a_parse_error_has_its_cause_and_position(body: bytes, message: str, position: int) -> None:
     with pytest.raises(InvalidJSON) as refusal:
         parse_json(body)
 
@@ -137,7 +137,7 @@ HEAVY = {
 
 @pytest.mark.parametrize("member", HEAVY.values(), ids=HEAVY)
 def test_no_number_is_computed_that_is_longer_than_it_is_written(member: bytes) -> None:
-    """Ten thousand of "1e4299" would be 40 million digits: a body may say so, and nobody may have to hold them."""
+    """Ten thousand of "1e4299" would be 40 million digits: a body may hold them, and no code may compute them."""
     size_bytes = 100_000
     body = b"[" + member * (size_bytes // len(member)) + b"0]"
 

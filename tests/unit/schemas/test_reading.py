@@ -1,4 +1,4 @@
-"""What readers may ask for: each rule of paths and query strings, told as FastAPI tells it."""
+"""The rules of paths and query strings, with errors in FastAPI's form."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_reference_is_looked_for_as_it_is_stored() -> None:
         ("as_of", "2026-11-23T00:00:00Z", "extra_forbidden"),
     ],
 )
-def test_what_breaks_a_rule_of_the_list_is_told_at_its_parameter(name: str, value: str, kind: str) -> None:
+def test_an_invalid_parameter_of_the_list_is_reported_at_its_name(name: str, value: str, kind: str) -> None:
     assert kinds(AdjustmentsQuery, {name: value}) == [(("query", name), kind)]
 
 
@@ -131,11 +131,11 @@ def test_what_breaks_a_rule_of_the_list_is_told_at_its_parameter(name: str, valu
         ({"variant_id": str(VARIANT), "created_from": "x"}, [(("query", "created_from"), "extra_forbidden")]),
     ],
 )
-def test_what_breaks_a_rule_of_the_levels_is_told_at_its_parameter(members: dict[str, str], found: Any) -> None:
+def test_an_invalid_parameter_of_the_levels_is_reported_at_its_name(members: dict[str, str], found: Any) -> None:
     assert kinds(LevelsQuery, members) == found
 
 
-def test_a_path_is_told_as_the_path() -> None:
+def test_an_invalid_path_is_reported_at_the_path() -> None:
     assert kinds(AdjustmentPath, {"id": "x"}, "path") == [(("path", "id"), "uuid_parsing")]
     assert kinds(AdjustmentPath, {}, "path") == [(("path", "id"), "missing")]
     assert kinds(LevelPath, {"variant_id": "x", "location_id": str(LOCATION)}, "path") == [
@@ -149,7 +149,7 @@ def test_a_proof_takes_a_cursor_only() -> None:
     assert kinds(ProofQuery, {"limit": "5"}) == [(("query", "limit"), "extra_forbidden")]
 
 
-def test_every_wrong_parameter_is_told_in_the_models_order_unknown_ones_last() -> None:
+def test_every_wrong_parameter_is_reported_in_the_models_order_with_unknown_ones_last() -> None:
     sent = {"zebra": "1", "limit": "0", "created_to": "x", "created_from": "y", "variant_id": "z"}
 
     assert [place[1] for place, _ in kinds(AdjustmentsQuery, sent)] == [
@@ -255,7 +255,7 @@ def test_an_instant_may_be_less_fine_than_a_microsecond(text: str, digits: int) 
         "2026-11-23T14:05:09Z\n",
     ],
 )
-def test_what_is_no_instant_is_refused(text: str) -> None:
+def test_text_that_is_not_an_instant_is_rejected(text: str) -> None:
     assert kinds(AdjustmentsQuery, {"created_from": text}) == [
         (("query", "created_from"), "datetime_from_date_parsing")
     ]

@@ -55,7 +55,7 @@ def test_a_clock_that_was_set_back_ends_the_trust_for_good_and_in_all_values() -
     assert cache.trusted("a") is cache.trusted("b") is cache.last_known("b") is None
 
 
-def test_what_was_read_before_the_clock_was_set_back_and_remembered_after_is_not_trusted() -> None:
+def test_a_value_read_before_the_clock_was_set_back_and_cached_after_is_not_trusted() -> None:
     clock = Clock()
     cache = a_cache(clock)
     read_at_s = clock.now_s
@@ -69,7 +69,7 @@ def test_what_was_read_before_the_clock_was_set_back_and_remembered_after_is_not
     assert cache.trusted("a") is None
 
 
-def test_a_value_that_is_remembered_again_is_as_young_as_that() -> None:
+def test_caching_a_value_again_renews_its_age() -> None:
     clock = Clock()
     cache = a_cache(clock)
     cache.put("a", 1, read_at_s=clock.now_s)
@@ -81,7 +81,7 @@ def test_a_value_that_is_remembered_again_is_as_young_as_that() -> None:
     assert cache.trusted("a") == 2
 
 
-def test_what_was_never_remembered_or_is_forgotten_is_unknown() -> None:
+def test_a_value_never_cached_or_evicted_is_unknown() -> None:
     cache = a_cache(Clock())
     cache.put("a", 1, read_at_s=100)
 
@@ -91,7 +91,7 @@ def test_what_was_never_remembered_or_is_forgotten_is_unknown() -> None:
     assert cache.trusted("a") is cache.last_known("a") is cache.trusted("b") is None
 
 
-def test_beyond_its_bound_the_value_that_was_remembered_longest_ago_is_forgotten() -> None:
+def test_a_full_cache_evicts_the_oldest_value() -> None:
     cache = a_cache(Clock())
     for name in "abcad":
         cache.put(name, 1, read_at_s=100)
@@ -99,7 +99,7 @@ def test_beyond_its_bound_the_value_that_was_remembered_longest_ago_is_forgotten
     assert [name for name in "abcd" if cache.trusted(name)] == ["a", "c", "d"]
 
 
-def test_several_threads_may_remember_side_by_side() -> None:
+def test_several_threads_may_cache_concurrently() -> None:
     cache = a_cache(Clock())
 
     def remember(thread: int) -> None:

@@ -49,13 +49,13 @@ def next_row() -> Adjustment:
 
 
 @pytest.mark.parametrize("location_id", [None, LOCATION])
-def test_what_was_loaded_is_remembered_and_says_so(warm: StoreOnTables, location_id: object) -> None:
+def test_a_loaded_state_is_cached_and_marked(warm: StoreOnTables, location_id: object) -> None:
     command = a_command(location_id=location_id)
 
     assert warm.store.cached(command) == a_snapshot(stock=a_stock_item(10), cached=True)
 
 
-def test_what_was_committed_is_remembered(warm: StoreOnTables) -> None:
+def test_a_committed_state_is_cached(warm: StoreOnTables) -> None:
     assert warm.store.commit([next_row()], a_snapshot(stock=a_stock_item(10))) == Committed()
 
     remembered = warm.store.cached(a_command())
@@ -64,11 +64,11 @@ def test_what_was_committed_is_remembered(warm: StoreOnTables) -> None:
 
 
 @pytest.mark.parametrize("change", [{"variant_id": OTHER_VARIANT}, {"location_id": OTHER_LOCATION}], ids=str)
-def test_nothing_is_remembered_of_what_was_not_read(warm: StoreOnTables, change: dict[str, object]) -> None:
+def test_a_state_that_was_not_read_is_not_cached(warm: StoreOnTables, change: dict[str, object]) -> None:
     assert warm.store.cached(replace(a_command(), **change)) is None  # type: ignore[arg-type]
 
 
-def test_a_cold_store_remembers_nothing() -> None:
+def test_a_cold_store_has_an_empty_cache() -> None:
     assert StoreOnTables().store.cached(a_command()) is None
 
 
@@ -149,7 +149,7 @@ def test_a_write_of_unknown_outcome_is_forgotten_until_the_next_load(warm: Store
 
 
 def test_a_state_with_the_number_of_another_history_is_refused(warm: StoreOnTables) -> None:
-    """After a restore from a backup the numbers are given out again: the hash tells the two histories apart."""
+    """After a restore from a backup the sequences are used again: the hash distinguishes the two histories."""
     warm.tables.with_stock(a_stock_item(2, head_hash="cd" * 32))
 
     result = warm.store.commit([next_row()], a_snapshot(stock=a_stock_item(10), cached=True))
@@ -235,7 +235,7 @@ def a_desk_that_remembers(quantity: int, *, in_truth: int) -> Desk:
 
 
 @pytest.mark.parametrize("command", [KEYED, UNKEYED], ids=["keyed", "unkeyed"])
-def test_a_request_that_memory_grants_is_one_call(command: object) -> None:
+def test_a_request_allowed_by_the_cached_state_is_one_call(command: object) -> None:
     desk = a_desk_that_remembers(10, in_truth=10)
 
     assert desk.adjust(command).attempts == 1  # type: ignore[arg-type]
@@ -244,7 +244,7 @@ def test_a_request_that_memory_grants_is_one_call(command: object) -> None:
     assert desk.quantity == 0
 
 
-def test_a_stale_memory_costs_a_try_and_no_read() -> None:
+def test_a_stale_cache_costs_an_attempt_and_no_read() -> None:
     desk = a_desk_that_remembers(10, in_truth=12)
 
     assert desk.adjust(KEYED).attempts == 2
@@ -264,7 +264,7 @@ def test_a_refusal_is_of_the_present_and_one_read(command: object) -> None:
     assert desk.store.calls == ["load"]
 
 
-def test_a_refusal_from_what_a_refused_commit_told_needs_no_read_but_a_look_for_the_row() -> None:
+def test_a_rejection_after_a_cancelled_commit_only_looks_for_the_keys_row() -> None:
     desk = a_desk_that_remembers(10, in_truth=8)
 
     with pytest.raises(InsufficientStock):
@@ -273,7 +273,7 @@ def test_a_refusal_from_what_a_refused_commit_told_needs_no_read_but_a_look_for_
     assert desk.store.calls == ["commit", "find"]
 
 
-def test_what_a_refused_commit_told_is_of_another_moment_than_what_was_read_before_it() -> None:
+def test_the_state_of_a_cancelled_commit_is_not_transactional_with_earlier_reads() -> None:
     desk = a_desk_that_remembers(9, in_truth=10)
     stock = desk.store.stock[BUSINESS, VARIANT, LOCATION]
     taken = replace(stock, quantity=6, sequence=stock.sequence + 1)
@@ -285,7 +285,7 @@ def test_what_a_refused_commit_told_is_of_another_moment_than_what_was_read_befo
     assert desk.store.calls == ["load", "commit", "find"]
 
 
-def test_what_memory_would_refuse_is_granted_by_the_present() -> None:
+def test_a_request_that_only_the_cached_state_would_reject_is_applied() -> None:
     desk = a_desk_that_remembers(9, in_truth=10)
 
     desk.adjust(KEYED)
@@ -293,7 +293,7 @@ def test_what_memory_would_refuse_is_granted_by_the_present() -> None:
     assert desk.store.calls == ["load", "commit"]
 
 
-def test_an_expectation_is_held_against_the_present() -> None:
+def test_an_expected_quantity_is_compared_with_the_current_one() -> None:
     desk = a_desk_that_remembers(9, in_truth=10)
 
     desk.adjust(replace(KEYED, expected_quantity=10))
@@ -301,7 +301,7 @@ def test_an_expectation_is_held_against_the_present() -> None:
         desk.adjust(replace(KEYED, expected_quantity=9, idempotency_key="another"))
 
 
-def test_a_replay_that_memory_would_grant_again_shows_at_the_commit() -> None:
+def test_a_replay_that_the_cached_state_would_allow_is_found_at_the_commit() -> None:
     desk = a_desk(20)
     first = desk.adjust(KEYED)
     desk.store.memory = a_snapshot(stock=desk.store.stock[BUSINESS, VARIANT, LOCATION], cached=True)
@@ -311,7 +311,7 @@ def test_a_replay_that_memory_would_grant_again_shows_at_the_commit() -> None:
     assert desk.store.calls == ["commit"]
 
 
-def test_a_replay_that_memory_would_refuse_is_found_before_it_is_refused() -> None:
+def test_a_replay_that_the_cached_state_would_reject_is_found_before_the_rejection() -> None:
     desk = a_desk(10)
     first = desk.adjust(KEYED)
     desk.store.memory = a_snapshot(stock=desk.store.stock[BUSINESS, VARIANT, LOCATION], cached=True)
@@ -330,7 +330,7 @@ def test_a_key_of_another_request_is_found_out_at_the_commit() -> None:
         desk.adjust(replace(KEYED, quantity_change=-1))
 
 
-def test_memory_is_asked_for_the_requests_own_stock_item() -> None:
+def test_the_cache_is_read_for_the_requests_own_stock_item() -> None:
     desk = a_desk_that_remembers(10, in_truth=10)
     asked: list[object] = []
     desk.store.cached = asked.append  # type: ignore[method-assign, assignment]
@@ -340,7 +340,7 @@ def test_memory_is_asked_for_the_requests_own_stock_item() -> None:
     assert asked == [KEYED]
 
 
-def test_memory_is_asked_once_and_what_is_tried_again_is_read() -> None:
+def test_the_cache_is_used_once_and_a_retry_reads() -> None:
     desk = a_desk_that_remembers(10, in_truth=10)
     desk.store.on_commit.append(Met.CONTENDED)
 

@@ -17,9 +17,9 @@ GOOD = cursor(POSITION, QUESTION)
 URL_SAFE = string.ascii_letters + string.digits + "-_"
 
 
-@pytest.mark.parametrize("told", [POSITION, "", "7c9e6679-7425-40de-944b-e07fc1f90ae7", "ü"])
-def test_a_cursor_says_where_it_was_made(told: str) -> None:
-    assert position(cursor(told, QUESTION), QUESTION) == told
+@pytest.mark.parametrize("place", [POSITION, "", "7c9e6679-7425-40de-944b-e07fc1f90ae7", "ü"])
+def test_a_cursor_holds_its_position(place: str) -> None:
+    assert position(cursor(place, QUESTION), QUESTION) == place
 
 
 def test_a_cursor_never_changes_as_callers_hold_it_over_a_deployment() -> None:
@@ -46,11 +46,11 @@ def test_a_cursor_needs_no_encoding_in_a_query_string_and_is_taken_by_the_models
     ],
     ids=["business", "filter", "list", "one more filter", "one filter less", "nothing"],
 )
-def test_a_cursor_of_another_question_is_none(other: dict[str, str]) -> None:
+def test_a_cursor_of_another_query_is_invalid(other: dict[str, str]) -> None:
     assert position(GOOD, other) is None
 
 
-def test_the_order_of_a_questions_parts_does_not_count() -> None:
+def test_the_order_of_a_querys_parts_does_not_count() -> None:
     assert position(GOOD, dict(reversed(QUESTION.items()))) == POSITION
 
 
@@ -85,5 +85,5 @@ def test_not_one_character_of_a_cursor_may_be_altered(at: int) -> None:
         base64.urlsafe_b64encode(b"\xff" * 40).decode(),
     ],
 )
-def test_rubbish_is_no_cursor(rubbish: str) -> None:
+def test_malformed_text_is_not_a_cursor(rubbish: str) -> None:
     assert position(rubbish, QUESTION) is None

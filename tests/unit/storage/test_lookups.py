@@ -38,16 +38,16 @@ if TYPE_CHECKING:
 
 REVERSAL = UUID(int=99)
 CAPACITY = {"ConsumedCapacity": {"CapacityUnits": 0.5}}
-PATIENCE = RetryBudget(lambda: 10, sleep=lambda _: None)
+BUDGET = RetryBudget(lambda: 10, sleep=lambda _: None)
 
 
 class Library:
-    """Books and index on tables in memory."""
+    """Look-ups and index on tables in memory."""
 
     def __init__(self) -> None:
         client = dynamodb_client(None)
         self.tables = QueriedTables(client)
-        self.books = Lookups(client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE)
+        self.lookups = Lookups(client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE)
         self.index = DynamoDBLedgerIndex(client, LEDGER_TABLE)
 
     def sent(self, operation: str) -> Any:
@@ -62,12 +62,12 @@ def library() -> Library:
 
 
 READS: dict[str, Callable[[Library], object]] = {
-    "adjustment": lambda it: it.books.adjustment(BUSINESS, ADJUSTMENT),
-    "reversals": lambda it: it.books.reversals(BUSINESS, [ADJUSTMENT]),
-    "ledger_row": lambda it: it.books.ledger_row(BUSINESS, ADJUSTMENT),
-    "stock_item": lambda it: it.books.stock_item(BUSINESS, VARIANT, LOCATION),
-    "stock_items": lambda it: it.books.stock_items(BUSINESS, VARIANT),
-    "active": lambda it: it.books.active(BUSINESS, VARIANT, LOCATION),
+    "adjustment": lambda it: it.lookups.adjustment(BUSINESS, ADJUSTMENT),
+    "reversals": lambda it: it.lookups.reversals(BUSINESS, [ADJUSTMENT]),
+    "ledger_row": lambda it: it.lookups.ledger_row(BUSINESS, ADJUSTMENT),
+    "stock_item": lambda it: it.lookups.stock_item(BUSINESS, VARIANT, LOCATION),
+    "stock_items": lambda it: it.lookups.stock_items(BUSINESS, VARIANT),
+    "active": lambda it: it.lookups.active(BUSINESS, VARIANT, LOCATION),
     "page": lambda it: it.index.page(IndexQuery(stock_item_partition(BUSINESS, VARIANT, LOCATION))),
 }
 QUERIES = {"stock_items", "page"}
@@ -85,7 +85,7 @@ def test_an_adjustment_and_its_reversal_are_read_at_once_and_consistently(librar
     library.tables.with_history(an_adjustment())
     library.tables.with_link(ADJUSTMENT, REVERSAL)
 
-    assert library.books.adjustment(BUSINESS, ADJUSTMENT) == (an_adjustment(), REVERSAL)
+    assert library.lookups.adjustment(BUSINESS, ADJUSTMENT) == (an_adjustment(), REVERSAL)
     assert library.sent("BatchGetItem") == {
         "RequestItems": {
             LEDGER_TABLE: {"Keys": [{"pk": {"S": f"{BUSINESS}#{ADJUSTMENT}"}}], "ConsistentRead": True},
@@ -100,13 +100,13 @@ def test_an_adjustment_and_its_reversal_are_read_at_once_and_consistently(librar
 def test_an_adjustment_that_was_not_reversed_has_no_reversal(library: Library) -> None:
     library.tables.with_history(an_adjustment())
 
-    assert library.books.adjustment(BUSINESS, ADJUSTMENT) == (an_adjustment(), None)
+    assert library.lookups.adjustment(BUSINESS, ADJUSTMENT) == (an_adjustment(), None)
 
 
-def test_a_link_without_its_adjustment_is_nothing(library: Library) -> None:
+def test_a_link_without_its_adjustment_is_not_found(library: Library) -> None:
     library.tables.with_link(ADJUSTMENT, REVERSAL)
 
-    assert library.books.adjustment(BUSINESS, ADJUSTMENT) is None
+    assert library.lookups.adjustment(BUSINESS, ADJUSTMENT) is None
 
 
 def test_the_reversals_of_a_whole_page_are_read_at_once(library: Library) -> None:
@@ -114,33 +114,33 @@ def test_the_reversals_of_a_whole_page_are_read_at_once(library: Library) -> Non
     library.tables.with_link(reversed_ids[7], REVERSAL)
     library.tables.with_link(reversed_ids[8], REVERSAL, business_id=OTHER_BUSINESS)
 
-    assert library.books.reversals(BUSINESS, reversed_ids) == {reversed_ids[7]: REVERSAL}
+    assert library.lookups.reversals(BUSINESS, reversed_ids) == {reversed_ids[7]: REVERSAL}
     (wanted,) = library.sent("BatchGetItem")["RequestItems"].values()
     assert (len(wanted["Keys"]), wanted["ConsistentRead"]) == (100, True)
 
 
 def test_the_reversals_of_nothing_cost_no_read(library: Library) -> None:
-    assert library.books.reversals(BUSINESS, []) == {}
+    assert library.lookups.reversals(BUSINESS, []) == {}
     assert library.tables.requests == {}
 
 
-def test_a_stock_item_is_there_or_not(library: Library) -> None:
+def test_a_stock_item_is_found_or_absent(library: Library) -> None:
     library.tables.with_history(an_adjustment())
 
-    found = library.books.stock_item(BUSINESS, VARIANT, LOCATION)
+    found = library.lookups.stock_item(BUSINESS, VARIANT, LOCATION)
     assert found is not None
     assert stock_item_of(found) == stock_after(an_adjustment())
-    assert library.books.stock_item(BUSINESS, VARIANT, OTHER_LOCATION) is None
-    assert library.books.stock_item(OTHER_BUSINESS, VARIANT, LOCATION) is None
+    assert library.lookups.stock_item(BUSINESS, VARIANT, OTHER_LOCATION) is None
+    assert library.lookups.stock_item(OTHER_BUSINESS, VARIANT, LOCATION) is None
 
 
 def test_a_ledger_row_is_read_as_it_is_stored_and_consistently(library: Library) -> None:
     library.tables.with_history(an_adjustment())
 
-    assert library.books.ledger_row(BUSINESS, ADJUSTMENT) == ledger_item(an_adjustment())
+    assert library.lookups.ledger_row(BUSINESS, ADJUSTMENT) == ledger_item(an_adjustment())
     (wanted,) = library.sent("BatchGetItem")["RequestItems"].items()
     assert wanted == (LEDGER_TABLE, {"Keys": [{"pk": {"S": f"{BUSINESS}#{ADJUSTMENT}"}}], "ConsistentRead": True})
-    assert library.books.ledger_row(OTHER_BUSINESS, ADJUSTMENT) is None
+    assert library.lookups.ledger_row(OTHER_BUSINESS, ADJUSTMENT) is None
 
 
 @pytest.mark.parametrize("found", [(True, True), (True, False), (False, True), (False, False)])
@@ -148,19 +148,19 @@ def test_variant_and_location_are_active_or_not(library: Library, found: tuple[b
     library.tables.with_variant(active=found[0])
     library.tables.with_location(active=found[1])
 
-    assert library.books.active(BUSINESS, VARIANT, LOCATION) == found
+    assert library.lookups.active(BUSINESS, VARIANT, LOCATION) == found
 
 
-def test_what_is_not_there_is_not_active(library: Library) -> None:
-    assert library.books.active(BUSINESS, VARIANT, LOCATION) == (False, False)
+def test_an_unknown_variant_or_location_is_not_active(library: Library) -> None:
+    assert library.lookups.active(BUSINESS, VARIANT, LOCATION) == (False, False)
 
 
 @pytest.mark.parametrize("active", [True, False])
-def test_where_no_location_is_named_none_is_missed(library: Library, active: bool) -> None:  # noqa: FBT001
+def test_without_a_location_the_location_counts_as_active(library: Library, active: bool) -> None:  # noqa: FBT001
     library.tables.with_variant(active=active)
 
-    assert library.books.active(BUSINESS, VARIANT, None)[0] is active
-    assert library.books.active(BUSINESS, VARIANT, None)[1] is active
+    assert library.lookups.active(BUSINESS, VARIANT, None)[0] is active
+    assert library.lookups.active(BUSINESS, VARIANT, None)[1] is active
     assert len(library.tables.requests["BatchGetItem"][0]["RequestItems"][INVENTORY_TABLE]["Keys"]) == 1
 
 
@@ -177,7 +177,7 @@ def stocked(library: Library) -> Library:
 
 
 def test_stock_items_are_read_consistently_in_the_order_of_locations(stocked: Library) -> None:
-    page = stocked.books.stock_items(BUSINESS, VARIANT)
+    page = stocked.lookups.stock_items(BUSINESS, VARIANT)
 
     assert [location_id.int for location_id, _ in page.stock_items] == [0, 1, 2, 3, 4]
     assert page.stock_items[3][1] == stock_after(an_adjustment(id=UUID(int=3), location_id=UUID(int=3)))
@@ -192,7 +192,7 @@ def test_stock_items_are_read_consistently_in_the_order_of_locations(stocked: Li
 
 
 def test_a_page_of_stock_items_begins_after_a_location_and_says_whether_others_may_follow(stocked: Library) -> None:
-    page = stocked.books.stock_items(BUSINESS, VARIANT, after=UUID(int=1), limit=2)
+    page = stocked.lookups.stock_items(BUSINESS, VARIANT, after=UUID(int=1), limit=2)
 
     assert ([location_id.int for location_id, _ in page.stock_items], page.next_after) == ([2, 3], UUID(int=3))
     request = stocked.sent("Query")
@@ -210,7 +210,7 @@ def test_all_stock_items_of_a_variant_are_read_however_many_pages_they_are(stock
     )
     stocked.tables.meets("Query", reply(first), broken(), reply(second), None)
 
-    found = [location_id.int for location_id, _ in stocked.books.of_variant(BUSINESS, VARIANT, PATIENCE)]
+    found = [location_id.int for location_id, _ in stocked.lookups.of_variant(BUSINESS, VARIANT, BUDGET)]
 
     assert found == [0, 1, 2, 3, 4]
     starts = [each.get("ExclusiveStartKey", {}).get("sk", {}).get("S") for each in stocked.tables.requests["Query"]]
@@ -221,14 +221,14 @@ def test_a_page_without_any_stock_item_may_have_a_next_one(stocked: Library) -> 
     last = {"pk": {"S": f"STOCK#{BUSINESS}#{VARIANT}"}, "sk": {"S": str(UUID(int=1))}}
     stocked.tables.meets("Query", reply({"Items": [], "LastEvaluatedKey": last, **CAPACITY}), None)
 
-    found = [location_id.int for location_id, _ in stocked.books.of_variant(BUSINESS, VARIANT, PATIENCE)]
+    found = [location_id.int for location_id, _ in stocked.lookups.of_variant(BUSINESS, VARIANT, BUDGET)]
 
     assert found == [2, 3, 4]
 
 
 def test_a_variant_that_was_never_adjusted_has_no_stock_items(library: Library) -> None:
-    assert library.books.stock_items(BUSINESS, VARIANT).stock_items == []
-    assert list(library.books.of_variant(BUSINESS, VARIANT, PATIENCE)) == []
+    assert library.lookups.stock_items(BUSINESS, VARIANT).stock_items == []
+    assert list(library.lookups.of_variant(BUSINESS, VARIANT, BUDGET)) == []
 
 
 # --- the indexes -----------------------------------------------------------------------------------------------------
@@ -320,7 +320,7 @@ def test_every_row_of_a_business_is_in_one_of_its_partitions() -> None:
     ],
     ids=["throttled", "over capacity", "too many", "failed", "cut off", "torn", "not all of it"],
 )
-def test_what_may_pass_is_unavailable_and_nothing_is_tried_again_here(library: Library, name: str, met: Any) -> None:
+def test_a_transient_error_is_unavailable_and_is_not_retried_here(library: Library, name: str, met: Any) -> None:
     library.tables.meets(operation_of(name), met)
 
     with pytest.raises(StoreUnavailable):

@@ -83,7 +83,7 @@ def recorded(**also: Any) -> Snapshot:
     return replace(SNAPSHOT, recorded={RECORDED.id: RECORDED}, **also)
 
 
-def stock_told_by(reason: dict[str, Any]) -> StockItem:
+def stock_returned_by(reason: dict[str, Any]) -> StockItem:
     return MOVED if "Item" in reason else SEEN
 
 
@@ -194,7 +194,7 @@ def test_a_reversal_also_puts_the_link_from_what_it_reverses_on_condition_that_t
     assert [update, put] == sent(ROW)["TransactItems"]
 
 
-def test_two_tries_are_never_one_to_the_engine() -> None:
+def test_two_attempts_never_share_a_client_request_token() -> None:
     """The engine's own idempotency would answer a second try with the success of a first that was another row."""
     tables = StoreOnTables()
     tables.store.commit([ROW], SNAPSHOT)
@@ -208,22 +208,22 @@ def test_two_tries_are_never_one_to_the_engine() -> None:
 
 
 @pytest.mark.parametrize("stock", [*EVERY_REASON, FAILED | {"Item": STOCK_ITEM}], ids=named)
-def test_a_row_that_is_there_is_the_answer_whatever_became_of_the_stock(stock: dict[str, Any]) -> None:
+def test_an_existing_row_is_returned_with_any_state_of_the_stock(stock: dict[str, Any]) -> None:
     result = committed_on(transaction_cancelled(stock, FAILED | {"Item": LEDGER_ITEM}))
 
-    assert result == recorded(stock=stock_told_by(stock))
+    assert result == recorded(stock=stock_returned_by(stock))
 
 
 @pytest.mark.parametrize("ledger", [FINE, *PASSING, FAILED], ids=named)
-def test_stock_that_has_moved_comes_with_the_refusal(ledger: dict[str, Any]) -> None:
+def test_a_cancelled_commit_returns_the_moved_stock(ledger: dict[str, Any]) -> None:
     result = committed_on(transaction_cancelled(FAILED | {"Item": STOCK_ITEM}, ledger))
 
     assert result == replace(SNAPSHOT, stock=MOVED)
 
 
 @pytest.mark.parametrize("seen", [{"cached": True}, {"transactional": True}], ids=str)
-def test_what_a_cancellation_tells_is_of_the_present_and_of_several_moments(seen: dict[str, Any]) -> None:
-    """Of a remembered state nothing would be refused, and of one moment without another look for the row."""
+def test_the_items_of_a_cancellation_are_current_but_not_transactional(seen: dict[str, Any]) -> None:
+    """Cached state would reject nothing, and a transactional read would not look for the row again."""
     tables = StoreOnTables()
     tables.tables.meets("TransactWriteItems", transaction_cancelled(FAILED | {"Item": STOCK_ITEM}, FINE))
 
@@ -250,7 +250,7 @@ UNKNOWN_PAIRS = [
 
 
 @pytest.mark.parametrize(("stock", "ledger"), UNKNOWN_PAIRS, ids=[f"{named(a)}, {named(b)}" for a, b in UNKNOWN_PAIRS])
-def test_a_reason_that_is_not_understood_is_raised(stock: dict[str, Any], ledger: dict[str, Any]) -> None:
+def test_an_unknown_reason_is_raised(stock: dict[str, Any], ledger: dict[str, Any]) -> None:
     with pytest.raises(ClientError, match="TransactionCanceledException"):
         committed_on(transaction_cancelled(stock, ledger))
 
@@ -266,7 +266,7 @@ def test_a_cancellation_without_reasons_is_raised() -> None:
         committed_on(fault("TransactionCanceledException"))
 
 
-def test_an_item_at_a_position_whose_condition_held_says_nothing() -> None:
+def test_an_item_at_a_position_whose_condition_held_is_ignored() -> None:
     met = transaction_cancelled(FINE | {"Item": STOCK_ITEM}, CONFLICT | {"Item": LEDGER_ITEM})
 
     assert committed_on(met) == Contended()
@@ -279,28 +279,28 @@ ANY_STOCK = [FINE, CONFLICT, FAILED, FAILED | {"Item": STOCK_ITEM}]
 
 @pytest.mark.parametrize("stock", ANY_STOCK, ids=named)
 @pytest.mark.parametrize("link", [*EVERY_REASON, FAILED | {"Item": LINK}], ids=named)
-def test_a_reversals_row_that_is_there_is_the_answer_whatever_became_of_stock_and_link(
+def test_an_existing_reversal_is_returned_with_any_state_of_stock_and_link(
     stock: dict[str, Any], link: dict[str, Any]
 ) -> None:
     met = transaction_cancelled(stock, FAILED | {"Item": LEDGER_ITEM}, link)
 
     reversed_by = OTHER_REVERSAL if "Item" in link else None
-    assert committed_on(met, REVERSING) == recorded(stock=stock_told_by(stock), reversed_by=reversed_by)
+    assert committed_on(met, REVERSING) == recorded(stock=stock_returned_by(stock), reversed_by=reversed_by)
 
 
 @pytest.mark.parametrize("stock", ANY_STOCK, ids=named)
 @pytest.mark.parametrize("ledger", [FINE, *PASSING, FAILED], ids=named)
-def test_a_link_that_is_there_says_by_what_it_was_reversed_whatever_became_of_the_stock(
+def test_an_existing_link_returns_the_reversal_with_any_state_of_the_stock(
     stock: dict[str, Any], ledger: dict[str, Any]
 ) -> None:
     met = transaction_cancelled(stock, ledger, FAILED | {"Item": LINK})
 
-    told = replace(SNAPSHOT, stock=stock_told_by(stock), reversed_by=OTHER_REVERSAL)
-    assert committed_on(met, REVERSING) == told
+    expected = replace(SNAPSHOT, stock=stock_returned_by(stock), reversed_by=OTHER_REVERSAL)
+    assert committed_on(met, REVERSING) == expected
 
 
 @pytest.mark.parametrize("link", [FINE, *PASSING, FAILED], ids=named)
-def test_stock_that_has_moved_comes_with_the_refusal_of_a_reversal_too(link: dict[str, Any]) -> None:
+def test_a_cancelled_reversal_returns_the_moved_stock(link: dict[str, Any]) -> None:
     met = transaction_cancelled(FAILED | {"Item": STOCK_ITEM}, FINE, link)
 
     assert committed_on(met, REVERSING) == replace(SNAPSHOT, stock=MOVED)
@@ -318,7 +318,7 @@ def test_contention_at_any_part_of_a_reversal_is_contention(reason: dict[str, An
 @pytest.mark.parametrize("reason", NOT_UNDERSTOOD, ids=named)
 @pytest.mark.parametrize("position", [0, 1, 2])
 @pytest.mark.parametrize("others", [FINE, CONFLICT], ids=named)
-def test_a_reason_that_is_not_understood_is_raised_at_any_part_of_a_reversal(
+def test_an_unknown_reason_is_raised_at_any_part_of_a_reversal(
     reason: dict[str, Any], position: int, others: dict[str, Any]
 ) -> None:
     reasons = [others, others, others]
@@ -334,7 +334,7 @@ def test_reasons_that_do_not_fit_the_transaction_of_a_reversal_are_raised(count:
         committed_on(transaction_cancelled(*[CONFLICT] * count), REVERSING)
 
 
-def test_an_item_at_a_part_of_a_reversal_whose_condition_held_says_nothing() -> None:
+def test_an_item_at_a_part_of_a_reversal_whose_condition_held_is_ignored() -> None:
     met = transaction_cancelled(FINE, FINE | {"Item": LEDGER_ITEM}, CONFLICT | {"Item": LINK})
 
     assert committed_on(met, REVERSING) == Contended()
@@ -385,7 +385,7 @@ def titled(met: Reply) -> str:
 
 @pytest.mark.parametrize("operation", ["TransactWriteItems", "BatchGetItem", "TransactGetItems"])
 @pytest.mark.parametrize("met", NO_ANSWER, ids=titled)
-def test_no_whole_answer_leaves_the_outcome_unknown(operation: str, met: Reply) -> None:
+def test_an_incomplete_response_leaves_the_outcome_unknown(operation: str, met: Reply) -> None:
     with pytest.raises(StoreUnavailable) as unknown:
         call(operation, met)
 
@@ -409,7 +409,7 @@ def test_an_empty_answer_is_a_truncated_one(operation: str) -> None:
 
 
 @pytest.mark.parametrize("operation", ["TransactWriteItems", "BatchGetItem", "TransactGetItems"])
-def test_the_sdk_itself_never_tries_again(operation: str) -> None:
+def test_the_sdk_never_retries(operation: str) -> None:
     tables = call(operation, fault("InternalServerError", 500), raises=StoreUnavailable)
 
     assert len(tables.tables.requests[operation]) == 1

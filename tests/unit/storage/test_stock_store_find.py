@@ -77,7 +77,7 @@ def test_where_no_row_is_asked_for_nothing_is_sent(cold: StoreOnTables) -> None:
 @pytest.mark.parametrize("position", range(3))
 @pytest.mark.parametrize("others", [FINE, *PASSING])
 @pytest.mark.parametrize("code", PASSING)
-def test_a_look_that_met_a_transaction_under_way_or_was_throttled_is_no_answer(
+def test_a_read_that_conflicted_or_was_throttled_is_no_answer(
     cold: StoreOnTables, code: str, others: str, position: int
 ) -> None:
     with pytest.raises(StoreUnavailable) as unknown:
@@ -86,7 +86,7 @@ def test_a_look_that_met_a_transaction_under_way_or_was_throttled_is_no_answer(
     assert isinstance(unknown.value.__cause__, ClientError)
 
 
-def test_a_look_that_met_all_of_them_at_once_is_no_answer(cold: StoreOnTables) -> None:
+def test_a_read_with_conflicts_and_throttling_is_no_answer(cold: StoreOnTables) -> None:
     with pytest.raises(StoreUnavailable):
         look(cold, cancelled(*PASSING))
 
@@ -94,7 +94,7 @@ def test_a_look_that_met_all_of_them_at_once_is_no_answer(cold: StoreOnTables) -
 @pytest.mark.parametrize("position", range(3))
 @pytest.mark.parametrize("others", [FINE, *PASSING])
 @pytest.mark.parametrize("code", NOT_UNDERSTOOD)
-def test_a_reason_that_is_not_understood_is_raised(cold: StoreOnTables, code: str, others: str, position: int) -> None:
+def test_an_unknown_reason_is_raised(cold: StoreOnTables, code: str, others: str, position: int) -> None:
     with pytest.raises(ClientError, match="TransactionCanceledException"):
         look(cold, cancelled(*[code if each == position else others for each in range(3)]))
 
@@ -115,7 +115,7 @@ def test_a_cancellation_without_reasons_is_raised(cold: StoreOnTables) -> None:
     [{}, {"Responses": [{}, {}, {}]}, {"Responses": [{}, {}], "ConsumedCapacity": []}],
     ids=["nothing", "no capacity", "too few"],
 )
-def test_a_torn_reply_does_not_say_that_there_is_no_row(cold: StoreOnTables, torn: dict[str, Any]) -> None:
+def test_a_truncated_response_does_not_mean_that_there_is_no_row(cold: StoreOnTables, torn: dict[str, Any]) -> None:
     with pytest.raises(StoreUnavailable):
         look(cold, reply(torn))
 
@@ -162,7 +162,7 @@ def carried_out(tables: StoreOnTables, command: Command, remaining_s: Callable[[
     return adjuster.carry_out(command, budget_of(adjuster, remaining_s))
 
 
-def test_a_load_begins_no_second_read_where_the_time_for_it_is_up() -> None:
+def test_a_load_begins_no_second_read_without_time() -> None:
     """The business's default location was never seen, so the first read does not know yet what else there is."""
     cold = StoreOnTables()
     cold.tables.with_catalog()
@@ -179,7 +179,7 @@ def test_a_load_begins_no_second_read_where_the_time_for_it_is_up() -> None:
     [cancelled("TransactionConflict"), fault("TransactionInProgressException"), broken(), reply({})],
     ids=["under way", "in progress", "closed", "torn"],
 )
-def test_a_first_try_whose_row_does_not_show_yet_is_replayed_once_it_is_seen_whole(
+def test_a_first_attempt_is_replayed_once_its_transaction_is_fully_visible(
     half_shown: StoreOnTables, met: Reply
 ) -> None:
     half_shown.tables.meets(LOOK, met, met, None)
@@ -190,7 +190,7 @@ def test_a_first_try_whose_row_does_not_show_yet_is_replayed_once_it_is_seen_who
     assert WRITE not in half_shown.tables.requests
 
 
-def test_a_first_try_that_is_never_seen_whole_is_no_reason_for_a_refusal(half_shown: StoreOnTables) -> None:
+def test_a_first_attempt_that_is_never_fully_visible_is_not_rejected(half_shown: StoreOnTables) -> None:
     half_shown.tables.meets(LOOK, cancelled("TransactionConflict"))
 
     with pytest.raises(TryAgain):
@@ -199,7 +199,7 @@ def test_a_first_try_that_is_never_seen_whole_is_no_reason_for_a_refusal(half_sh
     assert len(half_shown.rows_looked_for) == ATTEMPTS_MAX
 
 
-def test_of_a_group_each_row_that_is_seen_whole_answers_its_own_request(half_shown: StoreOnTables) -> None:
+def test_each_visible_row_of_a_group_answers_its_own_request(half_shown: StoreOnTables) -> None:
     other = a_command(quantity_change=-1, idempotency_key="other", location_id=LOCATION)
     half_shown.tables.meets(LOOK, cancelled("None", "TransactionConflict"), None)
 

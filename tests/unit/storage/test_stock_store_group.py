@@ -126,7 +126,7 @@ SOME_ROWS = [rows for count in range(1, 5) for rows in combinations(range(1, 5),
 
 @pytest.mark.parametrize("positions", SOME_ROWS, ids=str)
 @pytest.mark.parametrize("others", [FINE, *PASSING, FAILED, *NOT_UNDERSTOOD], ids=lambda each: each.get("Code", "-"))
-def test_rows_that_are_there_are_told_by_their_own_items_whatever_became_of_the_others(
+def test_existing_rows_are_returned_with_any_state_of_the_others(
     positions: tuple[int, ...], others: dict[str, Any]
 ) -> None:
     recorded = [replace(ROWS[position - 1], reason="recorded before") for position in positions]
@@ -134,13 +134,13 @@ def test_rows_that_are_there_are_told_by_their_own_items_whatever_became_of_the_
     for position, row in zip(positions, recorded, strict=True):
         reasons[position] = there(row)
 
-    told = committed_on(cancelled(*reasons))
+    returned = committed_on(cancelled(*reasons))
 
-    assert told == replace(SNAPSHOT, recorded={row.id: row for row in recorded})
+    assert returned == replace(SNAPSHOT, recorded={row.id: row for row in recorded})
 
 
 @pytest.mark.parametrize("position", range(1, 5))
-def test_a_row_and_the_moved_stock_are_told_together(position: int) -> None:
+def test_an_existing_row_and_the_moved_stock_are_returned_together(position: int) -> None:
     reasons = [FINE] * 5
     reasons[0], reasons[position] = FAILED | {"Item": STOCK_ITEM}, there(ROWS[position - 1])
 
@@ -149,10 +149,10 @@ def test_a_row_and_the_moved_stock_are_told_together(position: int) -> None:
 
 
 @pytest.mark.parametrize("others", [FINE, *PASSING, FAILED], ids=lambda each: each["Code"])
-def test_stock_that_has_moved_comes_with_the_refusal(others: dict[str, Any]) -> None:
-    told = committed_on(reasons_with(FAILED | {"Item": STOCK_ITEM}, 0, others=others))
+def test_a_cancelled_commit_returns_the_moved_stock(others: dict[str, Any]) -> None:
+    returned = committed_on(reasons_with(FAILED | {"Item": STOCK_ITEM}, 0, others=others))
 
-    assert told == replace(SNAPSHOT, stock=MOVED)
+    assert returned == replace(SNAPSHOT, stock=MOVED)
 
 
 @pytest.mark.parametrize("position", range(5))
@@ -168,9 +168,7 @@ def test_every_reason_of_contention_at_once_is_contention() -> None:
 @pytest.mark.parametrize("position", range(5))
 @pytest.mark.parametrize("reason", NOT_UNDERSTOOD, ids=lambda each: each.get("Code", "-"))
 @pytest.mark.parametrize("others", [FINE, PASSING[0]], ids=lambda each: each["Code"])
-def test_a_reason_that_is_not_understood_is_raised_at_any_part(
-    reason: dict[str, Any], position: int, others: dict[str, Any]
-) -> None:
+def test_an_unknown_reason_is_raised_at_any_part(reason: dict[str, Any], position: int, others: dict[str, Any]) -> None:
     with pytest.raises(ClientError, match="TransactionCanceledException"):
         committed_on(reasons_with(reason, position, others=others))
 
@@ -182,7 +180,7 @@ def test_reasons_that_do_not_fit_the_transaction_are_raised(count: int) -> None:
 
 
 @pytest.mark.parametrize("position", range(1, 5))
-def test_an_item_at_a_position_whose_condition_held_says_nothing(position: int) -> None:
+def test_an_item_at_a_position_whose_condition_held_is_ignored(position: int) -> None:
     reasons = [PASSING[0]] * 5
     reasons[position] = FINE | {"Item": ledger_item(ROWS[0])}
 
@@ -193,7 +191,7 @@ def test_an_item_at_a_position_whose_condition_held_says_nothing(position: int) 
 
 
 @pytest.mark.parametrize("torn", [reply({}), broken(), fault("InternalServerError", 500)], ids=["{}", "closed", "500"])
-def test_a_torn_reply_leaves_the_outcome_of_all_unknown(torn: Reply) -> None:
+def test_a_truncated_response_leaves_every_outcome_unknown(torn: Reply) -> None:
     with pytest.raises(StoreUnavailable):
         committed_on(torn)
 
@@ -224,7 +222,7 @@ def test_the_largest_group_with_a_remembered_catalog_is_read_at_once(full: Store
     assert [len(each) for each in full.keys_read] == [KEYS_MAX]
 
 
-def test_what_does_not_fit_is_read_before_the_stock_item(full: StoreOnTables) -> None:
+def test_rows_that_do_not_fit_are_read_before_the_stock_item(full: StoreOnTables) -> None:
     """A row that is appended between the two reads is then one that moves the stock item after it was looked for."""
     assert full.load(AT_LOCATION, recorded_ids=IDS) == replace(SNAPSHOT, recorded=FOUND)
 
@@ -240,7 +238,7 @@ def test_a_default_location_that_was_never_seen_takes_one_read_more(full: StoreO
 
 
 @pytest.mark.parametrize("allowed", [0, 1])
-def test_no_further_read_is_begun_where_the_time_for_it_is_up(full: StoreOnTables, allowed: int) -> None:
+def test_no_further_read_begins_without_time(full: StoreOnTables, allowed: int) -> None:
     moments = iter([None] * allowed)
 
     def until_the_time_is_up() -> None:
@@ -259,7 +257,7 @@ def test_no_further_read_is_begun_where_the_time_for_it_is_up(full: StoreOnTable
     [reply({"Responses": {}, "UnprocessedKeys": {LEDGER_TABLE: {"Keys": [{"pk": {"S": "x"}}]}}}), reply({}), broken()],
     ids=["unread keys", "{}", "closed"],
 )
-def test_a_read_of_which_either_part_is_torn_is_none(full: StoreOnTables, torn: Reply, call: int) -> None:
+def test_a_read_with_one_truncated_part_is_no_answer(full: StoreOnTables, torn: Reply, call: int) -> None:
     full.tables.meets("BatchGetItem", *[None] * (call - 1), torn)
 
     with pytest.raises(StoreUnavailable):

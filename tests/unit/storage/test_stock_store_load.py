@@ -42,15 +42,6 @@ RECORDED = {ADJUSTMENT: an_adjustment()}
 
 
 @pytest.fixture
-def cold() -> StoreOnTables:
-    """A store that has read nothing yet, of a shop with ten on hand."""
-    made = StoreOnTables()
-    made.tables.with_catalog()
-    made.tables.with_stock(a_stock_item(10))
-    return made
-
-
-@pytest.fixture
 def warm(cold: StoreOnTables) -> StoreOnTables:
     """The same after its first load."""
     cold.load()
@@ -149,7 +140,7 @@ def test_where_all_is_remembered_and_there_is_no_location_nothing_is_read(cold: 
     assert cold.keys_read == []
 
 
-def test_a_further_read_is_not_begun_where_the_time_for_it_is_up(cold: StoreOnTables) -> None:
+def test_a_further_read_does_not_begin_without_time(cold: StoreOnTables) -> None:
     def no_time() -> None:
         raise TryAgain
 
@@ -229,7 +220,7 @@ def test_a_variant_that_was_never_adjusted_there_has_no_stock_item(cold: StoreOn
 # --- memory ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_active_catalog_is_remembered_for_a_minute_and_not_a_moment_longer(warm: StoreOnTables) -> None:
+def test_an_active_catalog_is_cached_for_exactly_a_minute(warm: StoreOnTables) -> None:
     assert CATALOG_LIFETIME_S == 60
     warm.now_s += CATALOG_LIFETIME_S - 0.001
     warm.load()
@@ -240,13 +231,13 @@ def test_an_active_catalog_is_remembered_for_a_minute_and_not_a_moment_longer(wa
     assert warm.keys_read == [sorted([*CATALOG, STOCK_KEY])]
 
 
-def test_what_is_remembered_ages_from_before_it_was_read(cold: StoreOnTables) -> None:
+def test_a_cached_value_ages_from_before_its_read(cold: StoreOnTables) -> None:
     """A change made while the read is under way may be missed, so the minute begins before it."""
 
     def time_passes(**_: object) -> None:
         cold.now_s += 2
 
-    cold.store._client.meta.events.register("before-send.dynamodb.BatchGetItem", time_passes)
+    cold.client.meta.events.register("before-send.dynamodb.BatchGetItem", time_passes)
     cold.load(AT_LOCATION)
     cold.now_s += CATALOG_LIFETIME_S - 2
 
@@ -274,7 +265,7 @@ def test_a_clock_that_jumped_back_ends_the_trust(warm: StoreOnTables, backwards_
 
 
 @pytest.mark.parametrize("active", [False, None], ids=["inactive", "absent"])
-def test_what_keeps_a_request_from_passing_is_looked_for_each_time(cold: StoreOnTables, active: bool | None) -> None:  # noqa: FBT001
+def test_missing_or_inactive_catalog_items_are_read_each_time(cold: StoreOnTables, active: bool | None) -> None:  # noqa: FBT001
     command = a_command(variant_id=OTHER_VARIANT, location_id=LOCATION)
     if active is not None:
         cold.tables.with_variant(OTHER_VARIANT, active=active)
@@ -285,7 +276,7 @@ def test_what_keeps_a_request_from_passing_is_looked_for_each_time(cold: StoreOn
     assert cold.load(command).variant_active
 
 
-def test_what_became_inactive_is_forgotten_and_looked_for_each_time(warm: StoreOnTables) -> None:
+def test_a_deactivated_item_is_evicted_and_read_each_time(warm: StoreOnTables) -> None:
     warm.tables.with_variant(active=False)
     warm.now_s += CATALOG_LIFETIME_S
     assert not warm.load().variant_active
@@ -295,7 +286,7 @@ def test_what_became_inactive_is_forgotten_and_looked_for_each_time(warm: StoreO
     assert warm.load().variant_active
 
 
-def test_the_default_location_of_a_business_that_is_gone_is_guessed_no_more(warm: StoreOnTables) -> None:
+def test_the_cached_default_location_of_a_removed_business_is_not_used(warm: StoreOnTables) -> None:
     warm.tables.items = {place: item for place, item in warm.tables.items.items() if "SETTINGS" not in place}
     warm.now_s += CATALOG_LIFETIME_S
     warm.load()
@@ -304,7 +295,7 @@ def test_the_default_location_of_a_business_that_is_gone_is_guessed_no_more(warm
     assert [STOCK_KEY in asked for asked in warm.keys_read] == [False]
 
 
-def test_neither_stock_nor_ledger_is_ever_remembered(warm: StoreOnTables) -> None:
+def test_the_catalogs_cache_holds_neither_stock_nor_ledger(warm: StoreOnTables) -> None:
     assert warm.load(recorded_ids=[ADJUSTMENT]).recorded == {}
     warm.tables.with_stock(a_stock_item(7))
     warm.tables.with_row(an_adjustment())
@@ -314,7 +305,7 @@ def test_neither_stock_nor_ledger_is_ever_remembered(warm: StoreOnTables) -> Non
     assert (snapshot.stock, snapshot.recorded) == (a_stock_item(7), RECORDED)
 
 
-def test_nothing_that_is_remembered_is_handed_to_another_business(warm: StoreOnTables) -> None:
+def test_no_cached_value_is_used_for_another_business(warm: StoreOnTables) -> None:
     other = a_command(business_id=OTHER_VARIANT, location_id=LOCATION)
 
     assert warm.load(other).business is None
@@ -322,7 +313,7 @@ def test_nothing_that_is_remembered_is_handed_to_another_business(warm: StoreOnT
     assert not warm.load(other).location_active
 
 
-def test_the_memory_is_bounded(warm: StoreOnTables) -> None:
+def test_the_cache_is_bounded(warm: StoreOnTables) -> None:
     for number in range(CATALOG_ENTRIES_MAX):
         warm.store._catalog.put((str(number), ""), {}, read_at_s=warm.now_s)
 
@@ -335,7 +326,7 @@ def test_the_memory_is_bounded(warm: StoreOnTables) -> None:
 
 
 def default_of(on: StoreOnTables) -> UUID | None:
-    """Ask for the default location; ``keys_read`` tells what that took."""
+    """Ask for the default location; ``keys_read`` holds the read keys."""
     on.tables.requests.clear()
     return on.store.default_location_id(BUSINESS)
 
@@ -372,7 +363,7 @@ def test_a_default_location_ages_from_before_it_was_read(cold: StoreOnTables) ->
     def time_passes(**_: object) -> None:
         cold.now_s += 2
 
-    cold.store._client.meta.events.register("before-send.dynamodb.BatchGetItem", time_passes)
+    cold.client.meta.events.register("before-send.dynamodb.BatchGetItem", time_passes)
     default_of(cold)
     cold.now_s += CATALOG_LIFETIME_S - 2
 
@@ -391,7 +382,7 @@ def test_that_a_business_has_no_default_location_is_remembered_but_not_that_ther
 
 
 @pytest.mark.parametrize("met", [broken(), reply({}), fault("ThrottlingException")], ids=["closed", "{}", "throttled"])
-def test_a_default_location_that_could_not_be_read_is_not_taken_for_none(cold: StoreOnTables, met: Reply) -> None:
+def test_an_unreadable_default_location_does_not_count_as_none(cold: StoreOnTables, met: Reply) -> None:
     cold.tables.meets("BatchGetItem", met, None)
 
     with pytest.raises(StoreUnavailable):
@@ -424,7 +415,7 @@ EVERYTHING = an_adjustment(
     ],
     ids=["plain", "everything", "odd texts", "a whole second"],
 )
-def test_a_row_survives_being_an_item(row: Any) -> None:
+def test_a_row_round_trips_through_its_item(row: Any) -> None:
     assert adjustment_of(ledger_item(row)) == row
 
 
@@ -433,11 +424,11 @@ def test_the_row_with_everything_has_each_member() -> None:
 
 
 @pytest.mark.parametrize("name", ["reason_code", "reference", "expected_quantity", "reverses"])
-def test_what_a_row_lacks_its_item_lacks_too(name: str) -> None:
+def test_an_absent_member_of_a_row_is_absent_from_its_item(name: str) -> None:
     assert name not in ledger_item(an_adjustment())
 
 
-def test_a_stock_item_survives_being_an_item(cold: StoreOnTables) -> None:
+def test_a_stock_item_round_trips_through_its_item(cold: StoreOnTables) -> None:
     stock = a_stock_item(-(2**53 - 1), sequence=2**53)
     cold.tables.with_stock(stock)
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from inventory.domain.errors import StoreUnavailable
 from inventory.domain.store import GROUP_MAX
-from tests.support.builders.domain import a_command, a_snapshot, a_stock_item, an_adjustment
+from tests.support.builders.domain import a_command, a_snapshot, an_adjustment
 from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, VARIANT
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.faults.wire import broken, cancelled, fault, reply
@@ -46,15 +46,6 @@ LOCATION_PART = of_catalog(f"LOCATION#{LOCATION}")
 
 
 @pytest.fixture
-def cold() -> StoreOnTables:
-    """A store that has read nothing yet, of a shop with ten on hand."""
-    made = StoreOnTables()
-    made.tables.with_catalog()
-    made.tables.with_stock(a_stock_item(10))
-    return made
-
-
-@pytest.fixture
 def warm(cold: StoreOnTables) -> StoreOnTables:
     """The same after its first load."""
     cold.load()
@@ -73,7 +64,7 @@ def parts_read(on: StoreOnTables) -> list[list[dict[str, Any]]]:
 # --- one transaction, or the snapshot says that it was none ----------------------------------------------------------
 
 
-def test_all_is_read_in_one_transaction_and_the_snapshot_says_so(cold: StoreOnTables) -> None:
+def test_everything_is_read_in_one_transaction_and_the_snapshot_is_marked(cold: StoreOnTables) -> None:
     cold.tables.with_row(an_adjustment())
 
     assert load(cold) == a_snapshot(recorded={ADJUSTMENT: an_adjustment()}, transactional=True)
@@ -87,19 +78,19 @@ def test_all_is_read_in_one_transaction_and_the_snapshot_says_so(cold: StoreOnTa
     }
 
 
-def test_what_is_not_there_is_left_out() -> None:
+def test_absent_items_are_left_out() -> None:
     empty = StoreOnTables()
     empty.tables.with_catalog()
 
     assert load(empty) == a_snapshot(stock=None, transactional=True)
 
 
-def test_a_remembered_catalog_takes_no_part_in_the_transaction(warm: StoreOnTables) -> None:
+def test_a_cached_catalog_is_not_read_in_the_transaction(warm: StoreOnTables) -> None:
     assert load(warm) == a_snapshot(transactional=True)
     assert parts_read(warm) == [[STOCK_PART, ROW_PART]]
 
 
-def test_what_the_transaction_found_is_remembered(cold: StoreOnTables) -> None:
+def test_the_state_read_in_a_transaction_is_cached(cold: StoreOnTables) -> None:
     load(cold)
 
     assert cold.store.cached(AT_LOCATION) == a_snapshot(cached=True)
@@ -114,18 +105,18 @@ def test_of_a_reversal_the_link_is_read_in_the_transaction(warm: StoreOnTables) 
     assert len(parts_read(warm)[0]) == 3
 
 
-def test_a_default_location_that_takes_a_second_read_makes_it_two_moments(cold: StoreOnTables) -> None:
+def test_a_second_read_for_the_default_location_is_not_transactional(cold: StoreOnTables) -> None:
     assert load(cold, a_command()) == a_snapshot(transactional=False)
     assert parts_read(cold) == [[SETTINGS_PART, VARIANT_PART, ROW_PART]]
     assert len(cold.tables.requests[READ]) == 1
 
 
-def test_as_much_as_one_transaction_holds_is_read_in_one(warm: StoreOnTables) -> None:
+def test_as_many_items_as_a_transaction_holds_are_read_in_one(warm: StoreOnTables) -> None:
     assert load(warm, ids=[UUID(int=number) for number in range(1, GROUP_MAX + 1)]).transactional
     assert [len(each) for each in parts_read(warm)] == [100]
 
 
-def test_what_no_transaction_holds_is_not_of_one_moment(cold: StoreOnTables) -> None:
+def test_more_items_than_a_transaction_holds_are_not_read_transactionally(cold: StoreOnTables) -> None:
     snapshot = load(cold, ids=[UUID(int=number) for number in range(1, GROUP_MAX + 1)])
 
     assert snapshot == a_snapshot(transactional=False)
@@ -137,7 +128,7 @@ def test_what_no_transaction_holds_is_not_of_one_moment(cold: StoreOnTables) -> 
 
 @pytest.mark.parametrize("position", range(2))
 @pytest.mark.parametrize("code", PASSING)
-def test_a_read_that_met_a_transaction_under_way_or_was_throttled_is_no_answer(
+def test_a_transactional_read_that_conflicted_or_was_throttled_is_no_answer(
     warm: StoreOnTables, code: str, position: int
 ) -> None:
     with pytest.raises(StoreUnavailable) as unknown:
@@ -158,7 +149,7 @@ def test_a_read_that_met_a_transaction_under_way_or_was_throttled_is_no_answer(
     ],
     ids=str,
 )
-def test_reasons_that_are_not_understood_or_do_not_fit_are_raised(warm: StoreOnTables, reasons: list[str]) -> None:
+def test_unknown_or_mismatched_reasons_are_raised(warm: StoreOnTables, reasons: list[str]) -> None:
     with pytest.raises(ClientError, match="TransactionCanceledException"):
         meet(warm, cancelled(*reasons))
 
@@ -168,7 +159,7 @@ def test_reasons_that_are_not_understood_or_do_not_fit_are_raised(warm: StoreOnT
     [reply({}), reply({"Responses": [{}, {}]}), broken(), fault("ThrottlingException")],
     ids=["nothing", "no capacity", "closed", "throttled"],
 )
-def test_a_read_that_was_not_answered_whole_does_not_say_that_nothing_is_there(warm: StoreOnTables, met: Reply) -> None:
+def test_an_incomplete_response_does_not_mean_that_nothing_is_there(warm: StoreOnTables, met: Reply) -> None:
     with pytest.raises(StoreUnavailable):
         meet(warm, met)
 

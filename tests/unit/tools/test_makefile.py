@@ -252,7 +252,7 @@ def test_no_recipe_writes_a_variable_of_the_command_line_itself() -> None:
 
 @pytest.mark.parametrize("target", ["audit", "export", "provision", "redrive", "api-keys"])
 def test_what_was_exported_does_not_choose_a_stack_in_aws(project: Project, target: str) -> None:
-    """Somebody who looked at production by night and then tries something locally must not do it to production."""
+    """A local command in a shell that was used for production before must not run on production."""
     received = project.received(target, exported={"STACK": "production", "STAGE": "production", "AT_ONCE": "1"})
 
     assert not any(each.startswith("--stack") for each in received.arguments)

@@ -36,7 +36,7 @@ OPERATORS_ONLY = {BusinessNotFound, ExportStopped, TokenNotFound}
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
 
 
-def told(operation: Operation) -> dict[str, Any]:
+def description_of(operation: Operation) -> dict[str, Any]:
     found: dict[str, Any] = DOCUMENT["paths"][operation.path][operation.method]
     return found
 
@@ -51,7 +51,7 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
     return node
 
 
-def assert_as_told(answer: dict[str, Any], operation: dict[str, Any]) -> None:
+def assert_as_described(answer: dict[str, Any], operation: dict[str, Any]) -> None:
     """Status, headers and body of an answer are those of the description."""
     response = resolved(operation["responses"][str(answer["status"])])
     headers = {name: resolved(each) for name, each in response["headers"].items()}
@@ -103,7 +103,7 @@ def test_an_operation_asks_for_the_scope_that_opens_its_route(operation: Operati
         if each.scope is not None and re.fullmatch(re.escape(pattern(each)).replace(r"\*", ".*"), route)
     }
     assert opening == {operation.route.scope}
-    assert f"`{operation.route.scope}`" in told(operation)["description"]
+    assert f"`{operation.route.scope}`" in description_of(operation)["description"]
 
 
 def test_the_operations_ids_are_unique_and_made_as_fastapi_makes_them() -> None:
@@ -114,7 +114,7 @@ def test_the_operations_ids_are_unique_and_made_as_fastapi_makes_them() -> None:
 
 @each_operation
 def test_every_operation_asks_for_token_and_business(operation: Operation) -> None:
-    described = told(operation)
+    described = description_of(operation)
     assert described["security"] == [{"bearer": []}]
     (business,) = [each for each in described["parameters"] if each["name"] == "x-business-id"]
     assert (business["in"], business["required"]) == ("header", True)
@@ -124,7 +124,7 @@ def test_every_operation_asks_for_token_and_business(operation: Operation) -> No
 
 @each_operation
 def test_the_parameters_of_a_path_are_those_that_the_path_names(operation: Operation) -> None:
-    in_path = {each["name"] for each in told(operation)["parameters"] if each["in"] == "path"}
+    in_path = {each["name"] for each in description_of(operation)["parameters"] if each["in"] == "path"}
     assert in_path == set(re.findall(r"\{(\w+)\}", operation.path))
 
 
@@ -136,7 +136,7 @@ def test_the_examples_of_a_body_are_valid(operation: Operation) -> None:
             validated(operation.body_model, example)
 
 
-def test_nothing_is_named_that_nobody_refers_to() -> None:
+def test_every_named_component_is_referenced() -> None:
     written = text()
     for kind in ("schemas", "responses", "headers"):
         for name in DOCUMENT["components"][kind]:
@@ -218,7 +218,7 @@ def test_a_schema_of_the_public_page_is_as_it_is_there(name: str) -> None:
 def test_a_creation_is_answered_as_it_is_described(service: Service) -> None:
     for _ in range(2):
         answer = service.post(headers=[("Idempotency-Key", "key")])
-        assert_as_told({"status": answer.status, "headers": answer.headers, "body": answer.body}, CREATION)
+        assert_as_described({"status": answer.status, "headers": answer.headers, "body": answer.body}, CREATION)
     assert "Idempotent-Replayed" in answer.headers
 
 
@@ -254,7 +254,7 @@ FACTS: dict[str, Any] = {
 )
 def test_an_error_is_answered_as_it_is_described(operation: Operation, error: type[ServiceError]) -> None:
     named = getattr(error.__init__, "__annotations__", {}).keys() - {"return"}
-    assert_as_told(answered(error(**{name: FACTS[name] for name in named})), told(operation))
+    assert_as_described(answered(error(**{name: FACTS[name] for name in named})), description_of(operation))
 
 
 @pytest.mark.parametrize(
@@ -263,18 +263,18 @@ def test_an_error_is_answered_as_it_is_described(operation: Operation, error: ty
 def test_an_invalid_request_is_answered_as_it_is_described(body: object) -> None:
     with pytest.raises(InvalidRequest) as raised:
         validated(AdjustmentRequest, body)
-    assert_as_told(answered(raised.value), CREATION)
+    assert_as_described(answered(raised.value), CREATION)
 
 
 @each_operation
 def test_the_gateways_own_answers_are_described(operation: Operation) -> None:
-    described = told(operation)
+    described = description_of(operation)
     answers = load_template()["Resources"]["Api"]["Properties"]["GatewayResponses"]
     for kind, status in [("UNAUTHORIZED", 401), ("ACCESS_DENIED", 403), ("THROTTLED", 429), ("DEFAULT_4XX", 400)]:
         headers = dict.fromkeys(answers[kind]["ResponseParameters"]["Headers"], "some")
         headers["Content-Type"] = "application/json"
         body = json.loads(answers[kind]["ResponseTemplates"]["application/json"])
-        assert_as_told({"status": status, "headers": headers, "body": body}, described)
+        assert_as_described({"status": status, "headers": headers, "body": body}, described)
 
 
 def test_the_path_of_a_creation_is_a_path_of_the_description() -> None:

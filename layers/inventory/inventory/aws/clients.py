@@ -10,7 +10,7 @@ from botocore.exceptions import (
     ChecksumError,
 )
 
-from inventory.aws.fast_session import USER_AGENT, FastSession, fast_session
+from inventory.aws.fast_session import USER_AGENT, make_client
 from inventory.aws.snapstart import close_after_restore
 from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 
@@ -20,27 +20,26 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-def dynamodb_client(endpoint_url: str | None, session: FastSession | None = None) -> DynamoDBClient:
+def dynamodb_client(endpoint_url: str | None) -> DynamoDBClient:
     """Make the client of the tables; ``endpoint_url`` is None for AWS itself."""
     # The SDK's own look at each attribute of a transaction costs more than all else of a row; the engine looks too.
     config = _config().merge(Config(parameter_validation=False))
-    session = session or fast_session()
-    client = session.client("dynamodb", endpoint_url=endpoint_url, config=config)
+    client: DynamoDBClient = make_client("dynamodb", endpoint_url=endpoint_url, config=config)
     client.meta.events.register("before-parse.dynamodb", _require_whole_body)
     close_after_restore(client)
     return client
 
 
-def events_client(session: FastSession | None = None) -> EventBridgeClient:
+def events_client() -> EventBridgeClient:
     """Make the client of the event bus."""
-    session = session or fast_session()
-    return session.client("events", config=_config())
+    client: EventBridgeClient = make_client("events", config=_config())
+    return client
 
 
-def queues_client(session: FastSession | None = None) -> SQSClient:
+def queues_client() -> SQSClient:
     """Make the client of the queues."""
-    session = session or fast_session()
-    return session.client("sqs", config=_config())
+    client: SQSClient = make_client("sqs", config=_config())
+    return client
 
 
 def _config() -> Config:

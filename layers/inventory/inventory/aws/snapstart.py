@@ -9,24 +9,25 @@ renews. Cached items and credentials expire by the wall clock.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     type Register = Callable[[Callable[[], None]], object]
+
+    class Closable(Protocol):
+        """Holds connections, and opens new ones if it is used after it was closed. Every client of the SDK does."""
+
+        def close(self) -> None:
+            """Close all connections."""
+
 
 try:
     from snapshot_restore_py import register_after_restore  # type: ignore[import-not-found]
 except ImportError:  # only Lambda's runtime has it, and only Lambda restores environments
     register_after_restore = None
-
-
-class Closable(Protocol):
-    """Holds connections, and opens new ones if it is used after it was closed. Every client of the SDK does."""
-
-    def close(self) -> None:
-        """Close all connections."""
 
 
 def close_after_restore(client: Closable) -> None:

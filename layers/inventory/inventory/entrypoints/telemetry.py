@@ -171,9 +171,9 @@ def _described(error: Exception, logger: Logger) -> tuple[ServiceError, str, Cal
         case TryAgain() if _is_fault_of_unknown_outcome(error):
             return error, "unexpected fault", logger.error, {}
         case ExportStopped():
-            return error, "books bent", logger.error, dict(error.facts())
+            return error, "corrupt data", logger.error, dict(error.facts())
         case CorruptData():
-            return InternalError(), "books bent", logger.error, {"problem": type(error).__name__, **error.where}
+            return InternalError(), "corrupt data", logger.error, {"problem": type(error).__name__, **error.where}
         case ServiceError():
             return error, "request refused", logger.info, {}
         case _:
