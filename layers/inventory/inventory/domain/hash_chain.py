@@ -6,8 +6,8 @@ only, keys sorted, no white space. Rows are kept for ever, so a new canonical fo
 
 from __future__ import annotations
 
-import json
 from hashlib import sha256
+from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Final
 
 from inventory.domain.timestamps import instant_text
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 FORM: Final = 1
 """Version of the canonical form."""
-
-_CANONICAL: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True)
 
 
 def canonical_members(row: Adjustment) -> dict[str, object]:
@@ -45,6 +43,33 @@ def canonical_members(row: Adjustment) -> dict[str, object]:
     }
 
 
+def canonical_text(row: Adjustment) -> str:
+    """Write a row's canonical form. It is spelled out, as a general encoder takes four times as long."""
+    return (
+        f'{{"business_id":"{uuid_text(row.business_id)}"'
+        f',"created_at":"{instant_text(row.created_at)}"'
+        f',"created_by":{_json_text(row.created_by)}'
+        f',"delta":{row.delta}'
+        f',"expected_quantity":{"null" if row.expected_quantity is None else row.expected_quantity}'
+        f',"form":{FORM}'
+        f',"id":"{uuid_text(row.id)}"'
+        f',"location_defaulted":{"true" if row.location_defaulted else "false"}'
+        f',"location_id":"{uuid_text(row.location_id)}"'
+        f',"previous_hash":{_json_text(row.previous_hash)}'
+        f',"quantity_after":{row.quantity_after}'
+        f',"reason":{_json_text(row.reason)}'
+        f',"reason_code":{_json_text(row.reason_code)}'
+        f',"reference":{_json_text(row.reference)}'
+        f',"reverses":{"null" if row.reverses is None else _json_text(uuid_text(row.reverses))}'
+        f',"sequence":{row.sequence}'
+        f',"variant_id":"{uuid_text(row.variant_id)}"}}'
+    )
+
+
+def _json_text(text: str | None) -> str:
+    return "null" if text is None else encode_basestring_ascii(text)
+
+
 def row_hash(row: Adjustment) -> str:
     """Compute the hash of a row, 64 hexadecimal digits; its own ``hash`` is not part of the input."""
-    return sha256(_CANONICAL.encode(canonical_members(row)).encode("ascii")).hexdigest()
+    return sha256(canonical_text(row).encode("ascii")).hexdigest()
