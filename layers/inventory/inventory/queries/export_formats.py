@@ -24,6 +24,8 @@ _FREE_TEXT: Final = ("reason", "reference", "created_by")
 # A formula can begin with a full-width sign, and after white space or characters of zero width.
 _FORMULA: Final = re.compile("[\t\r]|[\\s\ufeff\u200b-\u200f\u2060]*[-=+@\uff0d\uff1d\uff0b\uff20]")
 
+_JSON_LINE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 # JSON does not escape these, but they end a line for readers that split text as Unicode says.
 _UNICODE_LINE_ENDS: Final = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"})
 
@@ -37,8 +39,9 @@ class LineFormat(NamedTuple):
 
 def ndjson_line(row: Adjustment) -> str:
     """Write a row as a JSON object with all members of its canonical form and its hash."""
-    written = json.dumps(_members(row), ensure_ascii=False, separators=(",", ":"))
-    return written.translate(_UNICODE_LINE_ENDS) + "\n"
+    written = _JSON_LINE.encode(_members(row))
+    # Most rows are ASCII only, and a translation takes as long as the rest.
+    return f"{written if written.isascii() else written.translate(_UNICODE_LINE_ENDS)}\n"
 
 
 def csv_line(row: Adjustment) -> str:
