@@ -9,7 +9,6 @@ when an answer is final. It knows the tables only as a ``Store``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from inventory.domain.errors import (
@@ -33,8 +32,7 @@ type Result = Outcome | Refusal | TryAgain
 """What became of a request. A refusal is final; after ``TryAgain`` the adjustment may or may not be in the ledger."""
 
 
-@dataclass(frozen=True, slots=True)
-class Adjuster:
+class Adjuster(NamedTuple):
     """The loop with its dependencies.
 
     ``clock`` gives the present in UTC, ``new_id`` a new random id, ``fraction`` a random number in [0, 1). ``sleep``

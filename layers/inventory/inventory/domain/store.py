@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from inventory.domain.model import Adjustment, Command, Snapshot
@@ -15,12 +14,10 @@ GROUP_MAX: Final = 99
 """Ledger rows of one transaction: DynamoDB takes 100 operations, and one of them updates the stock item."""
 
 
-@dataclass(frozen=True, slots=True)
 class Committed:
     """The transaction was applied."""
 
 
-@dataclass(frozen=True, slots=True)
 class Contended:
     """Nothing was applied: another transaction was using the same items, or the table was throttled."""
 
