@@ -6,6 +6,7 @@ only, keys sorted, no white space. Rows are kept for ever, so a new canonical fo
 
 from __future__ import annotations
 
+import json
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Final
@@ -48,26 +49,28 @@ def canonical_text(row: Adjustment) -> str:
     return (
         f'{{"business_id":"{uuid_text(row.business_id)}"'
         f',"created_at":"{instant_text(row.created_at)}"'
-        f',"created_by":{_json_text(row.created_by)}'
+        f',"created_by":{_json(row.created_by)}'
         f',"delta":{row.delta}'
-        f',"expected_quantity":{"null" if row.expected_quantity is None else row.expected_quantity}'
+        f',"expected_quantity":{_json(row.expected_quantity)}'
         f',"form":{FORM}'
         f',"id":"{uuid_text(row.id)}"'
         f',"location_defaulted":{"true" if row.location_defaulted else "false"}'
         f',"location_id":"{uuid_text(row.location_id)}"'
-        f',"previous_hash":{_json_text(row.previous_hash)}'
+        f',"previous_hash":{_json(row.previous_hash)}'
         f',"quantity_after":{row.quantity_after}'
-        f',"reason":{_json_text(row.reason)}'
-        f',"reason_code":{_json_text(row.reason_code)}'
-        f',"reference":{_json_text(row.reference)}'
-        f',"reverses":{"null" if row.reverses is None else _json_text(uuid_text(row.reverses))}'
+        f',"reason":{_json(row.reason)}'
+        f',"reason_code":{_json(row.reason_code)}'
+        f',"reference":{_json(row.reference)}'
+        f',"reverses":{_json(None if row.reverses is None else uuid_text(row.reverses))}'
         f',"sequence":{row.sequence}'
         f',"variant_id":"{uuid_text(row.variant_id)}"}}'
     )
 
 
-def _json_text(text: str | None) -> str:
-    return "null" if text is None else encode_basestring_ascii(text)
+def _json(value: str | int | None) -> str:
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    return "null" if value is None else json.dumps(value)
 
 
 def row_hash(row: Adjustment) -> str:
