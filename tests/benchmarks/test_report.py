@@ -61,7 +61,7 @@ def test_every_gate_is_judged_and_one_that_is_exceeded_fails(
 ) -> None:
     started = {label: [100.0] for label in gates.STARTED} | {"fastapi": [200.0], "idempotency": [200.0]}
     started |= {label: [100.0 * reached] for label, reached in initialisation.REACHED.items()}
-    requested = {"ours": [20.0], "bare": [30.0], "resolver": [40.0], "idempotency": [80.0]}
+    requested = {"ours": [20.0], "bare": [40.0], "resolver": [40.0], "idempotency": [80.0]}
     assert len(gates.judged(started, requested)) == len(initialisation.TARGETS) + len(gates.WARM)
 
     def run() -> int:
