@@ -7,7 +7,7 @@ import sys
 from copy import replace
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast, override
+from typing import TYPE_CHECKING, Any, override
 from uuid import UUID
 
 import pytest
@@ -81,7 +81,7 @@ class Ingest:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         settings = {"INVENTORY_TABLE": INVENTORY_TABLE, "LEDGER_TABLE": LEDGER_TABLE, "EVENT_BUS": BUS}
         namespace = {"POWERTOOLS_METRICS_NAMESPACE": "InventoryAdjustments"}
-        self._module = cast("Any", load_handler("ingest_adjustments", monkeypatch, **settings, **namespace))
+        self._module = load_handler("ingest_adjustments", monkeypatch, **settings, **namespace)
         self._capsys = capsys
         self.clock = Clock()
         # One group after the other: the tables behind the wire are for one thread, and the clock is everybody's.

@@ -76,7 +76,7 @@ class Publish:
         # The name that the template sets: the alarm finds the metric by it.
         settings["POWERTOOLS_SERVICE_NAME"] = FUNCTION["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
         settings["POWERTOOLS_METRICS_NAMESPACE"] = NAMESPACE
-        self._module = cast("Any", load_handler("publish_adjustments", monkeypatch, **settings))
+        self._module = load_handler("publish_adjustments", monkeypatch, **settings)
         self._capsys = capsys
         self.context = Context(remaining_ms=TIMEOUT_MS)
         self.call_ms = 0
