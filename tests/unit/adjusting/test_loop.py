@@ -370,27 +370,19 @@ def test_contention_is_retried_from_a_fresh_load() -> None:
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
-def test_an_applied_commit_with_a_lost_answer_is_found_as_the_requests_own(command: Command) -> None:
+@pytest.mark.parametrize(
+    ("met", "calls"), [(Met.UNHEARD, ["load", "commit", "load"]), (Met.LOST, ["load", "commit", "load", "commit"])]
+)
+def test_a_commit_without_an_answer_leads_to_one_row(command: Command, met: Met, calls: list[str]) -> None:
     desk = a_desk(10)
-    desk.store.on_commit.append(Met.UNHEARD)
+    desk.store.on_commit.append(met)
 
     outcome = desk.adjust(command)
 
     assert (outcome.replayed, outcome.attempts) == (False, 2)
-    assert desk.store.calls == ["load", "commit", "load"]
+    assert desk.store.calls == calls
     assert rows_of(desk, command) == 1
     assert desk.quantity == 0
-
-
-@pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
-def test_a_lost_commit_is_repeated(command: Command) -> None:
-    desk = a_desk(10)
-    desk.store.on_commit.append(Met.LOST)
-
-    outcome = desk.adjust(command)
-
-    assert (outcome.replayed, outcome.attempts) == (False, 2)
-    assert rows_of(desk, command) == 1
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])

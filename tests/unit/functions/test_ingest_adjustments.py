@@ -797,13 +797,8 @@ def test_no_member_of_one_messages_line_stays_for_the_next(ingest: Ingest) -> No
     assert "business_id" not in third
 
 
-def test_the_event_logging_setting_of_powertools_logs_no_body(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
-    ingest = Ingest(monkeypatch, capsys)
-    ingest.tables.with_catalog()
-
+@pytest.mark.usefixtures("powertools_logs_events")
+def test_the_event_logging_setting_of_powertools_logs_no_body(ingest: Ingest) -> None:
     ingest.receive(a_payload(reason="whispered"))
 
     assert "whispered" not in json.dumps(ingest.printed()[0])
