@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         figures[name.replace("-", "_")], found = PARTS[name](asked)
         say(f"({name}: {time.monotonic() - begun_s:.0f} s)")
         checks += found
-    figures["checks"] = [asdict(check) for check in checks]
+    figures["checks"] = [check._asdict() for check in checks]
     figures["not_measured"] = NOT_MEASURED
     say(f"\n{NOT_MEASURED}")
     say_checks(checks)
@@ -213,7 +213,7 @@ def _end_to_end(_asked: argparse.Namespace) -> Part:
     ]
     say(f"\nOne hot item on the emulator, from the first send to the last ledger row\n{table(head, cells)}")
     say(f"The queue is {end_to_end.ratio(runs):.1f} x as fast (medians).\n{end_to_end.NOTE}")
-    return [asdict(run) for run in runs], []
+    return [run._asdict() for run in runs], []
 
 
 type Part = tuple[list[dict[str, object]], list[Check]]

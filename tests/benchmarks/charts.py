@@ -5,8 +5,7 @@ Colours are chosen so that each stands out on white and on GitHub's dark backgro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
@@ -25,8 +24,7 @@ _TITLE: Final = 34
 _FONT: Final = "-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """One horizontal bar; ``ours`` gives it the colour that stands out."""
 
     label: str
@@ -34,8 +32,7 @@ class Bar:
     ours: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Bars:
+class Bars(NamedTuple):
     """Bars under one title and on one scale, with a line across them where the value is 1."""
 
     title: str

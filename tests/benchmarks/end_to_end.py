@@ -10,18 +10,16 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import uuid4
 
 import httpx
 
-from local.emulator import free_port
-from local.places import Places
-from tests.e2e.conftest import REQUEST_TIMEOUT_S, LocalStack, local_service
+from tests.e2e.conftest import REQUEST_TIMEOUT_S, local_service, running_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,12 +38,9 @@ NOTE: Final = (
 _MESSAGES_OF_CALL: Final = 10
 _PAUSE_S: Final = 0.02
 _LIMIT_S: Final = 120.0
-_CREATED: Final = 201
-_TRY_AGAIN: Final = 503
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """``repeated`` counts the requests that were sent again because of contention."""
 
     round: int
@@ -81,17 +76,13 @@ def ratio(runs: Sequence[Run]) -> float:
 
 @contextmanager
 def _service() -> Iterator[Service]:
-    with TemporaryDirectory() as folder:
-        stack = LocalStack(Places(Path(folder)), free_port())
-        try:
-            started = stack.make("run", DETACH="1")
-            if started.returncode:
-                raise RuntimeError(started.stdout + started.stderr)
-            limits = httpx.Limits(max_connections=None)
-            with httpx.Client(timeout=REQUEST_TIMEOUT_S, limits=limits, trust_env=False) as http:
-                yield local_service(stack, http)
-        finally:
-            stack.make("stop")
+    limits = httpx.Limits(max_connections=None)
+    with (
+        TemporaryDirectory() as folder,
+        running_stack(Path(folder)) as stack,
+        httpx.Client(timeout=REQUEST_TIMEOUT_S, limits=limits, trust_env=False) as http,
+    ):
+        yield local_service(stack, http)
 
 
 def _through_the_queue(business: Business, count: int) -> int:
@@ -124,8 +115,8 @@ def _post(business: Business) -> int:
     """Send one request until it is carried out; how often it was sent again."""
     key = str(uuid4())
     repeated = 0
-    while (status := business.adjust(1, key=key).status_code) != _CREATED:
-        assert status == _TRY_AGAIN, f"answered {status}"
+    while (status := business.adjust(1, key=key).status_code) != HTTPStatus.CREATED:
+        assert status == HTTPStatus.SERVICE_UNAVAILABLE, f"answered {status}"
         repeated += 1
     return repeated
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from inventory.storage import keys
 from tests.benchmarks.capacity import read_units, transaction_read_units, transaction_units, write_units
 from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
+from tests.support.fakes.conditions import cancellation_reason
 from tests.support.sam_template import load_template
 
 if TYPE_CHECKING:
@@ -118,7 +119,10 @@ class Tables:
     def _transact_write(self, sent: Any) -> Answer:
         parts = [(kind, part) for each in sent["TransactItems"] for kind, part in each.items()]
         assert 1 <= len(parts) <= 100, "1 to 100 parts"
-        reasons = [self._reason(part) for _, part in parts]
+        reasons = [
+            cancellation_reason(part, self.items.get(_place(part["TableName"], part.get("Key") or part["Item"])))
+            for _, part in parts
+        ]
         # One that is cancelled is billed like one that is applied.
         applied = all(reason["Code"] == "None" for reason in reasons)
         units: Counter[str] = Counter()
@@ -139,23 +143,6 @@ class Tables:
             name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
             return 400, {"__type": name, "Message": "Transaction cancelled", "CancellationReasons": reasons}
         return 200, {"ConsumedCapacity": [_consumed(table, each) for table, each in units.items()]}
-
-    def _reason(self, part: Any) -> dict[str, object]:
-        """Why a part can't be applied; conditions are those of the service, and no others."""
-        before = self.items.get(_place(part["TableName"], part.get("Key") or part["Item"]))
-        match part["ConditionExpression"]:
-            case "attribute_not_exists(pk)":
-                holds = before is None
-            case "#sequence = :seen AND quantity = :seen_quantity AND head_hash = :seen_hash":
-                values = part["ExpressionAttributeValues"]
-                seen = (values[":seen"], values[":seen_quantity"], values[":seen_hash"])
-                holds = before is not None and (before["sequence"], before["quantity"], before["head_hash"]) == seen
-            case unknown:
-                raise AssertionError(f"not a condition of the service: {unknown}")
-        if holds:
-            return {"Code": "None"}
-        assert part["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
-        return {"Code": "ConditionalCheckFailed", **({} if before is None else {"Item": before})}
 
     def _write(self, sent: Any) -> Answer:
         """A put or an update by itself, of a table that is none of the write path's: the condition is taken as met."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from copy import replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
+from inventory.domain.timestamps import instant_text
+from inventory.domain.uuids import uuid_of, uuid_text
 from inventory.storage import keys, stock_store
 from tests.benchmarks.longevity import FULL, GROWTH_MAX_MB, Environment, Row, judged
+from tests.benchmarks.subjects import SEEDED
 from tests.benchmarks.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.harness.loading import load_handler
 
@@ -37,6 +42,14 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
     return Environment(load_handler("create_adjustment", monkeypatch, **tables, **powertools))
 
 
+def fill_the_caches_of_texts() -> None:
+    """Whatever comes next takes the place of another text, in tables that have grown as far as they will."""
+    for number in range(3 * (uuid_text.cache_parameters()["maxsize"] or 0)):
+        uuid_text(uuid4())
+        uuid_of(str(uuid4()))
+        instant_text(SEEDED.updated_at + timedelta(seconds=number))
+
+
 @pytest.fixture
 def _traced() -> Iterator[None]:
     tracemalloc.start()
@@ -50,6 +63,7 @@ def test_an_environment_keeps_nothing_of_requests_beyond_its_caches(
 ) -> None:
     items = 2 * REQUESTS  # more than there are requests: each is for another one
     full = 3 * ENTRIES_MAX
+    fill_the_caches_of_texts()
     environment.carry_out(range(full), items)
     capsys.readouterr()
     before_bytes = kept_bytes()

@@ -16,17 +16,7 @@ from typing import TYPE_CHECKING, Final
 from local.emulator import bare_emulator
 from local.places import Places
 from ops.aws import REGION
-from tests.benchmarks import meters
-from tests.benchmarks.checks import (
-    AGAIN,
-    CPU_CONTROL_MAX,
-    INSTRUCTIONS_CONTROL_MAX,
-    Check,
-    Target,
-    controls,
-    ratio,
-    targets,
-)
+from tests.benchmarks import checks, meters
 from tests.benchmarks.environments import stock_item
 from tests.benchmarks.subjects import BASELINES, OURS
 from tests.benchmarks.tables import Tables
@@ -42,9 +32,9 @@ SUBJECTS: Final = (OURS, *BASELINES)
 FOR_INFORMATION: Final = ("ours, unknown", "ours, replay", "ours, refused", "authorizer")
 CONTROLLED: Final = (OURS, BARE)
 TARGETS: Final = (
-    Target(OURS, BARE, 1.00, accepted_max=1.35),
-    Target(OURS, "resolver", 0.65, accepted_max=0.80),
-    Target(OURS, "idempotency", 0.25, accepted_max=0.34),
+    checks.Target(OURS, BARE, 1.00, accepted_max=1.35),
+    checks.Target(OURS, "resolver", 0.65, accepted_max=0.80),
+    checks.Target(OURS, "idempotency", 0.25, accepted_max=0.34),
 )
 """Of CPU time on the stubbed transport. Missed: docs/performance.md says where the time goes."""
 
@@ -74,9 +64,9 @@ class Row:
     loopback_ratio: float | None
 
 
-def measure(*, rounds: int, seed: int, count_instructions: bool) -> tuple[list[Row], list[Check]]:
+def measure(*, rounds: int, seed: int, count_instructions: bool) -> tuple[list[Row], list[checks.Check]]:
     """Run all subjects on both transports."""
-    labels = [*SUBJECTS, *FOR_INFORMATION, *(each + AGAIN for each in CONTROLLED)]
+    labels = [*SUBJECTS, *FOR_INFORMATION, *(each + checks.AGAIN for each in CONTROLLED)]
     work, cpu_us = meters.cpu(_variants("stubbed", labels), rounds=rounds, seed=seed)
     counted = meters.instructions(_variants("stubbed", labels)) if count_instructions else None
     loopback_us = loopback(rounds=min(rounds, EMULATED_ROUNDS_MAX), seed=seed)
@@ -85,27 +75,27 @@ def measure(*, rounds: int, seed: int, count_instructions: bool) -> tuple[list[R
             label=label,
             calls=work[label].calls / work[label].requests,
             cpu_us=median(cpu_us[label]),
-            cpu_ratio=ratio(cpu_us, label, BARE),
+            cpu_ratio=checks.ratio(cpu_us, label, BARE),
             instructions_k=None if counted is None else median(counted[label]),
-            instructions_ratio=None if counted is None else ratio(counted, label, BARE),
+            instructions_ratio=None if counted is None else checks.ratio(counted, label, BARE),
             loopback_us=median(loopback_us[label]) if label in loopback_us else None,
-            loopback_ratio=ratio(loopback_us, label, BARE) if label in loopback_us else None,
+            loopback_ratio=checks.ratio(loopback_us, label, BARE) if label in loopback_us else None,
         )
         for label in labels
     ]
-    checks = [
-        *controls(cpu_us, "CPU time of a request", CPU_CONTROL_MAX),
-        *controls(loopback_us, "CPU time over loopback", LOOPBACK_CONTROL_MAX),
-        *targets(TARGETS, cpu_us, "CPU time of a request"),
+    judged = [
+        *checks.controls(cpu_us, "CPU time of a request", checks.CPU_CONTROL_MAX),
+        *checks.controls(loopback_us, "CPU time over loopback", LOOPBACK_CONTROL_MAX),
+        *checks.targets(TARGETS, cpu_us, "CPU time of a request"),
     ]
     if counted is not None:
-        checks += controls(counted, "instructions of a request", INSTRUCTIONS_CONTROL_MAX)
-    return rows, checks
+        judged += checks.controls(counted, "instructions of a request", checks.INSTRUCTIONS_CONTROL_MAX)
+    return rows, judged
 
 
 def loopback(*, rounds: int, seed: int) -> dict[str, list[float]]:
     """CPU microseconds for each request in each round, on tables of an emulator."""
-    labels = [*SUBJECTS, *(each + AGAIN for each in CONTROLLED)]
+    labels = [*SUBJECTS, *(each + checks.AGAIN for each in CONTROLLED)]
     with _emulated_tables(labels) as environments:
         _, samples = meters.cpu(
             _variants("emulated", labels),
@@ -118,7 +108,7 @@ def loopback(*, rounds: int, seed: int) -> dict[str, list[float]]:
 
 
 def _variants(transport: str, labels: Sequence[str]) -> dict[str, str]:
-    return {label: f"{transport}:{label.removesuffix(AGAIN)}" for label in labels}
+    return {label: f"{transport}:{label.removesuffix(checks.AGAIN)}" for label in labels}
 
 
 @contextmanager

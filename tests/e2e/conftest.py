@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from contextlib import contextmanager
 from copy import replace
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -53,19 +54,26 @@ class LocalStack:
         )
 
 
-@pytest.fixture(scope="session")
-def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """`make run DETACH=1` in a folder of its own, and `make stop` at the end."""
-    if DEPLOYED_STACK:
-        pytest.skip("about the local service; a deployed one is under test")
-    directory: Path = tmp_path_factory.mktemp("local")
-    stack = LocalStack(Places(directory), free_port())
+@contextmanager
+def running_stack(folder: Path) -> Iterator[LocalStack]:
+    """Start a stack with its files in this folder; stop it at the end."""
+    stack = LocalStack(Places(folder), free_port())
     started = stack.make("run", DETACH="1")
     try:
         assert started.returncode == 0, started.stdout + started.stderr
         yield replace(stack, output=started.stdout)
     finally:
         stack.make("stop")
+
+
+@pytest.fixture(scope="session")
+def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """`make run DETACH=1` in a folder of its own, and `make stop` at the end."""
+    if DEPLOYED_STACK:
+        pytest.skip("about the local service; a deployed one is under test")
+    directory: Path = tmp_path_factory.mktemp("local")
+    with running_stack(directory) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")

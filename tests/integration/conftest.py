@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import boto3
@@ -42,9 +43,8 @@ def endpoint_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def clients(endpoint_url: str) -> Iterator[Clients]:
-    clients = Clients(endpoint_url)
-    yield clients
-    clients.close()
+    with closing(Clients(endpoint_url)) as clients:
+        yield clients
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ import pytest
 from inventory.domain import retry_budget
 from inventory.domain.errors import AlreadyReversed, IdempotencyKeyReused, InsufficientStock, ServiceError
 from inventory.domain.model import Command, Outcome, Reversal
-from inventory.domain.store import no_deadline
 from tests.support.harness.ledger_invariants import assert_adds_up
 from tests.support.harness.shop import Environment, Shop, environment
 
@@ -279,12 +278,7 @@ class TornReads:
         return self.inner.cached(command)
 
     def load(
-        self,
-        command: Command,
-        recorded_ids: Sequence[UUID],
-        *,
-        transactional: bool = False,
-        require_time: Callable[[], None] = no_deadline,
+        self, command: Command, recorded_ids: Sequence[UUID], *, transactional: bool = False, **_: object
     ) -> Snapshot:
         if transactional:
             return self.inner.load(command, recorded_ids, transactional=True)

@@ -116,42 +116,39 @@ def service(
     return give
 
 
+@pytest.fixture
+def changed(
+    shop: Shop,
+    warm: Environment,
+    first: Adjustment,  # noqa: ARG001  the first request comes before the change
+    change: Callable[[Shop, Environment], None],
+) -> object:
+    """The tables' contents after the change."""
+    change(shop, warm)
+    return shop.tables.contents()
+
+
 @after_each_change
 def test_a_repeated_request_is_a_replay(
-    service: Callable[[], Environment],
-    warm: Environment,
-    shop: Shop,
-    request_of_key: Command,
-    first: Adjustment,
-    change: Callable[[Shop, Environment], None],
+    service: Callable[[], Environment], shop: Shop, request_of_key: Command, first: Adjustment, changed: object
 ) -> None:
-    change(shop, warm)
-    before = shop.tables.contents()
-
     outcome = service().adjust(request_of_key)
 
     assert (outcome.replayed, outcome.adjustment) == (True, first)
-    assert shop.tables.contents() == before
+    assert shop.tables.contents() == changed
 
 
 @after_each_change
 def test_another_request_under_the_key_is_rejected_before_anything_else(
-    service: Callable[[], Environment],
-    warm: Environment,
-    shop: Shop,
-    request_of_key: Command,
-    first: Adjustment,
-    change: Callable[[Shop, Environment], None],
+    service: Callable[[], Environment], shop: Shop, request_of_key: Command, first: Adjustment, changed: object
 ) -> None:
-    change(shop, warm)
-    before = shop.tables.contents()
     named_or_not = None if request_of_key.location_id else shop.location_id
 
     for other in (replace(request_of_key, quantity_change=-3), replace(request_of_key, location_id=named_or_not)):
         with pytest.raises(IdempotencyKeyReused):
             service().adjust(other)
 
-    assert shop.tables.contents() == before
+    assert shop.tables.contents() == changed
     assert first in shop.rows()
 
 

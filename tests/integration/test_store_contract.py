@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from inventory.domain.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Business, Command, Snapshot, StockItem
+from inventory.domain.model import QUANTITY_MAX, Adjustment, Business, Command, Snapshot, StockItem
 from inventory.domain.rules import stock_after
 from inventory.domain.store import GROUP_MAX, Committed
-from tests.support.builders.domain import a_write_token
+from tests.support.builders.domain import a_write_token, an_adjustment
 from tests.support.fakes.store import FakeStore
 
 if TYPE_CHECKING:
@@ -149,23 +149,18 @@ def command(variant_id: UUID = VARIANT, location_id: UUID | None = None, *, busi
     )
 
 
-PLAIN = Adjustment(
-    id=UUID(int=0),
-    business_id=BUSINESS,
-    variant_id=VARIANT,
-    location_id=LOCATION,
-    delta=10,
-    reason="Counted",
-    reason_code=None,
-    reference=None,
-    expected_quantity=None,
-    location_defaulted=True,
-    sequence=1,
-    quantity_after=10,
-    created_at=NOW,
-    created_by="tester",
-    reverses=None,
-    previous_hash=GENESIS_HASH,
+PLAIN = replace(
+    an_adjustment(
+        id=UUID(int=0),
+        business_id=BUSINESS,
+        variant_id=VARIANT,
+        location_id=LOCATION,
+        delta=10,
+        reason="Counted",
+        quantity_after=10,
+        created_at=NOW,
+        created_by="tester",
+    ),
     hash="a" * 64,
 )
 

@@ -17,7 +17,7 @@ from inventory.domain import rules
 from inventory.domain.errors import RetryBudgetSpent, StaleQuantity, StoreUnavailable, TryAgain
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import Outcome
-from inventory.domain.store import Committed, no_deadline
+from inventory.domain.store import Committed
 from inventory.entrypoints import queue
 from inventory.storage import items, stock_store, tokens
 from inventory.storage.cache import Cache
@@ -105,18 +105,11 @@ class _RemembersPastConflicts(StockStore):
         return None
 
     @override
-    def load(
-        self,
-        command: Command,
-        recorded_ids: Sequence[UUID],
-        *,
-        transactional: bool = False,
-        require_time: Callable[[], None] = no_deadline,
-    ) -> Snapshot:
+    def load(self, command: Command, recorded_ids: Sequence[UUID], **how: Any) -> Snapshot:
         key = (command.business_id, command.variant_id, command.location_id, command.reverses)
         if key in self._seen:
             return replace(self._seen[key], recorded={})
-        self._seen[key] = super().load(command, recorded_ids, transactional=transactional, require_time=require_time)
+        self._seen[key] = super().load(command, recorded_ids, **how)
         return self._seen[key]
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from tests.support.pages import page
 
@@ -12,16 +11,14 @@ TO_FILL_IN: Final = re.compile(r"(\w+)=([0dz_:TZ.-]*0[0dz_:TZ.-]*)(?= |$)")
 """A variable that a command sets to zeros, for the operator to fill in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One command, from its ``$`` to the end of its line; ``is_local``: it works on the local stack as it stands."""
 
     text: str
     is_local: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """What is pasted at once, and the section that it stands in."""
 
     section: str

@@ -9,6 +9,12 @@ from tests.support.harness.write_service import Service
 
 
 @pytest.fixture
+def powertools_logs_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The setting that would make Powertools log each event; it must come before the function is loaded."""
+    monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
+
+
+@pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Service:
     """The create function with one business, its default location and one variant; no stock yet."""
     made = Service(monkeypatch, capsys)

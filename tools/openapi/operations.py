@@ -13,23 +13,7 @@ from inventory.api.routes import (
     REVERSE_ADJUSTMENT,
     Route,
 )
-from inventory.domain.errors import (
-    AdjustmentNotFound,
-    AlreadyReversed,
-    Forbidden,
-    IdempotencyKeyReused,
-    InsufficientStock,
-    InternalError,
-    InvalidRequest,
-    LocationNotFound,
-    NoDefaultLocation,
-    QuantityLimitExceeded,
-    ServiceError,
-    StaleQuantity,
-    TryAgain,
-    Unauthorized,
-    VariantNotFound,
-)
+from inventory.domain import errors
 from inventory.schemas.adjustments import AdjustmentRequest, ReversalRequest
 from inventory.schemas.base import RequestModel
 from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
@@ -41,14 +25,20 @@ from tools.openapi.answers import (
 )
 from tools.openapi.problems import SOME_ID
 
-_ANY: tuple[type[ServiceError], ...] = (Unauthorized, Forbidden, InvalidRequest, InternalError, TryAgain)
+_ANY: tuple[type[errors.ServiceError], ...] = (
+    errors.Unauthorized,
+    errors.Forbidden,
+    errors.InvalidRequest,
+    errors.InternalError,
+    errors.TryAgain,
+)
 _ANY_CHANGE = (
     *_ANY,
-    IdempotencyKeyReused,
-    VariantNotFound,
-    LocationNotFound,
-    InsufficientStock,
-    QuantityLimitExceeded,
+    errors.IdempotencyKeyReused,
+    errors.VariantNotFound,
+    errors.LocationNotFound,
+    errors.InsufficientStock,
+    errors.QuantityLimitExceeded,
 )
 
 
@@ -66,7 +56,7 @@ class Operation:
     summary: str
     description: str
     answer: type
-    refusals: tuple[type[ServiceError], ...]
+    refusals: tuple[type[errors.ServiceError], ...]
     creates: bool = False
     links: tuple[str, ...] = ()
     path_model: type[RequestModel] | None = None
@@ -107,7 +97,7 @@ OPERATIONS = (
         creates=True,
         links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
         answer=InventoryAdjustmentResponse,
-        refusals=(*_ANY_CHANGE, StaleQuantity, NoDefaultLocation),
+        refusals=(*_ANY_CHANGE, errors.StaleQuantity, errors.NoDefaultLocation),
     ),
     Operation(
         name="list_inventory_adjustments",
@@ -127,7 +117,7 @@ OPERATIONS = (
         description="One adjustment, as it was answered when it was made; and by which it was reversed, if it was.",
         path_model=AdjustmentPath,
         answer=InventoryAdjustmentResponse,
-        refusals=(*_ANY, AdjustmentNotFound),
+        refusals=(*_ANY, errors.AdjustmentNotFound),
     ),
     Operation(
         name="reverse_inventory_adjustment",
@@ -141,7 +131,7 @@ OPERATIONS = (
         creates=True,
         links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
         answer=InventoryAdjustmentResponse,
-        refusals=(*_ANY_CHANGE, AdjustmentNotFound, AlreadyReversed),
+        refusals=(*_ANY_CHANGE, errors.AdjustmentNotFound, errors.AlreadyReversed),
     ),
     Operation(
         name="list_inventory_levels",
@@ -154,7 +144,7 @@ OPERATIONS = (
         ),
         query_model=LevelsQuery,
         answer=InventoryLevelsPage,
-        refusals=(*_ANY, VariantNotFound, LocationNotFound),
+        refusals=(*_ANY, errors.VariantNotFound, errors.LocationNotFound),
     ),
     Operation(
         name="prove_inventory_level",
@@ -165,6 +155,6 @@ OPERATIONS = (
         path_model=LevelPath,
         query_model=ProofQuery,
         answer=InventoryLevelProof,
-        refusals=(*_ANY, VariantNotFound, LocationNotFound),
+        refusals=(*_ANY, errors.VariantNotFound, errors.LocationNotFound),
     ),
 )

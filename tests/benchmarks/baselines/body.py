@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from tests.benchmarks.baselines.work import Request
+from tests.benchmarks.baselines.work import ReasonCode, Request
 
 QUANTITY_CHANGE_MAX = 1_000_000_000
 QUANTITY_MAX = 2**53 - 1
@@ -51,21 +51,7 @@ class Body(BaseModel):
     ]
     reason: Annotated[Text, Field(max_length=500), AfterValidator(_no_control_characters)]
     location_id: UUID | None = None
-    reason_code: (
-        Literal[
-            "shrinkage",
-            "damage",
-            "expired",
-            "count_variance",
-            "theft",
-            "transfer",
-            "return",
-            "receipt_correction",
-            "found",
-            "other",
-        ]
-        | None
-    ) = None
+    reason_code: ReasonCode | None = None
     reference: Annotated[Text, Field(max_length=255), AfterValidator(_printable)] | None = None
     expected_quantity: Annotated[Integer, Field(ge=-QUANTITY_MAX, le=QUANTITY_MAX)] | None = None
 

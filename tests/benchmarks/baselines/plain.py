@@ -15,15 +15,7 @@ from tests.benchmarks.baselines.work import REASON_CODES, Refused, Request
 
 QUANTITY_CHANGE_MAX = 1_000_000_000
 QUANTITY_MAX = 2**53 - 1
-FIELDS = {
-    "variant_id",
-    "quantity_change",
-    "reason",
-    "location_id",
-    "reason_code",
-    "reference",
-    "expected_quantity",
-}
+FIELDS = {"variant_id", "quantity_change", "reason", "location_id", "reason_code", "reference", "expected_quantity"}
 
 client: Any = boto3.client("dynamodb")
 

@@ -12,14 +12,10 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 from uuid import UUID, uuid4
 
-ADJUSTMENTS_PATH: Final = "/api/v1/inventory/adjustments"
-INVENTORY_TABLE: Final = "inventory-table"
-LEDGER_TABLE: Final = "ledger-table"
-IDEMPOTENCY_TABLE: Final = "idempotency-table"
-REASON_CODES: Final = (
+type ReasonCode = Literal[
     "shrinkage",
     "damage",
     "expired",
@@ -30,7 +26,13 @@ REASON_CODES: Final = (
     "receipt_correction",
     "found",
     "other",
-)
+]
+
+ADJUSTMENTS_PATH: Final = "/api/v1/inventory/adjustments"
+INVENTORY_TABLE: Final = "inventory-table"
+LEDGER_TABLE: Final = "ledger-table"
+IDEMPOTENCY_TABLE: Final = "idempotency-table"
+REASON_CODES: Final = get_args(ReasonCode.__value__)
 SHARDS: Final = 8
 TICK: Final = timedelta(microseconds=1)
 

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from local.emulator import free_port
-from local.places import Places
 from tests.benchmarks.formatting import table
 from tests.campaigns.chaos.campaign import Campaign, Plan
-from tests.e2e.conftest import LocalStack, local_service
+from tests.e2e.conftest import LocalStack, local_service, running_stack
 from tests.support.harness.dynoxide import Dynoxide
 
 if TYPE_CHECKING:
@@ -58,15 +56,8 @@ def main(arguments: Sequence[str]) -> int:
         minutes=asked.minutes,
     )
     say(f"Seed {seed}; {plan.clients} clients and {plan.senders} senders for {asked.minutes:g} minutes")
-    with TemporaryDirectory() as folder:
-        stack = LocalStack(Places(Path(folder)), free_port())
-        try:
-            started = stack.make("run", DETACH="1")
-            if started.returncode:
-                raise RuntimeError(started.stdout + started.stderr)
-            return _carry_out(plan, stack)
-        finally:
-            stack.make("stop")
+    with TemporaryDirectory() as folder, running_stack(Path(folder)) as stack:
+        return _carry_out(plan, stack)
 
 
 def _carry_out(plan: Plan, stack: LocalStack) -> int:

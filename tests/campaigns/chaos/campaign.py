@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from copy import replace
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from ops.redrive import DEAD_LETTER_QUEUES, Redrive
 from tests.campaigns.chaos.callers import Gate, HttpCaller, QueueSender
@@ -70,8 +70,7 @@ class Plan:
     minutes: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What was counted, by name, each thing that differs, and the output of ``make audit`` for all businesses."""
 
     business_ids: Sequence[str]

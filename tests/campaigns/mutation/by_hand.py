@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from inventory.aws import failures
 from tests.campaigns.mutation.fault import Fault, Tried, one_line
 from tests.campaigns.mutation.workspace import prepare, source_of
 
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """``instead_of``, which the module holds once, becomes ``stands``. ``where``: the package, the module, the name."""
 
     where: str
@@ -73,16 +72,7 @@ CHANGES: Final = (
     Change("domain.retry_budget.CALL_BUDGET_S", "READ_TIMEOUT_S + 0.5", "READ_TIMEOUT_S - 0.5"),
     *(
         Change("aws.failures._TRANSIENT_CODES", f'        "{code}",\n', "")
-        for code in (
-            "InternalServerError",
-            "ProvisionedThroughputExceededException",
-            "RequestLimitExceeded",
-            "RequestThrottled",
-            "ServiceUnavailable",
-            "ThrottlingException",
-            "TransactionConflictException",
-            "TransactionInProgressException",
-        )
+        for code in sorted(failures._TRANSIENT_CODES)
     ),
     Change("aws.failures.CONDITION_FAILED", '"ConditionalCheckFailed"', '"ConditionalCheckFailedException"'),
     Change("aws.failures.TRANSIENT_REASONS", '"TransactionConflict", ', ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import GENESIS_HASH, Adjustment, Business, Command, Reversal, Snapshot, StockItem
@@ -84,6 +84,20 @@ def an_adjustment(**changes: Any) -> Adjustment:
         **changes,
     )
     return replace(row, hash=row_hash(row))
+
+
+def history(count: int, *, first: int = 1, **members: Any) -> list[Adjustment]:
+    """Rows of one stock item, one each second, oldest first; a row's number is its id."""
+    return [
+        an_adjustment(
+            id=UUID(int=number),
+            sequence=sequence,
+            quantity_after=5 * sequence,
+            created_at=NOW + timedelta(seconds=number),
+            **members,
+        )
+        for sequence, number in enumerate(range(first, first + count), 1)
+    ]
 
 
 def budget_of(adjuster: Adjuster, remaining_s: Callable[[], float]) -> RetryBudget:

@@ -6,13 +6,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from inventory.adjusting.loop import Adjuster
 from inventory.adjusting.reversal import carry_out
 from inventory.domain.errors import StoreUnavailable
-from inventory.domain.store import CommitResult, Contended, no_deadline
+from inventory.domain.store import CommitResult, Contended
 from tests.support.builders.domain import a_business, a_command, budget_of
 from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.fakes.store import FakeStore
@@ -88,16 +88,9 @@ class ScriptedStore(FakeStore):
     def cached(self, command: Command) -> Snapshot | None:
         return self.memory or super().cached(command)
 
-    def load(
-        self,
-        command: Command,
-        recorded_ids: Sequence[UUID],
-        *,
-        transactional: bool = False,
-        require_time: Callable[[], None] = no_deadline,
-    ) -> Snapshot:
+    def load(self, command: Command, recorded_ids: Sequence[UUID], **how: Any) -> Snapshot:
         self._meet("load", self.on_load)
-        return super().load(command, recorded_ids, transactional=transactional, require_time=require_time)
+        return super().load(command, recorded_ids, **how)
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         self._meet("find", self.on_find)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from inventory.domain.model import Adjustment, Business, Command, Snapshot, StockItem
 from inventory.domain.rules import stock_after
-from inventory.domain.store import GROUP_MAX, CommitResult, Committed, no_deadline
+from inventory.domain.store import GROUP_MAX, CommitResult, Committed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from uuid import UUID
 
 type StockKey = tuple[UUID, UUID, UUID]
@@ -38,12 +38,7 @@ class FakeStore:
         return None
 
     def load(
-        self,
-        command: Command,
-        recorded_ids: Sequence[UUID],
-        *,
-        transactional: bool = False,
-        require_time: Callable[[], None] = no_deadline,
+        self, command: Command, recorded_ids: Sequence[UUID], *, transactional: bool = False, **_: object
     ) -> Snapshot:
         business = self.businesses.get(command.business_id)
         location_id = command.location_id or (business.default_location_id if business else None)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from inventory.storage import keys
 from inventory.storage.items import ledger_item
 from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
+from tests.support.fakes.conditions import cancellation_reason
 from tests.support.faults.wire import broken, fault, reply
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ class Tables:
         assert len(sent["TransactItems"]) <= 100, "DynamoDB takes up to 100 parts"
         update, *puts = sent["TransactItems"][0]["Update"], *(part["Put"] for part in sent["TransactItems"][1:])
         places = [_place(update["TableName"], update["Key"]), *(_place(put["TableName"], put["Item"]) for put in puts)]
-        reasons = [self._reason(place, part) for place, part in zip(places, [update, *puts], strict=True)]
+        parts = zip(places, [update, *puts], strict=True)
+        reasons = [cancellation_reason(part, self.items.get(place)) for place, part in parts]
         if any(reason["Code"] != "None" for reason in reasons):
             return fault("TransactionCanceledException", CancellationReasons=reasons)
         self.items |= {place: put["Item"] for place, put in zip(places[1:], puts, strict=True)}
@@ -136,22 +138,6 @@ class Tables:
         if self.answers_are_lost:
             raise broken()
         return committed()
-
-    def _reason(self, place: tuple[str, str, str], part: Any) -> Item:
-        """Why a part can't be carried out: the conditions are that an item is absent, or that it is as it was seen."""
-        there = self.items.get(place)
-        match part["ConditionExpression"]:
-            case "attribute_not_exists(pk)":
-                holds = there is None
-            case "#sequence = :seen AND quantity = :seen_quantity AND head_hash = :seen_hash":
-                values = part["ExpressionAttributeValues"]
-                seen = (values[":seen"], values[":seen_quantity"], values[":seen_hash"])
-                holds = there is not None and (there["sequence"], there["quantity"], there["head_hash"]) == seen
-            case other:
-                raise AssertionError(other)
-        if holds:
-            return {"Code": "None"}
-        return {"Code": "ConditionalCheckFailed", **({} if there is None else {"Item": there})}
 
 
 def _place(table: str, item: Item) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ import json
 from copy import replace
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from inventory.domain.errors import InternalError, TryAgain
 from inventory.domain.retry_budget import RetryBudget
@@ -68,7 +68,7 @@ class EntryPoint:
 
     def __init__(self, name: str, patch: pytest.MonkeyPatch) -> None:
         self.name = name
-        self.module = cast("Any", load_handler(name, patch, **SETTINGS))
+        self.module = load_handler(name, patch, **SETTINGS)
         WIRED.get(name, lambda _: None)(self.module)
 
     def call(self, event: object) -> Called:

@@ -12,7 +12,7 @@ from inventory.adjusting.loop import Adjuster
 from inventory.adjusting.reversal import carry_out
 from inventory.domain.errors import Refusal, StoreUnavailable, TryAgain
 from inventory.domain.model import Command, Reversal
-from inventory.domain.store import CommitResult, Contended, no_deadline
+from inventory.domain.store import CommitResult, Contended
 from tests.support.builders.domain import budget_of
 from tests.support.builders.ids import NOW
 from tests.support.fakes.scripted_store import Met
@@ -134,12 +134,7 @@ class _Turns:
         return snapshot and replace(snapshot, recorded={}, reversed_by=None, cached=True, transactional=False)
 
     def load(
-        self,
-        command: Command,
-        recorded_ids: Sequence[UUID],
-        *,
-        transactional: bool = False,
-        require_time: Callable[[], None] = no_deadline,
+        self, command: Command, recorded_ids: Sequence[UUID], *, transactional: bool = False, **_: object
     ) -> Snapshot:
         """Read each row, the link to a reversal and the rest at several moments, for a batch of reads is not one."""
         if transactional:

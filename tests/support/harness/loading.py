@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-central-1"}
 
 
-def load_handler(name: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> ModuleType:
+def load_handler(name: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> Any:
     """Import functions/<name>/handler.py again, as a cold start with this environment would."""
     _forget_logger(name)
     for variable, value in (CREDENTIALS | {"POWERTOOLS_SERVICE_NAME": name} | environment).items():

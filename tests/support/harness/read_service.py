@@ -6,7 +6,7 @@ import json
 import sys
 from copy import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from inventory.api.routes import GET_ADJUSTMENT, LIST_ADJUSTMENTS, LIST_LEVELS
 from inventory.domain.retry_budget import RetryBudget
@@ -58,15 +58,12 @@ class ReadService:
     """One environment of the function; its calls are made one after another, and it does not really wait."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.module = cast(
-            "Any",
-            load_handler(
-                "read_inventory",
-                monkeypatch,
-                INVENTORY_TABLE=INVENTORY_TABLE,
-                LEDGER_TABLE=LEDGER_TABLE,
-                POWERTOOLS_METRICS_NAMESPACE=NAMESPACE,
-            ),
+        self.module = load_handler(
+            "read_inventory",
+            monkeypatch,
+            INVENTORY_TABLE=INVENTORY_TABLE,
+            LEDGER_TABLE=LEDGER_TABLE,
+            POWERTOOLS_METRICS_NAMESPACE=NAMESPACE,
         )
         self.tables = QueriedTables(self.module.client)
         self.pauses_s: list[float] = []

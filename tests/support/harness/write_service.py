@@ -6,7 +6,7 @@ import json
 import sys
 from copy import replace
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from tests.support.builders.requests import an_api_event
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE, Tables
@@ -66,15 +66,12 @@ class Service:
         *,
         function: str = "create_adjustment",
     ) -> None:
-        self.module = cast(
-            "Any",
-            load_handler(
-                function,
-                monkeypatch,
-                INVENTORY_TABLE=INVENTORY_TABLE,
-                LEDGER_TABLE=LEDGER_TABLE,
-                POWERTOOLS_METRICS_NAMESPACE=NAMESPACE,
-            ),
+        self.module = load_handler(
+            function,
+            monkeypatch,
+            INVENTORY_TABLE=INVENTORY_TABLE,
+            LEDGER_TABLE=LEDGER_TABLE,
+            POWERTOOLS_METRICS_NAMESPACE=NAMESPACE,
         )
         self.client = self.module.client
         self.tables = Tables(self.client)

@@ -7,7 +7,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, override
+from typing import TYPE_CHECKING, Any, override
 
 import pytest
 
@@ -17,7 +17,7 @@ from inventory.domain.model import Outcome
 from inventory.domain.retry_budget import ATTEMPTS_MAX as TRIES_MAX
 from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.rules import keyed_id
-from inventory.domain.store import GROUP_MAX, CommitResult, no_deadline
+from inventory.domain.store import GROUP_MAX, CommitResult
 from tests.support.builders.domain import a_business, a_command
 from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_BUSINESS, OTHER_LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.fakes.batch_store import BatchStore, a_batch_store, an_adjuster, budget_of_seconds
@@ -121,16 +121,9 @@ def test_groups_run_in_parallel() -> None:
 
     class Meeting(BatchStore):
         @override
-        def load(
-            self,
-            command: Command,
-            recorded_ids: Sequence[UUID],
-            *,
-            transactional: bool = False,
-            require_time: Callable[[], None] = no_deadline,
-        ) -> Snapshot:
+        def load(self, command: Command, recorded_ids: Sequence[UUID], **how: Any) -> Snapshot:
             both_begun.wait()
-            return super().load(command, recorded_ids, transactional=transactional, require_time=require_time)
+            return super().load(command, recorded_ids, **how)
 
     plain = a_batch_store()
     store = Meeting(plain.businesses, plain.active_variants, plain.active_locations, time=plain.time)
@@ -225,17 +218,10 @@ class Spoilt(BatchStore):
     spoilt: set[UUID] = field(default_factory=set)
 
     @override
-    def load(
-        self,
-        command: Command,
-        recorded_ids: Sequence[UUID],
-        *,
-        transactional: bool = False,
-        require_time: Callable[[], None] = no_deadline,
-    ) -> Snapshot:
+    def load(self, command: Command, recorded_ids: Sequence[UUID], **how: Any) -> Snapshot:
         if self.spoilt & set(recorded_ids):
             raise KeyError("sequence")
-        return super().load(command, recorded_ids, transactional=transactional, require_time=require_time)
+        return super().load(command, recorded_ids, **how)
 
 
 @pytest.mark.parametrize("place", [0, 7, 98, 99, 120])

@@ -370,27 +370,19 @@ def test_contention_is_retried_from_a_fresh_load() -> None:
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
-def test_an_applied_commit_with_a_lost_answer_is_found_as_the_requests_own(command: Command) -> None:
+@pytest.mark.parametrize(
+    ("met", "calls"), [(Met.UNHEARD, ["load", "commit", "load"]), (Met.LOST, ["load", "commit", "load", "commit"])]
+)
+def test_a_commit_without_an_answer_leads_to_one_row(command: Command, met: Met, calls: list[str]) -> None:
     desk = a_desk(10)
-    desk.store.on_commit.append(Met.UNHEARD)
+    desk.store.on_commit.append(met)
 
     outcome = desk.adjust(command)
 
     assert (outcome.replayed, outcome.attempts) == (False, 2)
-    assert desk.store.calls == ["load", "commit", "load"]
+    assert desk.store.calls == calls
     assert rows_of(desk, command) == 1
     assert desk.quantity == 0
-
-
-@pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
-def test_a_lost_commit_is_repeated(command: Command) -> None:
-    desk = a_desk(10)
-    desk.store.on_commit.append(Met.LOST)
-
-    outcome = desk.adjust(command)
-
-    assert (outcome.replayed, outcome.attempts) == (False, 2)
-    assert rows_of(desk, command) == 1
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
@@ -422,10 +414,8 @@ def test_a_commit_that_is_applied_after_the_answer_changes_nothing(command: Comm
     assert desk.quantity == 10
 
 
-@pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
-@pytest.mark.parametrize("happening", [deactivate_variant, deactivate_location, change_default, drop_default])
-def test_no_rejection_contradicts_an_attempt_in_progress(command: Command, happening: Callable[[Desk], None]) -> None:
-    desk = a_desk(10)
+def assert_try_again_and_one_row(desk: Desk, command: Command, happening: Callable[[Desk], None]) -> None:
+    """Let something happen while the first attempt is in progress, which then succeeds."""
     desk.store.on_commit.append(Met.UNDER_WAY)
     desk.store.on_load.extend([Met.OK, lambda: happening(desk)])
 
@@ -436,18 +426,19 @@ def test_no_rejection_contradicts_an_attempt_in_progress(command: Command, happe
     assert rows_of(desk, command) == 1
 
 
+@pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])
+@pytest.mark.parametrize("happening", [deactivate_variant, deactivate_location, change_default, drop_default])
+def test_no_rejection_contradicts_an_attempt_in_progress(command: Command, happening: Callable[[Desk], None]) -> None:
+    desk = a_desk(10)
+    assert_try_again_and_one_row(desk, command, happening)
+
+
 def test_stock_of_a_new_default_location_does_not_settle_an_attempt_at_the_old_one() -> None:
     desk = a_desk(10)
     for _ in range(3):
         desk.adjust(a_command(quantity_change=1, location_id=OTHER_LOCATION))
-    desk.store.on_commit.append(Met.UNDER_WAY)
-    desk.store.on_load.extend([Met.OK, lambda: change_default(desk)])
 
-    with pytest.raises(TryAgain):
-        desk.adjust(TAKE_ALL)
-
-    desk.store.deliver()
-    assert rows_of(desk, TAKE_ALL) == 1
+    assert_try_again_and_one_row(desk, TAKE_ALL, change_default)
 
 
 @pytest.mark.parametrize("command", [TAKE_ALL, UNKEYED], ids=["keyed", "unkeyed"])

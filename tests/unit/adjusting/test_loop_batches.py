@@ -11,16 +11,8 @@ from inventory.domain.errors import IdempotencyKeyReused, InsufficientStock, Sta
 from inventory.domain.model import Outcome
 from inventory.domain.retry_budget import ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.store import GROUP_MAX
+from tests.support.builders import ids
 from tests.support.builders.domain import a_business, a_command
-from tests.support.builders.ids import (
-    ADJUSTMENT,
-    BUSINESS,
-    LOCATION,
-    OTHER_BUSINESS,
-    OTHER_LOCATION,
-    OTHER_VARIANT,
-    VARIANT,
-)
 from tests.support.fakes.scripted_store import Desk, Met, a_desk
 from tests.support.harness.ledger_invariants import assert_adds_up
 
@@ -54,16 +46,16 @@ def in_short(results: Sequence[Result]) -> list[str | int]:
     ]
 
 
-def rows_at(desk: Desk, location_id: UUID = LOCATION) -> list[Adjustment]:
+def rows_at(desk: Desk, location_id: UUID = ids.LOCATION) -> list[Adjustment]:
     """The rows of the variant there, after a proof that they add up."""
     return assert_adds_up(
-        [row for row in desk.rows if (row.variant_id, row.location_id) == (VARIANT, location_id)],
-        desk.store.stock.get((BUSINESS, VARIANT, location_id)),
+        [row for row in desk.rows if (row.variant_id, row.location_id) == (ids.VARIANT, location_id)],
+        desk.store.stock.get((ids.BUSINESS, ids.VARIANT, location_id)),
     )
 
 
 def change_default(desk: Desk) -> None:
-    desk.store.businesses[BUSINESS] = a_business(default_location_id=OTHER_LOCATION)
+    desk.store.businesses[ids.BUSINESS] = a_business(default_location_id=ids.OTHER_LOCATION)
 
 
 def another_desk(desk: Desk) -> Desk:
@@ -150,10 +142,10 @@ def test_a_group_too_large_for_a_transaction_is_a_fault_and_writes_nothing(count
 @pytest.mark.parametrize(
     "stranger",
     [
-        {"business_id": OTHER_BUSINESS},
-        {"variant_id": OTHER_VARIANT},
-        {"location_id": OTHER_LOCATION},
-        {"reverses": ADJUSTMENT},
+        {"business_id": ids.OTHER_BUSINESS},
+        {"variant_id": ids.OTHER_VARIANT},
+        {"location_id": ids.OTHER_LOCATION},
+        {"reverses": ids.ADJUSTMENT},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -161,7 +153,7 @@ def test_a_group_for_several_stock_items_is_a_fault_and_writes_nothing(stranger:
     desk = a_desk(10)
 
     with pytest.raises(ValueError, match=r"^the commands are not for one stock item$"):
-        desk.adjust_all([a_command(location_id=LOCATION), a_command(**stranger)])
+        desk.adjust_all([a_command(location_id=ids.LOCATION), a_command(**stranger)])
 
     assert desk.store.calls == []
 
@@ -197,7 +189,7 @@ def test_a_key_that_comes_twice_for_two_locations_is_misused_by_the_second() -> 
     desk = a_desk(10)
     (unnamed,) = moves(1)
 
-    results = desk.adjust_all([replace(unnamed, location_id=OTHER_LOCATION), unnamed])
+    results = desk.adjust_all([replace(unnamed, location_id=ids.OTHER_LOCATION), unnamed])
 
     assert in_short(results) == [1, "IdempotencyKeyReused"]
 
@@ -458,11 +450,11 @@ def test_a_commit_settles_the_attempts_before_it() -> None:
 
 def test_a_commit_settles_the_earlier_attempts_from_the_same_stock() -> None:
     desk = a_desk(10)
-    desk.store.businesses[BUSINESS] = a_business(allow_negative_stock=True)
+    desk.store.businesses[ids.BUSINESS] = a_business(allow_negative_stock=True)
     desk.store.on_commit.append(Met.UNDER_WAY)
 
     def no_negative_stock() -> None:
-        desk.store.businesses[BUSINESS] = a_business()
+        desk.store.businesses[ids.BUSINESS] = a_business()
 
     desk.store.on_load.extend([Met.OK, no_negative_stock])
 
@@ -476,7 +468,7 @@ def test_a_commit_settles_the_earlier_attempts_from_the_same_stock() -> None:
 def test_a_commit_at_another_location_settles_no_earlier_attempt() -> None:
     """The default location changes under a group; its first try, at the old one, may be applied at any time."""
     desk = a_desk(10)
-    desk.adjust(a_command(quantity_change=3, location_id=OTHER_LOCATION))
+    desk.adjust(a_command(quantity_change=3, location_id=ids.OTHER_LOCATION))
     desk.store.on_commit.append(Met.UNDER_WAY)
     desk.store.on_load.extend([Met.OK, lambda: change_default(desk)])
 
@@ -485,7 +477,7 @@ def test_a_commit_at_another_location_settles_no_earlier_attempt() -> None:
     assert in_short(results) == ["TryAgain", 0]
     desk.store.deliver()
     assert [row.delta for row in rows_at(desk)] == [10, -10]
-    assert [row.delta for row in rows_at(desk, OTHER_LOCATION)] == [3, -3]
+    assert [row.delta for row in rows_at(desk, ids.OTHER_LOCATION)] == [3, -3]
 
 
 # --- the default location --------------------------------------------------------------------------------------------
@@ -496,25 +488,25 @@ def test_naming_the_default_location_and_leaving_it_out_go_together() -> None:
     first, second, third = moves(-1, -2, -3)
 
     results = desk.adjust_all(
-        [first, replace(second, location_id=LOCATION), third, replace(third, location_id=LOCATION)]
+        [first, replace(second, location_id=ids.LOCATION), third, replace(third, location_id=ids.LOCATION)]
     )
 
     assert in_short(results) == [9, 7, 4, "IdempotencyKeyReused"]
     assert desk.store.calls == ["load", "commit"]
 
 
-@pytest.mark.parametrize("default_id", [OTHER_LOCATION, None], ids=["changed", "dropped"])
+@pytest.mark.parametrize("default_id", [ids.OTHER_LOCATION, None], ids=["changed", "dropped"])
 def test_a_request_for_a_changed_default_location_is_try_again(default_id: UUID | None) -> None:
     desk = a_desk(10)
-    desk.store.businesses[BUSINESS] = a_business(default_location_id=default_id)
+    desk.store.businesses[ids.BUSINESS] = a_business(default_location_id=default_id)
     unnamed, named = moves(-1, -2)
 
-    results = desk.adjust_all([unnamed, replace(named, location_id=LOCATION)])
+    results = desk.adjust_all([unnamed, replace(named, location_id=ids.LOCATION)])
 
     assert in_short(results) == ["TryAgain", 8]
     assert desk.store.calls == ["load", "commit"]
     assert [row.delta for row in rows_at(desk)] == [10, -2]
-    assert rows_at(desk, OTHER_LOCATION) == []
+    assert rows_at(desk, ids.OTHER_LOCATION) == []
 
 
 def test_a_group_for_the_default_location_follows_it_where_it_changes() -> None:
@@ -523,7 +515,7 @@ def test_a_group_for_the_default_location_follows_it_where_it_changes() -> None:
     desk.store.on_load.extend([Met.OK, lambda: change_default(desk)])
 
     assert in_short(desk.adjust_all(moves(1, 2))) == [1, 3]
-    assert [row.delta for row in rows_at(desk, OTHER_LOCATION)] == [1, 2]
+    assert [row.delta for row in rows_at(desk, ids.OTHER_LOCATION)] == [1, 2]
 
 
 def test_a_replay_is_one_whatever_location_the_others_of_the_group_name() -> None:
@@ -532,7 +524,7 @@ def test_a_replay_is_one_whatever_location_the_others_of_the_group_name() -> Non
     desk.adjust(unnamed)
     change_default(desk)
 
-    results = desk.adjust_all([replace(named, location_id=OTHER_LOCATION), unnamed])
+    results = desk.adjust_all([replace(named, location_id=ids.OTHER_LOCATION), unnamed])
 
     assert in_short(results) == [2, "again"]
 
@@ -540,9 +532,9 @@ def test_a_replay_is_one_whatever_location_the_others_of_the_group_name() -> Non
 def test_a_misuse_is_one_whatever_location_the_others_of_the_group_name() -> None:
     desk = a_desk(10)
     unnamed, named = moves(1, 2)
-    desk.adjust(replace(unnamed, location_id=OTHER_LOCATION))
+    desk.adjust(replace(unnamed, location_id=ids.OTHER_LOCATION))
 
-    results = desk.adjust_all([replace(named, location_id=LOCATION), unnamed])
+    results = desk.adjust_all([replace(named, location_id=ids.LOCATION), unnamed])
 
     assert in_short(results) == [12, "IdempotencyKeyReused"]
     assert isinstance(results[1], IdempotencyKeyReused)

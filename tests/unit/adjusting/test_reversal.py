@@ -8,30 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from inventory.domain.errors import (
-    AdjustmentNotFound,
-    AlreadyReversed,
-    IdempotencyKeyReused,
-    InsufficientStock,
-    LocationNotFound,
-    QuantityLimitExceeded,
-    ServiceError,
-    TryAgain,
-    VariantNotFound,
-)
+from inventory.domain import errors
 from inventory.domain.model import QUANTITY_MAX
 from inventory.domain.retry_budget import ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.rules import keyed_id
+from tests.support.builders import ids
 from tests.support.builders.domain import a_business, a_command, a_reversal, a_stock_item
-from tests.support.builders.ids import (
-    ADJUSTMENT,
-    BUSINESS,
-    LOCATION,
-    OTHER_BUSINESS,
-    OTHER_LOCATION,
-    OTHER_VARIANT,
-    VARIANT,
-)
 from tests.support.fakes.scripted_store import Desk, Met, a_desk
 
 if TYPE_CHECKING:
@@ -82,9 +64,9 @@ def test_a_reversal_takes_two_reads_and_one_commit(desk: Desk, opening: Adjustme
 
 def test_a_reversal_is_a_row_of_its_own_of_the_opposite_delta_that_names_what_it_reverses(desk: Desk) -> None:
     asked = a_command(
-        variant_id=OTHER_VARIANT,
+        variant_id=ids.OTHER_VARIANT,
         quantity_change=7,
-        location_id=OTHER_LOCATION,
+        location_id=ids.OTHER_LOCATION,
         reason_code="damage",
         reference="count 7",
         expected_quantity=0,
@@ -94,17 +76,21 @@ def test_a_reversal_is_a_row_of_its_own_of_the_opposite_delta_that_names_what_it
     made = desk.reverse(of(row, reason="not damaged", actor="the other till")).adjustment
 
     assert (made.delta, made.quantity_after, made.sequence) == (-7, 0, 2)
-    assert (made.variant_id, made.location_id, made.location_defaulted) == (OTHER_VARIANT, OTHER_LOCATION, False)
+    assert (made.variant_id, made.location_id, made.location_defaulted) == (
+        ids.OTHER_VARIANT,
+        ids.OTHER_LOCATION,
+        False,
+    )
     assert (made.reason, made.created_by, made.reverses) == ("not damaged", "the other till", row.id)
     assert (made.reason_code, made.reference, made.expected_quantity) == (None, None, None)
     assert made.previous_hash == row.hash
-    assert desk.store.ledger[BUSINESS, row.id] == row, "what it reverses stays as it was"
+    assert desk.store.ledger[ids.BUSINESS, row.id] == row, "what it reverses stays as it was"
 
 
 def test_a_keyed_reversal_has_the_id_of_its_key_and_an_unkeyed_one_a_fresh_id(desk: Desk) -> None:
     first, second = (desk.adjust(a_command()).adjustment for _ in range(2))
 
-    assert desk.reverse(of(first, idempotency_key="key")).adjustment.id == keyed_id(BUSINESS, "key")
+    assert desk.reverse(of(first, idempotency_key="key")).adjustment.id == keyed_id(ids.BUSINESS, "key")
     assert desk.reverse(of(second)).adjustment.id == UUID(int=4, version=4)
 
 
@@ -115,11 +101,11 @@ def test_a_decrease_is_put_back(desk: Desk) -> None:
 
 
 def test_a_reversal_returns_stock_to_its_location_after_the_default_changes(desk: Desk, opening: Adjustment) -> None:
-    desk.store.businesses[BUSINESS] = a_business(default_location_id=OTHER_LOCATION)
+    desk.store.businesses[ids.BUSINESS] = a_business(default_location_id=ids.OTHER_LOCATION)
 
     made = desk.reverse(of(opening)).adjustment
 
-    assert (made.location_id, made.quantity_after, made.location_defaulted) == (LOCATION, 0, False)
+    assert (made.location_id, made.quantity_after, made.location_defaulted) == (ids.LOCATION, 0, False)
 
 
 # --- once ------------------------------------------------------------------------------------------------------------
@@ -130,7 +116,7 @@ def test_an_adjustment_is_reversed_once(desk: Desk, opening: Adjustment, keys: t
     desk.adjust(a_command(quantity_change=30))
     first = desk.reverse(of(opening, idempotency_key=keys[0])).adjustment
 
-    with pytest.raises(AlreadyReversed) as refusal:
+    with pytest.raises(errors.AlreadyReversed) as refusal:
         desk.reverse(of(opening, idempotency_key=keys[1]))
 
     assert refusal.value.reversed_by == first.id
@@ -151,7 +137,7 @@ def test_an_adjustment_stays_reversed_after_its_reversal_is_reversed(desk: Desk,
     first = desk.reverse(of(opening)).adjustment
     desk.reverse(of(first))
 
-    with pytest.raises(AlreadyReversed) as refusal:
+    with pytest.raises(errors.AlreadyReversed) as refusal:
         desk.reverse(of(opening))
 
     assert refusal.value.reversed_by == first.id
@@ -161,12 +147,12 @@ def test_an_adjustment_stays_reversed_after_its_reversal_is_reversed(desk: Desk,
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("changes", [{"adjustment_id": ADJUSTMENT}, {"business_id": OTHER_BUSINESS}], ids=str)
+@pytest.mark.parametrize("changes", [{"adjustment_id": ids.ADJUSTMENT}, {"business_id": ids.OTHER_BUSINESS}], ids=str)
 @with_and_without_a_key
 def test_unknown_and_foreign_adjustments_are_equally_not_found(
     desk: Desk, opening: Adjustment, changes: dict[str, Any], key: str | None
 ) -> None:
-    with pytest.raises(AdjustmentNotFound):
+    with pytest.raises(errors.AdjustmentNotFound):
         desk.reverse(replace(of(opening, idempotency_key=key), **changes))
 
     assert desk.store.calls == ["find"]
@@ -188,9 +174,9 @@ def deactivate_location(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("happening", "refusal"),
     [
-        (sell_out, InsufficientStock),
-        (deactivate_variant, VariantNotFound),
-        (deactivate_location, LocationNotFound),
+        (sell_out, errors.InsufficientStock),
+        (deactivate_variant, errors.VariantNotFound),
+        (deactivate_location, errors.LocationNotFound),
     ],
 )
 @with_and_without_a_key
@@ -198,7 +184,7 @@ def test_a_reversal_is_refused_like_any_other_change(
     desk: Desk,
     opening: Adjustment,
     happening: Callable[[Desk], None],
-    refusal: type[ServiceError],
+    refusal: type[errors.ServiceError],
     key: str | None,
 ) -> None:
     happening(desk)
@@ -213,7 +199,7 @@ def test_a_reversal_is_refused_like_any_other_change(
 def test_a_refusal_names_the_change_that_the_reversal_would_be(desk: Desk, opening: Adjustment) -> None:
     sell_out(desk)
 
-    with pytest.raises(InsufficientStock) as refusal:
+    with pytest.raises(errors.InsufficientStock) as refusal:
         desk.reverse(of(opening))
 
     assert refusal.value.facts() == {"quantity_on_hand": 6, "quantity_change": -10}
@@ -221,22 +207,22 @@ def test_a_refusal_names_the_change_that_the_reversal_would_be(desk: Desk, openi
 
 def test_a_business_that_allows_it_goes_below_zero_by_a_reversal(desk: Desk, opening: Adjustment) -> None:
     sell_out(desk)
-    desk.store.businesses[BUSINESS] = a_business(allow_negative_stock=True)
+    desk.store.businesses[ids.BUSINESS] = a_business(allow_negative_stock=True)
 
     assert desk.reverse(of(opening)).adjustment.quantity_after == -4
 
 
 def test_a_reversal_keeps_the_limit_of_a_quantity(desk: Desk) -> None:
     sold = desk.adjust(a_command(quantity_change=-10)).adjustment
-    desk.store.stock[BUSINESS, VARIANT, LOCATION] = a_stock_item(QUANTITY_MAX - 9)
+    desk.store.stock[ids.BUSINESS, ids.VARIANT, ids.LOCATION] = a_stock_item(QUANTITY_MAX - 9)
 
-    with pytest.raises(QuantityLimitExceeded):
+    with pytest.raises(errors.QuantityLimitExceeded):
         desk.reverse(of(sold))
 
 
 def test_a_refused_reversal_leaves_its_key_and_its_adjustment_free(desk: Desk, opening: Adjustment) -> None:
     sell_out(desk)
-    with pytest.raises(InsufficientStock):
+    with pytest.raises(errors.InsufficientStock):
         desk.reverse(of(opening, idempotency_key="key"))
     desk.adjust(a_command(quantity_change=4))
 
@@ -287,11 +273,11 @@ def test_creations_and_reversals_share_one_namespace_of_keys(desk: Desk, opening
         lambda: desk.reverse(of(opening, idempotency_key="reversal")),
         lambda: desk.reverse(of(created, idempotency_key="reversal", reason="another")),
         lambda: desk.reverse(of(rows[-1], idempotency_key="reversal")),
-        lambda: desk.adjust(a_command(quantity_change=10, idempotency_key="reversal", location_id=LOCATION)),
+        lambda: desk.adjust(a_command(quantity_change=10, idempotency_key="reversal", location_id=ids.LOCATION)),
         lambda: desk.adjust(a_command(quantity_change=10, idempotency_key="reversal", reason=of(created).reason)),
     ]
     for misuse in misuses:
-        with pytest.raises(IdempotencyKeyReused):
+        with pytest.raises(errors.IdempotencyKeyReused):
             misuse()
 
     assert desk.rows == rows
@@ -300,7 +286,7 @@ def test_creations_and_reversals_share_one_namespace_of_keys(desk: Desk, opening
 def test_a_key_that_names_another_request_is_misused_even_where_the_adjustment_does_not_exist(desk: Desk) -> None:
     desk.adjust(a_command(idempotency_key="key"))
 
-    with pytest.raises(IdempotencyKeyReused) as refusal:
+    with pytest.raises(errors.IdempotencyKeyReused) as refusal:
         desk.reverse(a_reversal(idempotency_key="key"))
 
     assert refusal.value.key == "key"
@@ -310,7 +296,7 @@ def test_a_repeated_key_of_a_reversal_is_a_replay_and_not_already_reversed(desk:
     desk.reverse(of(opening, idempotency_key="key"))
 
     assert desk.reverse(of(opening, idempotency_key="key")).replayed
-    with pytest.raises(AlreadyReversed):
+    with pytest.raises(errors.AlreadyReversed):
         desk.reverse(of(opening, idempotency_key="another key"))
 
 
@@ -323,7 +309,7 @@ def test_a_failed_commit_returns_the_reversal_of_another_request(
 ) -> None:
     desk.store.on_commit.append(lambda: another_desk(desk).reverse(of(opening)))
 
-    with pytest.raises(AlreadyReversed) as refusal:
+    with pytest.raises(errors.AlreadyReversed) as refusal:
         desk.reverse(of(opening, idempotency_key=key))
 
     assert [refusal.value.reversed_by] == [row.id for row in reversals_of(desk, opening)]
@@ -448,7 +434,7 @@ def test_a_reversal_by_another_request_is_already_reversed_during_an_own_attempt
     other = another_desk(desk)
     second_load_is_torn(desk, lambda: other.reverse(of(opening)))
 
-    with pytest.raises(AlreadyReversed):
+    with pytest.raises(errors.AlreadyReversed):
         desk.reverse(of(opening, idempotency_key=key))
 
     desk.store.deliver()
@@ -462,7 +448,7 @@ def test_no_other_rejection_contradicts_an_attempt_in_progress(
     desk.store.on_commit.append(Met.UNDER_WAY)
     desk.store.on_load.extend([Met.OK, lambda: deactivate_variant(desk)])
 
-    with pytest.raises(TryAgain):
+    with pytest.raises(errors.TryAgain):
         desk.reverse(of(opening, idempotency_key=key))
 
     desk.store.deliver()
@@ -488,7 +474,7 @@ def test_a_failed_first_read_is_repeated_and_counts_as_an_attempt(
 def test_a_failed_read_for_a_misused_key_is_repeated(desk: Desk) -> None:
     desk.store.on_find.append(Met.LOST)
 
-    with pytest.raises(AdjustmentNotFound):
+    with pytest.raises(errors.AdjustmentNotFound):
         desk.reverse(a_reversal(idempotency_key="key"))
 
     assert desk.store.calls == ["find"] * 2
@@ -502,7 +488,7 @@ def test_first_reads_and_commits_share_the_attempts_of_a_request(
     desk.store.on_find.extend([Met.LOST] * failed_finds)
     desk.store.on_commit.extend([Met.CONTENDED] * 1_000)
 
-    with pytest.raises(TryAgain):
+    with pytest.raises(errors.TryAgain):
         desk.reverse(of(opening))
 
     assert desk.store.calls.count("commit") == ATTEMPTS_MAX - failed_finds
@@ -512,7 +498,7 @@ def test_a_first_read_that_never_succeeds_ends(desk: Desk, opening: Adjustment) 
     desk.fraction = 0.0
     desk.store.on_find.extend([Met.LOST] * 1_000)
 
-    with pytest.raises(TryAgain):
+    with pytest.raises(errors.TryAgain):
         desk.reverse(of(opening))
 
     assert desk.store.calls == ["find"] * ATTEMPTS_MAX
@@ -533,7 +519,7 @@ def test_no_call_begins_that_could_outlast_the_deadline(
     desk.store.on_commit.extend([Met.CONTENDED] * 1_000)
     reversal = of(opening) if exists else a_reversal()
 
-    with pytest.raises((TryAgain, AdjustmentNotFound)):
+    with pytest.raises((errors.TryAgain, errors.AdjustmentNotFound)):
         desk.reverse(replace(reversal, idempotency_key="key"))
 
     assert all(left_s >= CALL_BUDGET_S for left_s in time.left_at_calls_s)

@@ -56,4 +56,4 @@ def test_the_plain_baseline_takes_the_same_reason_codes() -> None:
 
 def test_the_validating_baselines_take_the_same_reason_codes() -> None:
     codes, _ = get_args(Body.model_fields["reason_code"].annotation)
-    assert get_args(codes) == get_args(ReasonCode.__value__)
+    assert get_args(codes.__value__) == get_args(ReasonCode.__value__)

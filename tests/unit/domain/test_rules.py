@@ -8,15 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from inventory.domain.errors import (
-    AlreadyReversed,
-    InsufficientStock,
-    LocationNotFound,
-    NoDefaultLocation,
-    QuantityLimitExceeded,
-    StaleQuantity,
-    VariantNotFound,
-)
+from inventory.domain import errors
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import GENESIS_HASH, QUANTITY_MAX, Adjustment, Command, Snapshot, StockItem
 from inventory.domain.rules import decide, stock_after
@@ -118,28 +110,28 @@ def test_a_recorded_row_does_not_affect_the_decision() -> None:
 
 @pytest.mark.parametrize("changes", [{"business": None}, {"variant_active": False}], ids=str)
 def test_an_unknown_business_or_variant_is_variant_not_found(changes: dict[str, object]) -> None:
-    with pytest.raises(VariantNotFound):
+    with pytest.raises(errors.VariantNotFound):
         decided(a_command(), a_snapshot(**changes))
 
 
 def test_a_business_without_a_default_location_needs_one_named() -> None:
-    with pytest.raises(NoDefaultLocation):
+    with pytest.raises(errors.NoDefaultLocation):
         decided(a_command(), a_snapshot(location_id=None, location_active=False, stock=None))
 
 
 def test_an_unknown_or_inactive_location_is_location_not_found() -> None:
-    with pytest.raises(LocationNotFound):
+    with pytest.raises(errors.LocationNotFound):
         decided(a_command(), a_snapshot(location_active=False))
 
 
 def test_the_variant_is_looked_at_before_the_location_and_both_before_the_stock() -> None:
     refused_by_all = a_command(quantity_change=-11, expected_quantity=9)
 
-    with pytest.raises(VariantNotFound):
+    with pytest.raises(errors.VariantNotFound):
         decided(refused_by_all, a_snapshot(variant_active=False, location_active=False))
-    with pytest.raises(VariantNotFound):
+    with pytest.raises(errors.VariantNotFound):
         decided(refused_by_all, a_snapshot(variant_active=False, location_id=None))
-    with pytest.raises(LocationNotFound):
+    with pytest.raises(errors.LocationNotFound):
         decided(refused_by_all, a_snapshot(location_active=False))
 
 
@@ -149,7 +141,7 @@ def test_a_reversal_names_the_row_that_it_reverses() -> None:
 
 
 def test_a_reversed_row_is_not_reversed_again_and_the_rejection_names_its_reversal() -> None:
-    with pytest.raises(AlreadyReversed) as refusal:
+    with pytest.raises(errors.AlreadyReversed) as refusal:
         decided(a_command(reverses=ADJUSTMENT), a_snapshot(reversed_by=REVERSAL))
 
     assert refusal.value.facts() == {"reversed_by": str(REVERSAL)}
@@ -158,16 +150,16 @@ def test_a_reversed_row_is_not_reversed_again_and_the_rejection_names_its_revers
 def test_whether_it_was_reversed_is_looked_at_before_the_stock() -> None:
     refused_by_the_stock_too = a_command(quantity_change=-11, expected_quantity=9, reverses=ADJUSTMENT)
 
-    with pytest.raises(AlreadyReversed):
+    with pytest.raises(errors.AlreadyReversed):
         decided(refused_by_the_stock_too, a_snapshot(reversed_by=REVERSAL))
 
 
 @pytest.mark.parametrize(
     ("change", "refusal"),
     [
-        ({"business": None}, VariantNotFound),
-        ({"variant_active": False}, VariantNotFound),
-        ({"location_active": False}, LocationNotFound),
+        ({"business": None}, errors.VariantNotFound),
+        ({"variant_active": False}, errors.VariantNotFound),
+        ({"location_active": False}, errors.LocationNotFound),
     ],
 )
 def test_variant_and_location_are_looked_for_before_whether_it_was_reversed(
@@ -183,7 +175,7 @@ def test_the_last_unit_can_be_taken() -> None:
 
 @pytest.mark.parametrize(("stock", "on_hand"), [(a_stock_item(10), 10), (None, 0), (a_stock_item(-4), -4)])
 def test_more_than_is_on_hand_is_rejected_with_the_quantities(stock: StockItem | None, on_hand: int) -> None:
-    with pytest.raises(InsufficientStock) as refusal:
+    with pytest.raises(errors.InsufficientStock) as refusal:
         decided(a_command(quantity_change=-11), a_snapshot(stock=stock))
 
     assert refusal.value.facts() == {"quantity_on_hand": on_hand, "quantity_change": -11}
@@ -208,14 +200,14 @@ def test_an_expected_quantity_equal_to_the_one_on_hand_is_accepted(stock: StockI
 
 @pytest.mark.parametrize("expected", [9, 11, 0])
 def test_another_expected_quantity_is_stale_and_the_rejection_names_the_one_on_hand(expected: int) -> None:
-    with pytest.raises(StaleQuantity) as refusal:
+    with pytest.raises(errors.StaleQuantity) as refusal:
         decided(a_command(expected_quantity=expected), a_snapshot())
 
     assert refusal.value.facts() == {"quantity_on_hand": 10}
 
 
 def test_a_stale_expected_quantity_is_rejected_before_insufficient_stock() -> None:
-    with pytest.raises(StaleQuantity):
+    with pytest.raises(errors.StaleQuantity):
         decided(a_command(quantity_change=-11, expected_quantity=9), a_snapshot())
 
 
@@ -224,7 +216,7 @@ def test_a_quantity_may_reach_the_limit_but_not_pass_it(sign: int) -> None:
     nearly = permissive(stock=a_stock_item(sign * (QUANTITY_MAX - 5)))
 
     assert decided(a_command(quantity_change=sign * 5), nearly).quantity_after == sign * QUANTITY_MAX
-    with pytest.raises(QuantityLimitExceeded):
+    with pytest.raises(errors.QuantityLimitExceeded):
         decided(a_command(quantity_change=sign * 6), nearly)
 
 

@@ -10,17 +10,7 @@ import jsonschema_rs
 import pytest
 
 from inventory.aws.event_bus import SOURCE, detail_text
-from inventory.domain.errors import (
-    AlreadyReversed,
-    IdempotencyKeyReused,
-    InsufficientStock,
-    InvalidRequest,
-    LocationNotFound,
-    NoDefaultLocation,
-    QuantityLimitExceeded,
-    StaleQuantity,
-    VariantNotFound,
-)
+from inventory.domain import errors
 from inventory.domain.model import QUANTITY_CHANGE_MAX, QUANTITY_MAX, ReasonCode
 from inventory.entrypoints.ledger_stream import ADJUSTED
 from inventory.entrypoints.messages import MessageRequest
@@ -31,19 +21,18 @@ from tests.support.builders.requests import a_payload
 from tests.support.harness.event_schemas import SCHEMAS, assert_event, delivered, problems, schema
 
 if TYPE_CHECKING:
-    from inventory.domain.errors import ServiceError
     from inventory.schemas.json_parser import JSONValue
 
 NAMES = sorted(path.stem for path in SCHEMAS.glob("*.json"))
-TELLABLE: list[ServiceError] = [
-    VariantNotFound(),
-    LocationNotFound(),
-    NoDefaultLocation(),
-    InsufficientStock(quantity_on_hand=2, quantity_change=-3),
-    QuantityLimitExceeded(),
-    StaleQuantity(quantity_on_hand=2),
-    AlreadyReversed(reversed_by=UUID(int=7)),
-    IdempotencyKeyReused(key="k"),
+TELLABLE: list[errors.ServiceError] = [
+    errors.VariantNotFound(),
+    errors.LocationNotFound(),
+    errors.NoDefaultLocation(),
+    errors.InsufficientStock(quantity_on_hand=2, quantity_change=-3),
+    errors.QuantityLimitExceeded(),
+    errors.StaleQuantity(quantity_on_hand=2),
+    errors.AlreadyReversed(reversed_by=UUID(int=7)),
+    errors.IdempotencyKeyReused(key="k"),
 ]
 
 
@@ -54,13 +43,13 @@ def an_adjusted(**changes: object) -> dict[str, Any]:
     return delivered({"DetailType": ADJUSTED, "Source": SOURCE, "Detail": detail_text(kept)})
 
 
-def a_rejected(error: ServiceError, payload: JSONValue = None) -> dict[str, Any]:
+def a_rejected(error: errors.ServiceError, payload: JSONValue = None) -> dict[str, Any]:
     detail = rejection(payload, error)
     return delivered({"DetailType": REJECTED, "Source": SOURCE, "Detail": detail})
 
 
-def an_invalid(payload: JSONValue) -> InvalidRequest:
-    with pytest.raises(InvalidRequest) as raised:
+def an_invalid(payload: JSONValue) -> errors.InvalidRequest:
+    with pytest.raises(errors.InvalidRequest) as raised:
         MessageRequest(payload, "m-1").command()
     return raised.value
 
@@ -117,7 +106,7 @@ def test_an_impossible_adjustment_event_is_invalid(changes: dict[str, object]) -
 
 
 @pytest.mark.parametrize("error", TELLABLE, ids=lambda error: type(error).__name__)
-def test_every_published_rejection_fits_the_schema(error: ServiceError) -> None:
+def test_every_published_rejection_fits_the_schema(error: errors.ServiceError) -> None:
     assert_event(a_rejected(error, {"anything": [1, None]}), "inventory-adjustment-rejected")
 
 
@@ -155,4 +144,4 @@ def test_an_impossible_rejection_event_is_invalid(detail: dict[str, object]) -> 
 
 def test_the_two_events_do_not_fit_each_others_schema() -> None:
     assert problems(an_adjusted(), "inventory-adjustment-rejected")
-    assert problems(a_rejected(VariantNotFound()), "inventory-adjusted")
+    assert problems(a_rejected(errors.VariantNotFound()), "inventory-adjusted")

@@ -10,29 +10,6 @@ import pytest
 
 from inventory.api.responses import refused
 from inventory.domain import errors
-from inventory.domain.errors import (
-    AdjustmentNotFound,
-    AlreadyReversed,
-    BusinessNotFound,
-    CorruptData,
-    ExportStopped,
-    Forbidden,
-    IdempotencyKeyReused,
-    InsufficientStock,
-    InternalError,
-    InvalidRequest,
-    LocationNotFound,
-    NoDefaultLocation,
-    QuantityLimitExceeded,
-    Refusal,
-    ServiceError,
-    StaleQuantity,
-    StoreUnavailable,
-    TokenNotFound,
-    TryAgain,
-    Unauthorized,
-    VariantNotFound,
-)
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members, detail_of, raised
 from tests.support.builders.domain import an_adjustment
 from tests.support.builders.ids import ADJUSTMENT
@@ -40,24 +17,24 @@ from tests.support.builders.ids import ADJUSTMENT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EVERY_ERROR: list[ServiceError] = [
-    Unauthorized(),
-    Forbidden(),
-    InvalidRequest([]),
-    IdempotencyKeyReused(key="key"),
-    VariantNotFound(),
-    LocationNotFound(),
-    AdjustmentNotFound(),
-    BusinessNotFound(),
-    TokenNotFound(),
-    InsufficientStock(quantity_on_hand=1, quantity_change=-2),
-    QuantityLimitExceeded(),
-    StaleQuantity(quantity_on_hand=1),
-    NoDefaultLocation(),
-    AlreadyReversed(reversed_by=ADJUSTMENT),
-    ExportStopped(ledger_key="a#b"),
-    InternalError(),
-    TryAgain(),
+EVERY_ERROR: list[errors.ServiceError] = [
+    errors.Unauthorized(),
+    errors.Forbidden(),
+    errors.InvalidRequest([]),
+    errors.IdempotencyKeyReused(key="key"),
+    errors.VariantNotFound(),
+    errors.LocationNotFound(),
+    errors.AdjustmentNotFound(),
+    errors.BusinessNotFound(),
+    errors.TokenNotFound(),
+    errors.InsufficientStock(quantity_on_hand=1, quantity_change=-2),
+    errors.QuantityLimitExceeded(),
+    errors.StaleQuantity(quantity_on_hand=1),
+    errors.NoDefaultLocation(),
+    errors.AlreadyReversed(reversed_by=ADJUSTMENT),
+    errors.ExportStopped(ledger_key="a#b"),
+    errors.InternalError(),
+    errors.TryAgain(),
 ]
 BY_CONTRACT = {
     "unauthorized": 401,
@@ -76,18 +53,18 @@ BY_CONTRACT = {
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
-def subclasses(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
+def subclasses(kind: type[errors.ServiceError]) -> Iterator[type[errors.ServiceError]]:
     for each in kind.__subclasses__():
         yield each
         yield from subclasses(each)
 
 
-def by_name(error: ServiceError) -> str:
+def by_name(error: errors.ServiceError) -> str:
     return type(error).__name__
 
 
 def test_every_error_of_the_service_has_an_answer() -> None:
-    assert set(subclasses(ServiceError)) - {Refusal} == set(ERROR_ANSWERS)
+    assert set(subclasses(errors.ServiceError)) - {errors.Refusal} == set(ERROR_ANSWERS)
 
 
 def test_every_error_is_tried_below() -> None:
@@ -95,8 +72,8 @@ def test_every_error_is_tried_below() -> None:
 
 
 def test_internal_errors_that_never_reach_a_caller_have_no_answer() -> None:
-    assert not issubclass(StoreUnavailable, ServiceError)
-    assert not issubclass(CorruptData, ServiceError)
+    assert not issubclass(errors.StoreUnavailable, errors.ServiceError)
+    assert not issubclass(errors.CorruptData, errors.ServiceError)
 
 
 def test_every_code_of_the_contract_has_its_status() -> None:
@@ -110,21 +87,21 @@ def test_a_code_names_one_error_only() -> None:
 
 
 @pytest.mark.parametrize("error", EVERY_ERROR, ids=by_name)
-def test_the_name_of_an_error_is_its_code_in_camel_case(error: ServiceError) -> None:
+def test_the_name_of_an_error_is_its_code_in_camel_case(error: errors.ServiceError) -> None:
     words = re.findall("[A-Z][a-z]+", by_name(error))
 
     assert ERROR_ANSWERS[type(error)].code == "_".join(words).lower()
 
 
 @pytest.mark.parametrize("error", EVERY_ERROR, ids=by_name)
-def test_an_invoker_sees_the_name_of_an_error_or_invalid_request_for_every_422(error: ServiceError) -> None:
+def test_an_invoker_sees_the_name_of_an_error_or_invalid_request_for_every_422(error: errors.ServiceError) -> None:
     invalid = ERROR_ANSWERS[type(error)].status == HTTPStatus.UNPROCESSABLE_ENTITY
 
     assert type(raised(error)).__name__ == ("InvalidRequest" if invalid else by_name(error))
 
 
 @pytest.mark.parametrize("error", EVERY_ERROR, ids=by_name)
-def test_an_error_has_the_headers_of_its_status_and_no_other(error: ServiceError) -> None:
+def test_an_error_has_the_headers_of_its_status_and_no_other(error: errors.ServiceError) -> None:
     status = ERROR_ANSWERS[type(error)].status
     common = {"Content-Type": "application/json", "x-request-id": "id"}
 
@@ -135,21 +112,24 @@ def test_an_error_has_the_headers_of_its_status_and_no_other(error: ServiceError
 @pytest.mark.parametrize(
     ("error", "facts"),
     [
-        (InsufficientStock(quantity_on_hand=1, quantity_change=-2), {"quantity_on_hand": 1, "quantity_change": -2}),
-        (StaleQuantity(quantity_on_hand=1), {"quantity_on_hand": 1}),
-        (AlreadyReversed(reversed_by=ADJUSTMENT), {"reversed_by": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"}),
-        (ExportStopped(ledger_key="a#b"), {"ledger_key": "a#b"}),
-        (QuantityLimitExceeded(), {}),
-        (VariantNotFound(), {}),
-        (TryAgain(), {}),
+        (
+            errors.InsufficientStock(quantity_on_hand=1, quantity_change=-2),
+            {"quantity_on_hand": 1, "quantity_change": -2},
+        ),
+        (errors.StaleQuantity(quantity_on_hand=1), {"quantity_on_hand": 1}),
+        (errors.AlreadyReversed(reversed_by=ADJUSTMENT), {"reversed_by": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"}),
+        (errors.ExportStopped(ledger_key="a#b"), {"ledger_key": "a#b"}),
+        (errors.QuantityLimitExceeded(), {}),
+        (errors.VariantNotFound(), {}),
+        (errors.TryAgain(), {}),
     ],
 )
-def test_a_detail_is_code_message_and_facts(error: ServiceError, facts: dict[str, int | str]) -> None:
+def test_a_detail_is_code_message_and_facts(error: errors.ServiceError, facts: dict[str, int | str]) -> None:
     assert detail_of(error) == {"code": ERROR_ANSWERS[type(error)].code, "message": error.message} | facts
 
 
 def test_a_key_of_another_request_is_reported_at_its_header() -> None:
-    assert detail_of(IdempotencyKeyReused(key="key")) == [
+    assert detail_of(errors.IdempotencyKeyReused(key="key")) == [
         {
             "type": "idempotency_key_reused",
             "loc": ["header", "idempotency-key"],
@@ -160,13 +140,13 @@ def test_a_key_of_another_request_is_reported_at_its_header() -> None:
 
 
 @pytest.mark.parametrize("error", EVERY_ERROR, ids=by_name)
-def test_every_error_message_is_a_sentence(error: ServiceError) -> None:
+def test_every_error_message_is_a_sentence(error: errors.ServiceError) -> None:
     assert re.fullmatch(r"[A-Z].+\.", str(error))
     assert error.message == str(error)
 
 
 def test_an_errors_facts_are_in_its_log_text() -> None:
-    error = InsufficientStock(quantity_on_hand=1, quantity_change=-2)
+    error = errors.InsufficientStock(quantity_on_hand=1, quantity_change=-2)
 
     assert error.args == (1, -2)
 
@@ -192,4 +172,4 @@ def test_an_adjustment_has_the_members_of_the_public_page_and_ours() -> None:
 
 
 def test_every_error_class_lives_in_one_module() -> None:
-    assert {kind for kind in subclasses(ServiceError) if kind.__module__ != errors.__name__} == set()
+    assert {kind for kind in subclasses(errors.ServiceError) if kind.__module__ != errors.__name__} == set()

@@ -54,17 +54,14 @@ class Audit:
     """One environment of the function."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._module = cast(
-            "Any",
-            load_handler(
-                "audit_ledger",
-                monkeypatch,
-                INVENTORY_TABLE="inventory-table",
-                LEDGER_TABLE="ledger-table",
-                AUDIT_SEGMENTS="24",
-                POWERTOOLS_METRICS_NAMESPACE=NAMESPACE,
-                POWERTOOLS_SERVICE_NAME="audit_ledger",
-            ),
+        self._module = load_handler(
+            "audit_ledger",
+            monkeypatch,
+            INVENTORY_TABLE="inventory-table",
+            LEDGER_TABLE="ledger-table",
+            AUDIT_SEGMENTS="24",
+            POWERTOOLS_METRICS_NAMESPACE=NAMESPACE,
+            POWERTOOLS_SERVICE_NAME="audit_ledger",
         )
         self._capsys = capsys
         self.tables = AuditedTables()

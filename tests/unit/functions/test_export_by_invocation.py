@@ -6,7 +6,7 @@ import json
 import sys
 from copy import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
@@ -30,7 +30,7 @@ class Invoked:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         settings = {"INVENTORY_TABLE": "inventory", "LEDGER_TABLE": "ledger", "POWERTOOLS_METRICS_NAMESPACE": "Tests"}
-        self.module = cast("Any", load_handler("read_inventory", monkeypatch, **settings))
+        self.module = load_handler("read_inventory", monkeypatch, **settings)
         self.ledger = IndexedLedger(list(ROWS))
         self.real_exporter = self.module.exporter
         self.module.exporter = replace(

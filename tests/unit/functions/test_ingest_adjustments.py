@@ -7,7 +7,7 @@ import sys
 from copy import replace
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast, override
+from typing import TYPE_CHECKING, Any, override
 from uuid import UUID
 
 import pytest
@@ -81,7 +81,7 @@ class Ingest:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         settings = {"INVENTORY_TABLE": INVENTORY_TABLE, "LEDGER_TABLE": LEDGER_TABLE, "EVENT_BUS": BUS}
         namespace = {"POWERTOOLS_METRICS_NAMESPACE": "InventoryAdjustments"}
-        self._module = cast("Any", load_handler("ingest_adjustments", monkeypatch, **settings, **namespace))
+        self._module = load_handler("ingest_adjustments", monkeypatch, **settings, **namespace)
         self._capsys = capsys
         self.clock = Clock()
         # One group after the other: the tables behind the wire are for one thread, and the clock is everybody's.
@@ -797,13 +797,8 @@ def test_no_member_of_one_messages_line_stays_for_the_next(ingest: Ingest) -> No
     assert "business_id" not in third
 
 
-def test_the_event_logging_setting_of_powertools_logs_no_body(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
-    ingest = Ingest(monkeypatch, capsys)
-    ingest.tables.with_catalog()
-
+@pytest.mark.usefixtures("powertools_logs_events")
+def test_the_event_logging_setting_of_powertools_logs_no_body(ingest: Ingest) -> None:
     ingest.receive(a_payload(reason="whispered"))
 
     assert "whispered" not in json.dumps(ingest.printed()[0])

@@ -98,13 +98,8 @@ def test_no_log_line_holds_anything_that_was_sent(service: Service, name: str) -
     assert [secret for secret in SECRETS.values() if secret in text] == []
 
 
-def test_the_event_logging_setting_of_powertools_logs_no_token(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
-    service = Service(monkeypatch, capsys)
-    service.tables.with_catalog()
-
+@pytest.mark.usefixtures("powertools_logs_events")
+def test_the_event_logging_setting_of_powertools_logs_no_token(service: Service) -> None:
     service.post(a_telling_body(), headers=HEADERS)
 
     logs, _ = lines(service)

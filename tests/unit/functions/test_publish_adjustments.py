@@ -17,14 +17,8 @@ from botocore.exceptions import ReadTimeoutError
 
 from inventory.aws.clients import queues_client
 from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, EVENTS_MAX
+from inventory.domain import retry_budget
 from inventory.domain.model import GENESIS_HASH
-from inventory.domain.retry_budget import (
-    CALL_ATTEMPTS_MAX,
-    CALL_BUDGET_S,
-    CONNECT_TIMEOUT_S,
-    READ_TIMEOUT_S,
-    RetryBudget,
-)
 from inventory.entrypoints.responses import adjustment_members
 from inventory.storage.items import ledger_item
 from tests.support.builders.domain import an_adjustment
@@ -46,8 +40,8 @@ if TYPE_CHECKING:
 FUNCTION = load_template()["Resources"]["PublishAdjustmentsFunction"]["Properties"]
 SOURCE = FUNCTION["Events"]["Ledger"]["Properties"]
 TIMEOUT_MS = FUNCTION["Timeout"] * 1000
-CALL_MAX_MS = (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) * 1000
-CALL_BUDGET_MS = int(CALL_BUDGET_S * 1000)
+CALL_MAX_MS = (retry_budget.CONNECT_TIMEOUT_S + retry_budget.READ_TIMEOUT_S) * 1000
+CALL_BUDGET_MS = int(retry_budget.CALL_BUDGET_S * 1000)
 NAMESPACE = "InventoryAdjustments/a-stack"
 DEAD_LETTER_QUEUE = "https://sqs.eu-central-1.amazonaws.com/000000000000/dead-letter-queue"
 
@@ -82,7 +76,7 @@ class Publish:
         # The name that the template sets: the alarm finds the metric by it.
         settings["POWERTOOLS_SERVICE_NAME"] = FUNCTION["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
         settings["POWERTOOLS_METRICS_NAMESPACE"] = NAMESPACE
-        self._module = cast("Any", load_handler("publish_adjustments", monkeypatch, **settings))
+        self._module = load_handler("publish_adjustments", monkeypatch, **settings)
         self._capsys = capsys
         self.context = Context(remaining_ms=TIMEOUT_MS)
         self.call_ms = 0
@@ -124,8 +118,8 @@ class Publish:
     def sequences(self) -> list[int]:
         return [detail["sequence"] for detail in self.bus.details]
 
-    def _fast_budget(self, remaining_s: Callable[[], float]) -> RetryBudget:
-        return RetryBudget(remaining_s, self._pause, lambda: 1.0)
+    def _fast_budget(self, remaining_s: Callable[[], float]) -> retry_budget.RetryBudget:
+        return retry_budget.RetryBudget(remaining_s, self._pause, lambda: 1.0)
 
     def _pause(self, seconds: float) -> None:
         self.context.remaining_ms -= int(seconds * 1000)
@@ -325,7 +319,7 @@ def test_a_record_that_cannot_be_dead_lettered_now_is_delivered_again(publish: P
 
     assert publish.receive(first, a_change(KEY, number=7), second) == at(7)
 
-    assert publish.dead_letter_queue.calls == CALL_ATTEMPTS_MAX
+    assert publish.dead_letter_queue.calls == retry_budget.CALL_ATTEMPTS_MAX
     assert publish.counted() == {"AdjustmentPublished": 1}
 
 
@@ -343,7 +337,7 @@ def test_the_batch_is_delivered_again_from_the_first_unpublished_record(publish:
 
 def test_a_batch_delivered_again_is_published_again_from_there(publish: Publish) -> None:
     batch = a_batch(12)
-    publish.bus.failing = {'"sequence":3,': ["InternalFailure"] * CALL_ATTEMPTS_MAX}
+    publish.bus.failing = {'"sequence":3,': ["InternalFailure"] * retry_budget.CALL_ATTEMPTS_MAX}
     assert publish.receive(*batch) == at(2)
 
     assert publish.receive(*batch[2:]) is None
@@ -407,13 +401,16 @@ def test_no_call_begins_that_could_outlast_the_invocation(publish: Publish, rema
 def test_a_full_batch_has_time_for_slow_calls_and_one_retry() -> None:
     calls = SOURCE["BatchSize"] / EVENTS_MAX
 
-    assert (calls + CALL_ATTEMPTS_MAX) * CALL_MAX_MS < TIMEOUT_MS
+    assert (calls + retry_budget.CALL_ATTEMPTS_MAX) * CALL_MAX_MS < TIMEOUT_MS
 
 
 def test_the_dead_letter_queues_client_has_the_time_outs_of_the_bus_and_one_attempt_a_call() -> None:
     config: Any = queues_client().meta.config
 
-    assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+    assert (config.connect_timeout, config.read_timeout) == (
+        retry_budget.CONNECT_TIMEOUT_S,
+        retry_budget.READ_TIMEOUT_S,
+    )
     assert config.retries == {"mode": "standard", "total_max_attempts": 1}
 
 

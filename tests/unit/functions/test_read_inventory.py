@@ -15,7 +15,7 @@ from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.timestamps import instant_text
 from inventory.entrypoints.responses import adjustment_members
 from inventory.storage import cursors
-from tests.support.builders.domain import an_adjustment
+from tests.support.builders.domain import an_adjustment, history
 from tests.support.builders.ids import (
     ADJUSTMENT,
     BUSINESS,
@@ -36,27 +36,12 @@ from tests.support.harness.write_service import NAMESPACE
 
 if TYPE_CHECKING:
     from inventory.api.routes import Route
-    from inventory.domain.model import Adjustment
     from tests.support.harness.write_service import Answer
 
 REVERSAL = UUID(int=99)
 THIS = {"id": str(ADJUSTMENT)}
 OF_VARIANT = [("variant_id", str(VARIANT))]
 READ_ROUTES = [each for each in routes.ROUTES if each.function == "read_inventory"]
-
-
-def history(count: int, **members: Any) -> list[Adjustment]:
-    """Rows of one stock item, one each second, oldest first."""
-    return [
-        an_adjustment(
-            id=UUID(int=number),
-            sequence=number,
-            quantity_after=5 * number,
-            created_at=NOW + timedelta(seconds=number),
-            **members,
-        )
-        for number in range(1, count + 1)
-    ]
 
 
 def ids(answer: Answer) -> list[int]:

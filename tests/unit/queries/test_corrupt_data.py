@@ -14,14 +14,13 @@ import pytest
 from inventory.entrypoints.responses import adjustment_members
 from inventory.queries.levels import INDEX_DELAY_MAX
 from inventory.storage import keys
-from tests.support.builders.domain import an_adjustment
+from tests.support.builders.domain import an_adjustment, history
 from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, NOW, OTHER_VARIANT, VARIANT
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.harness.loading import Context
 from tests.support.harness.read_service import LEVELS, LIST, ONE
 
 if TYPE_CHECKING:
-    from inventory.domain.model import Adjustment
     from tests.support.harness.read_service import ReadService
 
 OF_VARIANT = [("variant_id", str(VARIANT))]
@@ -41,20 +40,6 @@ CORRUPT_ROWS: dict[str, dict[str, object]] = {
 of_each_bend = pytest.mark.parametrize("tamper", CORRUPT_ROWS.values(), ids=CORRUPT_ROWS)
 
 
-def history(count: int, *, first: int = 1, **members: Any) -> list[Adjustment]:
-    """Rows of one stock item, one each second, oldest first; a row's number is its id."""
-    return [
-        an_adjustment(
-            id=UUID(int=number),
-            sequence=sequence,
-            quantity_after=5 * sequence,
-            created_at=NOW + timedelta(seconds=number),
-            **members,
-        )
-        for sequence, number in enumerate(range(first, first + count), 1)
-    ]
-
-
 def key_of(number: int) -> str:
     return f"{BUSINESS}#{UUID(int=number)}"
 
@@ -63,18 +48,24 @@ def bend_row(reading: ReadService, number: int, members: dict[str, object]) -> N
     reading.tables.items[LEDGER_TABLE, key_of(number), ""] |= members
 
 
-def listed(reading: ReadService, query: list[tuple[str, str]]) -> tuple[list[int], int]:
-    """The ids on all pages as far as they come, and the status of the page after them."""
-    found: list[int] = []
+def pages(reading: ReadService, route: str, query: list[tuple[str, str]]) -> tuple[list[dict[str, Any]], int]:
+    """What is on all pages as far as they come, and the status of the page after them."""
+    found: list[dict[str, Any]] = []
     cursor = None
     while True:
-        answer = reading.get(LIST, [*query, *([] if cursor is None else [("cursor", cursor)])])
+        answer = reading.get(route, [*query, *([] if cursor is None else [("cursor", cursor)])])
         if answer.status != 200:
             return found, answer.status
-        found += [UUID(each["id"]).int for each in answer.body["data"]]
+        found += answer.body["data"]
         cursor = answer.body["next_cursor"]
         if cursor is None:
             return found, 200
+
+
+def listed(reading: ReadService, query: list[tuple[str, str]]) -> tuple[list[int], int]:
+    """The ids on all pages, and the last status."""
+    found, status = pages(reading, LIST, query)
+    return [UUID(each["id"]).int for each in found], status
 
 
 def faults(reading: ReadService) -> list[dict[str, Any]]:
@@ -214,17 +205,9 @@ def bend_stock_item(reading: ReadService, location_id: UUID, tamper: dict[str, o
 
 
 def leveled(reading: ReadService, query: list[tuple[str, str]]) -> tuple[list[int], int]:
-    """The locations on all pages as far as they come, and the status of the page after them."""
-    found: list[int] = []
-    cursor = None
-    while True:
-        answer = reading.get(LEVELS, [*OF_VARIANT, *query, *([] if cursor is None else [("cursor", cursor)])])
-        if answer.status != 200:
-            return found, answer.status
-        found += [UUID(each["location_id"]).int for each in answer.body["data"]]
-        cursor = answer.body["next_cursor"]
-        if cursor is None:
-            return found, 200
+    """The locations on all pages, and the last status."""
+    found, status = pages(reading, LEVELS, [*OF_VARIANT, *query])
+    return [UUID(each["location_id"]).int for each in found], status
 
 
 @of_each_corrupt_stock_item

@@ -11,15 +11,9 @@ from uuid import UUID
 import pytest
 
 from inventory.aws.clients import dynamodb_client
+from inventory.domain import retry_budget
 from inventory.domain.errors import LocationNotFound, Refusal, RowMissing, StoreUnavailable, VariantNotFound
 from inventory.domain.model import StockItem, StockItemId
-from inventory.domain.retry_budget import (
-    CALL_ATTEMPTS_MAX,
-    CALL_BUDGET_S,
-    CONNECT_TIMEOUT_S,
-    READ_TIMEOUT_S,
-    RetryBudget,
-)
 from inventory.domain.rules import stock_after
 from inventory.integrity.proof import Proof, Prover
 from inventory.queries.adjustments import History
@@ -61,7 +55,7 @@ class Desk:
         after: UUID | None = None,
         limit: int = 100,
     ) -> LevelsPage:
-        budget = RetryBudget(lambda: self.remaining_s, sleep=self.pauses_s.append)
+        budget = retry_budget.RetryBudget(lambda: self.remaining_s, sleep=self.pauses_s.append)
         wanted = LevelFilter(VARIANT, location_id, as_of)
         return self.reader.levels(BUSINESS, wanted, after=after, limit=limit, budget=budget)
 
@@ -76,7 +70,7 @@ def desk() -> Desk:
 
 def prove(desk: Desk) -> Proof:
     return desk.reader.proof(
-        StockItemId(BUSINESS, VARIANT, LOCATION), cursor=None, budget=RetryBudget(lambda: desk.remaining_s)
+        StockItemId(BUSINESS, VARIANT, LOCATION), cursor=None, budget=retry_budget.RetryBudget(lambda: desk.remaining_s)
     )
 
 
@@ -331,7 +325,7 @@ def test_a_read_waits_for_a_lagging_index(desk: Desk) -> None:
         desk.pauses_s.append(pause_s)
         desk.tables.items |= late
 
-    budget = RetryBudget(lambda: 10, sleep=arrive)
+    budget = retry_budget.RetryBudget(lambda: 10, sleep=arrive)
     page = desk.reader.levels(BUSINESS, LevelFilter(VARIANT, LOCATION, NOW), after=None, limit=1, budget=budget)
 
     assert page == LevelsPage([Level(VARIANT, LOCATION, 5, 1, NOW)], None)
@@ -347,7 +341,7 @@ def test_an_index_that_lags_too_long_is_unavailable(desk: Desk) -> None:
 
     with pytest.raises(StoreUnavailable):
         desk.levels(as_of=NOW)
-    assert len(desk.pauses_s) == CALL_ATTEMPTS_MAX - 1
+    assert len(desk.pauses_s) == retry_budget.CALL_ATTEMPTS_MAX - 1
 
 
 @dataclass
@@ -360,7 +354,7 @@ class SlowIndex:
 
     def page(self, *arguments: Any, **named: Any) -> IndexPage:
         self.left_s.append(self.remaining_s)
-        self.remaining_s -= CONNECT_TIMEOUT_S + READ_TIMEOUT_S
+        self.remaining_s -= retry_budget.CONNECT_TIMEOUT_S + retry_budget.READ_TIMEOUT_S
         return self.index.page(*arguments, **named)
 
 
@@ -373,7 +367,7 @@ def test_each_of_the_two_reads_of_an_instant_begins_only_where_there_is_time_for
     slow = SlowIndex(desk.reader.index, remaining_s)
 
     def levels() -> LevelsPage:
-        budget = RetryBudget(lambda: slow.remaining_s, sleep=lambda _: None)
+        budget = retry_budget.RetryBudget(lambda: slow.remaining_s, sleep=lambda _: None)
         return replace(desk.reader, index=slow).levels(
             BUSINESS, LevelFilter(VARIANT, LOCATION, NOW), after=None, limit=1, budget=budget
         )
@@ -384,5 +378,5 @@ def test_each_of_the_two_reads_of_an_instant_begins_only_where_there_is_time_for
         with pytest.raises(StoreUnavailable):
             levels()
     assert len(slow.left_s) == calls
-    assert all(left_s >= CALL_BUDGET_S for left_s in slow.left_s)
+    assert all(left_s >= retry_budget.CALL_BUDGET_S for left_s in slow.left_s)
     assert slow.remaining_s >= 0

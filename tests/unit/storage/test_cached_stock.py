@@ -301,24 +301,19 @@ def test_an_expected_quantity_is_compared_with_the_current_one() -> None:
         desk.adjust(replace(KEYED, expected_quantity=9, idempotency_key="another"))
 
 
-def test_a_replay_that_the_cached_state_would_allow_is_found_at_the_commit() -> None:
-    desk = a_desk(20)
+@pytest.mark.parametrize(
+    ("quantity", "calls"),
+    [(20, ["commit"]), (10, ["load"])],
+    ids=["the cached state allows it again", "the cached state would refuse it"],
+)
+def test_a_replay_is_found_at_the_first_call(quantity: int, calls: list[str]) -> None:
+    desk = a_desk(quantity)
     first = desk.adjust(KEYED)
     desk.store.memory = a_snapshot(stock=desk.store.stock[BUSINESS, VARIANT, LOCATION], cached=True)
     desk.store.calls.clear()
 
     assert desk.adjust(KEYED) == replace(first, replayed=True)
-    assert desk.store.calls == ["commit"]
-
-
-def test_a_replay_that_the_cached_state_would_reject_is_found_before_the_rejection() -> None:
-    desk = a_desk(10)
-    first = desk.adjust(KEYED)
-    desk.store.memory = a_snapshot(stock=desk.store.stock[BUSINESS, VARIANT, LOCATION], cached=True)
-    desk.store.calls.clear()
-
-    assert desk.adjust(KEYED) == replace(first, replayed=True)
-    assert desk.store.calls == ["load"]
+    assert desk.store.calls == calls
 
 
 def test_a_key_of_another_request_is_found_out_at_the_commit() -> None:

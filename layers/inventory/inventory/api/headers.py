@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 # The exact types: an event is parsed JSON, which has no subclasses.
 _TEXTS: Final = frozenset({str})
-
 _LISTS: Final = frozenset({list})
 
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from inventory.domain.model import Command
 
 _GATEWAY_SETS: Final = {"httpMethod", "path", "requestContext", "resource"}
-
 _REPLACEMENT_CHARACTER: Final = "\ufffd"
 
 

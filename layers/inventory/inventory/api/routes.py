@@ -25,9 +25,7 @@ class Route(NamedTuple):
 
 
 CREATE_ADJUSTMENT: Final = Route("POST", "/api/v1/inventory/adjustments", "create_adjustment", "adjustments:write")
-
 LIST_ADJUSTMENTS: Final = Route("GET", "/api/v1/inventory/adjustments", "read_inventory", "adjustments:read")
-
 GET_ADJUSTMENT: Final = Route("GET", "/api/v1/inventory/adjustments/{id}", "read_inventory", "adjustments:read")
 
 REVERSE_ADJUSTMENT: Final = Route(
@@ -41,9 +39,7 @@ PROVE_LEVEL: Final = Route(
 )
 
 API_DESCRIPTION: Final = Route("GET", "/api/v1/openapi.json", "describe_api", None)
-
 DOCS_PAGE: Final = Route("GET", "/api/v1/docs", "describe_api", None)
-
 DOCS_ASSET: Final = Route("GET", "/api/v1/docs/{asset}", "describe_api", None)
 
 ROUTES: Final = (

@@ -30,7 +30,6 @@ CALL_SIZE_MAX_BYTES: Final = 256 * 1024
 """Size of all events of one PutEvents. EventBridge counts source, detail-type and detail."""
 
 _INTEGER_MAX: Final = 2**63 - 1
-
 _EXPONENT_MAX: Final = 10_000
 
 

@@ -44,7 +44,6 @@ TRANSIENT_EVENT_CODES: Final = frozenset({"InternalFailure", "ThrottlingExceptio
 """Error codes of one event of a PutEvents that may be gone when the event is put again."""
 
 _HTTP_SERVER_ERROR: Final = 500
-
 _NO_REPLY: Final = (ChecksumError, NoConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)
 
 

@@ -48,7 +48,6 @@ _DESCRIPTION: Final = "service-2"
 """The SDK's name for the file that describes a service's operations."""
 
 _ENDPOINT_RULES: Final = "endpoint-rule-set-1"
-
 _EVENTS_OF_EVERY_CALL: Final = {"before-parameter-build", "before-call", "request-created", "choose-signer"}
 
 _SERVICES_OF_EVENTS: Final = {"dynamodb", "eventbridge", "events", "sqs", "sts", "sso", "sso-oidc", "signin", "*"}

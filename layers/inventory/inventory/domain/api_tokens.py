@@ -27,13 +27,9 @@ ID_LENGTH: Final = 32
 """Hexadecimal digits of a token id: 128 bits of the digest, so that no two tokens have the same id."""
 
 _PREFIX: Final = "dz_"
-
 _ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
-
 _RANDOM_LENGTH: Final = 30
-
 _CHECKSUM_LENGTH: Final = 6
-
 _LENGTH: Final = len(_PREFIX) + _RANDOM_LENGTH + _CHECKSUM_LENGTH
 
 

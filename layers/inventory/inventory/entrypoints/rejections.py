@@ -16,7 +16,6 @@ REJECTED: Final = "InventoryAdjustmentRejected"
 """Detail-type of the event."""
 
 _KEPT_SIZE_MAX_BYTES: Final = 1024
-
 _KEPT_ENTRIES_MAX: Final = 50
 
 

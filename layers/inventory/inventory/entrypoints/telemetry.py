@@ -45,29 +45,17 @@ if TYPE_CHECKING:
 
 
 CREATED: Final = "AdjustmentCreated"
-
 REVERSED: Final = "AdjustmentReversed"
-
 REPLAYED: Final = "AdjustmentReplayed"
-
 READ: Final = "ReadAnswered"
-
 EXPORTED: Final = "ExportPageAnswered"
-
 UNREADABLE: Final = "MessageUnreadable"
-
 AUDIT_DIFFERENCES: Final = "AuditDifferences"
-
 AUDIT_UNFINISHED: Final = "AuditUnfinished"
-
 AUDITED_ROWS: Final = "AuditedRows"
-
 AUDITED_STOCK_ITEMS: Final = "AuditedStockItems"
-
 PUBLISHED: Final = "AdjustmentPublished"
-
 ROW_SET_ASIDE: Final = "LedgerRowSetAside"
-
 ROW_ALTERED: Final = "LedgerRowAltered"
 
 _OUTCOMES: Final = {CREATED: "created", REVERSED: "reversed", REPLAYED: "replayed"}

@@ -23,7 +23,6 @@ _FREE_TEXT: Final = ("reason", "reference", "created_by")
 
 # A formula can begin with a full-width sign, and after white space or characters of zero width.
 _FORMULA: Final = re.compile("[\t\r]|[\\s\ufeff\u200b-\u200f\u2060]*[-=+@\uff0d\uff1d\uff0b\uff20]")
-
 _JSON_LINE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 # JSON does not escape these, but they end a line for readers that split text as Unicode says.

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from inventory.storage.ledger_index import IndexPage, IndexQuery, LedgerIndex, StartKey
 
 FIRST_ID: Final = UUID(int=0)
-
 LAST_ID: Final = UUID(int=2**128 - 1)
 
 
@@ -38,7 +37,6 @@ class Position(NamedTuple):
 
 
 FIRST_POSITION: Final = Position(datetime.min.replace(tzinfo=UTC), FIRST_ID)
-
 LAST_POSITION: Final = Position(datetime.max.replace(tzinfo=UTC), LAST_ID)
 
 

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from inventory.domain.errors import ValidationEntry
 
 IDEMPOTENCY_KEY_LENGTH_MAX: Final = 255
-
 REASON_LENGTH_MAX: Final = 500
-
 LABEL_LENGTH_MAX: Final = 255
 
 
@@ -94,7 +92,6 @@ type IdempotencyKey = Annotated[
 ]
 
 _IDEMPOTENCY_KEY: Final[TypeAdapter[str]] = TypeAdapter(IdempotencyKey)
-
 _ADJUSTMENT_ID: Final[TypeAdapter[UUID]] = TypeAdapter(UUID)
 
 

@@ -25,7 +25,6 @@ _INSTANT: Final = re.compile(
 )
 
 _DIGITS: Final = 6
-
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 

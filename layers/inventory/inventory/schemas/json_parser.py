@@ -22,9 +22,7 @@ DIGITS_MAX: Final = 4300
 
 # Possessive quantifiers: with backtracking, a long string would take gigabytes of memory.
 _STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
-
 _STRINGS: Final = re.compile(_STRING, re.DOTALL)
-
 _STRINGS_AND_BRACKETS: Final = re.compile(rf"{_STRING}|[\[{{\]}}]", re.DOTALL)
 
 

@@ -13,7 +13,6 @@ from inventory.schemas.fields import Label
 from inventory.schemas.instants import FromInstant, UpToInstant
 
 PAGE_ROWS_DEFAULT: Final = 50
-
 PAGE_ROWS_MAX: Final = 100
 
 type Cursor = Annotated[str, Field(min_length=1, max_length=1024, description="The `next_cursor` of the page before.")]

@@ -29,7 +29,6 @@ MALFORMED: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueErr
 """Raised for an item where an attribute is absent, has another type or has an impossible value."""
 
 _KEY_NAMES: Final = ("pk", "sk")
-
 _INTEGER: Final = re.compile(r"-?[0-9]{1,38}")
 
 

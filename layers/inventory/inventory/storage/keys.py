@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 type ItemKey = tuple[str, ...]
 
 SETTINGS: Final = "SETTINGS"
-
 REVERSAL: Final = "REVERSAL"
-
 ITEM_EXISTS: Final = "attribute_exists(pk)"
 
 ITEM_ABSENT: Final = "attribute_not_exists(pk)"
