@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from math import inf
 from typing import TYPE_CHECKING
-
 from inventory.entrypoints.cold_start import start_finished
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 
 from inventory.aws.clients import dynamodb_client
-from inventory.entrypoints.log_lines import LineFormatter
+from inventory.entrypoints.log_lines import line_logger
 from inventory.entrypoints.responses import audit_members
 from inventory.entrypoints.schedule import audit_task
 from inventory.entrypoints.telemetry import entry_point, report_audit, translated_errors
@@ -25,7 +24,7 @@ from inventory.storage.table_scan import DynamoDBAuditTables
 if TYPE_CHECKING:
     from inventory.entrypoints.telemetry import Invocation
 
-logger = Logger(logger_formatter=LineFormatter())
+logger = line_logger()
 metrics = Metrics()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 inventory_table, ledger_table = os.environ["INVENTORY_TABLE"], os.environ["LEDGER_TABLE"]

@@ -6,17 +6,14 @@ import os
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
-
 from inventory.entrypoints.cold_start import start_finished
-
-from aws_lambda_powertools import Logger
 
 from inventory.api import authorizer
 from inventory.aws.clients import dynamodb_client
 from inventory.domain.api_tokens import Grant, Unauthenticated, WrongBusiness
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.deadline import remaining_s
-from inventory.entrypoints.log_lines import LineFormatter
+from inventory.entrypoints.log_lines import line_logger
 from inventory.storage.tokens import TokenTable
 
 if TYPE_CHECKING:
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
 
     from inventory.api.shapes import Policy
 
-logger = Logger(logger_formatter=LineFormatter())
+logger = line_logger()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 access = TokenTable(client, os.environ["ACCESS_TABLE"])
 clock = partial(datetime.now, UTC)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
-
 from inventory.entrypoints.cold_start import start_finished
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 
 from inventory.api import requests, responses
 from inventory.api.routes import CREATE_ADJUSTMENT
@@ -15,7 +14,7 @@ from inventory.aws.clients import dynamodb_client
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints import direct
 from inventory.entrypoints.composition import adjuster_on_dynamodb
-from inventory.entrypoints.log_lines import LineFormatter
+from inventory.entrypoints.log_lines import line_logger
 from inventory.entrypoints.responses import adjustment_members
 from inventory.entrypoints.telemetry import entry_point, report_outcome, translated_errors
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from inventory.domain.model import Command, Outcome
     from inventory.entrypoints.telemetry import Invocation
 
-logger = Logger(logger_formatter=LineFormatter())
+logger = line_logger()
 metrics = Metrics()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 adjuster = adjuster_on_dynamodb(

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
-
 from inventory.entrypoints.cold_start import start_finished
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 
 from inventory.aws.clients import dynamodb_client, events_client
 from inventory.aws.event_bus import EventBus
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.composition import adjuster_on_dynamodb
-from inventory.entrypoints.log_lines import LineFormatter
+from inventory.entrypoints.log_lines import line_logger
 from inventory.entrypoints.messages import records_of
 from inventory.entrypoints.queue import ingest, report_messages, response
 from inventory.entrypoints.telemetry import entry_point, translated_errors
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 GROUPS_AT_ONCE = 8
 
-logger = Logger(logger_formatter=LineFormatter())
+logger = line_logger()
 metrics = Metrics()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 events = events_client()

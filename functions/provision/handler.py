@@ -7,17 +7,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
-
 from inventory.entrypoints.cold_start import start_finished
-
-from aws_lambda_powertools import Logger
 
 from inventory.aws.clients import dynamodb_client
 from inventory.domain.api_tokens import mint
 from inventory.domain.errors import InternalError, ServiceError, StoreUnavailable, TryAgain
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.deadline import remaining_s
-from inventory.entrypoints.log_lines import LineFormatter
+from inventory.entrypoints.log_lines import line_logger
 from inventory.entrypoints.provisioning import CommandAnswer, Provision
 from inventory.entrypoints.responses import raised
 from inventory.schemas.provisioning import provision_request
@@ -27,7 +24,7 @@ from inventory.storage.tokens import TokenTable
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-logger = Logger(logger_formatter=LineFormatter())
+logger = line_logger()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 provision = Provision(
     catalog=Catalog(client, os.environ["INVENTORY_TABLE"]),

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
-
 from inventory.entrypoints.cold_start import start_finished
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 
 from inventory.aws.clients import events_client, queues_client
 from inventory.aws.dead_letter_queue import DeadLetterQueue
 from inventory.aws.event_bus import EventBus
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.ledger_stream import Publisher
-from inventory.entrypoints.log_lines import LineFormatter
+from inventory.entrypoints.log_lines import line_logger
 from inventory.entrypoints.telemetry import entry_point, report_published, translated_errors
 
 if TYPE_CHECKING:
     from inventory.entrypoints.shapes import BatchResponse, StreamBatch
     from inventory.entrypoints.telemetry import Invocation
 
-logger = Logger(logger_formatter=LineFormatter())
+logger = line_logger()
 metrics = Metrics()
 events, queues = events_client(), queues_client()
 publisher = Publisher(

@@ -7,16 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
-
 from inventory.entrypoints.cold_start import start_finished
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 
 from inventory.api import reads, requests, responses
 from inventory.aws.clients import dynamodb_client
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.exporting import exported_page
-from inventory.entrypoints.log_lines import LineFormatter
+from inventory.entrypoints.log_lines import line_logger
 from inventory.entrypoints.telemetry import entry_point, report_export, report_read, translated_errors
 from inventory.integrity.proof import Prover
 from inventory.queries.adjustments import History
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from inventory.entrypoints.telemetry import Invocation
 
 CALLS_AT_ONCE = 8
-logger = Logger(logger_formatter=LineFormatter())
+logger = line_logger()
 metrics = Metrics()
 clock = partial(datetime.now, UTC)
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)

@@ -199,6 +199,17 @@ def test_no_module_of_the_package_reads_the_environment_or_the_arguments(name: s
     assert named & {"environ", "getenv", "argv"} == set()
 
 
+@pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
+def test_a_handler_has_at_most_sixty_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
+
+
+@pytest.mark.parametrize("path", [*HANDLERS, *MODULES.values()], ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_no_function_has_over_forty_lines(path: Path) -> None:
+    functions = [node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef)]
+    assert [each.name for each in functions if (each.end_lineno or 0) - each.lineno >= 40] == []
+
+
 def test_only_handlers_read_the_environment_and_all_of_them_do_but_the_one_without_settings() -> None:
     assert {path.name for path in HANDLERS} == {"handler.py"}
     readers = {path.parent.name for path in HANDLERS if "os" in set(imports(path))}

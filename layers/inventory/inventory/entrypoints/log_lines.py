@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import RESERVED_LOG_ATTRS, LambdaPowertoolsFormatter
 
 if TYPE_CHECKING:
@@ -41,3 +42,8 @@ class LineFormatter(LambdaPowertoolsFormatter):
                 line[name] = value
         line["xray_trace_id"] = self._get_latest_trace_id()
         return self.serialize({name: value for name, value in line.items() if value is not None})
+
+
+def line_logger() -> Logger:
+    """Make the logger of a function."""
+    return Logger(logger_formatter=LineFormatter())
