@@ -21,10 +21,8 @@ WARM: Final = (
     Target(OURS, "resolver", 0.65),
     Target(OURS, "idempotency", 0.25),
 )
-"""The ratios that are wanted of CPU time, which are harder to reach here: what runs through much code once takes more
-time for each of its instructions, above all the frameworks. Resolver and idempotency are 1.34 and 3.14 bare calls in
-instructions, and 1.8 and 4.4 in CPU time, so 0.65 and 0.25 of them are 0.87 and 0.79 bare calls here, and 1.2 and 1.1
-there."""
+"""Of instructions. The last two are the aims for CPU time, harder to reach here: code that runs once takes more time for
+each of its instructions, above all in the frameworks."""
 
 STARTED: Final = tuple(dict.fromkeys(label for each in initialisation.TARGETS for label in (each.label, each.against)))
 REQUESTED: Final = tuple(dict.fromkeys(label for each in WARM for label in (each.label, each.against)))

@@ -69,7 +69,7 @@ TARGETS: Final = (
     Target(CREATE, "idempotency", 0.60),
     *(Target(each, BOTO3, REACHED[each] * MARGIN) for each in FUNCTIONS if each != CREATE),
 )
-"""Of instructions. docs/performance.md says what a start consists of."""
+"""Of instructions. docs/performance.md has the figures that were reached."""
 
 CONTROLLED: Final = (BOTO3, CREATE)
 STARTS: Final = 15

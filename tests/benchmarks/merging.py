@@ -25,7 +25,7 @@ TARGETS: Final = (
     ("adjuster:10", "cpu", 5.0),
     ("adjuster:99", "cpu", 9.0),
 )
-"""By CPU time of the use case. The handler misses 9 times, instructions miss both figures: those are only reported."""
+"""By CPU time of the use case. The handler's CPU time and all instructions are only reported."""
 
 NOT_MEASURED: Final = (
     "Not measured here: real Lambda, the network, DynamoDB's latency, what an invocation costs by itself (one-by-one "

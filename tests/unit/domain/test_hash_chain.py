@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from copy import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from inventory.domain.hash_chain import row_hash
+from inventory.domain.hash_chain import canonical_members, canonical_text, row_hash
 from inventory.domain.model import GENESIS_HASH, Adjustment
 from tests.support.builders.domain import an_adjustment
 from tests.support.builders.ids import HEAD_HASH, NOW, TICK, VARIANT
@@ -65,3 +66,10 @@ def test_the_hash_is_not_part_of_its_own_input() -> None:
 def test_absent_and_empty_members_have_different_hashes() -> None:
     assert row_hash(an_adjustment(reference=None)) != row_hash(an_adjustment(reference=""))
     assert row_hash(an_adjustment(reference=None)) != row_hash(an_adjustment(reference="null"))
+
+
+@pytest.mark.parametrize("name", [None, *OTHER_VALUES])
+def test_the_canonical_form_is_the_json_of_its_members_with_sorted_keys(name: str | None) -> None:
+    row = an_adjustment() if name is None else replace(an_adjustment(), **{name: OTHER_VALUES[name]})
+
+    assert canonical_text(row) == json.dumps(canonical_members(row), separators=(",", ":"), sort_keys=True)

@@ -80,6 +80,14 @@ def test_reserved_time_is_never_used_and_the_rest_is() -> None:
     assert clock.left_s == []
 
 
+def test_a_reserved_budget_sleeps_and_draws_its_pauses_as_the_whole_one() -> None:
+    budget = Clock(60).budget()
+
+    reserved = budget.reserve(1.0)
+
+    assert (reserved.sleep, reserved.fraction) == (budget.sleep, budget.fraction)
+
+
 def test_an_unanswered_call_is_made_a_bounded_number_of_times_with_longer_and_longer_pauses() -> None:
     clock = Clock(60)
 
