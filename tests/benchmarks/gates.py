@@ -21,8 +21,8 @@ WARM: Final = (
     Target(OURS, "resolver", 0.65),
     Target(OURS, "idempotency", 0.25),
 )
-"""Of instructions. The last two are the aims for CPU time, harder to reach here: code that runs once takes more time for
-each of its instructions, above all in the frameworks."""
+"""Of instructions. The last two are the aims for CPU time, harder to reach here: code that runs once takes more time
+for each of its instructions, above all in the frameworks."""
 
 STARTED: Final = tuple(dict.fromkeys(label for each in initialisation.TARGETS for label in (each.label, each.against)))
 REQUESTED: Final = tuple(dict.fromkeys(label for each in WARM for label in (each.label, each.against)))
