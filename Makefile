@@ -193,7 +193,7 @@ fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 fo
 
 mutation: ## do the tests notice small faults in the domain and the store? (MODULES="adjusting.loop storage.cache"; not part of make test)
 	@$(call install,$(MUTATION))
-	@.venv-mutation/bin/python -m tools.with_words MODULES .venv-mutation/bin/python -m tests.campaigns.mutation
+	@PYTHONPATH=layers/inventory .venv-mutation/bin/python -m tools.with_words MODULES .venv-mutation/bin/python -m tests.campaigns.mutation
 
 chaos: ## real faults on a stack of its own, 64 clients: is each acknowledged request stored once? (MINUTES=5, SEED=, CRASHES=1)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(call flag,CRASHES,$(DYNOXIDE)))

@@ -93,7 +93,7 @@ def _with_documents(shapes: Any, operations: dict[str, Any]) -> dict[str, Any]:
     others = [operation for name, operation in operations.items() if name in _WITH_BINARY_ATTRIBUTES]
     walked = _needed(shapes, [name for operation in others for name in _shapes_of_operation(operation)])
     asked = {operation["input"]["shape"] for operation in plain}
-    told = _needed(shapes, [name for operation in plain for name in _shapes_of_operation(operation)[1:]])
+    needed = _needed(shapes, [name for operation in plain for name in _shapes_of_operation(operation)[1:]])
 
     def holds_attributes(name: str) -> bool:
         return _ATTRIBUTE in _needed(shapes, [name])
@@ -103,7 +103,7 @@ def _with_documents(shapes: Any, operations: dict[str, Any]) -> dict[str, Any]:
 
     return {
         **shapes,
-        **{name: _referring(shapes[name], is_item) for name in told.keys() - walked.keys()},
+        **{name: _referring(shapes[name], is_item) for name in needed.keys() - walked.keys()},
         **{name: _referring(shapes[name], holds_attributes) for name in asked},
         _DOCUMENT: {"type": "structure", "members": {}, "document": True},
     }

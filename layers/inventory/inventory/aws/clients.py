@@ -58,7 +58,7 @@ def _config() -> Config:
 def _require_whole_body(response_dict: dict[str, Any], **_: object) -> None:
     """Compare a reply with its checksum, which the SDK does in its old retry mode only.
 
-    It takes a refusal that was cut off for an error without a name, and what was bent on its way for the truth.
+    Without this it would read a truncated error as an error without a name, and believe a corrupted quantity.
     """
     expected = response_dict["headers"].get("x-amz-crc32")
     actual = str(crc32(response_dict["body"]))
