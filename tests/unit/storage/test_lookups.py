@@ -211,6 +211,15 @@ def test_all_stock_items_of_a_variant_are_read_however_many_pages_they_are(stock
     assert starts == [None, str(UUID(int=0)), str(UUID(int=0)), str(UUID(int=1))]
 
 
+def test_a_page_ends_before_an_unreadable_stock_item_and_names_the_location_before_it(stocked: Library) -> None:
+    readable = list(stocked.tables.items.values())[1:4:2]
+    stocked.tables.meets("Query", reply({"Items": [*readable, readable[0] | {"quantity": {"S": "?"}}], **CAPACITY}))
+
+    page = stocked.lookups.stock_items(ids.BUSINESS, ids.VARIANT)
+
+    assert ([location_id.int for location_id, _ in page.stock_items], page.next_after) == ([0, 1], UUID(int=1))
+
+
 def test_a_page_without_any_stock_item_may_have_a_next_one(stocked: Library) -> None:
     last = {"pk": {"S": f"STOCK#{ids.BUSINESS}#{ids.VARIANT}"}, "sk": {"S": str(UUID(int=1))}}
     stocked.tables.meets("Query", reply({"Items": [], "LastEvaluatedKey": last, **CAPACITY}), None)
