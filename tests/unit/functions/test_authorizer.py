@@ -53,6 +53,10 @@ OPENED = {
         "GET /api/v1/inventory/adjustments/{id}",
         "GET /api/v1/inventory/levels",
         "GET /api/v1/inventory/levels/{variant_id}/{location_id}/proof",
+        "GET /api/v1/inventory/locations",
+        "GET /api/v1/inventory/reasons",
+        "GET /api/v1/inventory/reports/adjustment-reasons",
+        "GET /api/v1/inventory/variants",
     ],
     "adjustments:reverse": ["POST /api/v1/inventory/adjustments/{id}/reversal"],
 }
