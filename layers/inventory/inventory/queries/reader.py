@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from inventory.domain.errors import AdjustmentNotFound, LocationNotFound, VariantNotFound
+from inventory.domain.errors import AdjustmentNotFound, GroupNotFound, LocationNotFound, VariantNotFound
 from inventory.domain.model import StockItemId
 from inventory.queries.levels import Level, level_at, level_now
 from inventory.storage.items import read_stock_at_location
@@ -78,13 +78,24 @@ class Reader:
             raise AdjustmentNotFound
         return Recorded(*found)
 
+    def group(self, business_id: UUID, group_id: UUID, *, budget: RetryBudget) -> list[Recorded]:
+        """Read all rows of a group, in their order.
+
+        Raises:
+            GroupNotFound: the business has no group with that id.
+        """
+        rows = budget.retry(partial(self.lookups.group, business_id, group_id))
+        if rows is None:
+            raise GroupNotFound
+        reversals = budget.retry(partial(self.lookups.reversals, business_id, rows))
+        return [Recorded(row, reversals.get(row.id)) for row in rows]
+
     def adjustments(
         self, business_id: UUID, wanted: AdjustmentFilter, *, below: Position | None, limit: int, budget: RetryBudget
     ) -> AdjustmentsPage:
         """Read a page of adjustments."""
         page = self.history.page(business_id, wanted, below=below, limit=limit, budget=budget)
-        ids = [row.id for row in page.rows]
-        reversals = budget.retry(partial(self.lookups.reversals, business_id, ids))
+        reversals = budget.retry(partial(self.lookups.reversals, business_id, page.rows))
         return AdjustmentsPage([Recorded(row, reversals.get(row.id)) for row in page.rows], page.next_position)
 
     def levels(

@@ -48,6 +48,16 @@ def variant_key(business_id: UUID, variant_id: UUID) -> ItemKey:
     return business(business_id), variant(variant_id)
 
 
+def reason_key(business_id: UUID, reason_code: str) -> ItemKey:
+    """Key of a reason code that the business has registered. Such a code has lower-case letters, digits and `_`."""
+    return business(business_id), f"REASON#{reason_code}"
+
+
+def sku_key(business_id: UUID, sku: str) -> ItemKey:
+    """Key of the claim of an active variant on its SKU."""
+    return business(business_id), f"SKU#{sha256(sku.encode()).hexdigest()}"
+
+
 def business(business_id: UUID) -> str:
     """Partition key of a business's catalog."""
     return f"BUSINESS#{uuid_text(business_id)}"
