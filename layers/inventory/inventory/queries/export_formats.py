@@ -8,7 +8,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inventory.domain.hash_chain import canonical_members
+from inventory.domain.hash_chain import canonical_members, members_since_form_2
 from inventory.domain.model import Adjustment
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from inventory.domain.model import ExportFormat
 
-COLUMNS: Final = ("form", *Adjustment._fields)
-"""The members of a line in both formats: those of the canonical form, and the row's hash."""
+COLUMNS: Final = ("form", *(name for name in Adjustment._fields if name != "form"))
+"""The members of a record of CSV: those of the canonical form and, before those that form 2 added, the row's hash."""
 
-_FREE_TEXT: Final = ("reason", "reference", "created_by")
+_FREE_TEXT: Final = ("reason", "reference", "created_by", "sku")
 
 # A formula can begin with a full-width sign, and after white space or characters of zero width.
 _FORMULA: Final = re.compile("[\t\r]|[\\s\ufeff\u200b-\u200f\u2060]*[-=+@\uff0d\uff1d\uff0b\uff20]")
@@ -44,17 +44,17 @@ def ndjson_line(row: Adjustment) -> str:
 
 
 def csv_line(row: Adjustment) -> str:
-    """Write a row as a record of RFC 4180. A null is an empty cell.
+    """Write a row as a record of RFC 4180. A null is an empty cell; a row of form 1 has a kind too.
 
     Free text that a spreadsheet would calculate as a formula gets an apostrophe in front.
     """
-    members = _members(row)
+    members = _members(row) | members_since_form_2(row)
     for name in _FREE_TEXT:
         text = members[name]
         if isinstance(text, str) and _FORMULA.match(text):
             members[name] = f"'{text}"
     members["location_defaulted"] = json.dumps(row.location_defaulted)
-    return _record(members.values())
+    return _record(members[name] for name in COLUMNS)
 
 
 def _members(row: Adjustment) -> dict[str, object]:
