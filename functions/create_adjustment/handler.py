@@ -47,7 +47,7 @@ def _create(event: ApiEvent, invocation: Invocation) -> Response:
     caller = requests.authenticated_caller(event, scope=CREATE_ADJUSTMENT.scope, clock=adjuster.clock)
     invocation.business_id = caller.business_id
     outcome = _adjust(requests.adjustment_command(event, caller), invocation)
-    return responses.created(outcome, request_id=invocation.context.aws_request_id)
+    return responses.created(event, outcome, request_id=invocation.context.aws_request_id)
 
 
 def _adjust(command: Command, invocation: Invocation) -> Outcome:

@@ -47,4 +47,4 @@ def _reverse(event: ApiEvent, invocation: Invocation) -> Response:
     invocation.budget = RetryBudget(invocation.remaining_s, adjuster.sleep, adjuster.fraction)
     outcome = carry_out(adjuster, request, invocation.budget)
     report_outcome(outcome, invocation)
-    return responses.created(outcome, request_id=invocation.context.aws_request_id)
+    return responses.created(event, outcome, request_id=invocation.context.aws_request_id)

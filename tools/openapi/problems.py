@@ -20,7 +20,7 @@ _FACTS: dict[type, Schema] = {int: {"type": "integer", "format": "int64"}, str: 
 HEADERS: dict[str, Schema] = {
     "x-request-id": {"description": "Quote it when you ask for help.", "required": True, "schema": {"type": "string"}},
     "Location": {
-        "description": "The adjustment's own path.",
+        "description": "The adjustment's own URL, relative to that of the request.",
         "required": True,
         "schema": {"type": "string", "format": "uri-reference"},
     },

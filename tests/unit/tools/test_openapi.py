@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urljoin
 from uuid import UUID
 
 import jsonschema_rs
@@ -13,14 +14,14 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from inventory.api.authorizer import pattern
 from inventory.api.responses import created, refused
-from inventory.api.routes import ROUTES
+from inventory.api.routes import CREATE_ADJUSTMENT, ROUTES
 from inventory.domain.errors import BusinessNotFound, ExportStopped, InvalidRequest, ServiceError, TokenNotFound
 from inventory.domain.model import Outcome
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
 from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.base import validated
 from tests.support.builders.domain import an_adjustment
-from tests.support.builders.requests import a_body
+from tests.support.builders.requests import a_body, an_api_event
 from tests.support.sam_template import load_template, resources
 from tools.openapi.answers import InventoryAdjustmentResponse
 from tools.openapi.document import OPENAPI_JSON, document, text
@@ -278,9 +279,10 @@ def test_the_gateways_own_answers_are_described(operation: Operation) -> None:
 
 
 def test_the_path_of_a_creation_is_a_path_of_the_description() -> None:
-    response = created(Outcome(an_adjustment(), replayed=False, attempts=1), request_id="the-request")
+    response = created(an_api_event(), Outcome(an_adjustment(), replayed=False, attempts=1), request_id="the-request")
     ((path, methods),) = [each for each in DOCUMENT["paths"].items() if each[0].endswith("/adjustments/{id}")]
-    assert response["headers"]["Location"] == path.replace("{id}", str(an_adjustment().id))
+    location = urljoin(CREATE_ADJUSTMENT.path, response["headers"]["Location"])
+    assert location == path.replace("{id}", str(an_adjustment().id))
     assert (
         CREATION["responses"]["201"]["links"]["get_inventory_adjustment"]["operationId"]
         == (methods["get"]["operationId"])

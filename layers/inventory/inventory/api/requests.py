@@ -47,6 +47,7 @@ def is_api_event(event: object) -> TypeIs[ApiEvent]:
         and event.keys() >= _GATEWAY_SETS
         and isinstance(event["requestContext"], dict)
         and isinstance(event["resource"], str)
+        and isinstance(event["path"], str)
         and has_headers(event)
         and is_text_by_name(event.get("pathParameters"))
         and is_text_by_name(event.get("queryStringParameters"))

@@ -23,10 +23,14 @@ class RequestContext(TypedDict):
 
 
 class ApiEvent(HeaderEvent):
-    """A proxy event (payload format 1.0)."""
+    """A proxy event (payload format 1.0).
+
+    ``resource`` is the route with its parameters' names, ``path`` the path as it was sent, without the stage.
+    """
 
     requestContext: RequestContext
     resource: str
+    path: str
     pathParameters: NotRequired[dict[str, str] | None]
     queryStringParameters: NotRequired[dict[str, str] | None]
     multiValueQueryStringParameters: NotRequired[dict[str, list[str]] | None]
