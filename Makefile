@@ -163,9 +163,8 @@ test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your o
 
 EXPANDED := .aws-sam/expanded
 # What transforms leave behind: parameters (W2), mappings (W7) and conditions (W8) that are no longer used, code that was
-# not uploaded (W3002), aliases in the copied nested template (W1101), and a DependsOn on what a condition leaves out,
-# which CloudFormation ignores (E3005).
-LEFT_OF_TRANSFORMS := W2001 W7001 W8001 W3002 W1101 E3005
+# not uploaded (W3002), and aliases in the copied nested template (W1101).
+LEFT_OF_TRANSFORMS := W2001 W7001 W8001 W3002 W1101
 
 lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
 	@$(call install,$(PROJECT) $(SAM) $(CHECKOV))

@@ -128,6 +128,23 @@ def test_nothing_refers_to_a_name_that_the_transforms_have_changed(name: str) ->
     assert left == [], "SAM would have put a name in its place"
 
 
+@pytest.mark.parametrize("setting", PARAMETERS["ApiGatewayLogRole"]["AllowedValues"])
+def test_the_api_waits_for_the_role_of_its_logs_where_the_stack_sets_it(setting: str) -> None:
+    """A ``DependsOn`` on what a condition leaves out is an error; and the API is refused where it doesn't wait."""
+    values = {"ApiGatewayLogRole": setting}
+    there = {
+        name
+        for name, each in expanded(**values)["Resources"].items()
+        if "Condition" not in each or holds(each["Condition"], values)
+    }
+    assert ("ApiGatewayAccount" in there) == (setting == "create")
+    for name in there:
+        assert set(_listed(expanded(**values)["Resources"][name].get("DependsOn", []))) <= there
+    waits = set(_named_by(expanded(**values)["Resources"]["AccessLogsAllowed"], values))
+    assert expanded(**values)["Resources"]["Api"]["DependsOn"] == "AccessLogsAllowed"
+    assert waits & resource_ids() == ({"ApiGatewayAccount"} if setting == "create" else set())
+
+
 def test_the_stage_is_not_called_api_stage() -> None:
     """AWS's page on its transform: never ``Api.Stage`` where LanguageExtensions comes first, and a ``Sub`` instead."""
     assert not re.findall(r"\bApi\.Stage\b", json.dumps(load_template()))

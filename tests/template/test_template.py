@@ -161,7 +161,8 @@ GATEWAY_ANSWERS = {
     "INTEGRATION_TIMEOUT": (503, "try_again"),
     "AUTHORIZER_FAILURE": (503, "try_again"),
     "AUTHORIZER_CONFIGURATION_ERROR": (503, "try_again"),
-    "API_CONFIGURATION_ERROR": (500, "internal_error"),
+    "API_CONFIGURATION_ERROR": (503, "try_again"),
+    "REQUEST_TOO_LARGE": (413, "content_too_large"),
     "DEFAULT_4XX": (None, "bad_request"),
     "DEFAULT_5XX": (503, "try_again"),
 }

@@ -57,7 +57,7 @@ def test_every_route_stands_in_the_table_with_its_scope() -> None:
 def test_every_error_of_the_code_stands_in_the_table_with_its_status_and_nothing_else_does() -> None:
     documented = {(int(status), error) for status, error, *_ in rows(section(NAME, "Errors")) if status.isdigit()}
     of_the_code = {(answer.status, answer.code) for answer in ERROR_ANSWERS.values()}
-    of_the_gateway = {(404, "not_found"), (429, "too_many_requests")}
+    of_the_gateway = {(404, "not_found"), (413, "content_too_large"), (429, "too_many_requests")}
     assert documented == of_the_code | of_the_gateway
 
 
@@ -70,7 +70,9 @@ def test_every_code_of_the_gateways_own_answers_is_documented() -> None:
 
 def test_every_status_of_an_error_is_in_the_advice_on_retries() -> None:
     advised = " ".join(status for status, _ in rows(section(NAME, "Idempotency and retries"))[1:])
-    assert {str(answer.status) for answer in ERROR_ANSWERS.values()} | {"429"} == set(re.findall(r"\d{3}", advised))
+    assert {str(answer.status) for answer in ERROR_ANSWERS.values()} | {"413", "429"} == set(
+        re.findall(r"\d{3}", advised)
+    )
 
 
 def test_every_field_of_the_body_is_documented() -> None:
