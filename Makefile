@@ -205,11 +205,11 @@ soak: $(PROJECT) ## millions of simulated steps with faults, each checked (SEEDS
 ##@ Measurements
 
 .PHONY: bench bench-gates contention capacity
-bench: ## starts, requests and calls beside baselines, and what merging saves (BENCH_ARGS=…; not part of make test)
+bench: build ## starts, requests and calls beside baselines, and what merging saves (BENCH_ARGS=…; not part of make test)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tools.with_words BENCH_ARGS $(PYTHON) -m tests.benchmarks
 
-bench-gates: $(PROJECT) ## fail where a start or a request takes more instructions than its target; needs valgrind
+bench-gates: $(PROJECT) build ## fail where a start or a request takes more instructions than its target; needs valgrind
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.benchmarks.gates
 
 contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes docs/contention.md, the table of docs/performance.md and the curve
