@@ -27,6 +27,7 @@ EMULATOR := .venv-emulator/.installed
 FUZZER := .venv-fuzz/.installed
 MUTATION := .venv-mutation/.installed
 CHECKOV := .venv-checkov/.installed
+PARLIAMENT := .venv-parliament/.installed
 DYNOXIDE := .dynoxide/.installed
 LOCK := tools/locks
 
@@ -46,7 +47,8 @@ $(EMULATOR): $(LOCK)/emulator.txt
 $(FUZZER): $(LOCK)/fuzz.txt
 $(MUTATION): $(LOCK)/mutation.txt
 $(CHECKOV): $(LOCK)/checkov.txt
-$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV):
+$(PARLIAMENT): $(LOCK)/parliament.txt
+$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT):
 	@if [ -f $@ ] && cmp -s <(sed '/^ *#/d' $<) <(sed '/^ *#/d' $@); then touch $@; exit; fi; \
 	python=$$(tools/find-python.sh) || exit 1; \
 	echo "$(@D): installing from $< ..."; \
@@ -166,8 +168,8 @@ EXPANDED := .aws-sam/expanded
 # not uploaded (W3002), and aliases in the copied nested template (W1101).
 LEFT_OF_TRANSFORMS := W2001 W7001 W8001 W3002 W1101
 
-lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
-	@$(call install,$(PROJECT) $(SAM) $(CHECKOV))
+lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint, checkov and parliament
+	@$(call install,$(PROJECT) $(SAM) $(CHECKOV) $(PARLIAMENT))
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy functions layers/inventory ops local tools tests
@@ -177,8 +179,9 @@ lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
 	.venv-sam/bin/python .venv-sam/bin/cfn-lint template.yaml
 	.venv-sam/bin/python .venv-sam/bin/cfn-lint monitoring.yaml --ignore-checks W1101 # aliases, which SAM writes out
 	$(PYTHON) -m tests.support.expanded $(EXPANDED)
-	.venv-sam/bin/python .venv-sam/bin/cfn-lint $(EXPANDED)/*.json --ignore-checks $(LEFT_OF_TRANSFORMS)
+	.venv-sam/bin/python .venv-sam/bin/cfn-lint $(EXPANDED)/{conditions,decided}/*.json --ignore-checks $(LEFT_OF_TRANSFORMS)
 	.venv-checkov/bin/python -m checkov.main --config-file tools/checkov.yaml
+	.venv-parliament/bin/python -W ignore -m parliament.cli --include_policy_extension .json --directory $(EXPANDED)/policies
 
 format: $(PROJECT) ## let ruff format and fix
 	$(PYTHON) -m ruff check --fix --exit-zero
@@ -228,7 +231,7 @@ sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew f
 	PYTHONPATH=layers/inventory $(PYTHON) -m tools.sdk_models
 
 uv = .venv-uv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-header --no-emit-index-url
-LOCKS := layers/dependencies/requirements $(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov)
+LOCKS := layers/dependencies/requirements $(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov parliament)
 
 lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest that they allow)
 	@python=$$(tools/find-python.sh) || exit 1; \
@@ -256,5 +259,5 @@ deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=
 .PHONY: clean
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
