@@ -326,7 +326,9 @@ def test_no_permission_is_wider_than_named_actions_on_named_resources(function: 
             assert all(isinstance(resource, dict) for resource in listed(statement["Resource"])), "a literal resource"
 
 
+INVENTORY = {"Fn::GetAtt": ["InventoryTable", "Arn"]}
 LEDGER = {"Fn::GetAtt": ["LedgerTable", "Arn"]}
+WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
 READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"}
 APPEND_AND_READ = {"dynamodb:PutItem"} | READ
 ALTER = {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQL*"}
@@ -377,13 +379,21 @@ def test_a_ledger_row_is_put_only_within_a_transaction(function: str) -> None:
             assert ("dynamodb:PutItem" in listed(statement["Action"])) == (within == ["TransactWriteItems"])
 
 
+@each_function
+def test_stock_and_catalog_are_written_only_within_a_transaction(function: str) -> None:
+    for statement in statements(role_of(function)):
+        writes = WRITES & set(listed(statement["Action"]))
+        if statement["Effect"] == "Allow" and writes and INVENTORY in listed(statement["Resource"]):
+            within = statement["Condition"]["ForAnyValue:StringEquals"]
+            assert within == {"dynamodb:EnclosingOperation": ["TransactWriteItems"]}
+
+
 def test_no_function_may_both_move_stock_and_change_the_catalog() -> None:
-    inventory = {"Fn::GetAtt": ["InventoryTable", "Arn"]}
     writers: dict[str, dict[str, list[str]]] = {}
     for function in FUNCTIONS:
         for statement in statements(role_of(function)):
-            writes = {"dynamodb:PutItem", "dynamodb:UpdateItem"} & set(listed(statement["Action"]))
-            if statement["Effect"] == "Allow" and writes and inventory in listed(statement["Resource"]):
+            writes = WRITES & set(listed(statement["Action"]))
+            if statement["Effect"] == "Allow" and writes and INVENTORY in listed(statement["Resource"]):
                 leading_keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
                 writers.setdefault(function, {}).update(dict.fromkeys(writes, leading_keys))
     assert writers == {
