@@ -38,6 +38,14 @@ PROVE_LEVEL: Final = Route(
     "GET", "/api/v1/inventory/levels/{variant_id}/{location_id}/proof", "read_inventory", "adjustments:read"
 )
 
+LIST_VARIANTS: Final = Route("GET", "/api/v1/inventory/variants", "read_inventory", "adjustments:read")
+LIST_LOCATIONS: Final = Route("GET", "/api/v1/inventory/locations", "read_inventory", "adjustments:read")
+LIST_REASONS: Final = Route("GET", "/api/v1/inventory/reasons", "read_inventory", "adjustments:read")
+
+REPORT_REASONS: Final = Route(
+    "GET", "/api/v1/inventory/reports/adjustment-reasons", "read_inventory", "adjustments:read"
+)
+
 API_DESCRIPTION: Final = Route("GET", "/api/v1/openapi.json", "describe_api", None)
 DOCS_PAGE: Final = Route("GET", "/api/v1/docs", "describe_api", None)
 DOCS_ASSET: Final = Route("GET", "/api/v1/docs/{asset}", "describe_api", None)
@@ -49,6 +57,10 @@ ROUTES: Final = (
     REVERSE_ADJUSTMENT,
     LIST_LEVELS,
     PROVE_LEVEL,
+    LIST_VARIANTS,
+    LIST_LOCATIONS,
+    LIST_REASONS,
+    REPORT_REASONS,
     API_DESCRIPTION,
     DOCS_PAGE,
     DOCS_ASSET,
