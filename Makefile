@@ -114,10 +114,10 @@ audit: ## look for anything that does not add up, with a verdict as exit status 
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) audit $(call option,STACK,--stack) $(call option,SEGMENTS,--segments)
 
-export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson|csv, OUT=file or -, FROM=, TO=)
+export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson|csv, BOM=1, OUT=file or -, FROM=, TO=)
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) export $(call option,STACK,--stack) $(call option,BUSINESS,--business) $(call option,FORMAT,--format) \
-	$(call option,OUT,--out) $(call option,FROM,--from) $(call option,TO,--to)
+	$(call option,OUT,--out) $(call option,FROM,--from) $(call option,TO,--to) $(call flag,BOM,--byte-order-mark)
 
 provision: ## one of the operators' commands (PAYLOAD='{"command": …}')
 	@{ $(call install,$(PROJECT)); } >&2
@@ -160,8 +160,8 @@ test-fast: $(PROJECT) ## the tests that need nothing but Python
 test-thorough: $(PROJECT) ## the property tests with all their random examples
 	HYPOTHESIS_PROFILE=thorough $(PYTHON) -m pytest $(IN_PARALLEL) tests/property
 
-# Left out are tests of what an engine bills, and tests that need queues or an API.
-ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_keys.py,$(wildcard tests/integration/test_*.py))
+# Left out are tests of what an engine bills, and tests that need queues, an API or no tables at all.
+ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_keys.py %/test_spreadsheet.py,$(wildcard tests/integration/test_*.py))
 
 test-dynoxide: ## the tests on DynamoDB once more, on an engine that is not the emulator's; Linux on x86-64, needs npm
 	@$(call install,$(PROJECT) $(DYNOXIDE))
