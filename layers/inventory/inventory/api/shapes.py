@@ -25,6 +25,7 @@ class RequestContext(TypedDict):
 class ApiEvent(HeaderEvent):
     """A proxy event (payload format 1.0)."""
 
+    httpMethod: str
     requestContext: RequestContext
     resource: str
     pathParameters: NotRequired[dict[str, str] | None]
@@ -45,6 +46,7 @@ class Response(TypedDict):
 class PageEvent(HeaderEvent):
     """A proxy event of a static file; ``resource`` is the route with its parameters' names."""
 
+    httpMethod: NotRequired[str]
     resource: str
     path: NotRequired[str]
     pathParameters: NotRequired[dict[str, str] | None]
