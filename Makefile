@@ -75,9 +75,10 @@ install = { ls $(1) >/dev/null 2>&1 || tools/find-python.sh >/dev/null; } && $(M
 ##@ The local stack
 
 .PHONY: run env stop reset logs sam-local sam-invoke
-run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready)
+run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready, ALLOWED_ORIGIN=)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach)
+	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach) \
+	$(call option,ALLOWED_ORIGIN,--allowed-origin)
 
 # Where nothing is installed nothing runs: these targets do not install it only to say so.
 installed = [ -f $(PROJECT) ] || { echo "Nothing is running: \`make run\` was never called here."; exit 0; }

@@ -29,7 +29,7 @@ HOSTILE: Final = (
     " # %\\\n\t$(error no)\nanother line\\"
 )
 OPTIONS: Final = {
-    "run": {"PORT": "--port"},
+    "run": {"PORT": "--port", "ALLOWED_ORIGIN": "--allowed-origin"},
     "sam-local": {"PORT": "--port", "SAM_PORT": "--sam-port", "SAM_ARGS": "--sam-args"},
     "sam-invoke": {"PORT": "--port", "SAM_ARGS": "--sam-args", "FUNCTION": "--function", "EVENT": "--event"},
     "audit": {"STACK": "--stack", "SEGMENTS": "--segments"},
