@@ -110,7 +110,7 @@ sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentF
 
 ops = $(PYTHON) -m ops
 
-.PHONY: audit export provision redrive api-keys verify-deployed
+.PHONY: audit export provision redrive api-keys report verify-deployed
 audit: ## look for anything that does not add up, with a verdict as exit status (SEGMENTS=24)
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) audit $(call option,STACK,--stack) $(call option,SEGMENTS,--segments)
@@ -130,6 +130,11 @@ redrive: $(PROJECT) ## move the messages of a dead-letter queue back (QUEUE=requ
 api-keys: ## give each business that has a token its API key in the usage plan of a stack in AWS
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) api-keys $(call option,STACK,--stack)
+
+report: ## units lost and found by reason, of an API (URL= TOKEN= BUSINESS=, FROM=, TO=, LOCATION=, VARIANT=, SKU=, SVG=file)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(ops) report $(call option,URL,--url) $(call option,BUSINESS,--business) $(call option,FROM,--from) $(call option,TO,--to) \
+	$(call option,LOCATION,--location) $(call option,VARIANT,--variant) $(call option,SKU,--sku) $(call option,SVG,--svg)
 
 # Tokens stay in the environment: everybody on a machine can see the arguments of a command.
 verify-deployed: ## check a deployed API by HTTP alone (URL= TOKEN= BUSINESS= VARIANT=, LOCATION=, READ_TOKEN=)
