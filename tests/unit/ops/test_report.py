@@ -42,7 +42,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
         return httpx.Response(200, json=page)
 
     client = httpx.Client(transport=httpx.MockTransport(answer))
-    monkeypatch.setattr(report.httpx, "Client", lambda **_: client)
+    monkeypatch.setattr(httpx, "Client", lambda **_: client)
     monkeypatch.setenv("TOKEN", "dz_a-secret")
     monkeypatch.setenv("COLUMNS", "120")
     return requests
@@ -101,7 +101,7 @@ def test_an_api_that_can_not_be_reached_is_said_so(
         raise httpx.ConnectError("refused", request=request)
 
     client = httpx.Client(transport=httpx.MockTransport(refuse))
-    monkeypatch.setattr(report.httpx, "Client", lambda **_: client)
+    monkeypatch.setattr(httpx, "Client", lambda **_: client)
     monkeypatch.setattr("time.sleep", lambda _: None)
     monkeypatch.setenv("TOKEN", "dz_a-secret")
     assert main(GIVEN) == 1
