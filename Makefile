@@ -27,6 +27,7 @@ EMULATOR := .venv-emulator/.installed
 FUZZER := .venv-fuzz/.installed
 MUTATION := .venv-mutation/.installed
 CHECKOV := .venv-checkov/.installed
+PARLIAMENT := .venv-parliament/.installed
 DYNOXIDE := .dynoxide/.installed
 SDKS := .venv-sdk-1.34/.installed .venv-sdk-1.38/.installed .venv-sdk-newest/.installed
 IAM_SIMULATOR := .iam-simulator/.installed
@@ -48,8 +49,9 @@ $(EMULATOR): $(LOCK)/emulator.txt
 $(FUZZER): $(LOCK)/fuzz.txt
 $(MUTATION): $(LOCK)/mutation.txt
 $(CHECKOV): $(LOCK)/checkov.txt
+$(PARLIAMENT): $(LOCK)/parliament.txt
 $(SDKS): .venv-%/.installed: $(LOCK)/%.txt
-$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(SDKS):
+$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT) $(SDKS):
 	@if [ -f $@ ] && cmp -s <(sed '/^ *#/d' $<) <(sed '/^ *#/d' $@); then touch $@; exit; fi; \
 	python=$$(tools/find-python.sh) || exit 1; \
 	echo "$(@D): installing from $< ..."; \
@@ -75,9 +77,10 @@ install = { ls $(1) >/dev/null 2>&1 || tools/find-python.sh >/dev/null; } && $(M
 ##@ The local stack
 
 .PHONY: run env stop reset logs sam-local sam-invoke
-run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready)
+run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready, ALLOWED_ORIGIN=)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach)
+	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach) \
+	$(call option,ALLOWED_ORIGIN,--allowed-origin)
 
 # Where nothing is installed nothing runs: these targets do not install it only to say so.
 installed = [ -f $(PROJECT) ] || { echo "Nothing is running: \`make run\` was never called here."; exit 0; }
@@ -114,10 +117,10 @@ audit: ## look for anything that does not add up, with a verdict as exit status 
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) audit $(call option,STACK,--stack) $(call option,SEGMENTS,--segments)
 
-export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson|csv, OUT=file or -, FROM=, TO=)
+export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson|csv, BOM=1, OUT=file or -, FROM=, TO=)
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) export $(call option,STACK,--stack) $(call option,BUSINESS,--business) $(call option,FORMAT,--format) \
-	$(call option,OUT,--out) $(call option,FROM,--from) $(call option,TO,--to)
+	$(call option,OUT,--out) $(call option,FROM,--from) $(call option,TO,--to) $(call flag,BOM,--byte-order-mark)
 
 provision: ## one of the operators' commands (PAYLOAD='{"command": …}')
 	@{ $(call install,$(PROJECT)); } >&2
@@ -160,8 +163,8 @@ test-fast: $(PROJECT) ## the tests that need nothing but Python
 test-thorough: $(PROJECT) ## the property tests with all their random examples
 	HYPOTHESIS_PROFILE=thorough $(PYTHON) -m pytest $(IN_PARALLEL) tests/property
 
-# Left out are tests of what an engine bills, and tests that need queues or an API.
-ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_keys.py,$(wildcard tests/integration/test_*.py))
+# Left out are tests of what an engine bills, and tests that need queues, an API or no tables at all.
+ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_keys.py %/test_spreadsheet.py,$(wildcard tests/integration/test_*.py))
 
 test-dynoxide: ## the tests on DynamoDB once more, on an engine that is not the emulator's; Linux on x86-64, needs npm
 	@$(call install,$(PROJECT) $(DYNOXIDE))
@@ -179,12 +182,11 @@ iam-simulator: $(IAM_SIMULATOR) ## install what decides requests as IAM does, so
 
 EXPANDED := .aws-sam/expanded
 # What transforms leave behind: parameters (W2), mappings (W7) and conditions (W8) that are no longer used, code that was
-# not uploaded (W3002), aliases in the copied nested template (W1101), and a DependsOn on what a condition leaves out,
-# which CloudFormation ignores (E3005).
-LEFT_OF_TRANSFORMS := W2001 W7001 W8001 W3002 W1101 E3005
+# not uploaded (W3002), and aliases in the copied nested template (W1101).
+LEFT_OF_TRANSFORMS := W2001 W7001 W8001 W3002 W1101
 
-lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
-	@$(call install,$(PROJECT) $(SAM) $(CHECKOV))
+lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint, checkov and parliament
+	@$(call install,$(PROJECT) $(SAM) $(CHECKOV) $(PARLIAMENT))
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy functions layers/inventory ops local tools tests
@@ -194,8 +196,9 @@ lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
 	.venv-sam/bin/python .venv-sam/bin/cfn-lint template.yaml
 	.venv-sam/bin/python .venv-sam/bin/cfn-lint monitoring.yaml --ignore-checks W1101 # aliases, which SAM writes out
 	$(PYTHON) -m tests.support.expanded $(EXPANDED)
-	.venv-sam/bin/python .venv-sam/bin/cfn-lint $(EXPANDED)/*.json --ignore-checks $(LEFT_OF_TRANSFORMS)
+	.venv-sam/bin/python .venv-sam/bin/cfn-lint $(EXPANDED)/{conditions,decided}/*.json --ignore-checks $(LEFT_OF_TRANSFORMS)
 	.venv-checkov/bin/python -m checkov.main --config-file tools/checkov.yaml
+	.venv-parliament/bin/python -W ignore -m parliament.cli --include_policy_extension .json --directory $(EXPANDED)/policies
 
 format: $(PROJECT) ## let ruff format and fix
 	$(PYTHON) -m ruff check --fix --exit-zero
@@ -222,11 +225,11 @@ soak: $(PROJECT) ## millions of simulated steps with faults, each checked (SEEDS
 ##@ Measurements
 
 .PHONY: bench bench-gates contention capacity
-bench: ## starts, requests and calls beside baselines, and what merging saves (BENCH_ARGS=…; not part of make test)
+bench: build ## starts, requests and calls beside baselines, and what merging saves (BENCH_ARGS=…; not part of make test)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tools.with_words BENCH_ARGS $(PYTHON) -m tests.benchmarks
 
-bench-gates: $(PROJECT) ## fail where a start or a request takes more instructions than its target; needs valgrind
+bench-gates: $(PROJECT) build ## fail where a start or a request takes more instructions than its target; needs valgrind
 	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.benchmarks.gates
 
 contention: $(PROJECT) ## many writers on one stock item, in virtual time: writes docs/contention.md, the table of docs/performance.md and the curve
@@ -249,7 +252,8 @@ sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew f
 	PYTHONPATH=layers/inventory $(PYTHON) -m tools.sdk_models
 
 uv = .venv-uv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-header --no-emit-index-url
-LOCKS := layers/dependencies/requirements $(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov sdk-1.34 sdk-1.38 sdk-newest)
+LOCKS := layers/dependencies/requirements \
+	$(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov parliament sdk-1.34 sdk-1.38 sdk-newest)
 
 lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest that they allow)
 	@python=$$(tools/find-python.sh) || exit 1; \
@@ -277,5 +281,5 @@ deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=
 .PHONY: clean
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .iam-simulator .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-sdk-* .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .iam-simulator .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-sdk-* .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -21,8 +21,9 @@ _LATER = {429, 503}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response; ``body`` is None where it is no JSON."""
+    """A response; ``body`` is None where it is no JSON. ``url`` is that of the request."""
 
+    url: str
     status: int
     headers: Mapping[str, str]
     body: Any
@@ -86,7 +87,9 @@ class Api:
                     raise
             else:
                 if response.status_code not in _LATER or attempt == ATTEMPTS_MAX:
-                    return Answer(response.status_code, response.headers, _json(response), response.content)
+                    return Answer(
+                        str(response.url), response.status_code, response.headers, _json(response), response.content
+                    )
             self.pause(0.5 * attempt)
         raise AssertionError("the last attempt returns or raises")
 

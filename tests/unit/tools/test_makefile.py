@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TEXT: Final = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS: Final = re.findall(r"^([a-z-]+):(?!.*export)", TEXT, re.MULTILINE)
-ENVIRONMENTS: Final = ("project", "sam", "emulator", "fuzz", "mutation", "checkov")
+ENVIRONMENTS: Final = ("project", "sam", "emulator", "fuzz", "mutation", "checkov", "parliament")
 ON_NPM: Final = ("dynoxide", "iam-simulator")
 
 HOSTILE: Final = (
@@ -29,7 +29,7 @@ HOSTILE: Final = (
     " # %\\\n\t$(error no)\nanother line\\"
 )
 OPTIONS: Final = {
-    "run": {"PORT": "--port"},
+    "run": {"PORT": "--port", "ALLOWED_ORIGIN": "--allowed-origin"},
     "sam-local": {"PORT": "--port", "SAM_PORT": "--sam-port", "SAM_ARGS": "--sam-args"},
     "sam-invoke": {"PORT": "--port", "SAM_ARGS": "--sam-args", "FUNCTION": "--function", "EVENT": "--event"},
     "audit": {"STACK": "--stack", "SEGMENTS": "--segments"},
@@ -55,6 +55,7 @@ WORDS: Final = {"bench": "BENCH_ARGS", "mutation": "MODULES", "deploy": "SAM_ARG
 """Variables that hold several arguments."""
 FLAGS: Final = {
     "run": ("DETACH", "--detach"),
+    "export": ("BOM", "--byte-order-mark"),
     "redrive": ("DRY", "--dry-run"),
     "chaos": ("CRASHES", "--crashes"),
     "lock": ("UPGRADE", "--upgrade"),
