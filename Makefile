@@ -29,6 +29,7 @@ MUTATION := .venv-mutation/.installed
 CHECKOV := .venv-checkov/.installed
 PARLIAMENT := .venv-parliament/.installed
 DYNOXIDE := .dynoxide/.installed
+IAM_SIMULATOR := .iam-simulator/.installed
 LOCK := tools/locks
 
 .PHONY: help
@@ -56,11 +57,17 @@ $(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT):
 	$(@D)/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-input --require-hashes -r $< && \
 	cp $< $@ && echo "$(@D): ready after $$SECONDS s"
 
-# A second engine of DynamoDB's API, which is on npm only. `make run` and `make test` do not need it.
+# Engines that are on npm only: a second one of DynamoDB's API, and one that decides as IAM does. `make run` needs none.
 $(DYNOXIDE): $(LOCK)/dynoxide/package-lock.json
+$(IAM_SIMULATOR): $(LOCK)/iam-simulator/package-lock.json
+$(DYNOXIDE) $(IAM_SIMULATOR):
 	@command -v npm >/dev/null || { echo "npm is needed for this: install Node.js" >&2; exit 1; }
-	@rm -rf $(@D) && mkdir $(@D) && cp $(LOCK)/dynoxide/package*.json $(@D) && \
+	@rm -rf $(@D) && mkdir $(@D) && cp $(<D)/package*.json $(@D) && \
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && cp $< $@ && echo "$(@D): ready"
+
+# The engines that `make test` uses where it can.
+npm = $(shell command -v npm)
+installable = $(if $(npm),$(IAM_SIMULATOR))
 
 # Environments do not depend on each other: `$(call install,…)` installs those that are missing at the same time.
 install = { ls $(1) >/dev/null 2>&1 || tools/find-python.sh >/dev/null; } && $(MAKE) --no-print-directory --silent -j3 $(1)
@@ -68,9 +75,10 @@ install = { ls $(1) >/dev/null 2>&1 || tools/find-python.sh >/dev/null; } && $(M
 ##@ The local stack
 
 .PHONY: run env stop reset logs sam-local sam-invoke
-run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready)
+run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready, ALLOWED_ORIGIN=)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach)
+	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach) \
+	$(call option,ALLOWED_ORIGIN,--allowed-origin)
 
 # Where nothing is installed nothing runs: these targets do not install it only to say so.
 installed = [ -f $(PROJECT) ] || { echo "Nothing is running: \`make run\` was never called here."; exit 0; }
@@ -107,10 +115,10 @@ audit: ## look for anything that does not add up, with a verdict as exit status 
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) audit $(call option,STACK,--stack) $(call option,SEGMENTS,--segments)
 
-export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson|csv, OUT=file or -, FROM=, TO=)
+export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson|csv, BOM=1, OUT=file or -, FROM=, TO=)
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) export $(call option,STACK,--stack) $(call option,BUSINESS,--business) $(call option,FORMAT,--format) \
-	$(call option,OUT,--out) $(call option,FROM,--from) $(call option,TO,--to)
+	$(call option,OUT,--out) $(call option,FROM,--from) $(call option,TO,--to) $(call flag,BOM,--byte-order-mark)
 
 provision: ## one of the operators' commands (PAYLOAD='{"command": …}')
 	@{ $(call install,$(PROJECT)); } >&2
@@ -141,10 +149,11 @@ IN_PARALLEL := --numprocesses=2 --dist=worksteal
 
 ##@ Tests and checks
 
-.PHONY: test test-fast test-thorough test-dynoxide test-deployed lint format fuzz mutation chaos soak
+.PHONY: test test-fast test-thorough test-dynoxide test-deployed iam-simulator lint format fuzz mutation chaos soak
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
-	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
+	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(installable))
 	$(PYTHON) -m pytest $(IN_PARALLEL) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
+	@$(if $(npm),,echo "Not run, because npm is missing: the simulation of IAM (tests/iam/test_permissions.py).")
 
 test-fast: $(PROJECT) ## the tests that need nothing but Python
 	$(PYTHON) -m pytest $(IN_PARALLEL) tests/unit tests/property
@@ -152,8 +161,8 @@ test-fast: $(PROJECT) ## the tests that need nothing but Python
 test-thorough: $(PROJECT) ## the property tests with all their random examples
 	HYPOTHESIS_PROFILE=thorough $(PYTHON) -m pytest $(IN_PARALLEL) tests/property
 
-# Left out are tests of what an engine bills, and tests that need queues or an API.
-ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_keys.py,$(wildcard tests/integration/test_*.py))
+# Left out are tests of what an engine bills, and tests that need queues, an API or no tables at all.
+ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_keys.py %/test_spreadsheet.py,$(wildcard tests/integration/test_*.py))
 
 test-dynoxide: ## the tests on DynamoDB once more, on an engine that is not the emulator's; Linux on x86-64, needs npm
 	@$(call install,$(PROJECT) $(DYNOXIDE))
@@ -162,6 +171,8 @@ test-dynoxide: ## the tests on DynamoDB once more, on an engine that is not the 
 test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your own credentials (STACK=inventory-adjustments-dev)
 	@[ -n "$$STACK" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
 	DEPLOYED_STACK="$$STACK" $(PYTHON) -m pytest tests/e2e
+
+iam-simulator: $(IAM_SIMULATOR) ## install what decides requests as IAM does, so that `make test` runs its tests; needs npm
 
 EXPANDED := .aws-sam/expanded
 # What transforms leave behind: parameters (W2), mappings (W7) and conditions (W8) that are no longer used, code that was
@@ -223,9 +234,13 @@ capacity: $(PROJECT) ## write the tables of docs/capacity.md anew from the templ
 
 ##@ Generated files
 
-.PHONY: openapi sdk-models lock
+.PHONY: openapi iam sdk-models lock
 openapi: $(PROJECT) ## write the API's description anew from the models that validate
 	PYTHONPATH=layers/inventory $(PYTHON) -m tools.openapi
+
+iam: ## decide each recorded call of AWS, and what must be denied; writes the tables of docs/security.md (needs npm)
+	@$(call install,$(PROJECT) $(SAM) $(IAM_SIMULATOR))
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.iam
 
 sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew from the SDK that is locked
 	PYTHONPATH=layers/inventory $(PYTHON) -m tools.sdk_models
@@ -259,5 +274,5 @@ deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=
 .PHONY: clean
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .iam-simulator .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -191,7 +191,7 @@ def test_no_route_asks_for_a_key_unless_keys_are_required() -> None:
     required = security(**SWITCHED_ON)
     assert required.keys() == security().keys()
     guarded = [each for each in required.values() if "TokenAuthorizer" in each]
-    assert len(guarded) == len([each for each in ROUTES if each.scope])
+    assert len(guarded) == sum(len(each.methods) for each in ROUTES if each.scope)
     assert all("api_key" in each for each in guarded)
 
 
@@ -296,12 +296,13 @@ def test_clients_over_the_rate_limit_get_the_contracts_answer() -> None:
 def test_no_principal_at_all_may_alter_a_ledger_that_is_kept() -> None:
     condition, policy, none = resources("AWS::DynamoDB::Table")["LedgerTable"]["Properties"]["ResourcePolicy"]["Fn::If"]
     assert (condition, none) == ("KeepData", {"Ref": "AWS::NoValue"})
-    append_only, within = policy["PolicyDocument"]["Statement"]
-    for statement in (append_only, within):
+    append_only, within, by_a_deployment = policy["PolicyDocument"]["Statement"]
+    for statement in (append_only, within, by_a_deployment):
         assert (statement["Effect"], statement["Principal"], statement["Resource"]) == ("Deny", "*", "*")
     assert set(append_only["Action"]) == {
         "dynamodb:BatchWriteItem",
         "dynamodb:DeleteItem",
+        "dynamodb:DeleteTable",
         "dynamodb:PartiQLDelete",
         "dynamodb:PartiQLInsert",
         "dynamodb:PartiQLUpdate",
@@ -313,6 +314,10 @@ def test_no_principal_at_all_may_alter_a_ledger_that_is_kept() -> None:
     assert (within["Action"], within["Condition"]) == (
         "dynamodb:PutItem",
         {"ForAllValues:StringNotEquals": {"dynamodb:EnclosingOperation": ["TransactWriteItems"]}},
+    )
+    assert (by_a_deployment["Action"], by_a_deployment["Condition"]) == (
+        "dynamodb:UpdateTable",
+        {"ForAllValues:StringNotEquals": {"aws:CalledVia": ["cloudformation.amazonaws.com"]}},
     )
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, get_args
 
+from inventory.api.headers import cors_headers, preflight_headers
 from inventory.domain.model import ReasonCode
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
 from inventory.queries.adjustments import ROWS_EXAMINED_MAX
@@ -23,12 +24,12 @@ PAGE = page(NAME)
 
 
 def routes() -> dict[tuple[str, str], bool]:
-    """Method and path of each route of the template, and whether it is open."""
+    """Method and path of each route of the template, and whether it is open; without what follows from a GET."""
     return {
         (event["Properties"]["Method"].upper(), event["Properties"]["Path"]): "Auth" in event["Properties"]
         for function in resources("AWS::Serverless::Function").values()
         for event in function["Properties"].get("Events", {}).values()
-        if event["Type"] == "Api"
+        if event["Type"] == "Api" and event["Properties"]["Method"] not in {"head", "options"}
     }
 
 
@@ -119,12 +120,16 @@ def test_what_is_said_of_reading_is_what_code_and_template_say() -> None:
 def test_the_rate_limit_is_the_templates_default() -> None:
     default = load_template()["Parameters"]["ThrottleRequestsPerSecond"]["Default"]
     assert f"(`ThrottleRequestsPerSecond`, {default} by default" in section(NAME, "Rate limits")
+    default = load_template()["Parameters"]["OpenRequestsPerSecond"]["Default"]
+    assert f"(`OpenRequestsPerSecond`, {default} by default" in section(NAME, "Rate limits")
 
 
-def test_no_cors_headers_are_sent_as_the_page_says() -> None:
-    assert "sends no CORS headers" in section(NAME, "CORS")
-    assert "Cors" not in load_template()["Resources"]["Api"]["Properties"]
-    assert "OPTIONS" not in {method for method, _ in routes()}
+def test_what_is_said_of_browsers_is_what_the_code_answers() -> None:
+    said = section(NAME, "CORS")
+    for name, value in (preflight_headers("…") | cors_headers("…")).items():
+        if name != "Access-Control-Allow-Origin":
+            assert all(f"`{each}`" in said for each in value.split(", ")), name
+    assert load_template()["Parameters"]["AllowedOrigin"]["Default"] == ""
 
 
 def test_the_example_of_a_direct_invocation_names_every_field_that_it_takes() -> None:

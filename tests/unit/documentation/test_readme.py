@@ -48,7 +48,7 @@ def test_the_addresses_of_the_docs_page_and_the_document_are_open_routes() -> No
         event["Properties"]["Path"]
         for function in resources("AWS::Serverless::Function").values()
         for event in function["Properties"].get("Events", {}).values()
-        if event["Properties"].get("Auth") == {"Authorizer": "NONE"}
+        if event["Properties"].get("Method") == "get" and event["Properties"].get("Auth") == {"Authorizer": "NONE"}
     }
     named = set(re.findall(r"`\{ApiUrl\}([^`]*)`", README))
     assert named == {path for path in open_routes if not path.endswith("{asset}")}
