@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ADJUSTMENTS = "/api/v1/inventory/adjustments"
 LEVELS = "/api/v1/inventory/levels"
+DOCS = "/api/v1/docs"
 ATTEMPTS_MAX = 6
 TIMEOUT_S = 35.0
 """Longer than the gateway's own limit of 29 seconds, so that it answers first."""
