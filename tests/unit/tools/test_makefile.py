@@ -58,6 +58,7 @@ WORDS: Final = {"bench": "BENCH_ARGS", "mutation": "MODULES", "deploy": "SAM_ARG
 """Variables that hold several arguments."""
 FLAGS: Final = {
     "run": ("DETACH", "--detach"),
+    "logs": ("RAW", "--raw"),
     "export": ("BOM", "--byte-order-mark"),
     "redrive": ("DRY", "--dry-run"),
     "chaos": ("CRASHES", "--crashes"),
