@@ -12,8 +12,12 @@ import pytest
 
 from inventory.api.headers import cors_headers
 from inventory.api.routes import API_DESCRIPTION, APP_ASSET, APP_PAGE, DOCS_ASSET, DOCS_PAGE
+from inventory.domain.model import StockItem
 from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.queries.settled import SETTLED_AFTER
+from inventory.storage.items import stock_item_attributes
 from local.template import gateway_responses
+from tests.support.builders.ids import NOW
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 
 FUNCTIONS = resources("AWS::Serverless::Function")
@@ -468,10 +472,36 @@ def test_reading_may_do_nothing_else_and_on_the_indexes_only_query() -> None:
         "dynamodb:BatchGetItem",
         "dynamodb:Query",
     }
-    of_indexes, of_stock_items = [each for each in role if each["Action"] == "dynamodb:Query"]
-    assert of_indexes["Resource"] == {"Fn::Sub": "${LedgerTable.Arn}/index/*"}
-    assert of_stock_items["Resource"] == {"Fn::GetAtt": ["InventoryTable", "Arn"]}
-    assert of_stock_items["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STOCK#*"]}}
+    of_indexes, of_table = [each for each in role if each["Action"] == "dynamodb:Query"]
+    assert of_indexes["Resource"] == [
+        {"Fn::Sub": "${LedgerTable.Arn}/index/*"},
+        {"Fn::Sub": "${InventoryTable.Arn}/index/by_business"},
+    ]
+    assert of_table["Resource"] == {"Fn::GetAtt": ["InventoryTable", "Arn"]}
+    assert of_table["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STOCK#*", "BUSINESS#*"]}}
+
+
+def test_a_business_s_stock_items_have_one_sparse_index_with_keys_only() -> None:
+    """CloudFormation adds one index in an update; and what an adjustment changes may not be in it."""
+    (index,) = TABLES["InventoryTable"]["Properties"]["GlobalSecondaryIndexes"]
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    keys = [each["AttributeName"] for each in index["KeySchema"]]
+    assert keys == ["business_shard", "location_variant"]
+    assert set(keys).isdisjoint(stock_item_attributes(StockItem(1, 1, NOW, "", counted_at=NOW, counted_through=NOW)))
+
+
+def test_the_ledger_is_settled_long_after_the_longest_invocation_that_commits() -> None:
+    """Half of the time is for a commit that is cut off at the end of its invocation, the other half for the rest."""
+    committing = [
+        function
+        for name, function in resources("AWS::Serverless::Function").items()
+        if "dynamodb:PutItem" in {action for each in statements(role_of(name)) for action in listed(each["Action"])}
+        and "LEDGER_TABLE" in json.dumps(function)
+    ]
+    common_s = load_template()["Globals"]["Function"]["Timeout"]
+    timeouts_s = [each["Properties"].get("Timeout", common_s) for each in committing]
+    assert len(timeouts_s) == 3
+    assert max(timeouts_s) * 2 <= SETTLED_AFTER.total_seconds()
 
 
 # ------------------------------------------------------------------------------------------------------------- tables
