@@ -388,12 +388,14 @@ def test_no_role_can_alter_the_ledger(function: str) -> None:
         assert denied >= ALTER
 
 
-def test_only_the_audit_may_scan_and_it_may_only_read() -> None:
+def test_only_the_audit_may_scan_the_ledger_and_it_may_only_read() -> None:
     scanning = {
         function
         for function in FUNCTIONS
         for statement in statements(role_of(function))
-        if statement["Effect"] == "Allow" and "dynamodb:Scan" in listed(statement["Action"])
+        if statement["Effect"] == "Allow"
+        and "dynamodb:Scan" in listed(statement["Action"])
+        and LEDGER in listed(statement["Resource"])
     }
     assert scanning == {"AuditLedgerFunction"}
     of_the_audit = statements(role_of("AuditLedgerFunction"))
@@ -435,7 +437,8 @@ def test_no_function_may_both_move_stock_and_change_the_catalog() -> None:
     for function in FUNCTIONS:
         for statement in statements(role_of(function)):
             writes = WRITES & set(listed(statement["Action"]))
-            if statement["Effect"] == "Allow" and writes and INVENTORY in listed(statement["Resource"]):
+            indexes = "ForAllValues:StringEquals" in statement.get("Condition", {})
+            if statement["Effect"] == "Allow" and writes and INVENTORY in listed(statement["Resource"]) and not indexes:
                 leading_keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
                 writers.setdefault(function, {}).update(dict.fromkeys(writes, leading_keys))
     assert writers == {
@@ -457,6 +460,23 @@ def test_reversing_may_do_what_creating_may_and_put_links_within_a_transaction()
         },
     }
     assert on_tables("ReverseAdjustmentFunction") == [*on_tables("CreateAdjustmentFunction"), links]
+
+
+def test_of_stock_items_operators_may_set_only_what_the_index_knows_them_by() -> None:
+    (of_stock,) = [each for each in on_tables("ProvisionFunction") if "STOCK#*" in json.dumps(each)]
+    keys = TABLES["InventoryTable"]["Properties"]["GlobalSecondaryIndexes"][0]["KeySchema"]
+    assert of_stock == {
+        "Effect": "Allow",
+        "Action": "dynamodb:UpdateItem",
+        "Resource": INVENTORY,
+        "Condition": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STOCK#*"]},
+            "ForAllValues:StringEquals": {
+                "dynamodb:Attributes": ["pk", "sk", *(each["AttributeName"] for each in keys)]
+            },
+            "ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": ["TransactWriteItems"]},
+        },
+    }
 
 
 def test_ingesting_may_do_on_the_tables_what_creating_may() -> None:
@@ -495,7 +515,13 @@ def test_the_ledger_is_settled_long_after_the_longest_invocation_that_commits() 
     committing = [
         function
         for name, function in resources("AWS::Serverless::Function").items()
-        if "dynamodb:PutItem" in {action for each in statements(role_of(name)) for action in listed(each["Action"])}
+        if "dynamodb:PutItem"
+        in {
+            action
+            for each in statements(role_of(name))
+            if each["Effect"] == "Allow"
+            for action in listed(each["Action"])
+        }
         and "LEDGER_TABLE" in json.dumps(function)
     ]
     common_s = load_template()["Globals"]["Function"]["Timeout"]
