@@ -114,7 +114,7 @@ sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentF
 
 ops = $(PYTHON) -m ops
 
-.PHONY: audit export provision redrive api-keys report verify-deployed
+.PHONY: audit export provision redrive api-keys reindex report verify-deployed
 audit: ## look for anything that does not add up, with a verdict as exit status (SEGMENTS=24)
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) audit $(call option,STACK,--stack) $(call option,SEGMENTS,--segments)
@@ -134,6 +134,10 @@ redrive: $(PROJECT) ## move the messages of a dead-letter queue back (QUEUE=requ
 api-keys: ## give each business that has a token its API key in the usage plan of a stack in AWS
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) api-keys $(call option,STACK,--stack)
+
+reindex: ## let lists of levels show stock items from before their index; may be repeated
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(ops) reindex $(call option,STACK,--stack)
 
 report: ## units lost and found by reason, of an API (URL= TOKEN= BUSINESS=, FROM=, TO=, LOCATION=, VARIANT=, SKU=, SVG=file)
 	@{ $(call install,$(PROJECT)); } >&2

@@ -22,6 +22,8 @@ _BUSINESS_ID: Schema = {
 _TAGS = {
     "inventory:adjustments": "Changes of stock, one row of the ledger each; no row is ever altered.",
     "inventory:levels": "The quantities on hand that the adjustments add up to.",
+    "inventory:catalog": "Variants, locations and reason codes, as operators registered them.",
+    "inventory:reports": "What the adjustments of a period add up to.",
 }
 
 

@@ -9,19 +9,28 @@ from inventory.api.routes import (
     GET_ADJUSTMENT,
     LIST_ADJUSTMENTS,
     LIST_LEVELS,
+    LIST_LOCATIONS,
+    LIST_REASONS,
+    LIST_VARIANTS,
     PROVE_LEVEL,
+    REPORT_REASONS,
     REVERSE_ADJUSTMENT,
     Route,
 )
 from inventory.domain import errors
 from inventory.schemas.adjustments import AdjustmentRequest, ReversalRequest
 from inventory.schemas.base import RequestModel
+from inventory.schemas.business_reading import AdjustmentReasonsQuery, LocationsQuery, ReasonsQuery, VariantsQuery
 from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
 from tools.openapi.answers import (
     InventoryAdjustmentResponse,
     InventoryAdjustmentsPage,
     InventoryLevelProof,
     InventoryLevelsPage,
+    InventoryLocationsPage,
+    InventoryReasonsPage,
+    InventoryReasonsReport,
+    InventoryVariantsPage,
 )
 from tools.openapi.problems import SOME_ID
 
@@ -104,10 +113,14 @@ OPERATIONS = (
         route=LIST_ADJUSTMENTS,
         tag="inventory:adjustments",
         summary="List inventory adjustments",
-        description="The business's adjustments, newest first, in pages. Unknown parameters are refused.",
+        description=(
+            "The business's adjustments in pages, newest first; or with `order=asc` a feed to poll, oldest first: it "
+            "ends at `settled_to`, its `next_cursor` is never null, and who follows it sees every adjustment once. "
+            "Unknown parameters are refused."
+        ),
         query_model=AdjustmentsQuery,
         answer=InventoryAdjustmentsPage,
-        refusals=_ANY,
+        refusals=(*_ANY, errors.VariantNotFound),
     ),
     Operation(
         name="get_inventory_adjustment",
@@ -137,10 +150,11 @@ OPERATIONS = (
         name="list_inventory_levels",
         route=LIST_LEVELS,
         tag="inventory:levels",
-        summary="List a variant's inventory levels",
+        summary="List inventory levels",
         description=(
-            "The quantity on hand of a variant at each location where it was ever adjusted, or at one; now, or as it "
-            "was at an instant. Unknown parameters are refused."
+            "The quantities on hand of a variant, of a location or of the whole business, wherever there ever was an "
+            "adjustment; now, or of a variant as they were at an instant. A page looks at 1,000 of them at most, so it "
+            "may be short and have a `next_cursor`. Unknown parameters are refused."
         ),
         query_model=LevelsQuery,
         answer=InventoryLevelsPage,
@@ -156,5 +170,52 @@ OPERATIONS = (
         query_model=ProofQuery,
         answer=InventoryLevelProof,
         refusals=(*_ANY, errors.VariantNotFound, errors.LocationNotFound),
+    ),
+    Operation(
+        name="list_inventory_variants",
+        route=LIST_VARIANTS,
+        tag="inventory:catalog",
+        summary="List variants",
+        description=(
+            "The variants of the business as they were registered, in the order of their ids; with `sku` the active "
+            "one that has it, if any."
+        ),
+        query_model=VariantsQuery,
+        answer=InventoryVariantsPage,
+        refusals=_ANY,
+    ),
+    Operation(
+        name="list_inventory_locations",
+        route=LIST_LOCATIONS,
+        tag="inventory:catalog",
+        summary="List locations",
+        description="The locations of the business as they were registered, in the order of their ids.",
+        query_model=LocationsQuery,
+        answer=InventoryLocationsPage,
+        refusals=_ANY,
+    ),
+    Operation(
+        name="list_inventory_reasons",
+        route=LIST_REASONS,
+        tag="inventory:catalog",
+        summary="List reason codes",
+        description="The reason codes that are built in, and then those that the business registered.",
+        query_model=ReasonsQuery,
+        answer=InventoryReasonsPage,
+        refusals=_ANY,
+    ),
+    Operation(
+        name="report_inventory_adjustment_reasons",
+        route=REPORT_REASONS,
+        tag="inventory:reports",
+        summary="Sum adjustments by reason",
+        description=(
+            "How many units the adjustments of a period brought and took, by reason code, and what reversals took "
+            "back. A request looks at 2,000 rows at most: while `complete` is false, `next_cursor` goes on with the "
+            "sums so far."
+        ),
+        query_model=AdjustmentReasonsQuery,
+        answer=InventoryReasonsReport,
+        refusals=(*_ANY, errors.VariantNotFound),
     ),
 )

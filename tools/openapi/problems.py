@@ -14,7 +14,12 @@ from tools.openapi.schemas import Components, Schema
 from tools.template import read_template
 
 SOME_ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-_SAMPLES: dict[str, object] = {"quantity_on_hand": 2, "quantity_change": -3, "reversed_by": UUID(SOME_ID)}
+_SAMPLES: dict[str, object] = {
+    "quantity_on_hand": 2,
+    "quantity_change": -3,
+    "reversed_by": UUID(SOME_ID),
+    "location_id": None,
+}
 _FACTS: dict[type, Schema] = {int: {"type": "integer", "format": "int64"}, str: {"type": "string", "format": "uuid"}}
 
 HEADERS: dict[str, Schema] = {

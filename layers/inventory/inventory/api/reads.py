@@ -68,16 +68,19 @@ def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, budget: Ret
         reason_code=query.reason_code,
         reference=query.reference,
         created_by=query.created_by,
+        kind=query.kind,
+        group_id=query.group_id,
         created_from=query.created_from,
         created_to=query.created_to,
     )
     settled: Members = {}
     page: AdjustmentsPage | AdjustmentsFeed
+    key, limit = query.idempotency_key, query.limit
     if query.order == "asc":
-        page = reader.feed(business_id, wanted, after=begin, limit=query.limit, budget=budget)
+        page = reader.feed(business_id, wanted, idempotency_key=key, after=begin, limit=limit, budget=budget)
         settled = {"settled_to": instant_text(page.settled_to)}
     else:
-        page = reader.adjustments(business_id, wanted, below=begin, limit=query.limit, budget=budget)
+        page = reader.adjustments(business_id, wanted, idempotency_key=key, below=begin, limit=limit, budget=budget)
     return {
         "data": [_members(each) | _chain_members(each, query) for each in page.adjustments],
         "next_cursor": None if page.next_position is None else cursors.cursor(page.next_position.text(), question),
@@ -168,4 +171,5 @@ def _level_members(named: NamedLevel) -> Members:
         "sequence": level.sequence,
         "updated_at": instant_text(level.updated_at),
         "sku": named.sku,
+        "counted_at": None if level.counted_at is None else instant_text(level.counted_at),
     }
