@@ -79,13 +79,13 @@ install = { ls $(1) >/dev/null 2>&1 || tools/find-python.sh >/dev/null; } && $(M
 .PHONY: run env stop reset logs sam-local sam-invoke
 run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready, ALLOWED_ORIGIN=)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach) \
+	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach) $(call flag,RAW,--raw) \
 	$(call option,ALLOWED_ORIGIN,--allowed-origin)
 
 # Where nothing is installed nothing runs: these targets do not install it only to say so.
 installed = [ -f $(PROJECT) ] || { echo "Nothing is running: \`make run\` was never called here."; exit 0; }
 
-env: ## address, token and ids of the demo's first business as shell variables: eval "$$(make -s env)"
+env: ## addresses, queue and bus, token and ids of the demo's first business as shell variables: eval "$$(make -s env)"
 	@[ -f $(PROJECT) ] || { echo "nothing is running: make run was never called here" >&2; exit 1; }
 	@$(PYTHON) -m local.stack env
 
@@ -95,8 +95,8 @@ stop: ## stop what `make run` started; its data is kept
 reset: ## forget the local data
 	@$(installed); $(PYTHON) -m local.stack reset
 
-logs: ## follow what the functions log
-	@$(installed); $(PYTHON) -m local.stack logs
+logs: ## follow the functions' logs, one short line for each request (RAW=1 for whole lines)
+	@$(installed); $(PYTHON) -m local.stack logs $(call flag,RAW,--raw)
 
 sam_local = $(call option,PORT,--port) $(call option,SAM_ARGS,--sam-args)
 
@@ -112,7 +112,7 @@ sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentF
 
 ops = $(PYTHON) -m ops
 
-.PHONY: audit export provision redrive api-keys verify-deployed
+.PHONY: audit export provision redrive api-keys report verify-deployed
 audit: ## look for anything that does not add up, with a verdict as exit status (SEGMENTS=24)
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) audit $(call option,STACK,--stack) $(call option,SEGMENTS,--segments)
@@ -132,6 +132,11 @@ redrive: $(PROJECT) ## move the messages of a dead-letter queue back (QUEUE=requ
 api-keys: ## give each business that has a token its API key in the usage plan of a stack in AWS
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) api-keys $(call option,STACK,--stack)
+
+report: ## units lost and found by reason, of an API (URL= TOKEN= BUSINESS=, FROM=, TO=, LOCATION=, VARIANT=, SKU=, SVG=file)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(ops) report $(call option,URL,--url) $(call option,BUSINESS,--business) $(call option,FROM,--from) $(call option,TO,--to) \
+	$(call option,LOCATION,--location) $(call option,VARIANT,--variant) $(call option,SKU,--sku) $(call option,SVG,--svg)
 
 # Tokens stay in the environment: everybody on a machine can see the arguments of a command.
 verify-deployed: ## check a deployed API by HTTP alone (URL= TOKEN= BUSINESS= VARIANT=, LOCATION=, READ_TOKEN=)
