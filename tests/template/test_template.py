@@ -442,7 +442,12 @@ def test_no_function_may_both_move_stock_and_change_the_catalog() -> None:
     }
 
 
-def test_reversing_may_do_what_creating_may_and_put_links_within_a_transaction() -> None:
+def test_reversing_may_do_what_creating_may_but_read_the_past_and_put_links_within_a_transaction() -> None:
+    levels = {
+        "Effect": "Allow",
+        "Action": "dynamodb:Query",
+        "Resource": {"Fn::Sub": "${LedgerTable.Arn}/index/by_stock_item"},
+    }
     links = {
         "Effect": "Allow",
         "Action": "dynamodb:PutItem",
@@ -452,7 +457,9 @@ def test_reversing_may_do_what_creating_may_and_put_links_within_a_transaction()
             "ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": ["TransactWriteItems"]},
         },
     }
-    assert on_tables("ReverseAdjustmentFunction") == [*on_tables("CreateAdjustmentFunction"), links]
+    of_creating = on_tables("CreateAdjustmentFunction")
+    of_creating.remove(levels)
+    assert on_tables("ReverseAdjustmentFunction") == [*of_creating, links]
 
 
 def test_ingesting_may_do_on_the_tables_what_creating_may() -> None:
@@ -469,9 +476,14 @@ def test_reading_may_do_nothing_else_and_on_the_indexes_only_query() -> None:
         "dynamodb:Query",
     }
     of_indexes, of_stock_items = [each for each in role if each["Action"] == "dynamodb:Query"]
-    assert of_indexes["Resource"] == {"Fn::Sub": "${LedgerTable.Arn}/index/*"}
-    assert of_stock_items["Resource"] == {"Fn::GetAtt": ["InventoryTable", "Arn"]}
-    assert of_stock_items["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STOCK#*"]}}
+    assert of_indexes["Resource"] == [
+        {"Fn::Sub": "${LedgerTable.Arn}/index/*"},
+        {"Fn::Sub": "${InventoryTable.Arn}/index/by_business"},
+    ]
+    assert of_stock_items["Resource"] == INVENTORY
+    assert of_stock_items["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STOCK#*", "BUSINESS#*"]}
+    }
 
 
 # ------------------------------------------------------------------------------------------------------------- tables
