@@ -58,8 +58,8 @@ def local_parameters(version: str, allowed_origin: str = "") -> dict[str, str]:
         # Nobody pays for these here, and a test asks for many at once.
         "OpenBurst": "1000",
         "OpenRequestsPerSecond": "500",
-        # The emulator delivers at most 10 messages a batch and starts an interpreter for each batch at a time. On two cores
-        # a burst with ten batches at a time, which conflicted on the same stock items, took four times as long as with four.
+        # The emulator delivers at most 10 messages a batch and starts an interpreter for each batch at a time. On two
+        # cores a burst with ten at a time, which conflicted on the same items, took four times as long as with four.
         "QueueConcurrency": str(min(calls_in_flight(), 10)),
         "ReadBurst": "1000",
         "ReadRequestsPerSecond": "500",

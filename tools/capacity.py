@@ -46,8 +46,6 @@ START_CPU_S: Final = 0.5
 """To load and initialise a function."""
 LARGEST_BODY_CPU_S: Final = 0.8
 """To find that the largest body that Lambda lets through is none of ours, of the slowest kind: an array of objects."""
-LISTED_S: Final = 0.25
-"""Of a list that looks at as many rows as it may."""
 ANSWERED_S: Final = 0.010
 """Of the authorizer, a preflight or a file: hardly any work."""
 LISTED_BYTES: Final = 70_000
@@ -122,7 +120,6 @@ class Service:
     reserved: Mapping[str, int]
     rows_a_batch: int
     snapshots: int
-    timeout_s: int
 
     @classmethod
     def of(cls, template: Template) -> Self:
@@ -141,7 +138,6 @@ class Service:
             reserved=_reserved(template),
             rows_a_batch=stream["BatchSize"],
             snapshots=sum("SnapStart" in each.get("Properties", {}) for each in resources.values()),
-            timeout_s=template["Globals"]["Function"]["Timeout"],
         )
 
     @property
@@ -411,7 +407,7 @@ def callers(service: Service) -> list[tuple[str, float, float]]:
     listed = request + _read(ROWS_EXAMINED_MAX) + LISTED_BYTES / 10**9 * TRANSFERRED_GB
     proved = request + _read(PROOF_ROWS_MAX)
     opened, asked, reads, scans, writes = (_per_s(service, name) for name in _KINDS)
-    at_once = min(reads * LISTED_S + scans * service.timeout_s, service.reserved["ReadInventoryFunction"])
+    at_work = service.reserved["ReadInventoryFunction"]  # all the time
     files = opened / 3 * FILE_BYTES_MAX / 10**9 * TRANSFERRED_GB  # HEAD and OPTIONS have none
     guarded = reads + scans + writes
     rows_per_s = TABLE_WRITE_UNITS_PER_S / service.ledger_units
@@ -423,7 +419,7 @@ def callers(service: Service) -> list[tuple[str, float, float]]:
         (
             "with a token that may read",
             reads + scans,
-            reads * listed + scans * proved + service.gb_s(at_once) * gb_s,
+            reads * listed + scans * proved + service.gb_s(at_work) * gb_s,
         ),
         ("with a token that may write, a row a request", writes, writes * (brief + service.row_price)),
         ("with a token that may write, as fast as the ledger is", rows_per_s, rows_per_s * service.row_price),
