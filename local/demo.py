@@ -19,7 +19,7 @@ from ops.http_api import ADJUSTMENTS, DOCS, Api
 from ops.stacks import Target, explained
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from local.deployment import Deployment
@@ -110,6 +110,21 @@ class _Shop:
             ],
         }
 
+    def registrations(self) -> Iterator[dict[str, object]]:
+        """Return the operators' commands that make the business and its catalog, in their order."""
+        business_id = self.business_id
+        yield {"command": "register_business", "name": self.name, "business_id": business_id}
+        for location, location_id in self.location_ids.items():
+            fields = {"name": location, "location_id": location_id, "default": location_id == self.default_location_id}
+            yield {"command": "register_location", "business_id": business_id, **fields}
+        for sku, variant_id in self.variant_ids.items():
+            fields = {"sku": sku, "name": self.skus[sku], "variant_id": variant_id}
+            yield {"command": "register_variant", "business_id": business_id, **fields}
+        for sample in _SAMPLES:
+            registration = json.loads((EVENTS / f"{sample}.json").read_text(encoding="utf-8"))
+            if registration["business_id"] == business_id:
+                yield registration
+
     def opening_stock(self, sku: str) -> dict[str, object]:
         """Return the adjustment that a variant begins with, at the default location."""
         return {
@@ -127,7 +142,7 @@ class _Shop:
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{kind}.{name}.{self.name}.demo.invalid"))
 
 
-_SHOPS = (
+SHOPS = (
     _Shop(
         name="Alder & Ash Outfitters",
         locations=("Warehouse", "Shop floor"),
@@ -154,7 +169,7 @@ def provision_demo(places: Places, deployment: Deployment) -> Demo:
     target = Target(EmulatedAws(deployment.endpoint_url).functions(), deployment.outputs)
     earlier = {business["id"]: business for business in _earlier_businesses(places)}
     businesses = []
-    for shop in _SHOPS:
+    for shop in SHOPS:
         known = earlier.get(shop.business_id)
         # Tokens are issued last and saved with the rest, so where they work the rest is there too.
         if known is None or not _is_of(shop, known) or not _tokens_work(deployment.base_url, known):
@@ -223,18 +238,10 @@ def docs_page(demo: Demo) -> str:
 def _provision_shop(target: Target, base_url: str, shop: _Shop) -> Business:
     business_id = shop.business_id
 
-    _operate(target, {"command": "register_business", "name": shop.name, "business_id": business_id})
-    for location, location_id in shop.location_ids.items():
-        fields = {"name": location, "location_id": location_id, "default": location_id == shop.default_location_id}
-        _operate(target, {"command": "register_location", "business_id": business_id, **fields})
-    for sku, variant_id in shop.variant_ids.items():
-        fields = {"sku": sku, "name": shop.skus[sku], "variant_id": variant_id}
-        _operate(target, {"command": "register_variant", "business_id": business_id, **fields})
+    for command in shop.registrations():
+        _operate(target, command)
+    for sku in shop.variant_ids:
         _invoke(target, "CreateAdjustmentFunctionName", shop.opening_stock(sku))
-    for sample in _SAMPLES:
-        registration = json.loads((EVENTS / f"{sample}.json").read_text(encoding="utf-8"))
-        if registration["business_id"] == business_id:
-            _operate(target, registration)
 
     def issue(role: str, scopes: Sequence[str]) -> str:
         fields = {"subject": f"demo {role}", "business_ids": [business_id], "scopes": list(scopes)}

@@ -29,12 +29,12 @@ _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def running_stack(
-    port: int, places: Places, *, keep_state: bool = True, detached: bool = False
+    port: int, places: Places, *, keep_state: bool = True, detached: bool = False, allowed_origin: str = ""
 ) -> Iterator[tuple[Emulator, Demo]]:
     """Bring up the emulator, the stack and the demo data; at the end stop the emulator, with its state saved.
 
-    With `keep_state=False` it starts empty and saves nothing; what was built is reused either way. A detached one is
-    left running, unless bringing it up failed.
+    `allowed_origin` is the one origin whose pages may call the API. With `keep_state=False` it starts empty and saves
+    nothing; what was built is reused either way. A detached one is left running, unless bringing it up failed.
 
     Raises:
         CommandError: it runs already, the port is taken, a tool failed or the service refused the demo data.
@@ -45,7 +45,7 @@ def running_stack(
         emulator.start()
     try:
         withdraw_demo(places)
-        deployment = deploy(places, emulator.endpoint_url)
+        deployment = deploy(places, emulator.endpoint_url, allowed_origin)
         with step("Preparing demo data"):
             demo = provision_demo(places, deployment)
     except BaseException:
@@ -59,10 +59,10 @@ def running_stack(
             emulator.stop()
 
 
-def run(places: Places, port: int, *, detached: bool, raw: bool) -> None:
+def run(places: Places, port: int, *, detached: bool, raw: bool, allowed_origin: str) -> None:
     """Bring the stack up and stay with it, showing what its functions log, until Ctrl-C; or return if detached."""
     started = time.monotonic()
-    with running_stack(port, places, detached=detached) as (emulator, demo):
+    with running_stack(port, places, detached=detached, allowed_origin=allowed_origin) as (emulator, demo):
         demo_json = os.path.relpath(places.demo_json)
         print(f"\nReady after {time.monotonic() - started:.1f} s. Tokens, ids and addresses are in {demo_json}. Try:\n")
         print(curl_command(demo, demo["base_url"]))
@@ -188,6 +188,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     run_parser = commands.add_parser("run", help="bring the stack up")
     run_parser.add_argument("--detach", action="store_true", help="return when it is ready")
+    run_parser.add_argument("--allowed-origin", default="", help="the origin whose pages may call the API")
     commands.add_parser("env", help="print the demo's first business as shell variables")
     commands.add_parser("stop", help="stop it")
     commands.add_parser("reset", help="forget its data")
@@ -209,7 +210,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _carry_out(places: Places, wanted: argparse.Namespace) -> int:
     match wanted.command:
         case "run":
-            run(places, wanted.port, detached=wanted.detach, raw=wanted.raw)
+            run(
+                places, wanted.port, detached=wanted.detach, raw=wanted.raw, allowed_origin=wanted.allowed_origin
+            )
         case "env":
             env(places)
         case "stop":

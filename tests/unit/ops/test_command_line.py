@@ -42,7 +42,15 @@ def _signals_as_before() -> Iterator[None]:
 def test_the_subcommands_are_those_that_make_calls() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
-    assert [command.name for command in COMMANDS] == ["audit", "export", "provision", "redrive", "api-keys", "verify"]
+    assert [command.name for command in COMMANDS] == [
+        "audit",
+        "export",
+        "provision",
+        "redrive",
+        "api-keys",
+        "report",
+        "verify",
+    ]
     assert all(f"$(ops) {command.name} " in makefile for command in COMMANDS)
 
 

@@ -25,6 +25,7 @@ from inventory.domain.errors import (
     TokenNotFound,
     TryAgain,
     Unauthorized,
+    UnsupportedEncoding,
     VariantNotFound,
 )
 from inventory.domain.timestamps import instant_text
@@ -67,6 +68,7 @@ ERROR_ANSWERS: Final[dict[type[ServiceError], ErrorAnswer]] = {
     StaleQuantity: ErrorAnswer(409, "stale_quantity"),
     NoDefaultLocation: ErrorAnswer(409, "no_default_location"),
     AlreadyReversed: ErrorAnswer(409, "already_reversed"),
+    UnsupportedEncoding: ErrorAnswer(415, "unsupported_encoding"),
     ExportStopped: ErrorAnswer(500, "export_stopped"),
     InternalError: ErrorAnswer(500, "internal_error"),
     TryAgain: ErrorAnswer(503, "try_again"),

@@ -13,19 +13,19 @@ from inventory.domain.errors import BusinessNotFound, ExportStopped, InvalidCurs
 from inventory.domain.timestamps import instant_text, parse_instant
 from inventory.queries.adjustments import AdjustmentFilter
 from inventory.queries.export_formats import FORMATS
-from inventory.queries.ledger_order import FIRST_ID, FIRST_POSITION, PartitionRows, Position, merged, parse_position
+from inventory.queries.ledger_order import PartitionReading, Position, Span, oldest_first, parse_position
 from inventory.queries.settled import settled_to
-from inventory.storage import cursors, keys
-from inventory.storage.ledger_index import EARLIEST, IndexQuery, business_partitions, stock_item_partition
+from inventory.storage import cursors
+from inventory.storage.ledger_index import row_partitions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from uuid import UUID
 
     from inventory.domain.model import Adjustment, ExportFormat
     from inventory.domain.retry_budget import RetryBudget
     from inventory.queries.export_formats import LineFormat
-    from inventory.storage.ledger_index import LedgerIndex, Partition
+    from inventory.storage.ledger_index import LedgerIndex
 
 TEXT_SIZE_MAX_BYTES: Final = 5_000_000
 """Size of one page's text as a JSON string. Lambda's limit for an answer is 6 MB."""
@@ -193,9 +193,12 @@ class Exporter:
         header = [line_format.header] if remainder.after is None else []
         text = _PageText(line_format, self.text_size_max_bytes, header)
         wanted = AdjustmentFilter(variant_id=query.variant_id, location_id=query.location_id)
+        partitions = row_partitions(query.business_id, query.variant_id, query.location_id)
+        span = Span(remainder.after, query.created_from, remainder.created_to)
         last: Position | None = None
         try:
-            for position, row in self._oldest_first(query, remainder, budget):
+            # One Query after the other. A page is long, so concurrent reads would gain little.
+            for position, row in oldest_first(partitions, span, PartitionReading(self.index, budget, CHUNK_ROWS)):
                 if wanted.includes(row) and not text.append(row, is_first=last is None):
                     return text, last
                 last = position
@@ -209,34 +212,6 @@ class Exporter:
         else:
             last = None
         return text, last
-
-    def _oldest_first(
-        self, query: ExportQuery, remainder: _Remainder, budget: RetryBudget
-    ) -> Iterator[tuple[Position, Adjustment]]:
-        """Give the remaining rows in order."""
-        begin, end = remainder.after or FIRST_POSITION, Position(remainder.created_to, FIRST_ID)
-        earliest = EARLIEST if query.created_from is None else instant_text(query.created_from)
-        first = earliest if remainder.after is None else remainder.after.text()
-        # One Query after the other. A page is long, so concurrent reads would gain little.
-        partitions = [
-            PartitionRows(self.index, budget, IndexQuery(partition, first, end.text()), begin, CHUNK_ROWS)
-            for partition in _partitions(query)
-        ]
-        # The index's bounds are inclusive at both ends; an export's are not.
-        for position, row in merged(partitions, newest_first=False, below=end):
-            if begin < position:
-                yield position, row
-
-
-def _partitions(query: ExportQuery) -> list[Partition]:
-    """Give the partitions that hold all wanted rows. A variant with all its locations is in one shard."""
-    partitions = business_partitions(query.business_id)
-    if query.variant_id is None:
-        return partitions
-    if query.location_id is None:
-        shard = keys.ledger_business(query.business_id, query.variant_id)
-        return [partition for partition in partitions if partition.key == shard]
-    return [stock_item_partition(query.business_id, query.variant_id, query.location_id)]
 
 
 def _json_size_bytes(line: str) -> int:

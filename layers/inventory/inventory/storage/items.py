@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
+    from inventory.domain.model import StockItemId
     from inventory.storage.keys import ItemKey
 
     type Item = Mapping[str, AttributeValueTypeDef]
@@ -157,6 +158,18 @@ def stock_item_attributes(stock: StockItem) -> dict[str, AttributeValueTypeDef]:
         "sequence": {"N": str(stock.sequence)},
         "updated_at": {"S": instant_text(stock.updated_at)},
         "head_hash": {"S": stock.head_hash},
+    }
+
+
+def stock_index_attributes(stock_item_id: StockItemId) -> dict[str, AttributeValueTypeDef]:
+    """Return the attributes by which the index of a business's stock items knows one.
+
+    They are written once, with the item. So an adjustment of a stock item that exists writes nothing to the index.
+    """
+    business_id, variant_id, location_id = stock_item_id
+    return {
+        "business_shard": {"S": keys.stock_by_business(business_id, variant_id)},
+        "location_variant": {"S": keys.location_variant(location_id, variant_id)},
     }
 
 

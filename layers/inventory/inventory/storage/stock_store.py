@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, cast
 
 from inventory.aws.failures import CONDITION_FAILED, TRANSIENT_REASONS, require_complete, translated_failures
 from inventory.domain.errors import StoreUnavailable
-from inventory.domain.model import Adjustment, Command, Snapshot, StockItem
+from inventory.domain.model import Adjustment, Command, Snapshot, StockItem, StockItemId
 from inventory.domain.rules import stock_after
 from inventory.domain.store import CommitResult, Committed, Contended, no_deadline
 from inventory.domain.timestamps import instant_text
@@ -24,6 +24,7 @@ from inventory.storage.items import (
     ledger_item,
     reversal_id_of,
     reversal_link_item,
+    stock_index_attributes,
     stock_item_of,
 )
 from inventory.storage.lookups import KEYS_MAX, read_by_key
@@ -60,6 +61,9 @@ _STOCK_AS_SEEN: Final = "#sequence = :seen AND quantity = :seen_quantity AND hea
 The hash is for a cached state that is older than a table which was restored from a backup: since then the same sequence
 numbers were used again. The quantity is for a value that somebody has set by hand: it must not be overwritten unseen.
 """
+
+_INDEXED: Final = ", business_shard = :shard, location_variant = :place"
+"""Puts a new stock item into the index of its business's. No later write names these, so the index costs nothing."""
 
 _NOT_AT_FAULT: Final = "None"
 
@@ -224,11 +228,12 @@ class StockStore:
     def _stock_update(self, last_row: Adjustment, seen: StockItem | None) -> UpdateTypeDef:
         """Set the stock item to its state after the last row, if it still is as it was seen."""
         after = stock_after(last_row)
-        key = keys.stock_item_key(last_row.business_id, last_row.variant_id, last_row.location_id)
+        stock_item_id = StockItemId(last_row.business_id, last_row.variant_id, last_row.location_id)
+        expression = "SET quantity = :quantity, #sequence = :sequence, updated_at = :at, head_hash = :hash"
         return {
             "TableName": self._inventory_table,
-            "Key": key_attributes(key),
-            "UpdateExpression": "SET quantity = :quantity, #sequence = :sequence, updated_at = :at, head_hash = :hash",
+            "Key": key_attributes(keys.stock_item_key(*stock_item_id)),
+            "UpdateExpression": expression + _INDEXED if seen is None else expression,
             "ConditionExpression": keys.ITEM_ABSENT if seen is None else _STOCK_AS_SEEN,
             "ExpressionAttributeNames": {"#sequence": "sequence"},
             "ExpressionAttributeValues": {
@@ -236,7 +241,7 @@ class StockStore:
                 ":sequence": {"N": str(after.sequence)},
                 ":at": {"S": instant_text(after.updated_at)},
                 ":hash": {"S": after.head_hash},
-                **({} if seen is None else _seen_values(seen)),
+                **(_index_values(stock_item_id) if seen is None else _seen_values(seen)),
             },
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -367,6 +372,11 @@ def _seen_values(seen: StockItem) -> dict[str, AttributeValueTypeDef]:
         ":seen_quantity": {"N": str(seen.quantity)},
         ":seen_hash": {"S": seen.head_hash},
     }
+
+
+def _index_values(stock_item_id: StockItemId) -> dict[str, AttributeValueTypeDef]:
+    attributes = stock_index_attributes(stock_item_id)
+    return {":shard": attributes["business_shard"], ":place": attributes["location_variant"]}
 
 
 def _result_of_cancelled(
