@@ -1,4 +1,4 @@
-"""The files that are imported: CSV as spreadsheets write it, or newline-delimited JSON; and the files that say how it went.
+"""The files that are imported, CSV as spreadsheets write it or JSON lines, and the file that says how it went.
 
 CSV may begin with a byte order mark, have commas, semicolons or tabs between its cells, and any line ends.
 """
@@ -24,6 +24,7 @@ type Cell = str | int
 
 _SEPARATORS = ",;\t"
 _JSON_NAMES = (".ndjson", ".jsonl", ".json")
+_NO_COLUMN = ""  # stands for what is wrong with a record as a whole
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 
 
@@ -37,15 +38,14 @@ class Column(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A record: the number of its line in the file, its cells by the columns' names, and what is wrong with it, if anything.
+    """A record: the number of its line in the file, its cells by the columns' names, and what is wrong with it.
 
-    An empty cell is left out. ``raw`` are the cells as they stand in the file.
+    An empty cell is left out.
     """
 
     number: int
     cells: Mapping[str, Cell]
-    problem: str | None
-    raw: Mapping[str, object]
+    problem: str | None = None
 
 
 class ImportFile(NamedTuple):
@@ -84,7 +84,7 @@ def _text(path: Path, content: bytes) -> str:
 
 def _csv_records(text: str, columns: Sequence[Column]) -> Iterator[tuple[int, dict[str, object]]]:
     """Yield each record that has any cell, with the number of its first line."""
-    first, line_end, rest = text.partition("\n")
+    first, _, rest = text.partition("\n")
     skipped = 0
     if (named := re.fullmatch(r"sep=(.)\r?", first)) is not None:  # as Excel may write it
         separator, text, skipped = named[1], rest, 1
@@ -103,9 +103,9 @@ def _csv_records(text: str, columns: Sequence[Column]) -> Iterator[tuple[int, di
 
 
 def _by_column(header: Sequence[str], record: Sequence[str]) -> dict[str, object]:
-    raw: dict[str, object] = dict(zip(header, record, strict=False))
-    more = [cell for cell in record[len(header) :] if cell.strip()]
-    return raw | ({"": more} if more else {})
+    if any(cell.strip() for cell in record[len(header) :]):
+        return {_NO_COLUMN: f"it has {len(record)} cells, the header {len(header)}"}
+    return dict(zip(header, record, strict=False))
 
 
 def _json_records(text: str) -> Iterator[tuple[int, dict[str, object]]]:
@@ -115,7 +115,7 @@ def _json_records(text: str) -> Iterator[tuple[int, dict[str, object]]]:
                 record = json.loads(line)
             except (RecursionError, ValueError):
                 record = line
-            yield number, record if isinstance(record, dict) else {"": line.strip()}
+            yield number, record if isinstance(record, dict) else {_NO_COLUMN: "it is no JSON object"}
 
 
 def _known_as(cell: str, columns: Sequence[Column]) -> str:
@@ -134,19 +134,21 @@ def _known_as(cell: str, columns: Sequence[Column]) -> str:
 
 def _line(number: int, raw: Mapping[str, object], columns: Sequence[Column]) -> Line:
     """Read the cells of a record; the first thing that is wrong is its problem."""
-    cells: dict[str, Cell] = {}
     try:
-        if "" in raw:
-            raise CommandError("it has more cells than the header" if isinstance(raw[""], list) else "it is no JSON object")
-        named = {_known_as(name, columns): value for name, value in raw.items()}
-        for column in columns:
-            if (value := _cell(column, named.get(column.name))) is not None:
-                cells[column.name] = value
-            elif column.is_required:
-                raise CommandError(f"{column.name} is missing")
+        return Line(number, _cells(raw, columns))
     except CommandError as error:
-        return Line(number, cells, str(error), raw)
-    return Line(number, cells, None, raw)
+        return Line(number, {}, str(error))
+
+
+def _cells(raw: Mapping[str, object], columns: Sequence[Column]) -> dict[str, Cell]:
+    if _NO_COLUMN in raw:
+        raise CommandError(str(raw[_NO_COLUMN]))
+    named = {_known_as(name, columns): value for name, value in raw.items()}
+    read = {column: _cell(column, named.get(column.name)) for column in columns}
+    missing = [column.name for column, value in read.items() if column.is_required and value is None]
+    if missing:
+        raise CommandError(f"{' and '.join(missing)} missing")
+    return {column.name: value for column, value in read.items() if value is not None}
 
 
 def _cell(column: Column, value: object) -> Cell | None:
