@@ -29,6 +29,7 @@ MUTATION := .venv-mutation/.installed
 CHECKOV := .venv-checkov/.installed
 PARLIAMENT := .venv-parliament/.installed
 DYNOXIDE := .dynoxide/.installed
+SDKS := .venv-sdk-1.34/.installed .venv-sdk-1.38/.installed .venv-sdk-newest/.installed
 IAM_SIMULATOR := .iam-simulator/.installed
 LOCK := tools/locks
 
@@ -49,7 +50,8 @@ $(FUZZER): $(LOCK)/fuzz.txt
 $(MUTATION): $(LOCK)/mutation.txt
 $(CHECKOV): $(LOCK)/checkov.txt
 $(PARLIAMENT): $(LOCK)/parliament.txt
-$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT):
+$(SDKS): .venv-%/.installed: $(LOCK)/%.txt
+$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT) $(SDKS):
 	@if [ -f $@ ] && cmp -s <(sed '/^ *#/d' $<) <(sed '/^ *#/d' $@); then touch $@; exit; fi; \
 	python=$$(tools/find-python.sh) || exit 1; \
 	echo "$(@D): installing from $< ..."; \
@@ -77,8 +79,8 @@ install = { ls $(1) >/dev/null 2>&1 || tools/find-python.sh >/dev/null; } && $(M
 .PHONY: run env stop reset logs sam-local sam-invoke
 run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready, ALLOWED_ORIGIN=)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach) \
-	$(call option,ALLOWED_ORIGIN,--allowed-origin) $(call flag,RAW,--raw)
+	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach) $(call flag,RAW,--raw) \
+	$(call option,ALLOWED_ORIGIN,--allowed-origin)
 
 # Where nothing is installed nothing runs: these targets do not install it only to say so.
 installed = [ -f $(PROJECT) ] || { echo "Nothing is running: \`make run\` was never called here."; exit 0; }
@@ -154,7 +156,7 @@ IN_PARALLEL := --numprocesses=2 --dist=worksteal
 
 ##@ Tests and checks
 
-.PHONY: test test-fast test-thorough test-dynoxide test-deployed iam-simulator lint format fuzz mutation chaos soak
+.PHONY: test test-fast test-thorough test-dynoxide test-sdks test-deployed iam-simulator lint format fuzz mutation chaos soak
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(installable))
 	$(PYTHON) -m pytest $(IN_PARALLEL) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -172,6 +174,10 @@ ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_key
 test-dynoxide: ## the tests on DynamoDB once more, on an engine that is not the emulator's; Linux on x86-64, needs npm
 	@$(call install,$(PROJECT) $(DYNOXIDE))
 	OTHER_ENGINE=1 $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile $(ELSEWHERE)
+
+test-sdks: ## what is sent and read, and every function, under other SDKs than the locked one and without anything else
+	@$(call install,$(PROJECT) $(SDKS))
+	OTHER_SDKS=1 $(PYTHON) -m pytest tests/sdk_versions
 
 test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your own credentials (STACK=inventory-adjustments-dev)
 	@[ -n "$$STACK" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
@@ -251,7 +257,8 @@ sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew f
 	PYTHONPATH=layers/inventory $(PYTHON) -m tools.sdk_models
 
 uv = .venv-uv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-header --no-emit-index-url
-LOCKS := layers/dependencies/requirements $(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov parliament)
+LOCKS := layers/dependencies/requirements \
+	$(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov parliament sdk-1.34 sdk-1.38 sdk-newest)
 
 lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest that they allow)
 	@python=$$(tools/find-python.sh) || exit 1; \
@@ -279,5 +286,5 @@ deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=
 .PHONY: clean
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .iam-simulator .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .iam-simulator .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-sdk-* .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -211,7 +211,11 @@ def _carry_out(places: Places, wanted: argparse.Namespace) -> int:
     match wanted.command:
         case "run":
             run(
-                places, wanted.port, detached=wanted.detach, raw=wanted.raw, allowed_origin=wanted.allowed_origin
+                places,
+                wanted.port,
+                detached=wanted.detach,
+                raw=wanted.raw,
+                allowed_origin=wanted.allowed_origin,
             )
         case "env":
             env(places)

@@ -71,6 +71,7 @@ MADE_HERE: Final = {
     "FUZZ_SECONDS",
     "HYPOTHESIS_PROFILE",
     "OTHER_ENGINE",
+    "OTHER_SDKS",
     "PYTHONPATH",
     "AWS_DEFAULT_REGION",
 } | {
