@@ -31,6 +31,7 @@ PARLIAMENT := .venv-parliament/.installed
 DYNOXIDE := .dynoxide/.installed
 SDKS := .venv-sdk-1.34/.installed .venv-sdk-1.38/.installed .venv-sdk-newest/.installed
 IAM_SIMULATOR := .iam-simulator/.installed
+ACCESSIBILITY := .accessibility/.installed
 LOCK := tools/locks
 
 .PHONY: help
@@ -62,14 +63,15 @@ $(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT) $(S
 # Engines that are on npm only: a second one of DynamoDB's API, and one that decides as IAM does. `make run` needs none.
 $(DYNOXIDE): $(LOCK)/dynoxide/package-lock.json
 $(IAM_SIMULATOR): $(LOCK)/iam-simulator/package-lock.json
-$(DYNOXIDE) $(IAM_SIMULATOR):
+$(ACCESSIBILITY): $(LOCK)/accessibility/package-lock.json
+$(DYNOXIDE) $(IAM_SIMULATOR) $(ACCESSIBILITY):
 	@command -v npm >/dev/null || { echo "npm is needed for this: install Node.js" >&2; exit 1; }
 	@rm -rf $(@D) && mkdir $(@D) && cp $(<D)/package*.json $(@D) && \
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && cp $< $@ && echo "$(@D): ready"
 
 # The engines that `make test` uses where it can.
 npm = $(shell command -v npm)
-installable = $(if $(npm),$(IAM_SIMULATOR))
+installable = $(if $(npm),$(IAM_SIMULATOR) $(ACCESSIBILITY))
 
 # Environments do not depend on each other: `$(call install,…)` installs those that are missing at the same time.
 install = { ls $(1) >/dev/null 2>&1 || tools/find-python.sh >/dev/null; } && $(MAKE) --no-print-directory --silent -j3 $(1)
@@ -187,6 +189,8 @@ test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your o
 	@[ -n "$$STACK" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
 	DEPLOYED_STACK="$$STACK" $(PYTHON) -m pytest tests/e2e
 
+accessibility: $(ACCESSIBILITY) ## install what checks the accessibility of pages, so that `make test` runs its tests; needs npm
+
 iam-simulator: $(IAM_SIMULATOR) ## install what decides requests as IAM does, so that `make test` runs its tests; needs npm
 
 EXPANDED := .aws-sam/expanded
@@ -290,5 +294,5 @@ deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=
 .PHONY: clean
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .iam-simulator .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-sdk-* .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .iam-simulator .accessibility .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-sdk-* .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

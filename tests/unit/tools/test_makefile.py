@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TEXT: Final = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS: Final = re.findall(r"^([a-z-]+):(?!.*export)", TEXT, re.MULTILINE)
 ENVIRONMENTS: Final = ("project", "sam", "emulator", "fuzz", "mutation", "checkov", "parliament")
-ON_NPM: Final = ("dynoxide", "iam-simulator")
+ON_NPM: Final = ("dynoxide", "iam-simulator", "accessibility")
 
 HOSTILE: Final = (
     'it\'s "quoted" $HOME $$ ${HOME} $(HOME) $(shell touch canary) `touch canary` $(touch canary) \\ ;& | > canary'

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from inventory.api.paging import parse_id, query_string, question_of, start
 from inventory.api.routes import GET_ADJUSTMENT, LIST_ADJUSTMENTS, LIST_LEVELS, PROVE_LEVEL, ROUTES
 from inventory.domain.errors import InvalidRequest
+from inventory.domain.hash_chain import canonical_members
 from inventory.domain.model import StockItemId
 from inventory.domain.timestamps import instant_text
 from inventory.entrypoints.responses import adjustment_members, proof_members
@@ -81,7 +82,7 @@ def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, budget: Ret
     else:
         page = reader.adjustments(business_id, wanted, idempotency_key=key, below=begin, limit=limit, budget=budget)
     return {
-        "data": [_members(each) for each in page.adjustments],
+        "data": [_members(each) | _chain_members(each, query) for each in page.adjustments],
         "next_cursor": None if page.next_position is None else cursors.cursor(page.next_position.text(), question),
         **settled,
     }
@@ -152,6 +153,13 @@ def _members(recorded: Recorded) -> Members:
     """An adjustment's members, with the id of its reversal where it was reversed."""
     reversed_by = {} if recorded.reversed_by is None else {"reversed_by": str(recorded.reversed_by)}
     return adjustment_members(recorded.adjustment) | reversed_by
+
+
+def _chain_members(recorded: Recorded, query: AdjustmentsQuery) -> Members:
+    """The row as an export has it, if it is asked for: whoever has all rows of a stock item can check their chain."""
+    if query.include is None:
+        return {}
+    return {"chain": canonical_members(recorded.adjustment) | {"hash": recorded.adjustment.hash}}
 
 
 def _level_members(named: NamedLevel) -> Members:

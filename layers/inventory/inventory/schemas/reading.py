@@ -80,6 +80,10 @@ class AdjustmentsQuery(RequestModel):
     order: Literal["desc", "asc"] = Field(
         default="desc", description="`desc`: the newest first. `asc`: the oldest first, a feed to poll."
     )
+    include: Literal["chain"] | None = Field(
+        default=None,
+        description="`chain`: with each row's canonical form and hash, to check the hash chain yourself.",
+    )
     limit: Limit = PAGE_ROWS_DEFAULT
     cursor: Cursor | None = None
 
