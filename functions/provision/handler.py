@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 logger = line_logger()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 provision = Provision(
-    catalog=Catalog(client, os.environ["INVENTORY_TABLE"]),
-    stock_indexing=StockIndexing(client, os.environ["INVENTORY_TABLE"]),
-    access=TokenTable(client, os.environ["ACCESS_TABLE"]),
-    clock=partial(datetime.now, UTC),
+    Catalog(client, os.environ["INVENTORY_TABLE"]),
+    TokenTable(client, os.environ["ACCESS_TABLE"]),
+    StockIndexing(client, os.environ["INVENTORY_TABLE"]),
+    partial(datetime.now, UTC),
     new_id=uuid4,
     new_token=mint,
 )
