@@ -30,6 +30,9 @@ CHECKOV := .venv-checkov/.installed
 PARLIAMENT := .venv-parliament/.installed
 DYNOXIDE := .dynoxide/.installed
 IAM_SIMULATOR := .iam-simulator/.installed
+PYTHON_CLIENT := .venv-python-client/.installed
+TYPESCRIPT_CLIENT := .typescript-client/.installed
+OPENAPI_LINTERS := .openapi-linters/.installed
 LOCK := tools/locks
 
 .PHONY: help
@@ -49,7 +52,8 @@ $(FUZZER): $(LOCK)/fuzz.txt
 $(MUTATION): $(LOCK)/mutation.txt
 $(CHECKOV): $(LOCK)/checkov.txt
 $(PARLIAMENT): $(LOCK)/parliament.txt
-$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT):
+$(PYTHON_CLIENT): $(LOCK)/python-client.txt
+$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT) $(PYTHON_CLIENT):
 	@if [ -f $@ ] && cmp -s <(sed '/^ *#/d' $<) <(sed '/^ *#/d' $@); then touch $@; exit; fi; \
 	python=$$(tools/find-python.sh) || exit 1; \
 	echo "$(@D): installing from $< ..."; \
@@ -57,10 +61,13 @@ $(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT):
 	$(@D)/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-input --require-hashes -r $< && \
 	cp $< $@ && echo "$(@D): ready after $$SECONDS s"
 
-# Engines that are on npm only: a second one of DynamoDB's API, and one that decides as IAM does. `make run` needs none.
+# What is on npm only: a second engine of DynamoDB's API, one that decides as IAM does, a generator of clients, and judges
+# of the API's description. `make run` needs none.
 $(DYNOXIDE): $(LOCK)/dynoxide/package-lock.json
 $(IAM_SIMULATOR): $(LOCK)/iam-simulator/package-lock.json
-$(DYNOXIDE) $(IAM_SIMULATOR):
+$(TYPESCRIPT_CLIENT): $(LOCK)/typescript-client/package-lock.json
+$(OPENAPI_LINTERS): $(LOCK)/openapi-linters/package-lock.json
+$(DYNOXIDE) $(IAM_SIMULATOR) $(TYPESCRIPT_CLIENT) $(OPENAPI_LINTERS):
 	@command -v npm >/dev/null || { echo "npm is needed for this: install Node.js" >&2; exit 1; }
 	@rm -rf $(@D) && mkdir $(@D) && cp $(<D)/package*.json $(@D) && \
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && cp $< $@ && echo "$(@D): ready"
@@ -149,7 +156,7 @@ IN_PARALLEL := --numprocesses=2 --dist=worksteal
 
 ##@ Tests and checks
 
-.PHONY: test test-fast test-thorough test-dynoxide test-deployed iam-simulator lint format fuzz mutation chaos soak
+.PHONY: test test-fast test-thorough test-dynoxide test-deployed api-tools iam-simulator lint format fuzz mutation chaos soak
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(installable))
 	$(PYTHON) -m pytest $(IN_PARALLEL) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -171,6 +178,9 @@ test-dynoxide: ## the tests on DynamoDB once more, on an engine that is not the 
 test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your own credentials (STACK=inventory-adjustments-dev)
 	@[ -n "$$STACK" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
 	DEPLOYED_STACK="$$STACK" $(PYTHON) -m pytest tests/e2e
+
+api-tools: ## install what generates clients and judges the API's description, so that `make test` runs those tests; needs npm
+	@$(call install,$(PYTHON_CLIENT) $(TYPESCRIPT_CLIENT) $(OPENAPI_LINTERS))
 
 iam-simulator: $(IAM_SIMULATOR) ## install what decides requests as IAM does, so that `make test` runs its tests; needs npm
 
@@ -246,7 +256,7 @@ sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew f
 	PYTHONPATH=layers/inventory $(PYTHON) -m tools.sdk_models
 
 uv = .venv-uv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-header --no-emit-index-url
-LOCKS := layers/dependencies/requirements $(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov parliament)
+LOCKS := layers/dependencies/requirements $(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov parliament python-client)
 
 lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest that they allow)
 	@python=$$(tools/find-python.sh) || exit 1; \
@@ -274,5 +284,5 @@ deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=
 .PHONY: clean
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .iam-simulator .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .iam-simulator .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-python-client .typescript-client .openapi-linters .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,7 +23,7 @@ from tools.openapi.answers import (
     InventoryLevelProof,
     InventoryLevelsPage,
 )
-from tools.openapi.problems import SOME_ID
+from tools.openapi.examples import CREATED, FOUND, LEVELS, LISTED, PROVED, REVERSED, VARIANT
 
 _ANY: tuple[type[errors.ServiceError], ...] = (
     errors.Unauthorized,
@@ -47,7 +47,7 @@ class Operation:
     """One route.
 
     ``name`` is the part of the operation's id that FastAPI would take from a function, ``links`` are the names of
-    operations whose path takes the id that is answered.
+    operations whose path takes the id that is answered. ``examples`` are bodies, ``answers`` what is answered.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Operation:
     summary: str
     description: str
     answer: type
+    answers: Mapping[str, Any]
     refusals: tuple[type[errors.ServiceError], ...]
     creates: bool = False
     links: tuple[str, ...] = ()
@@ -63,6 +64,11 @@ class Operation:
     query_model: type[RequestModel] | None = None
     body_model: type[RequestModel] | None = None
     examples: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def all_refusals(self) -> tuple[type[errors.ServiceError], ...]:
+        """All that it refuses: a body may not be encoded."""
+        return (*self.refusals, errors.UnsupportedEncoding) if self.body_model is not None else self.refusals
 
     @property
     def method(self) -> str:
@@ -88,7 +94,7 @@ OPERATIONS = (
         body_model=AdjustmentRequest,
         examples={
             "damage": {
-                "variant_id": SOME_ID,
+                "variant_id": str(VARIANT),
                 "quantity_change": -3,
                 "reason": "Damaged in transit",
                 "reason_code": "damage",
@@ -97,6 +103,7 @@ OPERATIONS = (
         creates=True,
         links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
         answer=InventoryAdjustmentResponse,
+        answers=CREATED,
         refusals=(*_ANY_CHANGE, errors.StaleQuantity, errors.NoDefaultLocation),
     ),
     Operation(
@@ -107,6 +114,7 @@ OPERATIONS = (
         description="The business's adjustments, newest first, in pages. Unknown parameters are refused.",
         query_model=AdjustmentsQuery,
         answer=InventoryAdjustmentsPage,
+        answers=LISTED,
         refusals=_ANY,
     ),
     Operation(
@@ -117,6 +125,7 @@ OPERATIONS = (
         description="One adjustment, as it was answered when it was made; and by which it was reversed, if it was.",
         path_model=AdjustmentPath,
         answer=InventoryAdjustmentResponse,
+        answers=FOUND,
         refusals=(*_ANY, errors.AdjustmentNotFound),
     ),
     Operation(
@@ -131,6 +140,7 @@ OPERATIONS = (
         creates=True,
         links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
         answer=InventoryAdjustmentResponse,
+        answers=REVERSED,
         refusals=(*_ANY_CHANGE, errors.AdjustmentNotFound, errors.AlreadyReversed),
     ),
     Operation(
@@ -144,6 +154,7 @@ OPERATIONS = (
         ),
         query_model=LevelsQuery,
         answer=InventoryLevelsPage,
+        answers=LEVELS,
         refusals=(*_ANY, errors.VariantNotFound, errors.LocationNotFound),
     ),
     Operation(
@@ -155,6 +166,7 @@ OPERATIONS = (
         path_model=LevelPath,
         query_model=ProofQuery,
         answer=InventoryLevelProof,
+        answers=PROVED,
         refusals=(*_ANY, errors.VariantNotFound, errors.LocationNotFound),
     ),
 )
