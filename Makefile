@@ -29,6 +29,7 @@ MUTATION := .venv-mutation/.installed
 CHECKOV := .venv-checkov/.installed
 PARLIAMENT := .venv-parliament/.installed
 DYNOXIDE := .dynoxide/.installed
+SDKS := .venv-sdk-1.34/.installed .venv-sdk-1.38/.installed .venv-sdk-newest/.installed
 IAM_SIMULATOR := .iam-simulator/.installed
 PYTHON_CLIENT := .venv-python-client/.installed
 TYPESCRIPT_CLIENT := .typescript-client/.installed
@@ -53,7 +54,8 @@ $(MUTATION): $(LOCK)/mutation.txt
 $(CHECKOV): $(LOCK)/checkov.txt
 $(PARLIAMENT): $(LOCK)/parliament.txt
 $(PYTHON_CLIENT): $(LOCK)/python-client.txt
-$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT) $(PYTHON_CLIENT):
+$(SDKS): .venv-%/.installed: $(LOCK)/%.txt
+$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT) $(SDKS) $(PYTHON_CLIENT):
 	@if [ -f $@ ] && cmp -s <(sed '/^ *#/d' $<) <(sed '/^ *#/d' $@); then touch $@; exit; fi; \
 	python=$$(tools/find-python.sh) || exit 1; \
 	echo "$(@D): installing from $< ..."; \
@@ -84,13 +86,13 @@ install = { ls $(1) >/dev/null 2>&1 || tools/find-python.sh >/dev/null; } && $(M
 .PHONY: run env stop reset logs sam-local sam-invoke
 run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready, ALLOWED_ORIGIN=)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach) \
+	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach) $(call flag,RAW,--raw) \
 	$(call option,ALLOWED_ORIGIN,--allowed-origin)
 
 # Where nothing is installed nothing runs: these targets do not install it only to say so.
 installed = [ -f $(PROJECT) ] || { echo "Nothing is running: \`make run\` was never called here."; exit 0; }
 
-env: ## address, token and ids of the demo's first business as shell variables: eval "$$(make -s env)"
+env: ## addresses, queue and bus, token and ids of the demo's first business as shell variables: eval "$$(make -s env)"
 	@[ -f $(PROJECT) ] || { echo "nothing is running: make run was never called here" >&2; exit 1; }
 	@$(PYTHON) -m local.stack env
 
@@ -100,8 +102,8 @@ stop: ## stop what `make run` started; its data is kept
 reset: ## forget the local data
 	@$(installed); $(PYTHON) -m local.stack reset
 
-logs: ## follow what the functions log
-	@$(installed); $(PYTHON) -m local.stack logs
+logs: ## follow the functions' logs, one short line for each request (RAW=1 for whole lines)
+	@$(installed); $(PYTHON) -m local.stack logs $(call flag,RAW,--raw)
 
 sam_local = $(call option,PORT,--port) $(call option,SAM_ARGS,--sam-args)
 
@@ -117,7 +119,7 @@ sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentF
 
 ops = $(PYTHON) -m ops
 
-.PHONY: audit export provision redrive api-keys verify-deployed
+.PHONY: audit export provision redrive api-keys report verify-deployed
 audit: ## look for anything that does not add up, with a verdict as exit status (SEGMENTS=24)
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) audit $(call option,STACK,--stack) $(call option,SEGMENTS,--segments)
@@ -138,6 +140,11 @@ api-keys: ## give each business that has a token its API key in the usage plan o
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) api-keys $(call option,STACK,--stack)
 
+report: ## units lost and found by reason, of an API (URL= TOKEN= BUSINESS=, FROM=, TO=, LOCATION=, VARIANT=, SKU=, SVG=file)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(ops) report $(call option,URL,--url) $(call option,BUSINESS,--business) $(call option,FROM,--from) $(call option,TO,--to) \
+	$(call option,LOCATION,--location) $(call option,VARIANT,--variant) $(call option,SKU,--sku) $(call option,SVG,--svg)
+
 # Tokens stay in the environment: everybody on a machine can see the arguments of a command.
 verify-deployed: ## check a deployed API by HTTP alone (URL= TOKEN= BUSINESS= VARIANT=, LOCATION=, READ_TOKEN=)
 	@{ $(call install,$(PROJECT)); } >&2
@@ -156,7 +163,7 @@ IN_PARALLEL := --numprocesses=2 --dist=worksteal
 
 ##@ Tests and checks
 
-.PHONY: test test-fast test-thorough test-dynoxide test-deployed api-tools iam-simulator lint format fuzz mutation chaos soak
+.PHONY: test test-fast test-thorough test-dynoxide test-sdks test-deployed api-tools iam-simulator lint format fuzz mutation chaos soak
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(installable))
 	$(PYTHON) -m pytest $(IN_PARALLEL) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -174,6 +181,10 @@ ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_key
 test-dynoxide: ## the tests on DynamoDB once more, on an engine that is not the emulator's; Linux on x86-64, needs npm
 	@$(call install,$(PROJECT) $(DYNOXIDE))
 	OTHER_ENGINE=1 $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile $(ELSEWHERE)
+
+test-sdks: ## what is sent and read, and every function, under other SDKs than the locked one and without anything else
+	@$(call install,$(PROJECT) $(SDKS))
+	OTHER_SDKS=1 $(PYTHON) -m pytest tests/sdk_versions
 
 test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your own credentials (STACK=inventory-adjustments-dev)
 	@[ -n "$$STACK" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
@@ -256,7 +267,8 @@ sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew f
 	PYTHONPATH=layers/inventory $(PYTHON) -m tools.sdk_models
 
 uv = .venv-uv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-header --no-emit-index-url
-LOCKS := layers/dependencies/requirements $(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov parliament python-client)
+LOCKS := layers/dependencies/requirements \
+	$(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov parliament sdk-1.34 sdk-1.38 sdk-newest python-client)
 
 lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest that they allow)
 	@python=$$(tools/find-python.sh) || exit 1; \
@@ -284,5 +296,5 @@ deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=
 .PHONY: clean
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .iam-simulator .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-python-client .typescript-client .openapi-linters .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .iam-simulator .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-sdk-* .venv-python-client .typescript-client .openapi-linters .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Serve the API's description, for programs and for people, and answer browsers' preflights: choose, and send it."""
+"""Serve the API's description, for programs and for people, and the page for stock controllers; answer preflights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from inventory.api.routes import API_DESCRIPTION, DOCS_PAGE, is_open
+from inventory.api.routes import API_DESCRIPTION, APP_ASSET, APP_PAGE, DOCS_PAGE, is_open
 from inventory.api.static_files import (
     ANY_ORIGIN,
     StaticFiles,
@@ -28,11 +28,21 @@ CSS: Final = "text/css; charset=utf-8"
 JAVASCRIPT: Final = "text/javascript; charset=utf-8"
 
 ALLOWED_ORIGIN: Final = os.environ.get("ALLOWED_ORIGIN", "")
-files: Final = StaticFiles(
+PAGES: Final = {DOCS_PAGE.path: "docs", APP_PAGE.path: "app"}
+docs: Final = StaticFiles(
     Path(__file__).parent,
     "swagger_ui",  # a layer of its own
     {API_DESCRIPTION.path: ("openapi.json", JSON), DOCS_PAGE.path: ("docs.html", HTML)},
     {"docs.css": CSS, "docs.js": JAVASCRIPT, "swagger-ui.css": CSS, "swagger-ui-bundle.js": JAVASCRIPT},
+    prefix="docs",
+)
+MODULES: Final = "api catalog chain charts count dom history keys main picker reasons stock transfer"
+app: Final = StaticFiles(
+    Path(__file__).parent / "app",
+    "swagger_ui",
+    {APP_PAGE.path: ("app.html", HTML)},
+    {"app.css": CSS} | {f"{each}.js": JAVASCRIPT for each in MODULES.split()},
+    prefix="app",
 )
 
 
@@ -44,7 +54,8 @@ def handler(event: object, context: LambdaContext) -> PageResponse:
         origin = ANY_ORIGIN if is_open(event["resource"]) else ALLOWED_ORIGIN
         return preflight(origin, request_id=context.aws_request_id)
     # The gateway serves `/docs/` as `/docs`, but there the page's relative links would be wrong.
-    if event["resource"] == DOCS_PAGE.path and event.get("path", "").endswith("/"):
-        return moved("../docs", request_id=context.aws_request_id)
+    if event["resource"] in PAGES and event.get("path", "").endswith("/"):
+        return moved(f"../{PAGES[event['resource']]}", request_id=context.aws_request_id)
+    files = app if event["resource"] in (APP_PAGE.path, APP_ASSET.path) else docs
     answer = files.answer(event, request_id=context.aws_request_id)
     return without_body(answer) if event.get("httpMethod") == "HEAD" else answer

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import uuid4
 
+from inventory.api.routes import LIST_ADJUSTMENTS, LIST_LEVELS, ROUTES
 from local.demo import SHOPS
 from tests.iam.deployed import deployed
 from tests.iam.recording import Recorder
@@ -30,10 +31,11 @@ REFUSED_EVENT: Final = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "Malfor
 
 
 class Recorded(NamedTuple):
-    """All calls in their order, and what came of each sample."""
+    """All calls and answers in their order, and the answer to each sample."""
 
     calls: list[Call]
-    answers: dict[str, Answer]
+    answers: list[Answer]
+    samples: dict[str, Answer]
 
 
 @cache
@@ -41,13 +43,13 @@ def recorded() -> Recorded:
     """Run everything on a stack in memory."""
     with Recorder(deployed()) as stack:
         _fill(stack)
-        answers = {}
+        samples = {}
         for sample in _in_order(SAMPLES):
             stack.invoke(folder_of(sample), load_event(sample))
-            answers[sample] = stack.answers[-1]
+            samples[sample] = stack.answers[-1]
         for scenario in SCENARIOS:
             scenario(stack)
-        return Recorded(stack.calls, answers)
+        return Recorded(stack.calls, stack.answers, samples)
 
 
 def folder_of(sample: str) -> str:
@@ -113,6 +115,26 @@ def refused_messages_are_published(stack: Recorder) -> None:
         stack.invoke("ingest_adjustments", {"Records": [message]})
 
 
+def everything_is_read_in_other_ways(stack: Recorder) -> None:
+    """Each list without any parameter, and with those that lead to another index."""
+    shop = SHOPS[0]
+    variant_id, location_id = next(iter(shop.variant_ids.values())), shop.default_location_id
+    for route in ROUTES:
+        if route.function == "read_inventory" and "{" not in route.path:
+            stack.invoke(route.function, a_read(route.path))
+    for query in (
+        {"variant_id": variant_id},
+        {"location_id": location_id},
+        {"variant_id": variant_id, "location_id": location_id},
+        {"sku": next(iter(shop.skus))},
+        {"order": "asc"},
+        {"order": "asc", "variant_id": variant_id},
+    ):
+        stack.invoke("read_inventory", a_read(LIST_ADJUSTMENTS.path, **query))
+    for query in ({"location_id": location_id}, {"variant_id": variant_id, "as_of": "2026-11-23T14:05:09Z"}):
+        stack.invoke("read_inventory", a_read(LIST_LEVELS.path, **query))
+
+
 def rows_that_the_bus_refuses_go_to_the_dead_letter_queue(stack: Recorder) -> None:
     with stack.answered("eventbridge", "PutEvents", REFUSED_EVENT):
         stack.invoke("publish_adjustments", load_event("publish-adjustments"))
@@ -127,9 +149,22 @@ SCENARIOS: Final = (
     refused_creations_look_once_more_before_they_are_refused,
     refused_reversals_look_once_more,
     refused_messages_are_published,
+    everything_is_read_in_other_ways,
     rows_that_the_bus_refuses_go_to_the_dead_letter_queue,
     the_whole_audit,
 )
+
+
+def a_read(path: str, **query: str) -> Any:
+    """An API event that reads what is at this path."""
+    event = load_event("read-inventory-levels")
+    event["requestContext"] |= {"resourcePath": path}
+    return event | {
+        "resource": path,
+        "path": path,
+        "queryStringParameters": query,
+        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()},
+    }
 
 
 def with_key(event: Any, key: str) -> Any:

@@ -324,18 +324,33 @@ def test_no_principal_at_all_may_alter_a_ledger_that_is_kept() -> None:
 # --------------------------------------------------------------------------------------------------------- workflow
 
 
-def workflow() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "docs/ci/deploy.yaml").read_text(encoding="utf-8"))
+WORKFLOWS = ("deploy", "nightly")
+TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def workflow(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / f"docs/ci/{name}.yaml").read_text(encoding="utf-8"))
     return found
 
 
-def test_the_example_of_a_workflow_calls_make_targets_that_exist_for_stages_that_exist() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    commands = [step["run"] for job in workflow()["jobs"].values() for step in job["steps"] if "run" in step]
+def commands_of(name: str) -> list[str]:
+    """What the jobs run, once for each value of their matrix."""
+    return [
+        step["run"].replace("${{ matrix.target }}", target)
+        for job in workflow(name)["jobs"].values()
+        for target in job.get("strategy", {}).get("matrix", {}).get("target", [""])
+        for step in job["steps"]
+        if "run" in step
+    ]
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_the_example_of_a_workflow_calls_make_targets_that_exist_for_stages_that_exist(name: str) -> None:
+    commands = commands_of(name)
     assert commands
     for command in commands:
         make, target, *variables = command.split()
-        assert (make, target in targets) == ("make", True)
+        assert (make, target in TARGETS) == ("make", True)
         for variable, value in (each.split("=", 1) for each in variables):
             assert variable != "STAGE" or value in SAMCONFIG
             assert variable != "STACK" or value in {
@@ -345,7 +360,7 @@ def test_the_example_of_a_workflow_calls_make_targets_that_exist_for_stages_that
 
 def test_the_example_of_a_workflow_holds_no_key_and_deploys_only_what_was_tested() -> None:
     assert "secrets." not in (PROJECT_ROOT / "docs/ci/deploy.yaml").read_text(encoding="utf-8")
-    jobs = workflow()["jobs"]
+    jobs = workflow("deploy")["jobs"]
     assert [jobs[name].get("needs") for name in ("check", "dev", "prod")] == [None, "check", "dev"]
     for name, job in jobs.items():
         assumes = [step["with"] for step in job["steps"] if "configure-aws-credentials" in step.get("uses", "")]
@@ -353,6 +368,16 @@ def test_the_example_of_a_workflow_holds_no_key_and_deploys_only_what_was_tested
             [] if name == "check" else [True]
         )
         assert job.get("permissions", {}).get("id-token") == (None if name == "check" else "write")
+
+
+def test_what_make_test_leaves_out_runs_every_night() -> None:
+    """Every target of tests but those that need an account, and those of each change."""
+    makefile = (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"^##@ Tests and checks\n\n\.PHONY: (.*)$", makefile, re.MULTILINE)
+    of_each_change = {"test", "test-fast", "lint", "format"}
+    assert {command.split()[1] for command in commands_of("nightly")} == (
+        set(listed.split()) - of_each_change - {"test-deployed"}
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------- make

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from inventory.api.headers import cors_headers
-from inventory.api.routes import API_DESCRIPTION, DOCS_ASSET, DOCS_PAGE
+from inventory.api.routes import API_DESCRIPTION, APP_ASSET, APP_PAGE, DOCS_ASSET, DOCS_PAGE
 from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from local.template import gateway_responses
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
@@ -61,8 +61,8 @@ def variables_of(function: str) -> set[str]:
 # ------------------------------------------------------------------------------------------------------------- routes
 
 
-OPEN_ROUTES = {API_DESCRIPTION.path, DOCS_PAGE.path, DOCS_ASSET.path}
-"""The API's description: the only routes without a token."""
+OPEN_ROUTES = {API_DESCRIPTION.path, DOCS_PAGE.path, DOCS_ASSET.path, APP_PAGE.path, APP_ASSET.path}
+"""The API's description and the page for stock controllers: the only routes without a token."""
 
 
 def test_every_route_has_the_authorizer_but_the_apis_description_and_belongs_to_the_one_api() -> None:

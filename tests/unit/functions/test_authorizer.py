@@ -46,18 +46,19 @@ STAGE_ARN = "arn:aws:execute-api:eu-central-1:000000000000:abcdefghij/dev"
 POST_ADJUSTMENT = f"{STAGE_ARN}/POST/api/v1/inventory/adjustments"
 OPEN = [f"{POST_ADJUSTMENT}{rest}" for rest in ("", "/", "/*/reversal", "/*/reversal/")]
 """The routes that the scopes of ``stored`` allow."""
+READS = [
+    "/api/v1/inventory/adjustments",
+    "/api/v1/inventory/adjustments/{id}",
+    "/api/v1/inventory/levels",
+    "/api/v1/inventory/levels/{variant_id}/{location_id}/proof",
+    "/api/v1/inventory/locations",
+    "/api/v1/inventory/reasons",
+    "/api/v1/inventory/reports/adjustment-reasons",
+    "/api/v1/inventory/variants",
+]
 OPENED = {
     "adjustments:write": ["POST /api/v1/inventory/adjustments"],
-    "adjustments:read": [
-        "GET /api/v1/inventory/adjustments",
-        "GET /api/v1/inventory/adjustments/{id}",
-        "GET /api/v1/inventory/levels",
-        "GET /api/v1/inventory/levels/{variant_id}/{location_id}/proof",
-        "HEAD /api/v1/inventory/adjustments",
-        "HEAD /api/v1/inventory/adjustments/{id}",
-        "HEAD /api/v1/inventory/levels",
-        "HEAD /api/v1/inventory/levels/{variant_id}/{location_id}/proof",
-    ],
+    "adjustments:read": [f"{method} {path}" for method in ("GET", "HEAD") for path in READS],
     "adjustments:reverse": ["POST /api/v1/inventory/adjustments/{id}/reversal"],
 }
 """The template's routes that each scope allows."""

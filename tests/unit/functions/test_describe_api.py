@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 import pytest
 
 from inventory.api.routes import ROUTES
+from inventory.api.static_files import StaticFiles
 from tests.support.harness.loading import ROOT, Context, load_event, load_handler
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Api:
     """One environment of the function."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **environment: str) -> None:
-        self._module: Any = load_handler("describe_api", monkeypatch, **environment)
+        self.module: Any = load_handler("describe_api", monkeypatch, **environment)
 
     def get(self, resource: str, *, asset: str | None = None, method: str = "GET", **headers: str) -> PageResponse:
         event = load_event("describe-api") | {
@@ -38,7 +39,7 @@ class Api:
             "headers": headers,
             "multiValueHeaders": {name: [value] for name, value in headers.items()},
         }
-        answer: PageResponse = self._module.handler(event, Context(aws_request_id="the-request"))
+        answer: PageResponse = self.module.handler(event, Context(aws_request_id="the-request"))
         json.dumps(answer)
         return answer
 
@@ -255,3 +256,54 @@ def test_the_page_may_load_and_send_nothing_elsewhere(resource: str, asset: str 
 @pytest.mark.parametrize("name", ["docs.html", "docs.js", "docs.css"])
 def test_our_own_files_of_the_page_name_no_other_host(name: str) -> None:
     assert "//" not in re.sub(r"^//.*$", "", (FOLDER / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+APP = "/api/v1/app"
+APP_ASSET = "/api/v1/app/{asset}"
+
+
+def parts_of_the_app(api: Api) -> dict[str, str]:
+    """Every part that the page loads, and those that they load in turn: its name as it is loaded, and its text."""
+    found: dict[str, str] = {}
+    named = re.findall(r'(?:src|href)="app/([^"]+)"', api.get(APP)["body"])
+    while named:
+        name = named.pop()
+        if name not in found:
+            answer = api.get(APP_ASSET, asset=name)
+            assert answer["statusCode"] == 200, name
+            assert "immutable" in answer["headers"]["Cache-Control"], name
+            found[name] = answer["body"]
+            named += re.findall(r'from "\./([^"]+)"', found[name])
+    return found
+
+
+def test_the_app_loads_every_file_of_its_folder_under_the_name_of_its_version(api: Api) -> None:
+    loaded = sorted(re.sub(r"\.[0-9a-f]{12}\.", ".", name) for name in parts_of_the_app(api))
+    assert loaded == sorted(path.name for path in (FOLDER / "app").iterdir() if path.suffix != ".html")
+
+
+def test_a_change_of_a_module_changes_the_names_of_those_that_import_it(tmp_path: Path) -> None:
+    def named(leaf: str) -> str:
+        (tmp_path / "app.html").write_text('<script src="app/main.js">')
+        (tmp_path / "main.js").write_text('import { leaf } from "./leaf.js";')
+        (tmp_path / "leaf.js").write_text(leaf)
+        parts = {"main.js": "text/javascript", "leaf.js": "text/javascript"}
+        files = StaticFiles(tmp_path, "none", {APP: ("app.html", "text/html")}, parts, prefix="app")
+        return files.answer({"resource": APP, "headers": {}}, request_id="the-request")["body"]
+
+    assert named("export const leaf = 1;") == named("export const leaf = 1;") != named("export const leaf = 2;")
+
+
+def test_the_address_of_the_app_with_a_slash_leads_to_the_app(api: Api) -> None:
+    event = load_event("describe-api") | {"resource": APP, "path": "/api/v1/app/"}
+    answer = api.module.handler(event, Context())
+    assert answer["statusCode"] == 308
+    assert urljoin("https://api.example/dev/api/v1/app/", answer["headers"]["Location"]) == (
+        "https://api.example/dev/api/v1/app"
+    )
+
+
+def test_no_part_of_the_app_makes_elements_of_text() -> None:
+    for path in (FOLDER / "app").glob("*.js"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", text), path

@@ -38,6 +38,8 @@ OPTIONS: Final = {
     "provision": {"STACK": "--stack"},
     "redrive": {"STACK": "--stack", "QUEUE": "--queue"},
     "api-keys": {"STACK": "--stack"},
+    "report": {"URL": "--url", "BUSINESS": "--business", "FROM": "--from", "TO": "--to"}
+    | {"LOCATION": "--location", "VARIANT": "--variant", "SKU": "--sku", "SVG": "--svg"},
     "verify-deployed": {"URL": "--url", "BUSINESS": "--business", "VARIANT": "--variant", "LOCATION": "--location"},
     "fuzz": {"SECONDS": "--seconds", "TARGET": "--target"},
     "chaos": {"MINUTES": "--minutes", "SEED": "--seed"},
@@ -46,6 +48,7 @@ OPTIONS: Final = {
 FROM_ENVIRONMENT: Final = {
     "run": {"LOCAL_DIR": "LOCAL_DIR"},
     "provision": {"PAYLOAD": "PAYLOAD"},
+    "report": {"TOKEN": "TOKEN"},
     "verify-deployed": {"TOKEN": "TOKEN", "READ_TOKEN": "READ_TOKEN"},
     "soak": {"SEED": "SEED", "SEEDS": "SEEDS"},
     "test-deployed": {"STACK": "DEPLOYED_STACK"},
@@ -55,6 +58,7 @@ WORDS: Final = {"bench": "BENCH_ARGS", "mutation": "MODULES", "deploy": "SAM_ARG
 """Variables that hold several arguments."""
 FLAGS: Final = {
     "run": ("DETACH", "--detach"),
+    "logs": ("RAW", "--raw"),
     "export": ("BOM", "--byte-order-mark"),
     "redrive": ("DRY", "--dry-run"),
     "chaos": ("CRASHES", "--crashes"),
@@ -67,6 +71,7 @@ MADE_HERE: Final = {
     "FUZZ_SECONDS",
     "HYPOTHESIS_PROFILE",
     "OTHER_ENGINE",
+    "OTHER_SDKS",
     "PYTHONPATH",
     "AWS_DEFAULT_REGION",
 } | {

@@ -178,7 +178,7 @@ def test_what_a_request_can_not_do_without_has_an_example(operation: Operation) 
 
 
 def test_generators_do_not_trip_over_the_document() -> None:
-    """What did trip them: a header of a type of its own, separators of lines, a format of ours, bodies without a name."""
+    """What did: a header of a type of its own, separators of lines, a format of ours, bodies without a name."""
     written = text()
     for separator in ("\u2028", "\\u2028", "\u0085", "\\u0085"):
         assert separator not in written

@@ -56,6 +56,8 @@ REPORT_REASONS: Final = Route(
 API_DESCRIPTION: Final = Route("GET", "/api/v1/openapi.json", "describe_api", None)
 DOCS_PAGE: Final = Route("GET", "/api/v1/docs", "describe_api", None)
 DOCS_ASSET: Final = Route("GET", "/api/v1/docs/{asset}", "describe_api", None)
+APP_PAGE: Final = Route("GET", "/api/v1/app", "describe_api", None)
+APP_ASSET: Final = Route("GET", "/api/v1/app/{asset}", "describe_api", None)
 
 ROUTES: Final = (
     CREATE_ADJUSTMENT,
@@ -71,6 +73,8 @@ ROUTES: Final = (
     API_DESCRIPTION,
     DOCS_PAGE,
     DOCS_ASSET,
+    APP_PAGE,
+    APP_ASSET,
 )
 
 

@@ -91,13 +91,20 @@ class StaticFiles:
     """The files of one folder, and of a package whose files are compressed: documents by their path, parts by name.
 
     ``documents`` are file names and media types by path, ``parts`` are media types by file name. A document of HTML
-    names its parts as ``docs/<name>``, and is served with the names of their versions.
+    names its parts as ``<prefix>/<name>``, and a module its modules as ``./<name>``: they are served with the names of
+    their versions, so the version of a module changes with those that it imports.
     """
 
     def __init__(
-        self, folder: Path, package: str, documents: Mapping[str, tuple[str, str]], parts: Mapping[str, str]
+        self,
+        folder: Path,
+        package: str,
+        documents: Mapping[str, tuple[str, str]],
+        parts: Mapping[str, str],
+        prefix: str,
     ) -> None:
         self._folder = folder
+        self._prefix = prefix
         self._package = package
         self._documents = documents
         self._parts = parts
@@ -124,16 +131,22 @@ class StaticFiles:
     def _document(self, path: str) -> Page:
         name, media_type = self._documents[path]
         if name.endswith(".html"):
-            text = (self._folder / name).read_text(encoding="utf-8")
-            for part in self._parts:
-                version = self._page(part, self._part).version
-                text = text.replace(f'"docs/{part}"', f'"docs/{versioned(part, version)}"')
-            return Page.of(gzip.compress(text.encode(), mtime=0), media_type)
+            return self._with_versions(name, f"{self._prefix}/", media_type)
         return Page.read(self._folder / name, media_type)
 
     def _part(self, name: str) -> Page:
-        own = self._folder / name
-        return Page.read(own if own.exists() else resources.files(self._package) / f"{name}.gz", self._parts[name])
+        if not (self._folder / name).exists():
+            return Page.read(resources.files(self._package) / f"{name}.gz", self._parts[name])
+        return self._with_versions(name, "./", self._parts[name])
+
+    def _with_versions(self, name: str, prefix: str, media_type: str) -> Page:
+        """A text of ours, with the names of the versions of those parts that it names behind ``prefix``."""
+        text = (self._folder / name).read_text(encoding="utf-8")
+        for part in self._parts:
+            named = f'"{prefix}{part}"'
+            if named in text:
+                text = text.replace(named, f'"{prefix}{versioned(part, self._page(part, self._part).version)}"')
+        return Page.of(gzip.compress(text.encode(), mtime=0), media_type)
 
 
 def is_page_event(event: object) -> TypeIs[PageEvent]:

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inventory.domain.hash_chain import canonical_members
+from inventory.domain.hash_chain import canonical_members, members_since_form_2
 from inventory.domain.model import Adjustment
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from inventory.domain.model import ExportFormat
 
-COLUMNS: Final = ("form", *Adjustment._fields)
-"""The members of a line in both formats: those of the canonical form, and the row's hash."""
+COLUMNS: Final = ("form", *(name for name in Adjustment._fields if name != "form"))
+"""The members of a record of CSV: those of the canonical form and, before those that form 2 added, the row's hash."""
 
-_FREE_TEXT: Final = frozenset({"reason", "reference", "created_by"})
+_FREE_TEXT: Final = frozenset({"reason", "reference", "created_by", "sku"})
 """Columns that callers write into. All others hold ids, numbers, codes and instants, which need no quotes."""
 
 _FORMULA_SIGN: Final = re.compile("[-=+@\uff0d\uff1d\uff0b\uff20]")
@@ -49,12 +49,13 @@ def ndjson_line(row: Adjustment) -> str:
 
 
 def csv_line(row: Adjustment) -> str:
-    """Write a row as a record of RFC 4180. A null is an empty cell; free text is always in quotes.
+    """Write a row as a record of RFC 4180. A null is an empty cell; a row of form 1 has a kind too.
 
-    Free text that a spreadsheet would calculate as a formula gets an apostrophe in front.
+    Free text is always in quotes, and gets an apostrophe in front of what a spreadsheet would calculate as a formula.
     """
-    members = _members(row) | {"location_defaulted": json.dumps(row.location_defaulted)}
-    return _record([_cell(name, value) for name, value in members.items()])
+    members = _members(row) | members_since_form_2(row)
+    members["location_defaulted"] = json.dumps(row.location_defaulted)
+    return _record([_cell(name, members[name]) for name in COLUMNS])
 
 
 def _cell(name: str, value: object) -> str:
