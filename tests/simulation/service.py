@@ -122,6 +122,7 @@ class Environment:
             clock=self.clock.now,
             new_id=lambda: drawn_id(self.world.chance),
             new_token=lambda: "dz_none",
+            stock_indexing=StockIndexing(self._dynamodb, INVENTORY),
         )
 
     @property

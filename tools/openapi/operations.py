@@ -32,7 +32,19 @@ from tools.openapi.answers import (
     InventoryReasonsReport,
     InventoryVariantsPage,
 )
-from tools.openapi.problems import SOME_ID
+from tools.openapi.examples import (
+    CREATED,
+    FOUND,
+    LEVELS,
+    LISTED,
+    LOCATIONS,
+    PROVED,
+    REASONS,
+    REPORTED,
+    REVERSED,
+    VARIANT,
+    VARIANTS,
+)
 
 _ANY: tuple[type[errors.ServiceError], ...] = (
     errors.Unauthorized,
@@ -56,7 +68,7 @@ class Operation:
     """One route.
 
     ``name`` is the part of the operation's id that FastAPI would take from a function, ``links`` are the names of
-    operations whose path takes the id that is answered.
+    operations whose path takes the id that is answered. ``examples`` are bodies, ``answers`` what is answered.
     """
 
     name: str
@@ -65,6 +77,7 @@ class Operation:
     summary: str
     description: str
     answer: type
+    answers: Mapping[str, Any]
     refusals: tuple[type[errors.ServiceError], ...]
     creates: bool = False
     links: tuple[str, ...] = ()
@@ -72,6 +85,11 @@ class Operation:
     query_model: type[RequestModel] | None = None
     body_model: type[RequestModel] | None = None
     examples: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def all_refusals(self) -> tuple[type[errors.ServiceError], ...]:
+        """All that it refuses: a body may not be encoded."""
+        return (*self.refusals, errors.UnsupportedEncoding) if self.body_model is not None else self.refusals
 
     @property
     def method(self) -> str:
@@ -97,7 +115,7 @@ OPERATIONS = (
         body_model=AdjustmentRequest,
         examples={
             "damage": {
-                "variant_id": SOME_ID,
+                "variant_id": str(VARIANT),
                 "quantity_change": -3,
                 "reason": "Damaged in transit",
                 "reason_code": "damage",
@@ -106,6 +124,7 @@ OPERATIONS = (
         creates=True,
         links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
         answer=InventoryAdjustmentResponse,
+        answers=CREATED,
         refusals=(*_ANY_CHANGE, errors.StaleQuantity, errors.NoDefaultLocation),
     ),
     Operation(
@@ -120,6 +139,7 @@ OPERATIONS = (
         ),
         query_model=AdjustmentsQuery,
         answer=InventoryAdjustmentsPage,
+        answers=LISTED,
         refusals=(*_ANY, errors.VariantNotFound),
     ),
     Operation(
@@ -130,6 +150,7 @@ OPERATIONS = (
         description="One adjustment, as it was answered when it was made; and by which it was reversed, if it was.",
         path_model=AdjustmentPath,
         answer=InventoryAdjustmentResponse,
+        answers=FOUND,
         refusals=(*_ANY, errors.AdjustmentNotFound),
     ),
     Operation(
@@ -144,6 +165,7 @@ OPERATIONS = (
         creates=True,
         links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
         answer=InventoryAdjustmentResponse,
+        answers=REVERSED,
         refusals=(*_ANY_CHANGE, errors.AdjustmentNotFound, errors.AlreadyReversed),
     ),
     Operation(
@@ -158,6 +180,7 @@ OPERATIONS = (
         ),
         query_model=LevelsQuery,
         answer=InventoryLevelsPage,
+        answers=LEVELS,
         refusals=(*_ANY, errors.VariantNotFound, errors.LocationNotFound),
     ),
     Operation(
@@ -169,6 +192,7 @@ OPERATIONS = (
         path_model=LevelPath,
         query_model=ProofQuery,
         answer=InventoryLevelProof,
+        answers=PROVED,
         refusals=(*_ANY, errors.VariantNotFound, errors.LocationNotFound),
     ),
     Operation(
@@ -182,6 +206,7 @@ OPERATIONS = (
         ),
         query_model=VariantsQuery,
         answer=InventoryVariantsPage,
+        answers=VARIANTS,
         refusals=_ANY,
     ),
     Operation(
@@ -192,6 +217,7 @@ OPERATIONS = (
         description="The locations of the business as they were registered, in the order of their ids.",
         query_model=LocationsQuery,
         answer=InventoryLocationsPage,
+        answers=LOCATIONS,
         refusals=_ANY,
     ),
     Operation(
@@ -202,6 +228,7 @@ OPERATIONS = (
         description="The reason codes that are built in, and then those that the business registered.",
         query_model=ReasonsQuery,
         answer=InventoryReasonsPage,
+        answers=REASONS,
         refusals=_ANY,
     ),
     Operation(
@@ -216,6 +243,7 @@ OPERATIONS = (
         ),
         query_model=AdjustmentReasonsQuery,
         answer=InventoryReasonsReport,
+        answers=REPORTED,
         refusals=(*_ANY, errors.VariantNotFound),
     ),
 )

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 TEXT: Final = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS: Final = re.findall(r"^([a-z-]+):(?!.*export)", TEXT, re.MULTILINE)
-ENVIRONMENTS: Final = ("project", "sam", "emulator", "fuzz", "mutation", "checkov", "parliament")
-ON_NPM: Final = ("dynoxide", "iam-simulator", "accessibility")
+ENVIRONMENTS: Final = ("project", "sam", "emulator", "fuzz", "mutation", "checkov", "parliament", "python-client")
+ON_NPM: Final = ("dynoxide", "iam-simulator", "accessibility", "typescript-client", "openapi-linters")
 
 HOSTILE: Final = (
     'it\'s "quoted" $HOME $$ ${HOME} $(HOME) $(shell touch canary) `touch canary` $(touch canary) \\ ;& | > canary'
