@@ -19,7 +19,6 @@ from inventory.entrypoints.provisioning import CommandAnswer, Provision
 from inventory.entrypoints.responses import raised
 from inventory.schemas.provisioning import provision_request
 from inventory.storage.catalog import Catalog
-from inventory.storage.stock_indexing import StockIndexing
 from inventory.storage.tokens import TokenTable
 
 if TYPE_CHECKING:
@@ -28,10 +27,9 @@ if TYPE_CHECKING:
 logger = line_logger()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 provision = Provision(
-    Catalog(client, os.environ["INVENTORY_TABLE"]),
-    TokenTable(client, os.environ["ACCESS_TABLE"]),
-    StockIndexing(client, os.environ["INVENTORY_TABLE"]),
-    partial(datetime.now, UTC),
+    catalog=Catalog(client, os.environ["INVENTORY_TABLE"]),
+    access=TokenTable(client, os.environ["ACCESS_TABLE"]),
+    clock=partial(datetime.now, UTC),
     new_id=uuid4,
     new_token=mint,
 )

@@ -14,6 +14,7 @@ from inventory.domain.model import BUILT_IN_REASON_CODES
 from inventory.domain.rules import keyed_id
 from inventory.domain.timestamps import instant_text
 from inventory.queries import level_pages, reason_report
+from inventory.queries.ledger_order import parse_position
 from inventory.schemas.business_reading import REPORT_CURSOR_LENGTH_MAX
 from inventory.storage import cursors, keys
 from tests.support.builders.domain import an_adjustment
@@ -50,9 +51,8 @@ def reading(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 def register(service: ReadService, sku: str, variant_id: UUID = VARIANT, business_id: UUID = BUSINESS) -> None:
     """A variant with its SKU's claim, as an operator's command leaves them."""
     variant: Any = {"active": {"BOOL": True}, "sku": {"S": sku}, "name": {"S": f"Name of {sku}"}}
-    service.tables._put_inventory(*keys.variant_key(business_id, variant_id), variant)
-    claim: Any = {"sku": {"S": sku}, "variant_id": {"S": str(variant_id)}}
-    service.tables._put_inventory(*keys.sku_key(business_id, sku), claim)
+    service.tables._put_inventory(keys.business(business_id), keys.variant(variant_id), variant)
+    service.tables.with_sku(sku, variant_id, business_id=business_id)
 
 
 def stock(service: ReadService, variant: int, location_id: UUID, quantity: int, **members: Any) -> UUID:
@@ -255,7 +255,8 @@ def test_locations_are_listed_with_the_default_one(reading: ReadService) -> None
 
 def register_reason(service: ReadService, code: str, *, active: bool = True) -> None:
     members: Any = {"reason_code": {"S": code}, "name": {"S": code.title()}, "direction": {"S": "decrease"}}
-    service.tables._put_inventory(*keys.reason_key(BUSINESS, code), members | {"active": {"BOOL": active}})
+    _, sort_key = keys.reason_key(BUSINESS, code)
+    service.tables._put_inventory(keys.business(BUSINESS), sort_key, members | {"active": {"BOOL": active}})
 
 
 def test_reasons_are_the_built_in_ones_and_then_the_registered_ones(reading: ReadService) -> None:
@@ -409,7 +410,7 @@ def test_the_cursor_of_the_longest_report_fits_into_a_request() -> None:
     codes = [f"{number:02}{number * 7919**9:038x}"[:40] for number in range(110)]
     of_code = tuple(2**53 - 1 - number * 9973 for number in range(5))
     so_far = reason_report._SoFar(None, NOW, 10**9, dict.fromkeys([*codes, None], of_code))
-    cursor = reason_report._cursor(reason_report.parse_position(_position()), so_far, {"business_id": str(BUSINESS)})
+    cursor = reason_report._cursor(parse_position(_position()), so_far, {"business_id": str(BUSINESS)})
 
     assert len(cursor) <= REPORT_CURSOR_LENGTH_MAX
     assert reason_report._read_cursor(cursor, {"business_id": str(BUSINESS)}).sums == so_far.sums
