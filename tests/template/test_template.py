@@ -20,8 +20,12 @@ from inventory.api.routes import (
     PROVE_LEVEL,
     REPORT_REASONS,
 )
+from inventory.domain.model import StockItem
 from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.queries.settled import SETTLED_AFTER
+from inventory.storage.items import stock_item_attributes
 from local.template import gateway_responses
+from tests.support.builders.ids import NOW
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 
 FUNCTIONS = resources("AWS::Serverless::Function")
@@ -442,12 +446,14 @@ def test_no_role_can_alter_the_ledger(function: str) -> None:
         assert denied >= ALTER
 
 
-def test_only_the_audit_may_scan_and_it_may_only_read() -> None:
+def test_only_the_audit_may_scan_the_ledger_and_it_may_only_read() -> None:
     scanning = {
         function
         for function in FUNCTIONS
         for statement in statements(role_of(function))
-        if statement["Effect"] == "Allow" and "dynamodb:Scan" in listed(statement["Action"])
+        if statement["Effect"] == "Allow"
+        and "dynamodb:Scan" in listed(statement["Action"])
+        and LEDGER in listed(statement["Resource"])
     }
     assert scanning == {"AuditLedgerFunction"}
     of_the_audit = statements(role_of("AuditLedgerFunction"))
@@ -489,7 +495,8 @@ def test_no_function_may_both_move_stock_and_change_the_catalog() -> None:
     for function in FUNCTIONS:
         for statement in statements(role_of(function)):
             writes = WRITES & set(listed(statement["Action"]))
-            if statement["Effect"] == "Allow" and writes and INVENTORY in listed(statement["Resource"]):
+            indexes = "ForAllValues:StringEquals" in statement.get("Condition", {})
+            if statement["Effect"] == "Allow" and writes and INVENTORY in listed(statement["Resource"]) and not indexes:
                 leading_keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
                 writers.setdefault(function, {}).update(dict.fromkeys(writes, leading_keys))
     assert writers == {
@@ -500,7 +507,12 @@ def test_no_function_may_both_move_stock_and_change_the_catalog() -> None:
     }
 
 
-def test_reversing_may_do_what_creating_may_and_put_links_within_a_transaction() -> None:
+def test_reversing_may_do_what_creating_may_but_read_the_past_and_put_links_within_a_transaction() -> None:
+    levels = {
+        "Effect": "Allow",
+        "Action": "dynamodb:Query",
+        "Resource": {"Fn::Sub": "${LedgerTable.Arn}/index/by_stock_item"},
+    }
     links = {
         "Effect": "Allow",
         "Action": "dynamodb:PutItem",
@@ -510,7 +522,26 @@ def test_reversing_may_do_what_creating_may_and_put_links_within_a_transaction()
             "ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": ["TransactWriteItems"]},
         },
     }
-    assert on_tables("ReverseAdjustmentFunction") == [*on_tables("CreateAdjustmentFunction"), links]
+    of_creating = on_tables("CreateAdjustmentFunction")
+    of_creating.remove(levels)
+    assert on_tables("ReverseAdjustmentFunction") == [*of_creating, links]
+
+
+def test_of_stock_items_operators_may_set_only_what_the_index_knows_them_by() -> None:
+    (of_stock,) = [each for each in on_tables("ProvisionFunction") if "STOCK#*" in json.dumps(each)]
+    keys = TABLES["InventoryTable"]["Properties"]["GlobalSecondaryIndexes"][0]["KeySchema"]
+    assert of_stock == {
+        "Effect": "Allow",
+        "Action": "dynamodb:UpdateItem",
+        "Resource": INVENTORY,
+        "Condition": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STOCK#*"]},
+            "ForAllValues:StringEquals": {
+                "dynamodb:Attributes": ["pk", "sk", *(each["AttributeName"] for each in keys)]
+            },
+            "ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": ["TransactWriteItems"]},
+        },
+    }
 
 
 def test_ingesting_may_do_on_the_tables_what_creating_may() -> None:
@@ -526,14 +557,42 @@ def test_reading_may_do_nothing_else_and_on_the_indexes_only_query() -> None:
         "dynamodb:BatchGetItem",
         "dynamodb:Query",
     }
-    of_indexes, of_items = [each for each in role if each["Action"] == "dynamodb:Query"]
+    of_indexes, of_table = [each for each in role if each["Action"] == "dynamodb:Query"]
     assert of_indexes["Resource"] == [
         {"Fn::Sub": "${LedgerTable.Arn}/index/*"},
         {"Fn::Sub": "${InventoryTable.Arn}/index/by_business"},
     ]
-    assert of_items["Resource"] == {"Fn::GetAtt": ["InventoryTable", "Arn"]}
-    leading_keys = {"dynamodb:LeadingKeys": ["STOCK#*", "BUSINESS#*"]}
-    assert of_items["Condition"] == {"ForAllValues:StringLike": leading_keys}
+    assert of_table["Resource"] == {"Fn::GetAtt": ["InventoryTable", "Arn"]}
+    assert of_table["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STOCK#*", "BUSINESS#*"]}}
+
+
+def test_a_business_s_stock_items_have_one_sparse_index_with_keys_only() -> None:
+    """CloudFormation adds one index in an update; and what an adjustment changes may not be in it."""
+    (index,) = TABLES["InventoryTable"]["Properties"]["GlobalSecondaryIndexes"]
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    keys = [each["AttributeName"] for each in index["KeySchema"]]
+    assert keys == ["business_shard", "location_variant"]
+    assert set(keys).isdisjoint(stock_item_attributes(StockItem(1, 1, NOW, "", counted_at=NOW, counted_through=NOW)))
+
+
+def test_the_ledger_is_settled_long_after_the_longest_invocation_that_commits() -> None:
+    """Half of the time is for a commit that is cut off at the end of its invocation, the other half for the rest."""
+    committing = [
+        function
+        for name, function in resources("AWS::Serverless::Function").items()
+        if "dynamodb:PutItem"
+        in {
+            action
+            for each in statements(role_of(name))
+            if each["Effect"] == "Allow"
+            for action in listed(each["Action"])
+        }
+        and "LEDGER_TABLE" in json.dumps(function)
+    ]
+    common_s = load_template()["Globals"]["Function"]["Timeout"]
+    timeouts_s = [each["Properties"].get("Timeout", common_s) for each in committing]
+    assert len(timeouts_s) == 3
+    assert max(timeouts_s) * 2 <= SETTLED_AFTER.total_seconds()
 
 
 # ------------------------------------------------------------------------------------------------------------- tables
