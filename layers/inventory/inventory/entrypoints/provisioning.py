@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from inventory.domain.api_tokens import Token, digest_of, token_id_of
 from inventory.domain.errors import Refusal, StoreUnavailable
 from inventory.domain.timestamps import instant_text
+from inventory.entrypoints.stock_indexing import indexed_page
+from inventory.schemas.problems import cursor_at
 from inventory.schemas.provisioning import (
     DeactivateLocation,
     DeactivateVariant,
+    IndexStockItems,
     IssueToken,
     RegisterBusiness,
     RegisterLocation,
@@ -19,16 +22,17 @@ from inventory.schemas.provisioning import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from uuid import UUID
 
     from inventory.domain.retry_budget import RetryBudget
     from inventory.schemas.provisioning import ProvisionRequest
     from inventory.storage.catalog import Catalog
+    from inventory.storage.stock_indexing import StockIndexing
     from inventory.storage.tokens import TokenTable
 
-type CommandAnswer = dict[str, str]
+type CommandAnswer = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Provision:
 
     catalog: Catalog
     access: TokenTable
+    stock_indexing: StockIndexing
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     new_token: Callable[[], str]
@@ -68,6 +73,9 @@ class Provision:
                 answer = self._issue_token(request, budget)
             case RevokeToken():
                 answer = self._revoke_token(request, budget)
+            case IndexStockItems():
+                with cursor_at("body", "cursor"):
+                    answer = indexed_page(self.stock_indexing, request.cursor, budget)
         return answer
 
     def _register_business(self, request: RegisterBusiness, budget: RetryBudget) -> CommandAnswer:
