@@ -68,9 +68,9 @@ def test_what_is_said_of_events_is_what_template_and_code_say() -> None:
         assert f"`{name}`" in text
     pattern = re.search(r"--event-pattern '(.*)'", text)
     assert pattern
-    assert json.loads(pattern[1]) == {"source": [SOURCE], "detail-type": [ADJUSTED]}
+    assert json.loads(pattern[1]) == {"source": [SOURCE], "detail-type": [ADJUSTED, REJECTED]}
     sample = read_template(PROJECT_ROOT / "events" / "subscription" / "template.yaml")
-    assert sample["Resources"]["AdjustmentsRule"]["Properties"]["EventPattern"] == json.loads(pattern[1])
+    assert sample["Resources"]["InventoryEventsRule"]["Properties"]["EventPattern"] == json.loads(pattern[1])
 
 
 def test_every_dead_letter_queue_stands_in_the_table_with_its_alarm_and_its_redrive() -> None:

@@ -25,6 +25,7 @@
     ├── InvalidRequest
     ├── Unauthorized
     ├── Forbidden
+    ├── UnsupportedEncoding
     ├── ExportStopped
     ├── TryAgain
     └── InternalError
@@ -302,6 +303,20 @@ class Forbidden(ServiceError):
     """The caller is authenticated, but may not use this business or this action."""
 
     message = "The token is not good for this business or this action."
+
+
+class UnsupportedEncoding(ServiceError):
+    """The body is compressed, or encoded in another way. Nothing of it was read."""
+
+    message = "A body must be sent as it is: Content-Encoding may be identity only."
+
+    def __init__(self, *, content_encoding: str) -> None:
+        super().__init__(content_encoding)
+        self.content_encoding = content_encoding
+
+    @override
+    def facts(self) -> dict[str, int | str]:
+        return {"content_encoding": self.content_encoding}
 
 
 class ExportStopped(ServiceError):

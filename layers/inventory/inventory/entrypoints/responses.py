@@ -33,6 +33,7 @@ from inventory.domain.errors import (
     TokenNotFound,
     TryAgain,
     Unauthorized,
+    UnsupportedEncoding,
     VariantNotFound,
 )
 from inventory.domain.timestamps import instant_text
@@ -82,6 +83,7 @@ ERROR_ANSWERS: Final[dict[type[ServiceError], ErrorAnswer]] = {
     CountSuperseded: ErrorAnswer(409, "count_superseded"),
     ReasonDirection: ErrorAnswer(409, "reason_direction"),
     AlreadyReversed: ErrorAnswer(409, "already_reversed"),
+    UnsupportedEncoding: ErrorAnswer(415, "unsupported_encoding"),
     PartOfGroup: ErrorAnswer(409, "part_of_group"),
     ExportStopped: ErrorAnswer(500, "export_stopped"),
     InternalError: ErrorAnswer(500, "internal_error"),

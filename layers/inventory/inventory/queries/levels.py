@@ -22,11 +22,27 @@ INDEX_DELAY_MAX: Final = timedelta(minutes=5)
 
 
 class LevelFilter(NamedTuple):
-    """Which levels to read: a variant's, at one location or all, now or at the instant ``as_of``, inclusive."""
+    """Which levels to read: of a variant, a location, both or the whole business; now or at ``as_of``, inclusive.
 
-    variant_id: UUID
+    ``as_of`` needs a variant. Both limits of the quantity are inclusive.
+    """
+
+    variant_id: UUID | None = None
     location_id: UUID | None = None
     as_of: datetime | None = None
+    quantity_at_most: int | None = None
+    quantity_at_least: int | None = None
+
+    @property
+    def limits_quantity(self) -> bool:
+        """Whether levels are left out for their quantity."""
+        return self.quantity_at_most is not None or self.quantity_at_least is not None
+
+    def includes(self, quantity: int) -> bool:
+        """Whether a quantity is within the limits."""
+        return (self.quantity_at_most is None or quantity <= self.quantity_at_most) and (
+            self.quantity_at_least is None or quantity >= self.quantity_at_least
+        )
 
 
 class Level(NamedTuple):

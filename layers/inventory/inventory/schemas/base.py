@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,12 @@ class RequestModel(BaseModel):
     """A request that refuses unknown fields, because a misspelt one must not be ignored, and that can't be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    @cache
+    def names(cls) -> frozenset[str]:
+        """Give the names of the fields as a caller writes them."""
+        return frozenset(field.alias or name for name, field in cls.model_fields.items())
 
 
 def validated[R: RequestModel](
@@ -71,9 +78,10 @@ def _known_fields(model: type[RequestModel], value: dict[str, object]) -> dict[s
 
     A million unknown fields would fill the memory with errors, and pydantic fails on a name with half a surrogate pair.
     """
-    if value.keys() <= model.model_fields.keys():
+    names = model.names()
+    if value.keys() <= names:
         return value
-    return {name: member for name, member in value.items() if name in model.model_fields}
+    return {name: member for name, member in value.items() if name in names}
 
 
 def _unknown_fields(value: dict[str, object], known: dict[str, object], place: str) -> Iterator[ValidationEntry]:

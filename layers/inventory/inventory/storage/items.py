@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
+    from inventory.domain.model import StockItemId
     from inventory.storage.keys import ItemKey
 
     type Item = Mapping[str, AttributeValueTypeDef]
@@ -225,6 +226,18 @@ def stock_item_attributes(stock: StockItem) -> dict[str, AttributeValueTypeDef]:
         attributes["counted_at"] = {"S": instant_text(stock.counted_at)}
         attributes["counted_through"] = {"S": instant_text(stock.counted_through)}
     return attributes
+
+
+def stock_index_attributes(stock_item_id: StockItemId) -> dict[str, AttributeValueTypeDef]:
+    """Return the attributes by which the index of a business's stock items knows one.
+
+    They are written once, with the item. So an adjustment of a stock item that exists writes nothing to the index.
+    """
+    business_id, variant_id, location_id = stock_item_id
+    return {
+        "business_shard": {"S": keys.stock_by_business(business_id, variant_id)},
+        "location_variant": {"S": keys.location_variant(location_id, variant_id)},
+    }
 
 
 def read_stock_item(item: Item) -> StockItem | None:

@@ -32,6 +32,7 @@ from inventory.storage.items import (
     reason_direction_of,
     reversal_id_of,
     reversal_link_item,
+    stock_index_attributes,
     stock_item_attributes,
     stock_item_of,
     variant_id_of_sku,
@@ -261,6 +262,9 @@ class StockStore:
     def _stock_update(self, stock_item_id: StockItemId, after: StockItem, seen: StockItem | None) -> UpdateTypeDef:
         """Set the stock item to its new state, if it still is as it was seen."""
         values = stock_item_attributes(after)
+        if seen is None:
+            # No later write names these, so the index of a business's stock items costs an adjustment nothing.
+            values |= stock_index_attributes(stock_item_id)
         return {
             "TableName": self._inventory_table,
             "Key": key_attributes(keys.stock_item_key(*stock_item_id)),
