@@ -188,7 +188,7 @@ def _level(snapshot: Snapshot, stock_item_id: StockItemId, trail: Trail, as_of: 
     for stock in reversed(trail):
         if stock.updated_at <= as_of:
             return stock.quantity
-    return snapshot.past_levels[stock_item_id, as_of]
+    return 0 if trail[0].sequence == 1 else snapshot.past_levels[stock_item_id, as_of]
 
 
 def _require_quantity(
