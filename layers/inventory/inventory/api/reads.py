@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from inventory.api.routes import Route
     from inventory.api.shapes import ApiEvent
     from inventory.domain.retry_budget import RetryBudget
-    from inventory.queries.reader import AdjustmentsFeed, AdjustmentsPage, NamedLevel, Reader, Recorded
+    from inventory.queries.levels import Level
+    from inventory.queries.reader import Reader, Recorded
 
 
 def answer(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
@@ -73,18 +74,15 @@ def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, budget: Ret
         created_from=query.created_from,
         created_to=query.created_to,
     )
-    settled: Members = {}
-    page: AdjustmentsPage | AdjustmentsFeed
     key, limit = query.idempotency_key, query.limit
     if query.order == "asc":
         page = reader.feed(business_id, wanted, idempotency_key=key, after=begin, limit=limit, budget=budget)
-        settled = {"settled_to": instant_text(page.settled_to)}
     else:
         page = reader.adjustments(business_id, wanted, idempotency_key=key, below=begin, limit=limit, budget=budget)
     return {
         "data": [_members(each) | _chain_members(each, query) for each in page.adjustments],
         "next_cursor": None if page.next_position is None else cursors.cursor(page.next_position.text(), question),
-        **settled,
+        **({} if page.settled_to is None else {"settled_to": instant_text(page.settled_to)}),
     }
 
 
@@ -162,14 +160,13 @@ def _chain_members(recorded: Recorded, query: AdjustmentsQuery) -> Members:
     return {"chain": canonical_members(recorded.adjustment) | {"hash": recorded.adjustment.hash}}
 
 
-def _level_members(named: NamedLevel) -> Members:
-    level = named.level
+def _level_members(level: Level) -> Members:
     return {
         "variant_id": str(level.variant_id),
         "location_id": str(level.location_id),
         "quantity": level.quantity,
         "sequence": level.sequence,
         "updated_at": instant_text(level.updated_at),
-        "sku": named.sku,
+        "sku": level.sku,
         "counted_at": None if level.counted_at is None else instant_text(level.counted_at),
     }

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from inventory.domain.api_tokens import Token, digest_of, token_id_of
 from inventory.domain.errors import Refusal, StoreUnavailable
 from inventory.domain.timestamps import instant_text
-from inventory.entrypoints.stock_indexing import indexed_page
 from inventory.schemas.problems import cursor_at
 from inventory.schemas.provisioning import (
     DeactivateLocation,
@@ -72,6 +71,8 @@ class Provision:
             case RevokeToken():
                 answer = self._revoke_token(request, budget)
             case IndexStockItems():
+                from inventory.entrypoints.stock_indexing import indexed_page  # noqa: PLC0415  needed once a stack
+
                 with cursor_at("body", "cursor"):
                     answer = indexed_page(self.catalog.stock_indexing(), request.cursor, budget)
         return answer

@@ -84,6 +84,8 @@ type Label = Annotated[
 ]
 """1 to 255 printable characters after trimming: a reference, a name, a subject."""
 
+type Cursor = Annotated[str, Field(min_length=1, max_length=1024, description="The `next_cursor` of the page before.")]
+
 type IdempotencyKey = Annotated[
     str,
     StringConstraints(min_length=1, max_length=IDEMPOTENCY_KEY_LENGTH_MAX),

@@ -9,9 +9,8 @@ from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StringConstr
 
 from inventory.domain.api_tokens import BUSINESSES_MAX, ID_LENGTH, Scope
 from inventory.schemas.base import RequestModel, validated
-from inventory.schemas.fields import Label
+from inventory.schemas.fields import Cursor, Label
 from inventory.schemas.instants import FromInstant
-from inventory.schemas.reading import Cursor
 
 SCOPES_MAX: Final = 3
 

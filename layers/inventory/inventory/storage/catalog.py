@@ -19,7 +19,6 @@ from inventory.domain.errors import BusinessNotFound, LocationNotFound, StoreUna
 from inventory.domain.timestamps import instant_text
 from inventory.storage import keys
 from inventory.storage.items import key_attributes
-from inventory.storage.stock_indexing import StockIndexing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from inventory.domain.errors import Refusal
     from inventory.storage.items import Item
     from inventory.storage.keys import ItemKey
+    from inventory.storage.stock_indexing import StockIndexing
 
 
 class Catalog:
@@ -48,6 +48,8 @@ class Catalog:
 
     def stock_indexing(self) -> StockIndexing:
         """Give what puts stock items of the same table into their index."""
+        from inventory.storage.stock_indexing import StockIndexing  # noqa: PLC0415  needed once a stack
+
         return StockIndexing(self._client, self._table_name)
 
     def require_businesses(self, business_ids: Iterable[UUID]) -> None:
