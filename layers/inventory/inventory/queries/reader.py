@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -53,8 +52,7 @@ class AdjustmentsPage(NamedTuple):
     settled_to: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """Reads adjustments, levels and proofs.
 
     Each method raises ``StoreUnavailable`` if a part could not be read in time, and ``CorruptData`` if the tables were
