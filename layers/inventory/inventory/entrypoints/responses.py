@@ -27,6 +27,7 @@ from inventory.domain.errors import (
     Unauthorized,
     VariantNotFound,
 )
+from inventory.domain.model import Outcome
 from inventory.domain.timestamps import instant_text
 from inventory.domain.uuids import uuid_text
 from inventory.schemas.problems import entry
@@ -34,7 +35,7 @@ from inventory.schemas.problems import entry
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from inventory.domain.model import Adjustment
+    from inventory.domain.model import Adjustment, GroupOutcome
     from inventory.entrypoints.shapes import BatchResponse
     from inventory.integrity.audit import AuditResult
     from inventory.integrity.proof import Proof
@@ -131,6 +132,13 @@ def adjustment_members(adjustment: Adjustment) -> dict[str, object]:
         "created_by": adjustment.created_by,
         "reverses": None if adjustment.reverses is None else uuid_text(adjustment.reverses),
     }
+
+
+def outcome_members(outcome: Outcome | GroupOutcome) -> dict[str, object]:
+    """What a request has become: the adjustment; or the group, whose adjustments are in the order of the lines."""
+    if isinstance(outcome, Outcome):
+        return adjustment_members(outcome.adjustment)
+    return {"group_id": uuid_text(outcome.group_id), "data": [adjustment_members(row) for row in outcome.adjustments]}
 
 
 def proof_members(proof: Proof) -> dict[str, object]:

@@ -12,8 +12,11 @@ from inventory.domain.errors import InvalidRequest, ValidationEntry
 from inventory.schemas.problems import ENTRIES_SIZE_MAX_BYTES, bounded_entries, echoable_fact, echoable_name, entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from uuid import UUID
+
+type Place = list[str | int]
+"""Where a value is in a request, as a ``loc`` begins."""
 
 
 class RequestModel(BaseModel):
@@ -21,29 +24,54 @@ class RequestModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @classmethod
+    def broken_rules(cls, members: Mapping[str, object], place: Place) -> list[ValidationEntry]:  # noqa: ARG003
+        """Make the entries of the rules about several fields; ``members`` are as they were sent.
+
+        A validator of the whole model can't do that: pydantic calls it only where each field is valid, and all errors of
+        a request are answered together.
+        """
+        return []
+
 
 def validated[R: RequestModel](
-    model: type[R], value: object, *, place: str = "body", entries_size_max_bytes: int = ENTRIES_SIZE_MAX_BYTES
+    model: type[R],
+    value: object,
+    *,
+    place: str = "body",
+    line: int | None = None,
+    entries_size_max_bytes: int = ENTRIES_SIZE_MAX_BYTES,
 ) -> R:
     """Validate a parsed JSON value, or the members of another ``place``: ``path`` or ``query``.
+
+    ``line`` says which of the request's ``lines`` the value is.
 
     Raises:
         InvalidRequest: with the errors of the known fields in field order, and then of the unknown ones, as many as
             ``entries_size_max_bytes`` hold in JSON.
     """
+    at: Place = [place] if line is None else [place, "lines", line]
     if not isinstance(value, dict):
         message = "Input should be a valid dictionary or object to extract fields from"
-        raise InvalidRequest([entry([place], "model_attributes_type", message, given=value)])
+        raise InvalidRequest([entry(at, "model_attributes_type", message, given=value)])
     known = _known_fields(model, value)
-    unknown = _unknown_fields(value, known, place) if model.model_config["extra"] == "forbid" else iter(())
+    unknown = _unknown_fields(value, known, at) if model.model_config["extra"] == "forbid" else iter(())
+    broken = model.broken_rules(known, at)
     try:
         request = parse(known, model)
     except ValidationError as error:
-        found = chain(_entries(error, [place], whole=value), unknown)
-        raise InvalidRequest(bounded_entries(found, entries_size_max_bytes)) from None
-    if entries := bounded_entries(unknown, entries_size_max_bytes):
+        broken += _entries(error, at, whole=value)
+    if entries := bounded_entries(chain(_in_field_order(model, broken, at), unknown), entries_size_max_bytes):
         raise InvalidRequest(entries)
     return request
+
+
+def _in_field_order(model: type[RequestModel], entries: list[ValidationEntry], place: Place) -> list[ValidationEntry]:
+    """Sort entries by the fields that they are about. One about the whole, where there is any, is the only one."""
+    if len(entries) <= 1:
+        return entries
+    order = [*model.model_fields]
+    return sorted(entries, key=lambda each: order.index(str(each["loc"][len(place)])))
 
 
 def invalid_entries(model: type[RequestModel], value: object, *, place: str) -> list[ValidationEntry]:
@@ -56,7 +84,7 @@ def invalid_entries(model: type[RequestModel], value: object, *, place: str) -> 
 
 
 def value_entries(
-    adapter: TypeAdapter[str] | TypeAdapter[UUID], text: str, place: list[str | int]
+    adapter: TypeAdapter[str] | TypeAdapter[UUID], text: str, place: Place
 ) -> list[ValidationEntry]:
     """Give the errors of a text that is in the request's path or headers, an empty list for a valid one."""
     try:
@@ -76,16 +104,16 @@ def _known_fields(model: type[RequestModel], value: dict[str, object]) -> dict[s
     return {name: member for name, member in value.items() if name in model.model_fields}
 
 
-def _unknown_fields(value: dict[str, object], known: dict[str, object], place: str) -> Iterator[ValidationEntry]:
+def _unknown_fields(value: dict[str, object], known: dict[str, object], place: Place) -> Iterator[ValidationEntry]:
     """Make the entries of the unknown fields, as pydantic does."""
     if len(known) == len(value):
         return
     for name, member in value.items():
         if name not in known:
-            yield entry([place, echoable_name(name)], "extra_forbidden", "Extra inputs are not permitted", given=member)
+            yield entry([*place, echoable_name(name)], "extra_forbidden", "Extra inputs are not permitted", given=member)
 
 
-def _entries(error: ValidationError, place: list[str | int], *, whole: object) -> Iterator[ValidationEntry]:
+def _entries(error: ValidationError, place: Place, *, whole: object) -> Iterator[ValidationEntry]:
     """Make the entries of pydantic's errors, as FastAPI does. The input of a missing field is ``whole``."""
     for each in error.errors(include_url=False):
         yield entry(
