@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ADJUSTMENTS = "/api/v1/inventory/adjustments"
+COUNTS = "/api/v1/inventory/counts"
 LEVELS = "/api/v1/inventory/levels"
+REASONS_REPORT = "/api/v1/inventory/reports/adjustment-reasons"
+DOCS = "/api/v1/docs"
 ATTEMPTS_MAX = 6
 TIMEOUT_S = 35.0
 """Longer than the gateway's own limit of 29 seconds, so that it answers first."""

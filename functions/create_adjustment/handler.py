@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 GROUPS_AND_COUNTS = {CREATE_BATCH.path, RECORD_COUNT.path, TRANSFER.path}
 
+ALLOWED_ORIGIN = os.environ.get("ALLOWED_ORIGIN", "")
 logger = line_logger()
 metrics = Metrics()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
@@ -36,7 +37,7 @@ start_finished()
 def handler(event: object, invocation: Invocation) -> Response | dict[str, object]:
     """Answer an API event with a response, and a direct payload with what it has become or an exception."""
     if requests.is_api_event(event):
-        return responses.respond(event, invocation, _create)
+        return responses.respond(event, invocation, _create, allowed_origin=ALLOWED_ORIGIN)
     with translated_errors(invocation):
         # Lambda keeps an invocation's id across its asynchronous retries.
         from inventory.entrypoints import direct  # noqa: PLC0415  most environments are never invoked directly

@@ -17,26 +17,26 @@ from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.exporting import exported_page
 from inventory.entrypoints.log_lines import line_logger
 from inventory.entrypoints.telemetry import entry_point, report_export, report_read, translated_errors
-from inventory.integrity.proof import Prover
-from inventory.queries.adjustments import History
 from inventory.queries.export import ExportAnswer, Exporter
-from inventory.queries.reader import Reader
+from inventory.queries.reader import reader_on
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
+from inventory.storage.stock_index import StockIndex
 
 if TYPE_CHECKING:
     from inventory.api.shapes import ApiEvent, Response
     from inventory.entrypoints.telemetry import Invocation
 
 CALLS_AT_ONCE = 8
-logger = line_logger()
-metrics = Metrics()
+ALLOWED_ORIGIN = os.environ.get("ALLOWED_ORIGIN", "")
+logger, metrics = line_logger(), Metrics()
 clock = partial(datetime.now, UTC)
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 at_once = ThreadPoolExecutor(CALLS_AT_ONCE).map
 lookups = Lookups(client, inventory_table=os.environ["INVENTORY_TABLE"], ledger_table=os.environ["LEDGER_TABLE"])
 index = DynamoDBLedgerIndex(client, os.environ["LEDGER_TABLE"])
-reader = Reader(lookups, index, History(index, lookups, at_once), Prover(index, lookups), at_once)
+stock_index = StockIndex(client, os.environ["INVENTORY_TABLE"])
+reader = reader_on(lookups, index, stock_index, at_once)
 exporter = Exporter(lookups, index, clock)
 start_finished()
 
@@ -45,7 +45,7 @@ start_finished()
 def handler(event: object, invocation: Invocation) -> Response | ExportAnswer:
     """Answer an API event with a response, and a direct payload with a page of an export or an exception."""
     if requests.is_api_event(event):
-        return responses.respond(event, invocation, _read)
+        return responses.respond(event, invocation, _read, allowed_origin=ALLOWED_ORIGIN)
     with translated_errors(invocation):
         page = exported_page(event, exporter, RetryBudget(invocation.remaining_s), invocation)
         report_export(page, invocation)

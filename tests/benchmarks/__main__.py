@@ -13,7 +13,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.benchmarks import calls, end_to_end, growth, initialisation, longevity, merging, meters, readme_chart, warm
+from tests.benchmarks import (
+    alternation,
+    calls,
+    end_to_end,
+    first_request,
+    growth,
+    initialisation,
+    longevity,
+    merging,
+    meters,
+    reading,
+    readme_chart,
+    warm,
+)
 from tests.benchmarks.formatting import figure, say, say_checks, table
 
 if TYPE_CHECKING:
@@ -84,7 +97,7 @@ def _counting(asked: argparse.Namespace) -> bool:
 
 def _initialisation(asked: argparse.Namespace) -> Part:
     rows, checks = initialisation.measure(starts=asked.rounds, seed=asked.seed, count_instructions=_counting(asked))
-    head = ["start", "instr. M", "ratio", "CPU ms", "ratio"]
+    head = ["start", "instr. M", "ratio", "CPU ms", "ratio", "memory MB", "ratio"]
     cells = [
         [
             row.label,
@@ -92,6 +105,8 @@ def _initialisation(asked: argparse.Namespace) -> Part:
             figure(row.instructions_ratio),
             figure(row.cpu_ms, 0),
             figure(row.cpu_ratio),
+            figure(row.memory_mb, 1),
+            figure(row.memory_ratio),
         ]
         for row in rows
     ]
@@ -116,6 +131,39 @@ def _warm(asked: argparse.Namespace) -> Part:
         for row in rows
     ]
     say(f"\nOne request of a warm environment\n{table(head, cells)}\n{warm.LEGEND}")
+    return [asdict(row) for row in rows], checks
+
+
+def _first(asked: argparse.Namespace) -> Part:
+    if not _counting(asked):
+        return [], []
+    rows, checks = first_request.measure()
+    cells = [[row.label, figure(row.instructions_k, 0), figure(row.instructions_ratio)] for row in rows]
+    say(f"\nThe first request after a start\n{table(['first request', 'instr. k', 'ratio'], cells)}")
+    return [asdict(row) for row in rows], checks
+
+
+def _alternation(asked: argparse.Namespace) -> Part:
+    rows, checks = alternation.measure(seed=asked.seed)
+    head = ["alternating", "CPU µs", "ratio", "loopback p50 µs", "ratio"]
+    cells = [
+        [
+            row.label,
+            figure(row.cpu_us, 0),
+            figure(row.cpu_ratio),
+            figure(row.loopback_p50_us, 0),
+            figure(row.loopback_p50_ratio),
+        ]
+        for row in rows
+    ]
+    say(f"\nOne request of a warm environment, in turns\n{table(head, cells)}\n{alternation.LEGEND}")
+    return [asdict(row) for row in rows], checks
+
+
+def _reading(asked: argparse.Namespace) -> Part:
+    rows, checks = reading.measure(rounds=asked.rounds, seed=asked.seed, count_instructions=_counting(asked))
+    cells = [[row.label, figure(row.calls, 4), figure(row.cpu_us, 1), figure(row.instructions_k, 1)] for row in rows]
+    say(f"\nReading, for each row\n{table(['read', 'calls', 'CPU µs', 'instr. k'], cells)}\n{reading.LEGEND}")
     return [asdict(row) for row in rows], checks
 
 
@@ -220,9 +268,12 @@ type Part = tuple[list[dict[str, object]], list[Check]]
 
 PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Part]]] = {
     "initialisation": _initialisation,
+    "first": _first,
     "warm": _warm,
+    "alternation": _alternation,
     "calls": _calls,
     "merging": _merging,
+    "reading": _reading,
     "growth": _growth,
     "longevity": _longevity,
     "end-to-end": _end_to_end,

@@ -26,24 +26,32 @@ UNKNOWN: Final = "ours, unknown"
 class Environment:
     """A subject that carries out samples of requests, each request under a key that was never used."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, sample: int = REQUESTS_OF_SAMPLE) -> None:
         self.subject: Subject = subject(name)
+        self._sample = sample
         self._forgetful = name == UNKNOWN
         self._asked: list[object] = []
+        self._done = 0
         self._number = 0
 
     def prepare(self, passes: int) -> None:
         """Make the requests of so many samples; this is not measured."""
-        count = passes * REQUESTS_OF_SAMPLE
+        count = passes * self._sample
         self._asked = [self.subject.asked(self._number + place) for place in range(count)]
         self._number += count
+        self._done = 0
 
     def run(self) -> None:
         """Carry them out."""
-        for place, asked in enumerate(self._asked):
-            if place % REQUESTS_OF_SAMPLE == 0:
-                self.begin_sample()
-            self.subject.call(asked)
+        for _ in self._asked:
+            self.step()
+
+    def step(self) -> None:
+        """Carry out the next one."""
+        if self._done % self._sample == 0:
+            self.begin_sample()
+        self.subject.call(self._asked[self._done])
+        self._done += 1
 
     def begin_sample(self) -> None:
         if self._forgetful:
@@ -53,8 +61,8 @@ class Environment:
 class Stubbed(Environment):
     """On a stubbed transport: all answers but those of the first two samples are played back."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, sample: int = REQUESTS_OF_SAMPLE) -> None:
+        super().__init__(name, sample)
         let_baselines_know()
         self.transport = Transport(*self.subject.clients)
         stock_the_tables(self.transport, (VARIANT, *map(variant, range(REQUESTS_OF_SAMPLE))))
@@ -65,7 +73,7 @@ class Stubbed(Environment):
             self.transport.begin_recording()
             self.prepare(1)
             self.run()
-        self.work: Work = work_of(self.transport, REQUESTS_OF_SAMPLE)
+        self.work: Work = work_of(self.transport, sample)
         self._playing = True
 
     def begin_sample(self) -> None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.transport import Transport
 
+STEP: Final = "step"
+"""The order on which a worker makes its next request only."""
+
 VALGRIND: Final = shutil.which("valgrind")
 VALGRIND_SAMPLES: Final = 1
 _AT_ONCE: Final = 2
@@ -116,6 +119,11 @@ class Worker:
         """Carry out what was made ready; CPU seconds for one pass."""
         return float(self._tell(""))
 
+    def step(self) -> tuple[float, float]:
+        """Carry out the next request that was made ready; its CPU seconds and its wall-clock seconds."""
+        cpu_s, wall_s = self._tell(STEP).split()
+        return float(cpu_s), float(wall_s)
+
     def _tell(self, order: str) -> str:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{order}\n")
@@ -182,6 +190,44 @@ def cpu(
                 of = workers[label]
                 samples[label].append(of.sample(passes[label]) / of.work.requests * 1e6)
         return {label: each.work for label, each in workers.items()}, samples
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Of each label: microseconds of each of its requests, by the CPU and by the clock on the wall."""
+
+    cpu_us: Mapping[str, list[float]]
+    wall_us: Mapping[str, list[float]]
+
+
+def alternating(
+    variants: Mapping[str, str],
+    *,
+    requests: int,
+    seed: int,
+    environments: Mapping[str, Mapping[str, str]] | None = None,
+) -> Turns:
+    """Let processes take turns for each request: each one finds the processor's caches as the others left them.
+
+    That is nearer to Lambda, where an environment sleeps between two requests, than requests one right after the other.
+    ``variants`` and ``environments`` are as of ``cpu``.
+    """
+    order = random.Random(seed)
+    turns = Turns({label: [] for label in variants}, {label: [] for label in variants})
+    with ExitStack() as running:
+        workers = {
+            label: running.enter_context(worker(variant, environment=(environments or {}).get(label)))
+            for label, variant in variants.items()
+        }
+        for each in workers.values():
+            each.sample(_SETTLING_PASSES)
+            each.prepare(ceil(requests / each.work.requests))
+        for _ in range(requests):
+            for label in order.sample(list(variants), len(variants)):
+                cpu_s, wall_s = workers[label].step()
+                turns.cpu_us[label].append(cpu_s * 1e6)
+                turns.wall_us[label].append(wall_s * 1e6)
+    return turns
 
 
 def instructions(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from tests.benchmarks import __main__ as report
-from tests.benchmarks import calls, gates, initialisation, meters, readme_chart, warm
+from tests.benchmarks import alternation, built, calls, gates, initialisation, meters, reading, readme_chart, warm
 from tests.benchmarks.capacity import read_units, transaction_read_units
 from tests.benchmarks.charts import WIDTH, Bar, Bars, picture
 from tests.benchmarks.checks import AGAIN, Target, controls, ratio, targets
@@ -16,7 +17,6 @@ from tests.benchmarks.environments import Skew
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -76,6 +76,43 @@ def test_every_gate_is_judged_and_one_that_is_exceeded_fails(
     assert "0.301" in capsys.readouterr().out
 
 
+def test_every_function_of_the_template_has_a_gate() -> None:
+    gated = {each.label for each in initialisation.TARGETS if each.against == initialisation.BOTO3}
+    assert gated == set(initialisation.FUNCTIONS)
+
+
+def test_what_alternates_is_judged_by_cpu_time_and_by_latency() -> None:
+    fast = {"ours": [1.0], "ours again": [1.0], "bare": [1.0], "bare again": [1.0]}
+    slow = fast | {"ours": [1.06], "ours again": [1.06]}
+    held = [[check.held for check in alternation.judged(cpu, wall)] for cpu, wall in ((fast, fast), (slow, fast))]
+    assert held == [[True] * 6, [True] * 4 + [False, True]]
+    assert [check.held for check in alternation.judged(fast, slow)] == [True] * 5 + [False]
+
+
+def test_a_row_that_is_read_may_cost_so_much_and_no_more() -> None:
+    samples = {label: [reading.ROW_MAX_US] for label in reading.LABELS}
+    assert all(check.held for check in reading.judged(samples))
+    checks = reading.judged(samples | {"proof": [reading.ROW_MAX_US + 0.1], "proof again": [reading.ROW_MAX_US + 0.1]})
+    assert [check.what for check in checks if not check.held] == ["CPU time of a row, proof"]
+
+
+def test_functions_are_laid_out_as_lambda_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(built, "BUILD", tmp_path)
+    layers = ("DependenciesArm64Layer", "DependenciesX86Layer", "InventoryLayer", "SwaggerUiLayer")
+    for layer in layers:
+        (tmp_path / layer / "python" / layer).mkdir(parents=True)
+    for name in initialisation.FUNCTIONS:
+        code = tmp_path / (name.title().replace("_", "") + "Function")
+        (code / "__pycache__").mkdir(parents=True)
+        (code / "handler.py").touch()
+    with built.functions() as found:
+        assert sorted(found) == list(initialisation.FUNCTIONS)
+        code_path, _, layer_path = found["create_adjustment"]["PYTHONPATH"].partition(":")
+        assert [path.name for path in Path(code_path).iterdir()] == ["handler.py"]
+        assert len(list(Path(layer_path).iterdir())) == len(layers) - 1
+        assert found["create_adjustment"]["LOG_LEVEL"]
+
+
 def test_the_gates_say_what_to_install_and_fail_where_nothing_counts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,7 +168,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def started() -> Sequence[initialisation.Row]:
     labels = [*initialisation.MEASURED, initialisation.BOTO3 + AGAIN]
-    return [initialisation.Row(label, 1000.0, 1.0, 200.0, 1.0) for label in labels]
+    return [initialisation.Row(label, 1000.0, 1.0, 200.0, 1.0, 46.0, 1.0) for label in labels]
 
 
 def requested() -> Sequence[warm.Row]:

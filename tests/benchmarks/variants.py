@@ -19,9 +19,11 @@ from inventory.domain.model import Outcome
 from inventory.entrypoints.messages import MessageRequest
 from inventory.storage.stock_store import StockStore
 from tests.benchmarks.environments import Emulated, Skew, Skewed, Stubbed
+from tests.benchmarks.first_request_worker import First
 from tests.benchmarks.histories import Axis
 from tests.benchmarks.history_worker import Grown, Kind
 from tests.benchmarks.meters import Work, work_of
+from tests.benchmarks.reading_worker import Reading
 from tests.benchmarks.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.benchmarks.transport import Transport
 from tests.support.builders.domain import budget_of
@@ -29,7 +31,7 @@ from tests.support.builders.ids import BUSINESS, VARIANT
 from tests.support.harness.loading import ROOT, Context, load_by_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from inventory.domain.model import Command, Snapshot
     from inventory.entrypoints.shapes import BatchResponse, QueueRecord
@@ -59,32 +61,19 @@ def variant(name: str) -> Variant:
     """Make a variant by its name.
 
     Of merging: ``adjuster:alone``, ``adjuster:<size>`` or ``handler:<size>``. Of single requests:
-    ``stubbed:<subject>``, ``emulated:<subject>`` or ``skewed``; upon a history ``grown:<kind>:<axis>:<rows>``.
+    ``stubbed:<subject>``, ``emulated:<subject>`` or ``skewed``, and with samples of one request ``single:<subject>``;
+    the first one after a start ``first:<subject>``;
+    upon a history ``grown:<kind>:<axis>:<rows>`` or ``read:<read>``.
     """
-    entry, _, size = name.partition(":")
-    match entry:
-        case "stubbed":
-            return Stubbed(size)
-        case "emulated":
-            return Emulated(size)
-        case "skewed":
-            return Skewed(Skew())
-        case "grown":
-            kind, axis, length = size.split(":")
-            return Grown(Kind[kind], Axis[axis], int(length))
-    count = requests_of_sample(name)
-    match entry:
-        case "adjuster":
-            return _OfAdjuster(None if size == "alone" else int(size), _messages(count))
-        case "handler":
-            return _OfHandler(int(size), _messages(count))
-        case _:
-            raise ValueError(name)
+    entry, _, detail = name.partition(":")
+    if entry not in _MADE:
+        raise ValueError(name)
+    return _MADE[entry](detail)
 
 
-def requests_of_sample(name: str) -> int:
+def requests_of_sample(size: str) -> int:
     """How many requests one sample of a variant carries out: about as many for each, and whole groups only."""
-    return 99 if name.endswith(":99") else 100
+    return 99 if size == "99" else 100
 
 
 @dataclass
@@ -105,7 +94,7 @@ class _StoreOfHotItems(StockStore):
     """An item that is hot is moved by others too, and so it is read before each decision."""
 
     @override
-    def cached(self, command: Command) -> Snapshot | None:
+    def cached(self, commands: Sequence[Command]) -> Snapshot | None:
         return None
 
 
@@ -124,7 +113,7 @@ class _Bench:
         store = _StoreOfHotItems(
             client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE, time_s=_BEGIN.timestamp
         )
-        self.adjuster = Adjuster(store, self.clock.now, _no_new_id, lambda: 0.0, _no_pause)
+        self.adjuster = Adjuster(store, self.clock.now, _no_new_id, lambda: 0.0, _no_pause, _no_level)
         # The first request of an environment reads the catalog; it is none of those that are compared.
         (opening,) = _commands([_message(-1)])
         _require_settled(self.adjuster.carry_out(opening, budget_of(self.adjuster, _a_minute)))
@@ -248,5 +237,36 @@ def _no_new_id() -> UUID:
     raise AssertionError("every request here has a key")
 
 
+def _no_level(*_: object) -> int:
+    raise AssertionError("nothing here is a count")
+
+
 def _no_pause(seconds: float) -> None:
     raise AssertionError(f"nothing here contends, yet a pause of {seconds} s")
+
+
+def _grown(detail: str) -> Variant:
+    kind, axis, length = detail.split(":")
+    return Grown(Kind[kind], Axis[axis], int(length))
+
+
+def _of_adjuster(size: str) -> Variant:
+    messages = _messages(requests_of_sample(size))
+    return _OfAdjuster(None if size == "alone" else int(size), messages)
+
+
+def _of_handler(size: str) -> Variant:
+    return _OfHandler(int(size), _messages(requests_of_sample(size)))
+
+
+_MADE: Final[Mapping[str, Callable[[str], Variant]]] = {
+    "stubbed": Stubbed,
+    "single": lambda name: Stubbed(name, sample=1),
+    "emulated": Emulated,
+    "skewed": lambda _: Skewed(Skew()),
+    "first": First,
+    "read": Reading,
+    "grown": _grown,
+    "adjuster": _of_adjuster,
+    "handler": _of_handler,
+}

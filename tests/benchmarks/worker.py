@@ -1,8 +1,8 @@
 """One variant in a process of its own: ``python -m tests.benchmarks.worker <variant>``.
 
-It prints on its first line the work's requests to DynamoDB. Then it reads pairs of lines: a number of passes over the
-requests, which it makes ready, and an empty line, on which it makes them and answers with the CPU seconds of all its
-threads for one.
+It prints on its first line the work's requests to DynamoDB. Then it reads lines: a number of passes over the requests,
+which it makes ready; an empty line, on which it makes them and answers with the CPU seconds of all its threads for one
+pass; ``step``, on which it makes the next request only and answers with its CPU seconds and its wall-clock seconds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.benchmarks.environments import Environment
+from tests.benchmarks.meters import STEP
 from tests.benchmarks.variants import variant
 
 
@@ -28,7 +30,11 @@ def main(name: str) -> None:
         print(json.dumps(asdict(subject.work)), file=results, flush=True)
         passes = 1
         for line in sys.stdin:
-            if line.strip():
+            order = line.strip()
+            if order == STEP:
+                assert isinstance(subject, Environment)
+                print(*_step(subject), file=results, flush=True)
+            elif order:
                 passes = int(line)
                 subject.prepare(passes)
                 gc.collect()
@@ -37,6 +43,12 @@ def main(name: str) -> None:
                 begun_s = time.process_time()
                 subject.run()
                 print((time.process_time() - begun_s) / passes, file=results, flush=True)
+
+
+def _step(subject: Environment) -> tuple[float, float]:
+    begun_s, cpu_begun_s = time.perf_counter(), time.process_time()
+    subject.step()
+    return time.process_time() - cpu_begun_s, time.perf_counter() - begun_s
 
 
 if __name__ == "__main__":

@@ -19,15 +19,16 @@ from inventory.domain import retry_budget
 from inventory.domain.retry_budget import RetryBudget
 from inventory.domain.rules import stock_after
 from inventory.domain.timestamps import instant_text
-from inventory.integrity.proof import Prover
-from inventory.queries.adjustments import AdjustmentFilter, History
+from inventory.queries import reader as readers
+from inventory.queries.adjustments import AdjustmentFilter
 from inventory.queries.ledger_order import Position
 from inventory.queries.levels import LevelFilter
-from inventory.queries.reader import Reader
+from inventory.queries.reason_report import ROWS_LOOKED_AT_MAX, ReasonReports, ReportQuery
 from inventory.storage import keys
-from inventory.storage.items import ledger_item
+from inventory.storage.items import ledger_item, stock_index_attributes
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
+from inventory.storage.stock_index import StockIndex
 from tests.support.builders.domain import an_adjustment
 from tests.support.harness.emulated_tables import Tables, create_tables
 from tests.support.harness.shop import AMPLE_S, Shop, environment
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from inventory.domain.concurrency import AtOnce
     from inventory.domain.model import Adjustment
     from inventory.queries.levels import Level
+    from inventory.queries.reader import Reader
     from tests.support.harness.emulator import Clients
 
 AMPLE_BUDGET = RetryBudget(lambda: AMPLE_S)
@@ -51,7 +53,7 @@ KIB = 1024
 def reader_on(client: DynamoDBClient, tables: Tables, at_once: AtOnce = map) -> Reader:
     lookups = Lookups(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
     index = DynamoDBLedgerIndex(client, tables.ledger)
-    return Reader(lookups, index, History(index, lookups, at_once), Prover(index, lookups), at_once)
+    return readers.reader_on(lookups, index, StockIndex(client, tables.inventory), at_once)
 
 
 def all_pages(reader: Reader, business_id: UUID, wanted: AdjustmentFilter, limits: Iterator[int]) -> list[Adjustment]:
@@ -188,8 +190,8 @@ def newest(rows: list[Adjustment], place: tuple[UUID, UUID]) -> Adjustment:
 def levels(reader: Reader, shop: Shop, as_of: datetime | None) -> list[Level]:
     wanted = LevelFilter(shop.variant_id, as_of=as_of)
     page = reader.levels(shop.business_id, wanted, after=None, limit=100, budget=AMPLE_BUDGET)
-    assert page.next_location_id is None
-    return page.levels
+    assert page.next_after is None
+    return [each.level for each in page.levels]
 
 
 def test_levels_of_now_are_the_stock_items(shop: Shop, clients: Clients) -> None:
@@ -321,6 +323,7 @@ def an_archive(client: DynamoDBClient, count: int) -> Archive:
                 "sequence": {"N": str(stock.sequence)},
                 "updated_at": {"S": instant_text(stock.updated_at)},
                 "head_hash": {"S": stock.head_hash},
+                **stock_index_attributes(row.stock_item_id),
             },
         )
     return Archive(tables, business_id, places, rows)
@@ -359,6 +362,47 @@ def of_item(archive: Archive) -> AdjustmentFilter:
     return of_variant(archive, location_id=archive.places[0][1])
 
 
+def feed(*, from_middle: bool) -> Callable[[Reader, Archive], int]:
+    def ask(reader: Reader, archive: Archive) -> int:
+        after = archive.middle if from_middle else archive.rows[-1]
+        position = Position(after.created_at, after.id)
+        page = reader.feed(archive.business_id, AdjustmentFilter(), after=position, limit=20, budget=AMPLE_BUDGET)
+        assert len(page.adjustments) == (20 if from_middle else 0)
+        return len(page.adjustments)
+
+    return ask
+
+
+def levels_of_all(*, location: bool) -> Callable[[Reader, Archive], int]:
+    def ask(reader: Reader, archive: Archive) -> int:
+        wanted = LevelFilter(location_id=archive.places[0][1] if location else None)
+        page = reader.levels(archive.business_id, wanted, after=None, limit=100, budget=AMPLE_BUDGET)
+        assert len(page.levels) == (2 if location else 4)
+        return len(page.levels)
+
+    return ask
+
+
+def report(reader: Reader, archive: Archive) -> int:
+    page = ReasonReports(reader.lookups, reader.history.index).page(
+        archive.business_id, ReportQuery(), None, {}, now=datetime.now(UTC), budget=AMPLE_BUDGET
+    )
+    assert page.rows == min(len(archive.rows), ROWS_LOOKED_AT_MAX)
+    return page.rows
+
+
+def of_key(reader: Reader, archive: Archive) -> int:
+    page = reader.adjustments(
+        archive.business_id,
+        AdjustmentFilter(),
+        idempotency_key="unknown",
+        below=None,
+        limit=20,
+        budget=AMPLE_BUDGET,
+    )
+    return len(page.adjustments)
+
+
 REQUESTS: dict[str, Callable[[Reader, Archive], int]] = {
     "one adjustment": one,
     "20 adjustments of the business": listing(lambda _: AdjustmentFilter()),
@@ -367,6 +411,12 @@ REQUESTS: dict[str, Callable[[Reader, Archive], int]] = {
     "20 from the middle of the history on": listing(lambda a: AdjustmentFilter(created_to=a.middle.created_at)),
     "20 by a reason code that one row in ten has": listing(lambda _: AdjustmentFilter(reason_code="damage")),
     "none by a reference that no row has": listing(lambda _: AdjustmentFilter(reference="CC-0")),
+    "20 of the feed, from the middle of the history on": feed(from_middle=True),
+    "the feed when there is nothing new": feed(from_middle=False),
+    "what an unknown idempotency key has made": of_key,
+    "the report by reason, its first request": report,
+    "levels of the business's four stock items": levels_of_all(location=False),
+    "levels of a location with two of them": levels_of_all(location=True),
     "levels of a variant at two locations": levels_of(location=False, as_of=False),
     "the same as of the middle of the history": levels_of(location=False, as_of=True),
     "the level at one location": levels_of(location=True, as_of=False),

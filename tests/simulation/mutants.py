@@ -16,7 +16,7 @@ from inventory.adjusting import loop
 from inventory.domain import rules
 from inventory.domain.errors import RetryBudgetSpent, StaleQuantity, StoreUnavailable, TryAgain
 from inventory.domain.hash_chain import row_hash
-from inventory.domain.model import Outcome
+from inventory.domain.model import GroupOutcome, Outcome
 from inventory.domain.store import Committed
 from inventory.entrypoints import queue
 from inventory.storage import items, stock_store, tokens
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from inventory.aws.event_bus import EventBus
-    from inventory.domain.model import Adjustment, Command, Snapshot
+    from inventory.domain.model import Adjustment, Command, ReversalLink, Snapshot
     from inventory.domain.retry_budget import RetryBudget
     from inventory.domain.store import CommitResult
     from inventory.entrypoints.queue import Message
@@ -50,18 +50,19 @@ class Mutant:
 
 class _ConflictIsFinal(StockStore):
     @override
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
-        result = super().commit(rows, snapshot)
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
+        result = super().commit(rows, snapshot, link)
         if not isinstance(result, Committed):
-            raise StaleQuantity(quantity_on_hand=snapshot.stock.quantity if snapshot.stock else 0)
+            stock = snapshot.stock.get(rows[0].stock_item_id)
+            raise StaleQuantity(quantity_on_hand=stock.quantity if stock else 0)
         return result
 
 
 class _NoAnswerIsSuccess(StockStore):
     @override
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
         try:
-            return super().commit(rows, snapshot)
+            return super().commit(rows, snapshot, link)
         except StoreUnavailable:
             return Committed()
 
@@ -89,8 +90,8 @@ class _LooksPartByPart(StockStore):
 
     @override
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
-        wanted = stock_store._row_keys(business_id, adjustment_ids)
-        return items.adjustments_by_id(self._batch_get([], wanted).rows)
+        wanted = [(self._ledger_table, key) for key in stock_store._row_keys(business_id, adjustment_ids)]
+        return items.adjustments_by_id(self._batch_get(wanted).rows)
 
 
 class _RemembersPastConflicts(StockStore):
@@ -98,18 +99,18 @@ class _RemembersPastConflicts(StockStore):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._seen: dict[tuple[UUID, UUID, UUID | None, UUID | None], Snapshot] = {}
+        self._seen: dict[object, Snapshot] = {}
 
     @override
-    def cached(self, command: Command) -> Snapshot | None:
+    def cached(self, commands: Sequence[Command]) -> Snapshot | None:
         return None
 
     @override
-    def load(self, command: Command, recorded_ids: Sequence[UUID], **how: Any) -> Snapshot:
-        key = (command.business_id, command.variant_id, command.location_id, command.reverses)
+    def load(self, commands: Sequence[Command], recorded_ids: Sequence[UUID] = (), **how: Any) -> Snapshot:
+        key = tuple((each.business_id, each.variant_id, each.location_id, each.reverses) for each in commands)
         if key in self._seen:
             return replace(self._seen[key], recorded={})
-        self._seen[key] = super().load(command, recorded_ids, **how)
+        self._seen[key] = super().load(commands, recorded_ids, **how)
         return self._seen[key]
 
 
@@ -117,8 +118,8 @@ class _RefusesFromMemory(StockStore):
     """Takes what it remembers for what it has read."""
 
     @override
-    def cached(self, command: Command) -> Snapshot | None:
-        snapshot = super().cached(command)
+    def cached(self, commands: Sequence[Command]) -> Snapshot | None:
+        snapshot = super().cached(commands)
         return snapshot and replace(snapshot, cached=False, transactional=True)
 
 
@@ -133,6 +134,53 @@ class _OneTokenForEachRow(SimulatedClient):
         return super().transact_write_items(**request)
 
 
+class _TwoTransactions(StockStore):
+    """Writes the first stock item of a group, and then the others."""
+
+    @override
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
+        first = [row for row in rows if row.stock_item_id == rows[0].stock_item_id]
+        others = [row for row in rows if row not in first]
+        result = super().commit(first, snapshot, link)
+        if others and isinstance(result, Committed):
+            return super().commit(others, snapshot)
+        return result
+
+
+def _of_the_first_line(run: Any, request: Any, first: Adjustment) -> Any:
+    """Take a group for a replay if its first line is."""
+    if first.group_size is None or request.group is None:
+        return _FROM_FIRST_ROW(run, request, first)
+    ids = rules.group_row_ids(first)
+    found = run._store.find(first.business_id, ids)
+    rows = tuple(found[each] for each in ids if each in found)
+    first_line = request.identities[0]._replace(group_size=first.group_size)
+    if request.key is None or not rules.same_request(request.lines[0], first, first_line):
+        return _FROM_FIRST_ROW(run, request, first)
+    is_own = any(each.rows.get(request) == rows for each in run._unanswered)
+    return request.outcome(rows, replayed=not is_own, attempts=run._budget.attempts)
+
+
+_FROM_FIRST_ROW = loop._Run._result_from_first_row
+
+
+@contextmanager
+def _counts_decided_once() -> Iterator[None]:
+    """A count keeps the change that it was first decided to be, whatever the stock is when it is written."""
+    deltas: dict[Command, int] = {}
+
+    def decided(command: Command, snapshot: Snapshot, trails: Any, **named: Any) -> Adjustment:
+        row = _DECIDE(command, snapshot, trails, **named)
+        if command.kind != "count":
+            return row
+        delta = deltas.setdefault(command, row.delta)
+        row = replace(row, delta=delta, quantity_after=row.quantity_after - row.delta + delta)
+        return replace(row, hash=row_hash(row))
+
+    with patch.object(loop, "decide", decided):
+        yield
+
+
 def _without_condition(part: Any) -> dict[str, Any]:
     return {name: value for name, value in part.items() if name != "ConditionExpression"}
 
@@ -145,19 +193,28 @@ def _refuse_at_once(group: Any, decisions: Any, _: Snapshot) -> None:
 @contextmanager
 def _fresh_ids() -> Iterator[None]:
     """After each unknown outcome the request gets another id."""
-    load = loop._Group._load
+    load = loop._Run._load
 
     def load_under_new_ids(group: Any, **named: Any) -> Snapshot:
         if group._unanswered:
             group._unanswered.clear()
             group._requests = [
-                replace(request, id=group._adjuster.new_id()) if request not in group._results else request
+                _under_fresh_ids(request, group) if request not in group._results else request
                 for request in group._requests
             ]
         return load(group, **named)
 
-    with patch.object(loop._Group, "_load", load_under_new_ids):
+    with patch.object(loop._Run, "_load", load_under_new_ids):
         yield
+
+
+def _under_fresh_ids(request: Any, run: Any) -> Any:
+    changes = {"idempotency_key": None}
+    lines = tuple(replace(line, **changes) for line in request.lines)
+    asked = lines[0] if request.group is None else replace(request.group, lines=lines)
+    fresh = loop._Request(asked, run._adjuster.new_id)
+    fresh.lines = request.lines
+    return fresh
 
 
 def _publish_nothing(messages: list[Message], _bus: EventBus, _budget: RetryBudget) -> None:
@@ -227,10 +284,10 @@ _DEFAULT_LOCATION_ID = items.default_location_id_of
 
 def _not_recorded(*arguments: Any) -> Any:
     result = _RECORDED(*arguments)
-    return replace(result, replayed=False) if isinstance(result, Outcome) else result
+    return result._replace(replayed=False) if isinstance(result, Outcome | GroupOutcome) else result
 
 
-_RECORDED = loop._Group._result_from_row
+_RECORDED = loop._Run._result_from_rows
 
 
 def _deciding(**members: Any) -> Callable[[], AbstractContextManager[object]]:
@@ -247,9 +304,9 @@ def _deciding(**members: Any) -> Callable[[], AbstractContextManager[object]]:
 def _clock_read_once() -> Iterator[None]:
     times: list[datetime] = []
 
-    def decided(command: Command, snapshot: Snapshot, *, adjustment_id: UUID, now: datetime) -> Adjustment:
+    def decided(*arguments: Any, now: datetime, **named: Any) -> Adjustment:
         times.append(now)
-        return _DECIDE(command, snapshot, adjustment_id=adjustment_id, now=times[0])
+        return _DECIDE(*arguments, now=times[0], **named)
 
     with patch.object(loop, "decide", decided):
         yield
@@ -261,10 +318,10 @@ _DECIDE = rules.decide
 def _same_but_for(name: str) -> Callable[[], AbstractContextManager[object]]:
     """Compare requests but for one of their fields."""
 
-    def same(command: Command, row: Any) -> bool:
+    def same(command: Command, row: Any, identity: Any) -> bool:
         of_row = None if name == "location_id" and row.location_defaulted else getattr(row, name)
         changes: dict[str, Any] = {name: of_row}
-        return _SAME_REQUEST(replace(command, **changes), row)
+        return _SAME_REQUEST(replace(command, **changes), row, identity)
 
     return lambda: patch.object(loop, "same_request", same)
 
@@ -285,13 +342,13 @@ def _run_or_raise(group: Any) -> list[Any]:
     return [group._results[request] for request in group._requests]
 
 
-def _can_be_applied_here_only(group: Any, request: Any, snapshot: Snapshot, **named: Any) -> bool:
-    elsewhere = [each for each in group._unanswered if each.location_id != snapshot.location_id]
-    with patch.object(group, "_unanswered", [each for each in group._unanswered if each not in elsewhere]):
-        return _CAN_STILL_BE_APPLIED(group, request, snapshot, **named)
+def _can_be_applied_here_only(group: Any, request: Any, snapshot: Snapshot, sequences: Any) -> bool:
+    here = [each for each in group._unanswered if set(each.seen) <= set(snapshot.stock)]
+    with patch.object(group, "_unanswered", here):
+        return _CAN_STILL_BE_APPLIED(group, request, snapshot, sequences)
 
 
-_CAN_STILL_BE_APPLIED = loop._Group._can_still_be_applied
+_CAN_STILL_BE_APPLIED = loop._Run._can_still_be_applied
 
 
 def _revocation_unread(item: Any, name: str) -> Any:
@@ -300,13 +357,15 @@ def _revocation_unread(item: Any, name: str) -> Any:
 
 _INSTANT_OF = tokens._instant_of
 
+_LINK = loop._Request.link
+
 MUTANTS = {
     "any cancellation is a 409": Mutant(
         "a conflict or a moved sequence is answered as a rejection", parts=Parts(store=_ConflictIsFinal)
     ),
     "no look before a refusal": Mutant(
         "the ledger is not read before a rejection is final",
-        change=lambda: patch.object(loop._Group, "_settle_refused", _refuse_at_once),
+        change=lambda: patch.object(loop._Run, "_settle_refused", _refuse_at_once),
     ),
     "one client token for each row": Mutant(
         "the next attempt has another content under the same token", parts=Parts(client=_OneTokenForEachRow)
@@ -328,7 +387,7 @@ MUTANTS = {
     ),
     "late requests forgotten": Mutant(
         "a refusal is final while an own earlier attempt may still land",
-        change=lambda: patch.object(loop._Group, "_can_still_be_applied", lambda *_, **__: False),
+        change=lambda: patch.object(loop._Run, "_can_still_be_applied", lambda *_, **__: False),
     ),
     "refusals unpublished": Mutant(
         "messages are done without an event",
@@ -375,7 +434,7 @@ MUTANTS = {
     "clock read once": Mutant("all rows bear the time of the first one, or near it", change=_clock_read_once),
     "replays not recognized": Mutant(
         "a row of another request is answered as this one's own",
-        change=lambda: patch.object(loop._Group, "_result_from_row", _not_recorded),
+        change=lambda: patch.object(loop._Run, "_result_from_rows", _not_recorded),
     ),
     "location not compared": Mutant(
         "a key stands for a request for another location", change=_same_but_for("location_id")
@@ -392,10 +451,22 @@ MUTANTS = {
     ),
     "a fault ends all": Mutant(
         "behind an unknown outcome a permanent error is answered as a failure, or retried in halves",
-        change=lambda: patch.object(loop._Group, "run", _run_or_raise),
+        change=lambda: patch.object(loop._Run, "run", _run_or_raise),
+    ),
+    "two transactions": Mutant("a group is committed in two parts", parts=Parts(store=_TwoTransactions)),
+    "the first line is all": Mutant(
+        "a key stands for a group with other lines behind the first one",
+        change=lambda: patch.object(loop._Run, "_result_from_first_row", _of_the_first_line),
+    ),
+    "counts decided once": Mutant("a count is decided from a state that has moved since", change=_counts_decided_once),
+    "group unlinked": Mutant(
+        "nothing records that a group was reversed",
+        change=lambda: patch.object(
+            loop._Request, "link", property(lambda it: _LINK.__get__(it) if it.group is None else None)
+        ),
     ),
     "late requests elsewhere forgotten": Mutant(
         "a refusal is final while an own earlier attempt may still land at another location",
-        change=lambda: patch.object(loop._Group, "_can_still_be_applied", _can_be_applied_here_only),
+        change=lambda: patch.object(loop._Run, "_can_still_be_applied", _can_be_applied_here_only),
     ),
 }

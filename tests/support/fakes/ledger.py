@@ -13,7 +13,7 @@ from tests.support.builders.ids import BUSINESS
 from tests.support.fakes.paging import page_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
     from typing import Any
     from uuid import UUID
@@ -61,10 +61,12 @@ class MemoryLedger:
             self._items[item[name]["S"]].append(item)
         return row
 
-    def of_variant(self, business_id: UUID, variant_id: UUID, budget: RetryBudget) -> Iterator[tuple[UUID, StockItem]]:
+    def of_variant(
+        self, business_id: UUID, variant_id: UUID, budget: RetryBudget, *, limit: int
+    ) -> list[tuple[UUID, StockItem]]:
         assert business_id == BUSINESS
         places = sorted(place for place in self.heads if place[0] == variant_id)
-        return iter([(place[1], stock_after(self.heads[place])) for place in places])
+        return [(place[1], stock_after(self.heads[place])) for place in places[:limit]]
 
     def page(self, query: IndexQuery) -> IndexPage:
         self.before_page()

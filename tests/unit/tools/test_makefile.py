@@ -21,22 +21,29 @@ if TYPE_CHECKING:
 
 TEXT: Final = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS: Final = re.findall(r"^([a-z-]+):(?!.*export)", TEXT, re.MULTILINE)
-ENVIRONMENTS: Final = ("project", "sam", "emulator", "fuzz", "mutation", "checkov")
+ENVIRONMENTS: Final = ("project", "sam", "emulator", "fuzz", "mutation", "checkov", "parliament", "python-client")
+ON_NPM: Final = ("dynoxide", "iam-simulator", "accessibility", "typescript-client", "openapi-linters")
 
 HOSTILE: Final = (
     'it\'s "quoted" $HOME $$ ${HOME} $(HOME) $(shell touch canary) `touch canary` $(touch canary) \\ ;& | > canary'
     " # %\\\n\t$(error no)\nanother line\\"
 )
 OPTIONS: Final = {
-    "run": {"PORT": "--port"},
+    "run": {"PORT": "--port", "ALLOWED_ORIGIN": "--allowed-origin"},
     "sam-local": {"PORT": "--port", "SAM_PORT": "--sam-port", "SAM_ARGS": "--sam-args"},
     "sam-invoke": {"PORT": "--port", "SAM_ARGS": "--sam-args", "FUNCTION": "--function", "EVENT": "--event"},
     "audit": {"STACK": "--stack", "SEGMENTS": "--segments"},
     "export": {"STACK": "--stack", "BUSINESS": "--business", "FORMAT": "--format"}
     | {"OUT": "--out", "FROM": "--from", "TO": "--to"},
+    "import-catalog": {"STACK": "--stack", "BUSINESS": "--business"},
+    "import-adjustments": {"STACK": "--stack", "BUSINESS": "--business", "URL": "--url"},
+    "import-counts": {"STACK": "--stack", "BUSINESS": "--business", "URL": "--url"},
     "provision": {"STACK": "--stack"},
     "redrive": {"STACK": "--stack", "QUEUE": "--queue"},
     "api-keys": {"STACK": "--stack"},
+    "reindex": {"STACK": "--stack"},
+    "report": {"URL": "--url", "BUSINESS": "--business", "FROM": "--from", "TO": "--to"}
+    | {"LOCATION": "--location", "VARIANT": "--variant", "SKU": "--sku", "SVG": "--svg"},
     "verify-deployed": {"URL": "--url", "BUSINESS": "--business", "VARIANT": "--variant", "LOCATION": "--location"},
     "fuzz": {"SECONDS": "--seconds", "TARGET": "--target"},
     "chaos": {"MINUTES": "--minutes", "SEED": "--seed"},
@@ -44,7 +51,10 @@ OPTIONS: Final = {
 """Variables that become an option, by target."""
 FROM_ENVIRONMENT: Final = {
     "run": {"LOCAL_DIR": "LOCAL_DIR"},
+    "import-catalog": {"FILE": "FILE"},
+    "import-adjustments": {"FILE": "FILE", "TOKEN": "TOKEN"},
     "provision": {"PAYLOAD": "PAYLOAD"},
+    "report": {"TOKEN": "TOKEN"},
     "verify-deployed": {"TOKEN": "TOKEN", "READ_TOKEN": "READ_TOKEN"},
     "soak": {"SEED": "SEED", "SEEDS": "SEEDS"},
     "test-deployed": {"STACK": "DEPLOYED_STACK"},
@@ -54,6 +64,11 @@ WORDS: Final = {"bench": "BENCH_ARGS", "mutation": "MODULES", "deploy": "SAM_ARG
 """Variables that hold several arguments."""
 FLAGS: Final = {
     "run": ("DETACH", "--detach"),
+    "logs": ("RAW", "--raw"),
+    "export": ("BOM", "--byte-order-mark"),
+    "import-catalog": ("DRY", "--dry-run"),
+    "import-adjustments": ("BY_QUEUE", "--by-queue"),
+    "import-counts": ("DRY", "--dry-run"),
     "redrive": ("DRY", "--dry-run"),
     "chaos": ("CRASHES", "--crashes"),
     "lock": ("UPGRADE", "--upgrade"),
@@ -65,6 +80,7 @@ MADE_HERE: Final = {
     "FUZZ_SECONDS",
     "HYPOTHESIS_PROFILE",
     "OTHER_ENGINE",
+    "OTHER_SDKS",
     "PYTHONPATH",
     "AWS_DEFAULT_REGION",
 } | {
@@ -125,8 +141,9 @@ class Project:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     shutil.copy(ROOT / "Makefile", tmp_path)
-    (tmp_path / "tools/locks/dynoxide").mkdir(parents=True)
-    locks = [f"{name}.txt" for name in ENVIRONMENTS] + ["dynoxide/package-lock.json"]
+    locks = [f"{name}.txt" for name in ENVIRONMENTS] + [f"{name}/package-lock.json" for name in ON_NPM]
+    for name in ON_NPM:
+        (tmp_path / "tools/locks" / name).mkdir(parents=True)
     for lock in locks:
         (tmp_path / "tools/locks" / lock).touch()
     (tmp_path / "tools/find-python.sh").write_text("#!/bin/sh\necho python\n")
@@ -137,8 +154,9 @@ def project(tmp_path: Path) -> Project:
         (folder / "bin" / program).write_text(RECORDER, encoding="utf-8")
         (folder / "bin" / program).chmod(0o755)
         (folder / ".installed").touch()
-    (tmp_path / ".dynoxide").mkdir()
-    (tmp_path / ".dynoxide/.installed").touch()
+    for name in ON_NPM:
+        (tmp_path / f".{name}").mkdir()
+        (tmp_path / f".{name}/.installed").touch()
     return Project(tmp_path)
 
 
@@ -250,7 +268,7 @@ def test_no_recipe_writes_a_variable_of_the_command_line_itself() -> None:
 # --- what is exported does not choose a stack in AWS
 
 
-@pytest.mark.parametrize("target", ["audit", "export", "provision", "redrive", "api-keys"])
+@pytest.mark.parametrize("target", ["audit", "export", "provision", "redrive", "api-keys", "reindex"])
 def test_what_was_exported_does_not_choose_a_stack_in_aws(project: Project, target: str) -> None:
     """A local command in a shell that was used for production before must not run on production."""
     received = project.received(target, exported={"STACK": "production", "STAGE": "production", "AT_ONCE": "1"})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
-from inventory.api.routes import GET_ADJUSTMENT, GET_GROUP, LIST_ADJUSTMENTS, LIST_LEVELS, PROVE_LEVEL
-from inventory.domain.errors import InvalidCursor, InvalidRequest
+from inventory.api.paging import parse_id, query_string, question_of, start
+from inventory.api.routes import GET_ADJUSTMENT, GET_GROUP, LIST_ADJUSTMENTS, LIST_LEVELS, PROVE_LEVEL, ROUTES
+from inventory.domain.errors import InvalidRequest
+from inventory.domain.hash_chain import canonical_members
 from inventory.domain.model import StockItemId
 from inventory.domain.timestamps import instant_text
 from inventory.entrypoints.responses import adjustment_members, proof_members
@@ -28,16 +29,14 @@ from inventory.schemas.reading import (
 from inventory.storage import cursors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+    from uuid import UUID
 
+    from inventory.api.paging import Members, Read
     from inventory.api.routes import Route
     from inventory.api.shapes import ApiEvent
     from inventory.domain.retry_budget import RetryBudget
-    from inventory.queries.levels import Level
-    from inventory.queries.reader import Reader, Recorded
-
-    type Members = dict[str, object]
-    type Read = Callable[[ApiEvent, UUID, Reader, RetryBudget], Members]
+    from inventory.queries.reader import AdjustmentsFeed, AdjustmentsPage, NamedLevel, Reader, Recorded
 
 
 def answer(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
@@ -49,7 +48,16 @@ def answer(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudg
         StoreUnavailable: it could not be read in time.
     """
     with cursor_at("query", "cursor"):
-        return _READS_BY_PATH[event["resource"]](event, business_id, reader, budget)
+        read = _READS_BY_PATH.get(event["resource"]) or _business_read(event["resource"])
+        return read(event, business_id, reader, budget)
+
+
+def _business_read(path: str) -> Read:
+    """Give the read of one of the routes that few execution environments are asked for."""
+    from inventory.api.business_reads import BUSINESS_READS  # noqa: PLC0415  its models would slow down every start
+
+    (read,) = (read for route, read in BUSINESS_READS.items() if route.path == path)
+    return read
 
 
 def _adjustment(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
@@ -64,39 +72,68 @@ def _group(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudg
 
 
 def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
-    query = validated(AdjustmentsQuery, _query_string(event), place="query")
-    question = _question(query, business_id)
-    below = _start(query.cursor, question, parse_position)
+    query = validated(AdjustmentsQuery, query_string(event), place="query")
+    variant_id = reader.variant_id(business_id, query.variant_id, query.sku, budget=budget)
+    question = question_of(query, business_id, variant_id)
+    begin = start(query.cursor, question, parse_position)
     wanted = AdjustmentFilter(
-        variant_id=query.variant_id,
+        variant_id=variant_id,
         location_id=query.location_id,
         reason_code=query.reason_code,
         reference=query.reference,
+        created_by=query.created_by,
+        kind=query.kind,
+        group_id=query.group_id,
         created_from=query.created_from,
         created_to=query.created_to,
     )
-    page = reader.adjustments(business_id, wanted, below=below, limit=query.limit, budget=budget)
+    settled: Members = {}
+    page: AdjustmentsPage | AdjustmentsFeed
+    key, limit = query.idempotency_key, query.limit
+    if query.order == "asc":
+        page = reader.feed(business_id, wanted, idempotency_key=key, after=begin, limit=limit, budget=budget)
+        settled = {"settled_to": instant_text(page.settled_to)}
+    else:
+        page = reader.adjustments(business_id, wanted, idempotency_key=key, below=begin, limit=limit, budget=budget)
     return {
-        "data": [_members(each) for each in page.adjustments],
+        "data": [_members(each) | _chain_members(each, query) for each in page.adjustments],
         "next_cursor": None if page.next_position is None else cursors.cursor(page.next_position.text(), question),
+        **settled,
     }
 
 
 def _levels(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
-    query = validated(LevelsQuery, _query_string(event), place="query")
-    question = _question(query, business_id)
-    after = _start(query.cursor, question, _parse_location_id)
-    wanted = LevelFilter(query.variant_id, query.location_id, query.as_of)
+    query = validated(LevelsQuery, query_string(event), place="query")
+    variant_id = reader.variant_id(business_id, query.variant_id, query.sku, budget=budget)
+    question = question_of(query, business_id, variant_id)
+    wanted = LevelFilter(variant_id, query.location_id, query.as_of, query.quantity_at_most, query.quantity_at_least)
+    after = start(query.cursor, question, partial(_parse_stock_item_id, business_id, variant_id))
     page = reader.levels(business_id, wanted, after=after, limit=query.limit, budget=budget)
+    next_after = page.next_after
+    position = None if next_after is None else _stock_item_text(next_after, of_variant=variant_id is not None)
     return {
         "data": [_level_members(each) for each in page.levels],
-        "next_cursor": None if page.next_location_id is None else cursors.cursor(str(page.next_location_id), question),
+        "next_cursor": None if position is None else cursors.cursor(position, question),
     }
+
+
+def _stock_item_text(stock_item_id: StockItemId, *, of_variant: bool) -> str:
+    """Write a position among the levels of one variant, or of all."""
+    location_id = str(stock_item_id.location_id)
+    return location_id if of_variant else f"{location_id}#{stock_item_id.variant_id}"
+
+
+def _parse_stock_item_id(business_id: UUID, variant_id: UUID | None, text: str) -> StockItemId:
+    """Read what ``_stock_item_text`` wrote."""
+    if variant_id is not None:
+        return StockItemId(business_id, variant_id, parse_id(text))
+    location_id, _, of_variant = text.partition("#")
+    return StockItemId(business_id, parse_id(of_variant), parse_id(location_id))
 
 
 def _proof(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
     path = _validated_path(LevelPath, ProofQuery, event)
-    query = validated(ProofQuery, _query_string(event), place="query")
+    query = validated(ProofQuery, query_string(event), place="query")
     stock_item_id = StockItemId(business_id, path.variant_id, path.location_id)
     return proof_members(reader.proof(stock_item_id, cursor=query.cursor, budget=budget))
 
@@ -111,13 +148,13 @@ _READS: Final[Mapping[Route, Read]] = {
 
 _READS_BY_PATH: Final = {route.path: read for route, read in _READS.items()}
 
-(SCOPE,) = {route.scope for route in _READS}
+(SCOPE,) = {route.scope for route in ROUTES if route.function == "read_inventory"}
 """The one scope of all reads."""
 
 
 def _validated_path[P: RequestModel](model: type[P], query_model: type[RequestModel], event: ApiEvent) -> P:
     """Read the path; its errors and those of the query string are answered together."""
-    query_entries = invalid_entries(query_model, _query_string(event), place="query")
+    query_entries = invalid_entries(query_model, query_string(event), place="query")
     try:
         path = validated(model, event.get("pathParameters") or {}, place="path")
     except InvalidRequest as error:
@@ -127,48 +164,27 @@ def _validated_path[P: RequestModel](model: type[P], query_model: type[RequestMo
     return path
 
 
-def _query_string(event: ApiEvent) -> dict[str, str]:
-    """The parameters, decoded by the gateway. The last value of a repeated parameter counts, as in a JSON body."""
-    several = event.get("multiValueQueryStringParameters") or {}
-    return (event.get("queryStringParameters") or {}) | {name: values[-1] for name, values in several.items()}
-
-
-def _question(query: AdjustmentsQuery | LevelsQuery, business_id: UUID) -> dict[str, str]:
-    """The part of a query that all pages of one list share. A cursor is valid for this part only."""
-    asked = query.model_dump(mode="json", exclude={"cursor", "limit"}, exclude_none=True)
-    return {"list": type(query).__name__, "business_id": str(business_id), **asked}
-
-
-def _start[P](cursor: str | None, question: dict[str, str], parse: Callable[[str], P]) -> P | None:
-    """The position where the page begins; ``parse`` raises ``ValueError`` for a text that is no position."""
-    if cursor is None:
-        return None
-    position = cursors.position(cursor, question)
-    if position is not None:
-        with suppress(ValueError):
-            return parse(position)
-    raise InvalidCursor(cursor)
-
-
-def _parse_location_id(text: str) -> UUID:
-    """Read a position among levels, which our cursors write in one spelling."""
-    location_id = UUID(text)
-    if str(location_id) != text:
-        raise ValueError(text)
-    return location_id
-
-
 def _members(recorded: Recorded) -> Members:
     """An adjustment's members, with the id of its reversal where it was reversed."""
     reversed_by = {} if recorded.reversed_by is None else {"reversed_by": str(recorded.reversed_by)}
     return adjustment_members(recorded.adjustment) | reversed_by
 
 
-def _level_members(level: Level) -> Members:
+def _chain_members(recorded: Recorded, query: AdjustmentsQuery) -> Members:
+    """The row as an export has it, if it is asked for: whoever has all rows of a stock item can check their chain."""
+    if query.include is None:
+        return {}
+    return {"chain": canonical_members(recorded.adjustment) | {"hash": recorded.adjustment.hash}}
+
+
+def _level_members(named: NamedLevel) -> Members:
+    level = named.level
     return {
         "variant_id": str(level.variant_id),
         "location_id": str(level.location_id),
         "quantity": level.quantity,
         "sequence": level.sequence,
         "updated_at": instant_text(level.updated_at),
+        "sku": named.sku,
+        "counted_at": None if level.counted_at is None else instant_text(level.counted_at),
     }

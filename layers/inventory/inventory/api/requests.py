@@ -9,7 +9,7 @@ from uuid import UUID
 
 from inventory.api.headers import has_headers, header, is_text_by_name, is_texts_by_name
 from inventory.api.routes import REVERSE_GROUP
-from inventory.domain.errors import Forbidden, InvalidRequest, Unauthorized, ValidationEntry
+from inventory.domain.errors import Forbidden, InvalidRequest, Unauthorized, UnsupportedEncoding, ValidationEntry
 from inventory.domain.model import GroupReversal, Reversal
 from inventory.domain.timestamps import instant_text
 from inventory.domain.uuids import parse_uuid
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _GATEWAY_SETS: Final = {"httpMethod", "path", "requestContext", "resource"}
 _REPLACEMENT_CHARACTER: Final = "\ufffd"
+_ENCODING_LENGTH_MAX: Final = 255
+"""Of a caller's ``Content-Encoding``, as far as the answer repeats it."""
 
 
 class Caller(NamedTuple):
@@ -106,6 +108,7 @@ def adjustment_command(event: ApiEvent, caller: Caller) -> Command:
     """Translate a creation.
 
     Raises:
+        UnsupportedEncoding: the body is compressed.
         InvalidRequest: with the errors of the ``Idempotency-Key`` header, then those of the body.
     """
     key, request = keyed_request(event, _adjustment)
@@ -116,6 +119,7 @@ def reversal(event: ApiEvent, caller: Caller) -> Reversal | GroupReversal:
     """Translate a reversal, of one adjustment or of a group.
 
     Raises:
+        UnsupportedEncoding: the body is compressed.
         InvalidRequest: with the errors of the path, then of the ``Idempotency-Key`` header, then those of the body,
             which is FastAPI's order.
     """
@@ -134,6 +138,7 @@ def keyed_request[R](
     """Read the ``Idempotency-Key``, None where it is absent, and the body; ``others`` are the errors of the path.
 
     Raises:
+        UnsupportedEncoding: the body is compressed.
         InvalidRequest: with all errors of the request: ``others``, those of the header, those of the body.
     """
     key = header(event, "idempotency-key")
@@ -158,6 +163,8 @@ def _reversal(body: JSONValue) -> ReversalRequest:
 def _json_body(event: ApiEvent) -> JSONValue:
     """Decode and parse the body; ``Content-Type`` does not matter."""
     body = event.get("body") or ""
+    if body:
+        _require_identity(header(event, "content-encoding") or "")
     try:
         raw = _raw_body(body, encoded=event.get("isBase64Encoded", False))
         if not raw:
@@ -168,6 +175,12 @@ def _json_body(event: ApiEvent) -> JSONValue:
         raise InvalidRequest(
             [entry(["body", error.position], "json_invalid", "JSON decode error", given={}, ctx=reason)]
         ) from None
+
+
+def _require_identity(content_encoding: str) -> None:
+    """Refuse a body that has to be decoded first: as JSON it would only be called unreadable."""
+    if any(coding.strip() not in {"", "identity"} for coding in content_encoding.lower().split(",")):
+        raise UnsupportedEncoding(content_encoding=content_encoding[:_ENCODING_LENGTH_MAX])
 
 
 def _raw_body(body: str, *, encoded: bool) -> bytes:

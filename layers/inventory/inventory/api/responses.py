@@ -6,6 +6,7 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from inventory.api.headers import cors_headers
 from inventory.api.requests import gateway_request_id
 from inventory.api.routes import GET_ADJUSTMENT, GET_GROUP
 from inventory.domain.errors import ServiceError, TryAgain, Unauthorized
@@ -21,13 +22,28 @@ if TYPE_CHECKING:
     from inventory.entrypoints.telemetry import Invocation
 
 
-def respond(event: ApiEvent, invocation: Invocation, answer: Callable[[ApiEvent, Invocation], Response]) -> Response:
-    """Answer an event by ``answer``; report the error that it raises, and answer that."""
+def respond(
+    event: ApiEvent,
+    invocation: Invocation,
+    answer: Callable[[ApiEvent, Invocation], Response],
+    *,
+    allowed_origin: str,
+) -> Response:
+    """Answer an event by ``answer``; report the error that it raises, and answer that.
+
+    ``allowed_origin`` is the one origin whose pages may read the answer, "" where there is none. HEAD is answered like
+    GET, without the body.
+    """
     invocation.gateway_request_id = gateway_request_id(event)
     try:
-        return answer(event, invocation)
+        response = answer(event, invocation)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
-        return refused(report_error(error, invocation), request_id=invocation.context.aws_request_id)
+        response = refused(report_error(error, invocation), request_id=invocation.context.aws_request_id)
+    if allowed_origin:
+        response["headers"] |= cors_headers(allowed_origin)
+    if event["httpMethod"] == "HEAD":
+        response["body"] = ""
+    return response
 
 
 def created(event: ApiEvent, outcome: Outcome | GroupOutcome, *, request_id: str) -> Response:

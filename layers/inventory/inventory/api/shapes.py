@@ -28,6 +28,7 @@ class ApiEvent(HeaderEvent):
     ``resource`` is the route with its parameters' names, ``path`` the path as it was sent, without the stage.
     """
 
+    httpMethod: str
     requestContext: RequestContext
     resource: str
     path: str
@@ -49,6 +50,7 @@ class Response(TypedDict):
 class PageEvent(HeaderEvent):
     """A proxy event of a static file; ``resource`` is the route with its parameters' names."""
 
+    httpMethod: NotRequired[str]
     resource: str
     path: NotRequired[str]
     pathParameters: NotRequired[dict[str, str] | None]

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from unicodedata import normalize
 
 from inventory.domain.errors import RowUnreadable, StoreUnavailable
 from inventory.domain.timestamps import instant_text
 from inventory.queries.ledger_order import FIRST_ID, LAST_ID, LAST_POSITION, PartitionRows, Position, merged
-from inventory.storage.ledger_index import EARLIEST, IndexQuery, business_partitions, stock_item_partition
+from inventory.storage.ledger_index import EARLIEST, IndexQuery, row_partitions, stock_item_partition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from inventory.domain.concurrency import AtOnce
-    from inventory.domain.model import Adjustment, ReasonCode, StockItem
+    from inventory.domain.model import Adjustment, Kind, StockItem
     from inventory.domain.retry_budget import RetryBudget
     from inventory.storage.ledger_index import LedgerIndex, Partition
 
@@ -31,17 +32,26 @@ ROWS_EXAMINED_MAX: Final = 1_000
 
 _CHUNK_ROWS_MIN: Final = 10
 
+_STOCK_ITEMS_MERGED_MAX: Final = 100
+"""Locations of one variant whose rows are merged. Where there are more, its rows are picked out of the business's."""
+
 _PREFETCHED_PARTITIONS: Final = 8
 """Partitions that are read side by side at the start, needed or not: one wait instead of eight."""
 
 
 class AdjustmentFilter(NamedTuple):
-    """Which adjustments to read; None means any. ``created_from`` is inclusive, ``created_to`` exclusive."""
+    """Which adjustments to read; None means any. ``created_from`` is inclusive, ``created_to`` exclusive.
+
+    Texts are compared after Unicode's normalization NFC.
+    """
 
     variant_id: UUID | None = None
     location_id: UUID | None = None
-    reason_code: ReasonCode | None = None
+    reason_code: str | None = None
     reference: str | None = None
+    created_by: str | None = None
+    kind: Kind | None = None
+    group_id: UUID | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
 
@@ -51,8 +61,22 @@ class AdjustmentFilter(NamedTuple):
             self.variant_id in (None, row.variant_id)
             and self.location_id in (None, row.location_id)
             and self.reason_code in (None, row.reason_code)
-            and self.reference in (None, row.reference)
+            and self.kind in (None, row.kind)
+            and self.group_id in (None, row.group_id)
+            and (self.reference is None or _same_text(self.reference, row.reference))
+            and (self.created_by is None or _same_text(self.created_by, row.created_by))
         )
+
+    def spans(self, row: Adjustment) -> bool:
+        """Whether a row was created within the bounds of time."""
+        return (self.created_from is None or row.created_at >= self.created_from) and (
+            self.created_to is None or row.created_at < self.created_to
+        )
+
+
+def _same_text(wanted: str, text: str | None) -> bool:
+    """Whether two texts look the same: some keyboards type an accented letter as one character, others as two."""
+    return wanted == text or (text is not None and normalize("NFC", wanted) == normalize("NFC", text))
 
 
 class HistoryPage(NamedTuple):
@@ -65,8 +89,10 @@ class HistoryPage(NamedTuple):
 class StockItemsOfVariant(Protocol):
     """Reads the stock items of a variant."""
 
-    def of_variant(self, business_id: UUID, variant_id: UUID, budget: RetryBudget) -> Iterable[tuple[UUID, StockItem]]:
-        """Read the stock items at all locations where a variant was ever adjusted, each with its location's id."""
+    def of_variant(
+        self, business_id: UUID, variant_id: UUID, budget: RetryBudget, *, limit: int
+    ) -> list[tuple[UUID, StockItem]]:
+        """Read at most ``limit`` of the stock items where a variant was ever adjusted, each with its location's id."""
         ...
 
 
@@ -124,16 +150,29 @@ class History:
         self, business_id: UUID, wanted: AdjustmentFilter, budget: RetryBudget
     ) -> list[tuple[Position, Partition]]:
         """Give the partitions to read, each with a position that no row of it exceeds."""
-        if wanted.variant_id is None:
-            return [(LAST_POSITION, partition) for partition in business_partitions(business_id)]
-        if wanted.location_id is not None:
-            return [(LAST_POSITION, stock_item_partition(business_id, wanted.variant_id, wanted.location_id))]
+        if wanted.variant_id is None or wanted.location_id is not None:
+            partitions = row_partitions(business_id, wanted.variant_id, wanted.location_id)
+            return [(LAST_POSITION, partition) for partition in partitions]
         variant_id = wanted.variant_id
+        found = self.stock_items.of_variant(business_id, variant_id, budget, limit=_STOCK_ITEMS_MERGED_MAX + 1)
+        if len(found) > _STOCK_ITEMS_MERGED_MAX:
+            # Below a cursor each location would need a Query before the first row is known.
+            return [(LAST_POSITION, partition) for partition in row_partitions(business_id, variant_id, None)]
         # A row that is written after this read exceeds the position. It belongs to a newer first page.
         return [
             (Position(stock.updated_at, LAST_ID), stock_item_partition(business_id, variant_id, location_id))
-            for location_id, stock in self.stock_items.of_variant(business_id, variant_id, budget)
+            for location_id, stock in found
         ]
+
+
+def page_of_known(
+    rows: Iterable[Adjustment], wanted: AdjustmentFilter, *, below: Position | None, limit: int
+) -> HistoryPage:
+    """Take a page of rows that were read by their ids, in the order of a history."""
+    top = below or LAST_POSITION
+    positioned = ((Position(row.created_at, row.id), row) for row in rows if wanted.spans(row))
+    in_order = sorted(positioned, key=itemgetter(0), reverse=True)
+    return _take_page((each for each in in_order if each[0] < top), wanted, limit)
 
 
 def _take_page(rows: Iterable[tuple[Position, Adjustment]], wanted: AdjustmentFilter, limit: int) -> HistoryPage:

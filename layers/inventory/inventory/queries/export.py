@@ -13,24 +13,22 @@ from inventory.domain.errors import BusinessNotFound, ExportStopped, InvalidCurs
 from inventory.domain.timestamps import instant_text, parse_instant
 from inventory.queries.adjustments import AdjustmentFilter
 from inventory.queries.export_formats import FORMATS
-from inventory.queries.ledger_order import FIRST_ID, FIRST_POSITION, PartitionRows, Position, merged, parse_position
-from inventory.storage import cursors, keys
-from inventory.storage.ledger_index import EARLIEST, IndexQuery, business_partitions, stock_item_partition
+from inventory.queries.ledger_order import PartitionReading, Position, Span, oldest_first, parse_position
+from inventory.queries.settled import settled_to
+from inventory.storage import cursors
+from inventory.storage.ledger_index import row_partitions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from uuid import UUID
 
     from inventory.domain.model import Adjustment, ExportFormat
     from inventory.domain.retry_budget import RetryBudget
     from inventory.queries.export_formats import LineFormat
-    from inventory.storage.ledger_index import LedgerIndex, Partition
+    from inventory.storage.ledger_index import LedgerIndex
 
 TEXT_SIZE_MAX_BYTES: Final = 5_000_000
 """Size of one page's text as a JSON string. Lambda's limit for an answer is 6 MB."""
-
-SETTLED_AFTER_S: Final = 2.0
-"""A row gets its time before it is committed and indexed. After these seconds the index has the rows of an instant."""
 
 CHUNK_ROWS: Final = 500
 """Rows of one Query. A page merges eight partitions, and drops the rows that it has no room for."""
@@ -158,7 +156,8 @@ class Exporter:
     def page(self, query: ExportQuery, cursor: str | None, budget: RetryBudget) -> ExportPage:
         """Write one page of an export, the first one without a cursor, as long as size and time allow.
 
-        The first page sets the end of the export, so the export ends although new rows keep arriving.
+        The first page sets the end of the export, so the export ends although new rows keep arriving. It is where the
+        ledger is settled, or earlier: no row can appear before it later, so the next export can go on from there.
 
         Raises:
             BusinessNotFound: the business does not exist.
@@ -171,7 +170,8 @@ class Exporter:
         if cursor is None:
             if not budget.retry(partial(self.businesses.has_business, query.business_id)):
                 raise BusinessNotFound
-            remainder = _Remainder(None, self._settled_end(query.created_to, budget))
+            settled = settled_to(self.clock())
+            remainder = _Remainder(None, settled if query.created_to is None else min(query.created_to, settled))
         else:
             remainder = _read_cursor(cursor, question)
         text, last = self._text(query, remainder, budget)
@@ -185,15 +185,6 @@ class Exporter:
             next_cursor=None if last is None else _cursor(last, remainder.created_to, question),
         )
 
-    def _settled_end(self, created_to: datetime | None, budget: RetryBudget) -> datetime:
-        """Choose the end of an export that begins now, and wait until the index has all rows before it."""
-        now = self.clock()
-        end = now if created_to is None else min(created_to, now)
-        remaining_s = SETTLED_AFTER_S - (now - end).total_seconds()
-        if remaining_s > 0:
-            budget.sleep(remaining_s)
-        return end
-
     def _text(
         self, query: ExportQuery, remainder: _Remainder, budget: RetryBudget
     ) -> tuple[_PageText, Position | None]:
@@ -202,9 +193,12 @@ class Exporter:
         header = [line_format.header] if remainder.after is None else []
         text = _PageText(line_format, self.text_size_max_bytes, header)
         wanted = AdjustmentFilter(variant_id=query.variant_id, location_id=query.location_id)
+        partitions = row_partitions(query.business_id, query.variant_id, query.location_id)
+        span = Span(remainder.after, query.created_from, remainder.created_to)
         last: Position | None = None
         try:
-            for position, row in self._oldest_first(query, remainder, budget):
+            # One Query after the other. A page is long, so concurrent reads would gain little.
+            for position, row in oldest_first(partitions, span, PartitionReading(self.index, budget, CHUNK_ROWS)):
                 if wanted.includes(row) and not text.append(row, is_first=last is None):
                     return text, last
                 last = position
@@ -218,34 +212,6 @@ class Exporter:
         else:
             last = None
         return text, last
-
-    def _oldest_first(
-        self, query: ExportQuery, remainder: _Remainder, budget: RetryBudget
-    ) -> Iterator[tuple[Position, Adjustment]]:
-        """Give the remaining rows in order."""
-        begin, end = remainder.after or FIRST_POSITION, Position(remainder.created_to, FIRST_ID)
-        earliest = EARLIEST if query.created_from is None else instant_text(query.created_from)
-        first = earliest if remainder.after is None else remainder.after.text()
-        # One Query after the other. A page is long, so concurrent reads would gain little.
-        partitions = [
-            PartitionRows(self.index, budget, IndexQuery(partition, first, end.text()), begin, CHUNK_ROWS)
-            for partition in _partitions(query)
-        ]
-        # The index's bounds are inclusive at both ends; an export's are not.
-        for position, row in merged(partitions, newest_first=False, below=end):
-            if begin < position:
-                yield position, row
-
-
-def _partitions(query: ExportQuery) -> list[Partition]:
-    """Give the partitions that hold all wanted rows. A variant with all its locations is in one shard."""
-    partitions = business_partitions(query.business_id)
-    if query.variant_id is None:
-        return partitions
-    if query.location_id is None:
-        shard = keys.ledger_business(query.business_id, query.variant_id)
-        return [partition for partition in partitions if partition.key == shard]
-    return [stock_item_partition(query.business_id, query.variant_id, query.location_id)]
 
 
 def _json_size_bytes(line: str) -> int:

@@ -12,14 +12,16 @@ from uuid import UUID
 from inventory.domain.errors import RowUnreadable
 from inventory.domain.timestamps import TICK, instant_text, parse_instant
 from inventory.storage.items import read_adjustment
+from inventory.storage.ledger_index import EARLIEST, IndexQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from inventory.domain.concurrency import AtOnce
     from inventory.domain.model import Adjustment
     from inventory.domain.retry_budget import RetryBudget
     from inventory.storage.items import Item
-    from inventory.storage.ledger_index import IndexPage, IndexQuery, LedgerIndex, StartKey
+    from inventory.storage.ledger_index import IndexPage, LedgerIndex, Partition, StartKey
 
 FIRST_ID: Final = UUID(int=0)
 LAST_ID: Final = UUID(int=2**128 - 1)
@@ -53,6 +55,14 @@ def parse_position(text: str) -> Position:
     if position.text() != text:
         raise ValueError(text)
     return position
+
+
+class Span(NamedTuple):
+    """Rows after a position and from an instant on, None for all of them, and before the instant ``created_to``."""
+
+    after: Position | None
+    created_from: datetime | None
+    created_to: datetime
 
 
 @dataclass(slots=True)
@@ -125,6 +135,20 @@ class PartitionRows:
         return (min if self.query.newest_first else max)(position, previous)
 
 
+class PartitionReading(NamedTuple):
+    """How partitions are read: chunks as in ``PartitionRows``, the first ones at once where ``at_once`` is given."""
+
+    ledger: LedgerIndex
+    budget: RetryBudget
+    chunk_rows: int
+    growth: int = 1
+    at_once: AtOnce | None = None
+
+    def rows(self, query: IndexQuery, bound: Position) -> PartitionRows:
+        """Make the reader of one partition."""
+        return PartitionRows(self.ledger, self.budget, query, bound, self.chunk_rows, self.growth)
+
+
 def merged(
     partitions: Iterable[PartitionRows], *, newest_first: bool, below: Position
 ) -> Iterator[tuple[Position, Adjustment]]:
@@ -140,3 +164,29 @@ def merged(
         if isinstance(found, RowUnreadable):
             raise found
         yield position, found
+
+
+def oldest_first(
+    partitions: Iterable[Partition],
+    span: Span,
+    read: PartitionReading,
+) -> Iterator[tuple[Position, Adjustment]]:
+    """Give the rows of a span in order.
+
+    Raises:
+        StoreUnavailable: the next rows could not be read in time.
+        RowUnreadable: the next item can't be read. It is never skipped.
+    """
+    begin, end = span.after or FIRST_POSITION, Position(span.created_to, FIRST_ID)
+    first = max(
+        EARLIEST if span.created_from is None else instant_text(span.created_from),
+        EARLIEST if span.after is None else span.after.text(),
+    )
+    rows = [read.rows(IndexQuery(partition, first, end.text()), begin) for partition in partitions]
+    if read.at_once is not None:
+        for _ in read.at_once(PartitionRows.prefetch, rows):
+            pass
+    # The index's bounds are inclusive at both ends; a span's are not.
+    for position, row in merged(rows, newest_first=False, below=end):
+        if begin < position:
+            yield position, row

@@ -22,27 +22,47 @@ INDEX_DELAY_MAX: Final = timedelta(minutes=5)
 
 
 class LevelFilter(NamedTuple):
-    """Which levels to read: a variant's, at one location or all, now or at the instant ``as_of``, inclusive."""
+    """Which levels to read: of a variant, a location, both or the whole business; now or at ``as_of``, inclusive.
 
-    variant_id: UUID
+    ``as_of`` needs a variant. Both limits of the quantity are inclusive.
+    """
+
+    variant_id: UUID | None = None
     location_id: UUID | None = None
     as_of: datetime | None = None
+    quantity_at_most: int | None = None
+    quantity_at_least: int | None = None
+
+    @property
+    def limits_quantity(self) -> bool:
+        """Whether levels are left out for their quantity."""
+        return self.quantity_at_most is not None or self.quantity_at_least is not None
+
+    def includes(self, quantity: int) -> bool:
+        """Whether a quantity is within the limits."""
+        return (self.quantity_at_most is None or quantity <= self.quantity_at_most) and (
+            self.quantity_at_least is None or quantity >= self.quantity_at_least
+        )
 
 
 class Level(NamedTuple):
-    """A variant's quantity on hand at one location, in units, after the adjustment with that ``sequence``."""
+    """A variant's quantity on hand at one location, in units, after the adjustment with that ``sequence``.
+
+    ``counted_at`` is when it was last counted until today, None if never: also where the level is one of the past.
+    """
 
     variant_id: UUID
     location_id: UUID
     quantity: int
     sequence: int
     updated_at: datetime
+    counted_at: datetime | None = None
 
 
 def level_now(stock_item_id: StockItemId, stock: StockItem) -> Level:
     """Give the level of a stock item."""
     _, variant_id, location_id = stock_item_id
-    return Level(variant_id, location_id, stock.quantity, stock.sequence, stock.updated_at)
+    return Level(variant_id, location_id, stock.quantity, stock.sequence, stock.updated_at, stock.counted_at)
 
 
 def level_at(
@@ -80,4 +100,5 @@ def level_at(
     if not before:
         return None
     _, variant_id, location_id = stock_item_id
-    return Level(variant_id, location_id, before[0].quantity_after, before[0].sequence, before[0].created_at)
+    last = before[0]
+    return Level(variant_id, location_id, last.quantity_after, last.sequence, last.created_at, stock.counted_at)

@@ -7,22 +7,26 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from inventory.domain.errors import AdjustmentNotFound, LocationNotFound, VariantNotFound
-from inventory.domain.model import StockItemId
-from inventory.queries.levels import Level, level_at, level_now
-from inventory.storage.items import read_stock_at_location
+from inventory.domain.errors import AdjustmentNotFound, GroupNotFound, LocationNotFound, VariantNotFound
+from inventory.domain.rules import keyed_id
+from inventory.integrity.proof import Prover
+from inventory.queries.adjustments import History, page_of_known
+from inventory.queries.feed import Feed, feed_of_known
+from inventory.queries.level_pages import LevelPages
+from inventory.queries.stock_items import StockItems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
     from inventory.domain.concurrency import AtOnce
-    from inventory.domain.model import Adjustment, StockItem
+    from inventory.domain.model import Adjustment, StockItemId
     from inventory.domain.retry_budget import RetryBudget
-    from inventory.integrity.proof import Proof, Prover
-    from inventory.queries.adjustments import AdjustmentFilter, History
+    from inventory.integrity.proof import Proof
+    from inventory.queries.adjustments import AdjustmentFilter
     from inventory.queries.ledger_order import Position
-    from inventory.queries.levels import LevelFilter
+    from inventory.queries.levels import Level, LevelFilter
+    from inventory.queries.stock_items import StockItemIds
     from inventory.storage.ledger_index import LedgerIndex
     from inventory.storage.lookups import Lookups
 
@@ -45,11 +49,26 @@ class AdjustmentsPage(NamedTuple):
     next_position: Position | None
 
 
-class LevelsPage(NamedTuple):
-    """Levels of one variant by location. The next page starts after ``next_location_id``, None on the last page."""
+class AdjustmentsFeed(NamedTuple):
+    """Adjustments, oldest first, as in ``FeedPage``."""
 
-    levels: list[Level]
-    next_location_id: UUID | None
+    adjustments: list[Recorded]
+    next_position: Position
+    settled_to: datetime
+
+
+class NamedLevel(NamedTuple):
+    """A level, and the SKU of its variant today, None where it has none."""
+
+    level: Level
+    sku: str | None
+
+
+class NamedLevelsPage(NamedTuple):
+    """Levels. The next page starts after ``next_after``, None on the last page."""
+
+    levels: list[NamedLevel]
+    next_after: StockItemId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +80,10 @@ class Reader:
     """
 
     lookups: Lookups
-    index: LedgerIndex
     history: History
+    feeds: Feed
+    level_pages: LevelPages
     prover: Prover
-    at_once: AtOnce = map
     clock: Callable[[], datetime] = _now
 
     def adjustment(self, business_id: UUID, adjustment_id: UUID, *, budget: RetryBudget) -> Recorded:
@@ -78,59 +97,106 @@ class Reader:
             raise AdjustmentNotFound
         return Recorded(*found)
 
+    def group(self, business_id: UUID, group_id: UUID, *, budget: RetryBudget) -> list[Recorded]:
+        """Read all rows of a group, in their order.
+
+        Raises:
+            GroupNotFound: the business has no group with that id.
+        """
+        rows = budget.retry(partial(self.lookups.group, business_id, group_id))
+        if rows is None:
+            raise GroupNotFound
+        reversals = budget.retry(partial(self.lookups.reversals, business_id, rows))
+        return [Recorded(row, reversals.get(row.id)) for row in rows]
+
     def adjustments(
-        self, business_id: UUID, wanted: AdjustmentFilter, *, below: Position | None, limit: int, budget: RetryBudget
+        self,
+        business_id: UUID,
+        wanted: AdjustmentFilter,
+        *,
+        idempotency_key: str | None = None,
+        below: Position | None,
+        limit: int,
+        budget: RetryBudget,
     ) -> AdjustmentsPage:
-        """Read a page of adjustments."""
-        page = self.history.page(business_id, wanted, below=below, limit=limit, budget=budget)
-        ids = [row.id for row in page.rows]
-        reversals = budget.retry(partial(self.lookups.reversals, business_id, ids))
-        return AdjustmentsPage([Recorded(row, reversals.get(row.id)) for row in page.rows], page.next_position)
+        """Read a page of adjustments.
+
+        With ``idempotency_key``, those that the key made: found in the ledger itself, as a group's are by its id.
+        """
+        known = self._known_rows(business_id, wanted, idempotency_key, budget)
+        if known is None:
+            page = self.history.page(business_id, wanted, below=below, limit=limit, budget=budget)
+        else:
+            page = page_of_known(known, wanted, below=below, limit=limit)
+        return AdjustmentsPage(self._recorded(business_id, page.rows, budget), page.next_position)
+
+    def feed(
+        self,
+        business_id: UUID,
+        wanted: AdjustmentFilter,
+        *,
+        idempotency_key: str | None = None,
+        after: Position | None,
+        limit: int,
+        budget: RetryBudget,
+    ) -> AdjustmentsFeed:
+        """Read a page of the feed, or of what is known by a key or a group's id in the feed's order."""
+        now = self.clock()
+        known = self._known_rows(business_id, wanted, idempotency_key, budget)
+        if known is None:
+            page = self.feeds.page(business_id, wanted, after=after, limit=limit, now=now, budget=budget)
+        else:
+            page = feed_of_known(known, wanted, after=after, limit=limit, now=now)
+        return AdjustmentsFeed(self._recorded(business_id, page.rows, budget), page.next_position, page.settled_to)
+
+    def _known_rows(
+        self, business_id: UUID, wanted: AdjustmentFilter, idempotency_key: str | None, budget: RetryBudget
+    ) -> list[Adjustment] | None:
+        """Read the rows that a key or a group's id names; None where neither is given."""
+        group_id = wanted.group_id
+        if idempotency_key is not None:
+            first_id = keyed_id(business_id, idempotency_key)
+            found = budget.retry(partial(self.lookups.adjustments, business_id, [first_id]))
+            if first_id not in found or found[first_id].group_id is None:
+                return [*found.values()]
+            group_id = first_id
+        if group_id is None:
+            return None
+        return budget.retry(partial(self.lookups.group, business_id, group_id)) or []
+
+    def _recorded(self, business_id: UUID, rows: Sequence[Adjustment], budget: RetryBudget) -> list[Recorded]:
+        reversals = budget.retry(partial(self.lookups.reversals, business_id, rows))
+        return [Recorded(row, reversals.get(row.id)) for row in rows]
 
     def levels(
-        self, business_id: UUID, wanted: LevelFilter, *, after: UUID | None, limit: int, budget: RetryBudget
-    ) -> LevelsPage:
-        """Read a page of levels, one for each location where the variant was ever adjusted.
+        self, business_id: UUID, wanted: LevelFilter, *, after: StockItemId | None, limit: int, budget: RetryBudget
+    ) -> NamedLevelsPage:
+        """Read a page of levels, one for each place where a variant was ever adjusted.
 
         Raises:
             VariantNotFound, LocationNotFound: there was no adjustment, and an adjustment would be refused in the same
                 way.
         """
-        if wanted.location_id is None:
-            found, has_more = self._stock_items(business_id, wanted.variant_id, after, limit, budget)
-        else:
-            item = budget.retry(partial(self.lookups.stock_item, business_id, wanted.variant_id, wanted.location_id))
-            found, has_more = [] if item is None else [read_stock_at_location(item)], False
-        if not found and after is None:
+        page = self.level_pages.page(business_id, wanted, after=after, limit=limit, now=self.clock(), budget=budget)
+        if not page.examined and after is None:
             self._require_active(business_id, wanted.variant_id, wanted.location_id, budget)
+        skus = budget.retry(partial(self.lookups.skus, business_id, {each.variant_id for each in page.levels}))
+        return NamedLevelsPage([NamedLevel(each, skus.get(each.variant_id)) for each in page.levels], page.next_after)
 
-        def level(found: tuple[UUID, StockItem]) -> Level | None:
-            location_id, stock = found
-            return self._level(StockItemId(business_id, wanted.variant_id, location_id), stock, wanted.as_of, budget)
+    def variant_id(
+        self, business_id: UUID, variant_id: UUID | None, sku: str | None, *, budget: RetryBudget
+    ) -> UUID | None:
+        """Give the variant that a query names by its id or its SKU; None where it names none.
 
-        levels = [each for each in self.at_once(level, found) if each is not None]
-        return LevelsPage(levels, found[-1][0] if has_more else None)
-
-    def _level(
-        self, stock_item_id: StockItemId, stock: StockItem, as_of: datetime | None, budget: RetryBudget
-    ) -> Level | None:
-        if as_of is None:
-            return level_now(stock_item_id, stock)
-        read = partial(level_at, self.index, stock_item_id, stock, as_of, now=self.clock())
-        return budget.retry(partial(read, between_calls=budget.require_time))
-
-    def _stock_items(
-        self, business_id: UUID, variant_id: UUID, after: UUID | None, limit: int, budget: RetryBudget
-    ) -> tuple[list[tuple[UUID, StockItem]], bool]:
-        """Give the next stock items, at least one if there is one, and whether others may follow."""
-        while True:
-            # One more than the page has shows whether there is a next page.
-            page = budget.retry(
-                partial(self.lookups.stock_items, business_id, variant_id, after=after, limit=limit + 1)
-            )
-            if page.stock_items or page.next_after is None:
-                return page.stock_items[:limit], len(page.stock_items) > limit or page.next_after is not None
-            after = page.next_after
+        Raises:
+            VariantNotFound: no active variant of the business has the SKU.
+        """
+        if sku is None:
+            return variant_id
+        found = budget.retry(partial(self.lookups.variant_of_sku, business_id, sku))
+        if found is None:
+            raise VariantNotFound
+        return found
 
     def proof(self, stock_item_id: StockItemId, *, cursor: str | None, budget: RetryBudget) -> Proof:
         """Prove the history of one stock item, or continue a proof.
@@ -146,7 +212,7 @@ class Reader:
         return proof
 
     def _require_active(
-        self, business_id: UUID, variant_id: UUID, location_id: UUID | None, budget: RetryBudget
+        self, business_id: UUID, variant_id: UUID | None, location_id: UUID | None, budget: RetryBudget
     ) -> None:
         """Refuse a variant or location that was never adjusted, and that an adjustment could not use either.
 
@@ -158,3 +224,21 @@ class Reader:
             raise VariantNotFound
         if not location:
             raise LocationNotFound
+
+
+def reader_on(
+    lookups: Lookups,
+    ledger: LedgerIndex,
+    stock_item_ids: StockItemIds,
+    at_once: AtOnce = map,
+    clock: Callable[[], datetime] = _now,
+) -> Reader:
+    """Make a reader that reads all through these."""
+    return Reader(
+        lookups,
+        History(ledger, lookups, at_once),
+        Feed(ledger, at_once),
+        LevelPages(StockItems(lookups, stock_item_ids), ledger, at_once),
+        Prover(ledger, lookups),
+        clock,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from uuid import UUID
 
+    from pydantic.fields import FieldInfo
+
 type Place = list[str | int]
 """Where a value is in a request, as a ``loc`` begins."""
 
@@ -23,6 +26,12 @@ class RequestModel(BaseModel):
     """A request that refuses unknown fields, because a misspelt one must not be ignored, and that can't be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    @cache
+    def names(cls) -> Mapping[str, FieldInfo]:
+        """Give the fields by their names as a caller writes them, in their order."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
 
     @classmethod
     def broken_rules(cls, members: Mapping[str, object], place: Place) -> list[ValidationEntry]:  # noqa: ARG003
@@ -99,9 +108,10 @@ def _known_fields(model: type[RequestModel], value: dict[str, object]) -> dict[s
 
     A million unknown fields would fill the memory with errors, and pydantic fails on a name with half a surrogate pair.
     """
-    if value.keys() <= model.model_fields.keys():
+    names = model.names()
+    if value.keys() <= names.keys():
         return value
-    return {name: member for name, member in value.items() if name in model.model_fields}
+    return {name: member for name, member in value.items() if name in names}
 
 
 def _unknown_fields(value: dict[str, object], known: dict[str, object], place: Place) -> Iterator[ValidationEntry]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime  # noqa: TC003  pydantic reads the annotation of the validator
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
-from inventory.domain.model import ExportFormat, ReasonCode
+from inventory.domain.model import QUANTITY_MAX, ExportFormat, Kind
 from inventory.schemas.base import RequestModel
-from inventory.schemas.fields import Label
+from inventory.schemas.fields import IdempotencyKey, Label
 from inventory.schemas.instants import FromInstant, UpToInstant
 
 PAGE_ROWS_DEFAULT: Final = 50
@@ -18,6 +19,33 @@ PAGE_ROWS_MAX: Final = 100
 type Cursor = Annotated[str, Field(min_length=1, max_length=1024, description="The `next_cursor` of the page before.")]
 
 type Limit = Annotated[int, Field(ge=1, le=PAGE_ROWS_MAX, description="The maximum size of a page.")]
+
+
+SKU_OF_A_QUERY: Final = "The SKU of the variant, in place of `variant_id`."
+
+
+def _alone(sku: str, info: ValidationInfo) -> str:
+    """Refuse a SKU beside a variant's id: they could name two variants."""
+    if info.data.get("variant_id") is not None:
+        raise ValueError("must not be given together with variant_id")
+    return sku
+
+
+def _of_a_variant(as_of: datetime, info: ValidationInfo) -> datetime:
+    """Refuse an instant without a variant: the past of a whole business would have to be read row by row."""
+    # A variant or SKU that is not valid is missing here, and has an error of its own.
+    if info.data.get("variant_id", as_of) is None and info.data.get("sku", as_of) is None:
+        raise ValueError("needs variant_id or sku")
+    return as_of
+
+
+type OtherwiseSku = Annotated[Label, AfterValidator(_alone)]
+"""A SKU in place of a variant's id. Its model has the field ``variant_id`` before it."""
+
+type ReasonCodeText = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$", max_length=40)]
+"""A reason code that is built in, or that a business can register."""
+
+type QuantityLimit = Annotated[int, Field(ge=-QUANTITY_MAX, le=QUANTITY_MAX, json_schema_extra={"format": "int64"})]
 
 
 class AdjustmentPath(RequestModel):
@@ -43,26 +71,44 @@ class AdjustmentsQuery(RequestModel):
     """
 
     variant_id: UUID | None = None
+    sku: OtherwiseSku | None = Field(default=None, description=SKU_OF_A_QUERY)
     location_id: UUID | None = None
-    reason_code: ReasonCode | None = None
+    reason_code: ReasonCodeText | None = None
     reference: Label | None = None
+    created_by: Label | None = Field(default=None, description="The token's subject.")
+    kind: Kind | None = None
+    group_id: UUID | None = Field(default=None, description="The batch, transfer or reversal of one.")
+    idempotency_key: IdempotencyKey | None = Field(
+        default=None, description="What a request with this key has made. It is read from the ledger itself."
+    )
     created_from: FromInstant | None = Field(default=None, description="Not before this instant.")
     created_to: FromInstant | None = Field(default=None, description="Before this instant.")
+    order: Literal["desc", "asc"] = Field(
+        default="desc", description="`desc`: the newest first. `asc`: the oldest first, a feed to poll."
+    )
+    include: Literal["chain"] | None = Field(
+        default=None,
+        description="`chain`: with each row's canonical form and hash, to check the hash chain yourself.",
+    )
     limit: Limit = PAGE_ROWS_DEFAULT
     cursor: Cursor | None = None
 
 
 class LevelsQuery(RequestModel):
-    """The query string of GET /api/v1/inventory/levels. ``as_of`` is inclusive.
+    """The query string of GET /api/v1/inventory/levels. ``as_of`` is inclusive, and so are the limits of quantities.
 
     The name of this class is part of the digest of cursors, too.
     """
 
-    variant_id: UUID
+    variant_id: UUID | None = None
+    sku: OtherwiseSku | None = Field(default=None, description=SKU_OF_A_QUERY)
     location_id: UUID | None = None
-    as_of: UpToInstant | None = Field(
-        default=None, description="Levels at that instant, inclusive. Without it, the levels now."
+    as_of: Annotated[UpToInstant, AfterValidator(_of_a_variant)] | None = Field(
+        default=None,
+        description="Levels at that instant, inclusive, of a variant. Without it, the levels now.",
     )
+    quantity_at_most: QuantityLimit | None = Field(default=None, description="Leave out levels above this quantity.")
+    quantity_at_least: QuantityLimit | None = Field(default=None, description="Leave out levels below this quantity.")
     limit: Limit = PAGE_ROWS_MAX
     cursor: Cursor | None = None
 

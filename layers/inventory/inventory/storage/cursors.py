@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
 from hashlib import sha256
 from typing import Final
 
 _DIGEST_SIZE_BYTES: Final = 12
 
+_POSITION_SIZE_MAX_BYTES: Final = 64 * 1024
+"""Size of a position after decompression: a forged cursor must not fill the memory."""
+
 
 def cursor(position: str, question: dict[str, str]) -> str:
     """Write a cursor. ``question`` names all that the pages depend on: the business, and what it asks for."""
-    raw = _digest(position, question) + position.encode()
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    return _text(_digest(position, question) + position.encode())
 
 
 def position(given: str, question: dict[str, str]) -> str | None:
@@ -30,6 +33,28 @@ def position(given: str, question: dict[str, str]) -> str | None:
         return None
     # A Base64 text has several spellings. Only the one that was issued is a cursor.
     return found if given == cursor(found, question) else None
+
+
+def compressed_cursor(position: str, question: dict[str, str]) -> str:
+    """Write a cursor with a long position, compressed."""
+    return _text(_digest(position, question) + zlib.compress(position.encode()))
+
+
+def compressed_position(given: str, question: dict[str, str]) -> str | None:
+    """Read the position from a compressed cursor; None as for ``position``."""
+    try:
+        raw = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4))
+        decompressor = zlib.decompressobj()
+        found = decompressor.decompress(raw[_DIGEST_SIZE_BYTES:], _POSITION_SIZE_MAX_BYTES).decode()
+    except (ValueError, zlib.error):
+        return None
+    # Not compressed again to compare: another version of the library may compress in another way.
+    is_whole = decompressor.eof and not decompressor.unused_data and _text(raw) == given
+    return found if is_whole and raw[:_DIGEST_SIZE_BYTES] == _digest(found, question) else None
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _digest(position: str, question: dict[str, str]) -> bytes:

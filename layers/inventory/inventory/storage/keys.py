@@ -19,6 +19,14 @@ type ItemKey = tuple[str, ...]
 
 SETTINGS: Final = "SETTINGS"
 REVERSAL: Final = "REVERSAL"
+STOCK: Final = "STOCK#"
+"""How the partition keys of stock items begin."""
+
+VARIANTS: Final = "VARIANT#"
+LOCATIONS: Final = "LOCATION#"
+REASONS: Final = "REASON#"
+"""How the sort keys of a business's variants, locations and reasons begin."""
+
 ITEM_EXISTS: Final = "attribute_exists(pk)"
 
 ITEM_ABSENT: Final = "attribute_not_exists(pk)"
@@ -48,6 +56,16 @@ def variant_key(business_id: UUID, variant_id: UUID) -> ItemKey:
     return business(business_id), variant(variant_id)
 
 
+def sku_key(business_id: UUID, sku: str) -> ItemKey:
+    """Key of the claim of a SKU, which names its active variant. The SKU is a caller's text, so it is hashed."""
+    return business(business_id), f"SKU#{sha256(sku.encode()).hexdigest()}"
+
+
+def reason_key(business_id: UUID, reason_code: str) -> ItemKey:
+    """Key of a reason that a business registered; the code's form leaves no room for a delimiter."""
+    return business(business_id), f"{REASONS}{reason_code}"
+
+
 def business(business_id: UUID) -> str:
     """Partition key of a business's catalog."""
     return f"BUSINESS#{uuid_text(business_id)}"
@@ -55,12 +73,12 @@ def business(business_id: UUID) -> str:
 
 def location(location_id: UUID) -> str:
     """Sort key of a location."""
-    return f"LOCATION#{uuid_text(location_id)}"
+    return f"{LOCATIONS}{uuid_text(location_id)}"
 
 
 def variant(variant_id: UUID) -> str:
     """Sort key of a variant."""
-    return f"VARIANT#{uuid_text(variant_id)}"
+    return f"{VARIANTS}{uuid_text(variant_id)}"
 
 
 # ---------------------------------------------------------------------- the inventory table: stock items and reversals
@@ -73,7 +91,27 @@ def stock_item_key(business_id: UUID, variant_id: UUID, location_id: UUID) -> It
 
 def stock(business_id: UUID, variant_id: UUID) -> str:
     """Partition key of all stock items of a variant."""
-    return f"STOCK#{uuid_text(business_id)}#{uuid_text(variant_id)}"
+    return f"{STOCK}{uuid_text(business_id)}#{uuid_text(variant_id)}"
+
+
+def stock_shard(business_id: UUID, shard: int) -> str:
+    """Partition key of one shard of a business's stock items in their index: the shards of the ledger's index."""
+    return ledger_shard(business_id, shard)
+
+
+def stock_by_business(business_id: UUID, variant_id: UUID) -> str:
+    """Partition key of a stock item in that index: the variant picks the shard."""
+    return ledger_business(business_id, variant_id)
+
+
+def location_variant(location_id: UUID, variant_id: UUID) -> str:
+    """Sort key of a stock item in that index: the stock items of a location are neighbours."""
+    return f"{location_prefix(location_id)}{uuid_text(variant_id)}"
+
+
+def location_prefix(location_id: UUID) -> str:
+    """How the sort keys of a location's stock items begin in that index."""
+    return f"{uuid_text(location_id)}#"
 
 
 def reversal_link_key(business_id: UUID, adjustment_id: UUID) -> ItemKey:
@@ -108,7 +146,12 @@ def ledger_stock_item(business_id: UUID, variant_id: UUID, location_id: UUID) ->
 @lru_cache(_CACHED_MAX)
 def ledger_business(business_id: UUID, variant_id: UUID) -> str:
     """Partition key of the index by business: the variant picks the shard."""
-    return ledger_shard(business_id, sha256(variant_id.bytes).digest()[0] % BUSINESS_SHARDS)
+    return ledger_shard(business_id, shard_number(variant_id))
+
+
+def shard_number(variant_id: UUID) -> int:
+    """Return a variant's shard of its business in both indexes, 0 to ``BUSINESS_SHARDS`` - 1. It never changes."""
+    return sha256(variant_id.bytes).digest()[0] % BUSINESS_SHARDS
 
 
 def ledger_shard(business_id: UUID, shard: int) -> str:

@@ -53,6 +53,20 @@ def business_partitions(business_id: UUID) -> list[Partition]:
     ]
 
 
+def row_partitions(business_id: UUID, variant_id: UUID | None, location_id: UUID | None) -> list[Partition]:
+    """Return the fewest partitions with all rows of a business, of a variant or of a stock item, as far as it is named.
+
+    A variant with all its locations is in one shard of the business, among the rows of other variants.
+    """
+    partitions = business_partitions(business_id)
+    if variant_id is None:
+        return partitions
+    if location_id is None:
+        shard = keys.ledger_business(business_id, variant_id)
+        return [partition for partition in partitions if partition.key == shard]
+    return [stock_item_partition(business_id, variant_id, location_id)]
+
+
 class IndexQuery(NamedTuple):
     """Rows of one partition between two sort keys, both inclusive: at most ``limit``, or as many as 1 MB holds.
 

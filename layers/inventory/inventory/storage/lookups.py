@@ -8,18 +8,21 @@ from uuid import UUID
 
 from inventory.aws.failures import require_complete, translated_failures
 from inventory.domain.errors import StockItemUnreadable, StoreUnavailable
+from inventory.domain.rules import group_row_ids, reversal_of
+from inventory.domain.uuids import uuid_of
 from inventory.storage import keys
 from inventory.storage.items import (
+    by_key,
     is_active,
     key_attributes,
     key_of,
     read_adjustment,
-    read_reversal_id,
+    read_reversal_link,
     read_stock_at_location,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
         QueryInputTypeDef,
     )
 
-    from inventory.domain.model import Adjustment, StockItem
+    from inventory.domain.model import Adjustment, StockItem, StockItemId
     from inventory.domain.retry_budget import RetryBudget
     from inventory.storage.items import Item
     from inventory.storage.keys import ItemKey
@@ -60,6 +63,19 @@ def read_by_key(client: DynamoDBClient, wanted: Mapping[str, Sequence[ItemKey]])
     return {table: list(reply["Responses"].get(table, [])) for table in wanted}
 
 
+def _reversed_as(row: Adjustment) -> UUID:
+    """Return the id under which the reversal of a row is linked: a row of a group is reversed with its group."""
+    return row.group_id or row.id
+
+
+def _reversal_in(links: Sequence[Item], row: Adjustment) -> UUID | None:
+    """Return the id of the row that reverses a row; None where no link says so."""
+    key = keys.reversal_link_key(row.business_id, _reversed_as(row))
+    found = (read_reversal_link(link) for link in links if key_of(link) == key)
+    link = next(found, None)
+    return None if link is None else reversal_of(row, link)
+
+
 class StockItemsPage(NamedTuple):
     """Stock items of one variant with their locations' ids, in the order of these.
 
@@ -68,6 +84,13 @@ class StockItemsPage(NamedTuple):
 
     stock_items: list[tuple[UUID, StockItem]]
     next_after: UUID | None
+
+
+class CatalogPage(NamedTuple):
+    """Items of a catalog, by their sort keys. The next page begins after ``next_after``, None at the end."""
+
+    items: Sequence[Item]
+    next_after: str | None
 
 
 class Lookups:
@@ -79,7 +102,7 @@ class Lookups:
         self._ledger_table = ledger_table
 
     def adjustment(self, business_id: UUID, adjustment_id: UUID) -> tuple[Adjustment, UUID | None] | None:
-        """Read a ledger row, and the id of its reversal or None.
+        """Read a ledger row, and the id of its reversal or None. A later row of a group takes a second call.
 
         Raises:
             RowUnreadable: the item under its key is not a row.
@@ -90,18 +113,38 @@ class Lookups:
         )
         if not rows:
             return None
-        return read_adjustment(rows[0]), read_reversal_id(links[0]) if links else None
+        row = read_adjustment(rows[0])
+        if _reversed_as(row) != adjustment_id:
+            return row, self.reversals(business_id, [row]).get(adjustment_id)
+        return row, _reversal_in(links, row)
 
-    def reversals(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, UUID]:
-        """Read which of at most ``KEYS_MAX`` adjustments were reversed, and by which. An id may come twice.
+    def reversals(self, business_id: UUID, rows: Sequence[Adjustment]) -> dict[UUID, UUID]:
+        """Read which of at most ``KEYS_MAX`` rows were reversed, and by which. A row may come twice.
 
         A link that names no reversal counts as absent.
         """
-        # A dictionary, as DynamoDB refuses a read that names a key twice.
-        adjustment_of_key = {keys.reversal_link_key(business_id, each): each for each in adjustment_ids}
-        _, links = self._by_key(inventory=[*adjustment_of_key])
-        found = ((adjustment_of_key[key_of(link)], read_reversal_id(link)) for link in links)
-        return {adjustment_id: reversal_id for adjustment_id, reversal_id in found if reversal_id is not None}
+        # A set, as DynamoDB refuses a read that names a key twice.
+        wanted = {keys.reversal_link_key(business_id, _reversed_as(row)) for row in rows}
+        _, links = self._by_key(inventory=[*wanted])
+        return {row.id: reversal for row in rows if (reversal := _reversal_in(links, row)) is not None}
+
+    def group(self, business_id: UUID, group_id: UUID) -> list[Adjustment] | None:
+        """Read all rows of a group, in their order, in at most two calls; None if there is no such group.
+
+        Raises:
+            StoreUnavailable: some rows are there and some not yet.
+            RowUnreadable: an item under one of their keys is not a row.
+        """
+        found, _ = self._by_key(ledger=[keys.ledger_row_key(business_id, group_id)])
+        first = read_adjustment(found[0]) if found else None
+        if first is None or first.group_id != group_id:
+            return None
+        _, *later = group_row_ids(first)
+        found, _ = self._by_key(ledger=[keys.ledger_row_key(business_id, each) for each in later])
+        rows = {row.id: row for row in map(read_adjustment, found)}
+        if len(rows) < len(later):
+            raise StoreUnavailable
+        return [first, *(rows[each] for each in later)]
 
     def stock_item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> Item | None:
         """Read one stock item as it is stored, readable or not.
@@ -110,6 +153,57 @@ class Lookups:
         """
         _, found = self._by_key(inventory=[keys.stock_item_key(business_id, variant_id, location_id)])
         return found[0] if found else None
+
+    def stock_items_by_id(self, stock_item_ids: Sequence[StockItemId]) -> dict[StockItemId, Item]:
+        """Read at most ``KEYS_MAX`` stock items as they are stored, readable or not; absent ones are left out."""
+        id_of_key = {keys.stock_item_key(*each): each for each in stock_item_ids}
+        _, found = self._by_key(inventory=[*id_of_key])
+        return {id_of_key[key_of(item)]: item for item in found}
+
+    def skus(self, business_id: UUID, variant_ids: Iterable[UUID]) -> dict[UUID, str]:
+        """Read the SKUs of at most ``KEYS_MAX`` variants, active or not; one without a SKU is left out."""
+        id_of_key = {keys.variant_key(business_id, each): each for each in variant_ids}
+        _, found = self._by_key(inventory=[*id_of_key])
+        return {id_of_key[key_of(item)]: item["sku"]["S"] for item in found if "sku" in item}
+
+    def variant_of_sku(self, business_id: UUID, sku: str) -> UUID | None:
+        """Read which active variant has a SKU; None where none has."""
+        _, found = self._by_key(inventory=[keys.sku_key(business_id, sku)])
+        return uuid_of(found[0]["variant_id"]["S"]) if found else None
+
+    def catalog_items(self, item_keys: Sequence[ItemKey]) -> dict[ItemKey, Item]:
+        """Read at most ``KEYS_MAX`` items of the catalog; absent ones are left out."""
+        return by_key(self._by_key(inventory=item_keys)[1])
+
+    def catalog_page(self, business_id: UUID, prefix: str, *, after: str | None, limit: int) -> CatalogPage:
+        """Read a business's catalog items whose sort keys begin with ``prefix``, after one of these sort keys."""
+        request: QueryInputTypeDef = {
+            "TableName": self._inventory_table,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
+            "ExpressionAttributeValues": {":pk": {"S": keys.business(business_id)}, ":prefix": {"S": prefix}},
+            # One more than the page has shows whether there is a next page.
+            "Limit": limit + 1,
+            "ConsistentRead": True,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        if after is not None:
+            request["ExclusiveStartKey"] = key_attributes((keys.business(business_id), after))
+        with translated_failures():
+            reply = self._client.query(**request)
+        require_complete(reply)
+        items = reply["Items"][:limit]
+        has_more = len(reply["Items"]) > limit or (bool(items) and "LastEvaluatedKey" in reply)
+        return CatalogPage(items, items[-1]["sk"]["S"] if has_more else None)
+
+    def adjustments(self, business_id: UUID, adjustment_ids: Iterable[UUID]) -> dict[UUID, Adjustment]:
+        """Read at most ``KEYS_MAX`` ledger rows; absent ones are left out.
+
+        Raises:
+            RowUnreadable: an item under one of the keys is not a row.
+        """
+        wanted = dict.fromkeys(keys.ledger_row_key(business_id, each) for each in adjustment_ids)
+        rows = map(read_adjustment, self._by_key(ledger=[*wanted])[0])
+        return {row.id: row for row in rows}
 
     def ledger_row(self, business_id: UUID, adjustment_id: UUID) -> Item | None:
         """Read one ledger row as it is stored, readable or not; None where there is none."""
@@ -151,29 +245,32 @@ class Lookups:
         last = reply.get("LastEvaluatedKey")
         return StockItemsPage(found, None if last is None else UUID(last["sk"]["S"]))
 
-    def of_variant(self, business_id: UUID, variant_id: UUID, budget: RetryBudget) -> Iterator[tuple[UUID, StockItem]]:
-        """Read all of a variant's stock items, page by page."""
+    def of_variant(
+        self, business_id: UUID, variant_id: UUID, budget: RetryBudget, *, limit: int
+    ) -> list[tuple[UUID, StockItem]]:
+        """Read a variant's stock items, page by page, but at most ``limit``."""
+        found: list[tuple[UUID, StockItem]] = []
         after: UUID | None = None
         while True:
-            page = budget.retry(partial(self.stock_items, business_id, variant_id, after=after))
-            yield from page.stock_items
+            read = partial(self.stock_items, business_id, variant_id, after=after, limit=limit - len(found))
+            page = budget.retry(read)
+            found += page.stock_items
             after = page.next_after
-            if after is None:
-                return
+            if after is None or len(found) == limit:
+                return found
 
     def has_business(self, business_id: UUID) -> bool:
         """Whether there is such a business."""
         _, found = self._by_key(inventory=[keys.settings_key(business_id)])
         return bool(found)
 
-    def active(self, business_id: UUID, variant_id: UUID, location_id: UUID | None) -> tuple[bool, bool]:
-        """Whether the variant, and the location if there is one, are in use."""
-        wanted = [keys.variant_key(business_id, variant_id)]
-        if location_id is not None:
-            wanted.append(keys.location_key(business_id, location_id))
-        _, found = self._by_key(inventory=wanted)
+    def active(self, business_id: UUID, variant_id: UUID | None, location_id: UUID | None) -> tuple[bool, bool]:
+        """Whether the variant and the location are in use; True for one that is not given."""
+        variant = None if variant_id is None else keys.variant_key(business_id, variant_id)
+        location = None if location_id is None else keys.location_key(business_id, location_id)
+        _, found = self._by_key(inventory=[key for key in (variant, location) if key is not None])
         active = {key_of(item) for item in found if is_active(item)}
-        return wanted[0] in active, wanted[-1] in active
+        return variant is None or variant in active, location is None or location in active
 
     def _by_key(
         self, *, ledger: Sequence[ItemKey] = (), inventory: Sequence[ItemKey] = ()
