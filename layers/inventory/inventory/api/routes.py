@@ -41,9 +41,7 @@ REVERSE_ADJUSTMENT: Final = Route(
 
 CREATE_BATCH: Final = Route("POST", "/api/v1/inventory/adjustments/batch", "create_adjustment", "adjustments:write")
 
-GET_GROUP: Final = Route(
-    "GET", "/api/v1/inventory/adjustments/groups/{group_id}", "read_inventory", "adjustments:read"
-)
+GET_GROUP: Final = Route("GET", "/api/v1/inventory/adjustments/groups/{group_id}", "read_inventory", "adjustments:read")
 
 REVERSE_GROUP: Final = Route(
     "POST", "/api/v1/inventory/adjustments/groups/{group_id}/reversal", "reverse_adjustment", "adjustments:reverse"

@@ -1,4 +1,4 @@
-"""The POST routes of batches, transfers and counts: from the event to the use case, and from its result to the response.
+"""The POST routes of batches, transfers and counts: from the event to the use case, from its result to the response.
 
 A function loads this module with the first such request: most environments never see one, and their start is shorter.
 """
@@ -83,9 +83,7 @@ def _settle_each(
 ) -> list[LineResult]:
     """Apply the valid lines, as if each had been sent alone."""
     commands = {
-        index: line.command(
-            business_id=caller.business_id, actor=caller.subject, idempotency_key=key, key_line=index
-        )
+        index: line.command(business_id=caller.business_id, actor=caller.subject, idempotency_key=key, key_line=index)
         for index, line in enumerate(lines)
         if not isinstance(line, InvalidRequest)
     }
@@ -112,7 +110,15 @@ def _line_members(line: int, result: LineResult, invocation: Invocation) -> dict
     if isinstance(result, Outcome):
         report_outcome(result, invocation)
         return {"status": 201, "replayed": result.replayed, "adjustment": adjustment_members(result.adjustment)}
-    error = report_error(result.error if isinstance(result, Fault) else result, invocation)
+    error = report_error(_error_of(result), invocation)
     if isinstance(error, InstantOutOfWindow):
-        error = InstantOutOfWindow(field=error.field, given=error.given, lines=[line])
+        error = InstantOutOfWindow([each._replace(line=line) for each in error.found])
     return {"status": ERROR_ANSWERS[type(error)].status, "error": detail_of(error)}
+
+
+def _error_of(result: LineResult) -> Exception:
+    if isinstance(result, Fault):
+        return result.error
+    if isinstance(result, Exception):
+        return result
+    raise AssertionError("a line that is settled on its own has the result of a group")

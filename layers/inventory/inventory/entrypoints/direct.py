@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from inventory.domain.errors import InvalidRequest
 from inventory.schemas.adjustments import AdjustmentRequest
@@ -48,7 +48,7 @@ def requested(payload: object, *, default_key: str, default_actor: str = DIRECT_
         caller = validated(CallerFields, payload)
     except InvalidRequest as error:
         raise _with_those_of_the_body(error, payload) from None
-    return _build(payload)(
+    return _build(cast("Mapping[str, object]", payload))(
         business_id=caller.business_id,
         actor=caller.actor or default_actor,
         idempotency_key=caller.idempotency_key or default_key,

@@ -36,8 +36,8 @@ class UnreadableMessage(Exception):
 class MessageRequest(NamedTuple):
     """The request in a message: a payload as of a direct invocation, and the ids by which its sender knows it.
 
-    ``message_id`` is the id that the message was first sent with. ``event_id`` is that of the event in the message; None
-    where the message is no event, or its id could be no key.
+    ``message_id`` is the id that the message was first sent with. ``event_id`` is that of the event in the message;
+    None where the message is no event, or its id could be no key.
     """
 
     payload: JSONValue

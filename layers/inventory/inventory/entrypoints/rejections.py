@@ -22,7 +22,7 @@ _KEPT_ENTRIES_MAX: Final = 50
 
 
 def rejection(message: MessageRequest, error: ServiceError) -> str:
-    """Write the event's detail: ``{"request": …, "error": {"type", "detail"}, "message_id"}``, also ``event_id`` if any.
+    """Write the event's detail: ``{"request", "error": {"type", "detail"}, "message_id"}``, also ``event_id`` if any.
 
     A detail that is too large for an event is trimmed, and then always fits: ``request`` to those of its known fields
     that are up to 1 KB (null where it is no object), the list in ``error.detail`` to its first 50 entries without

@@ -194,13 +194,13 @@ def report_outcome(outcome: Outcome | GroupOutcome, invocation: Invocation) -> N
     members = invocation.members(code, outcome.attempts)
     if isinstance(outcome, GroupOutcome):
         members |= {"group_id": uuid_text(outcome.group_id), "rows": len(rows)}
-        invocation.logger.info(f"group {code}", extra=members)
+        invocation.logger.info("group %s", code, extra=members)
         return
     members["adjustment_id"] = uuid_text(rows[0].id)
     members["sequence"] = rows[0].sequence
     if rows[0].reverses is not None:
         members["reverses"] = uuid_text(rows[0].reverses)
-    invocation.logger.info(f"adjustment {code}", extra=members)
+    invocation.logger.info("adjustment %s", code, extra=members)
 
 
 def report_read(resource: str, invocation: Invocation) -> None:

@@ -16,13 +16,15 @@ from inventory.schemas.problems import entry, rule_entry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic.config import JsonDict
+
     from inventory.domain.errors import ValidationEntry
     from inventory.schemas.base import Place
 
-_NULL: Final = {"type": "null"}
-_TEXT: Final = {"type": "string"}
+_NULL: Final[JsonDict] = {"type": "null"}
+_TEXT: Final[JsonDict] = {"type": "string"}
 
-ONE_NAME: Final[dict[str, object]] = {
+ONE_NAME: Final[JsonDict] = {
     "if": {"properties": {"sku": _NULL}},
     "then": {"properties": {"variant_id": _TEXT}, "required": ["variant_id"]},
     "else": {"properties": {"variant_id": _NULL}},

@@ -37,8 +37,8 @@ class RequestModel(BaseModel):
     def broken_rules(cls, members: Mapping[str, object], place: Place) -> list[ValidationEntry]:  # noqa: ARG003
         """Make the entries of the rules about several fields; ``members`` are as they were sent.
 
-        A validator of the whole model can't do that: pydantic calls it only where each field is valid, and all errors of
-        a request are answered together.
+        A validator of the whole model can't do that: pydantic calls it only where each field is valid, and all errors
+        of a request are answered together.
         """
         return []
 
@@ -92,9 +92,7 @@ def invalid_entries(model: type[RequestModel], value: object, *, place: str) -> 
     return []
 
 
-def value_entries(
-    adapter: TypeAdapter[str] | TypeAdapter[UUID], text: str, place: Place
-) -> list[ValidationEntry]:
+def value_entries(adapter: TypeAdapter[str] | TypeAdapter[UUID], text: str, place: Place) -> list[ValidationEntry]:
     """Give the errors of a text that is in the request's path or headers, an empty list for a valid one."""
     try:
         adapter.validate_python(text)
@@ -120,7 +118,9 @@ def _unknown_fields(value: dict[str, object], known: dict[str, object], place: P
         return
     for name, member in value.items():
         if name not in known:
-            yield entry([*place, echoable_name(name)], "extra_forbidden", "Extra inputs are not permitted", given=member)
+            yield entry(
+                [*place, echoable_name(name)], "extra_forbidden", "Extra inputs are not permitted", given=member
+            )
 
 
 def _entries(error: ValidationError, place: Place, *, whole: object) -> Iterator[ValidationEntry]:

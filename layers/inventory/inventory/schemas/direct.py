@@ -11,7 +11,7 @@ from inventory.schemas.fields import IdempotencyKey, Label
 
 
 class CallerFields(RequestModel):
-    """The members at the top of a direct invocation's payload; all others are the body of the same request over HTTP."""
+    """The members at the top of a payload without HTTP. All others are the body of the same request over HTTP."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -237,9 +237,7 @@ def change_request(value: object, *, line: int | None = None, entries_size_max_b
     is_count = isinstance(value, dict) and value.get("counted_quantity") is not None
     model: type[ChangeRequest] = CountRequest if is_count else AdjustmentRequest
     foreign = ("quantity_change",) if is_count else ("counted_quantity", "counted_at")
-    return validated(
-        model, _without_nulls(value, foreign), line=line, entries_size_max_bytes=entries_size_max_bytes
-    )
+    return validated(model, _without_nulls(value, foreign), line=line, entries_size_max_bytes=entries_size_max_bytes)
 
 
 def batch_request(value: object) -> AtomicLines | list[ChangeRequest | InvalidRequest]:
@@ -249,8 +247,8 @@ def batch_request(value: object) -> AtomicLines | list[ChangeRequest | InvalidRe
         The lines of a batch in mode ``atomic``, all valid; or those in mode ``each``, some of them perhaps not.
 
     Raises:
-        InvalidRequest: the batch is not valid; or its mode is ``atomic``, and a line is not or there are too many. It has
-            the errors of the batch and of all lines.
+        InvalidRequest: the batch is not valid; or its mode is ``atomic``, and a line is not or there are too many. It
+            has the errors of the batch and of all lines.
     """
     request, lines = _with_lines(BatchRequest, value, _change_line, ENTRIES_SIZE_MAX_BYTES)
     return lines if request.mode == "each" else _atomic_lines(request, lines, ENTRIES_SIZE_MAX_BYTES)
@@ -296,7 +294,11 @@ def _without_nulls(value: object, names: Iterable[str]) -> object:
 def _with_lines[R: RequestModel, L](
     model: type[R], value: object, line_of: Callable[[object, int], L], entries_size_max_bytes: int
 ) -> tuple[R, list[L | InvalidRequest]]:
-    """Validate a request and each of its lines. Where the request is not valid, the errors of its lines are answered too."""
+    """Validate a request and each of its lines.
+
+    Raises:
+        InvalidRequest: the request is not valid; with its errors and those of its lines.
+    """
     try:
         request = validated(model, value, entries_size_max_bytes=entries_size_max_bytes)
     except InvalidRequest as error:
@@ -334,9 +336,7 @@ def _require_valid[L](
     return [line for line in lines if not isinstance(line, InvalidRequest)]
 
 
-def _too_many_entries(
-    request: BatchRequest, lines: Sequence[ChangeRequest | InvalidRequest]
-) -> list[ValidationEntry]:
+def _too_many_entries(request: BatchRequest, lines: Sequence[ChangeRequest | InvalidRequest]) -> list[ValidationEntry]:
     """Make the entry of a batch that is too large for one transaction. Stock items are distinct as they are written."""
     items = {(each.variant_id, each.sku, each.location_id) for each in lines if not isinstance(each, InvalidRequest)}
     if len(lines) + len(items) <= ATOMIC_OPERATIONS_MAX:

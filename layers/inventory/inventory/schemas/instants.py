@@ -24,8 +24,8 @@ _LAST: Final = datetime.max.replace(tzinfo=UTC)
 def _instant_pattern() -> re.Pattern[str]:
     """Compile the pattern of an instant when the first one is read: few requests to create an adjustment name one.
 
-    It is stricter than ``datetime.fromisoformat``, which accepts more than ISO 8601, and pydantic, which accepts seconds
-    since 1970. In a query string a plus that was not encoded arrives as a space, and is read as a plus.
+    It is stricter than ``datetime.fromisoformat``, which accepts more than ISO 8601, and pydantic, which accepts
+    seconds since 1970. In a query string a plus that was not encoded arrives as a space, and is read as a plus.
     """
     return re.compile(
         r"(?P<date>[\dW-]+)"
