@@ -19,7 +19,6 @@ from inventory.entrypoints.provisioning import CommandAnswer, Provision
 from inventory.entrypoints.responses import raised
 from inventory.schemas.provisioning import provision_request
 from inventory.storage.catalog import Catalog
-from inventory.storage.stock_indexing import StockIndexing
 from inventory.storage.tokens import TokenTable
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ logger = line_logger()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 provision = Provision(
     catalog=Catalog(client, os.environ["INVENTORY_TABLE"]),
-    stock_indexing=StockIndexing(client, os.environ["INVENTORY_TABLE"]),
     access=TokenTable(client, os.environ["ACCESS_TABLE"]),
     clock=partial(datetime.now, UTC),
     new_id=uuid4,

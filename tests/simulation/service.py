@@ -15,7 +15,6 @@ from inventory.aws.event_bus import EventBus
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.provisioning import Provision
 from inventory.storage.catalog import Catalog
-from inventory.storage.stock_indexing import StockIndexing
 from inventory.storage.stock_store import StockStore
 from inventory.storage.tokens import TokenTable
 from tests.simulation.bus import Bus
@@ -121,7 +120,6 @@ class Environment:
             clock=self.clock.now,
             new_id=lambda: drawn_id(self.world.chance),
             new_token=lambda: "dz_none",
-            stock_indexing=StockIndexing(self._dynamodb, INVENTORY),
         )
 
     @property

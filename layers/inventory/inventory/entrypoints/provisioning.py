@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from inventory.domain.retry_budget import RetryBudget
     from inventory.schemas.provisioning import ProvisionRequest
     from inventory.storage.catalog import Catalog
-    from inventory.storage.stock_indexing import StockIndexing
     from inventory.storage.tokens import TokenTable
 
 type CommandAnswer = Mapping[str, object]
@@ -46,7 +45,6 @@ class Provision:
 
     catalog: Catalog
     access: TokenTable
-    stock_indexing: StockIndexing
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     new_token: Callable[[], str]
@@ -75,7 +73,7 @@ class Provision:
                 answer = self._revoke_token(request, budget)
             case IndexStockItems():
                 with cursor_at("body", "cursor"):
-                    answer = indexed_page(self.stock_indexing, request.cursor, budget)
+                    answer = indexed_page(self.catalog.stock_indexing(), request.cursor, budget)
         return answer
 
     def _register_business(self, request: RegisterBusiness, budget: RetryBudget) -> CommandAnswer:
