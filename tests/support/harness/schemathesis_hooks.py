@@ -50,7 +50,7 @@ def _make_printable(node: Any) -> None:
 
 @schemathesis.hook
 def filter_failure(_context: HookContext, failure: Failure, _case: object, response: Response) -> bool:
-    """Let pass what no schema says: whether a key was used before, a cursor is one of this list, parameters go together.
+    """Let pass what no schema says: whether a key was used, a cursor is one of this list, parameters go together.
 
     And requests that are too long for the HTTP server of an emulator.
     """
