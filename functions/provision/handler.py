@@ -15,10 +15,14 @@ from inventory.domain.errors import InternalError, ServiceError, StoreUnavailabl
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.deadline import remaining_s
 from inventory.entrypoints.log_lines import line_logger
-from inventory.entrypoints.provisioning import CommandAnswer, Provision
+from inventory.entrypoints.provisioning import CommandAnswer, Provision, logged
 from inventory.entrypoints.responses import raised
+from inventory.queries.stock_items import StockItems
 from inventory.schemas.provisioning import provision_request
 from inventory.storage.catalog import Catalog
+from inventory.storage.catalog_scan import CatalogScan
+from inventory.storage.lookups import Lookups
+from inventory.storage.stock_index import StockIndex
 from inventory.storage.tokens import TokenTable
 
 if TYPE_CHECKING:
@@ -26,8 +30,13 @@ if TYPE_CHECKING:
 
 logger = line_logger()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
+inventory_table = os.environ["INVENTORY_TABLE"]
+lookups = Lookups(client, inventory_table=inventory_table, ledger_table=os.environ["LEDGER_TABLE"])
 provision = Provision(
-    catalog=Catalog(client, os.environ["INVENTORY_TABLE"]),
+    catalog=Catalog(client, inventory_table),
+    lookups=lookups,
+    scan=CatalogScan(client, inventory_table, os.environ["ACCESS_TABLE"]),
+    stock_items=StockItems(lookups, StockIndex(client, inventory_table)),
     access=TokenTable(client, os.environ["ACCESS_TABLE"]),
     clock=partial(datetime.now, UTC),
     new_id=uuid4,
@@ -56,5 +65,5 @@ def _perform(event: object, budget: RetryBudget) -> CommandAnswer:
     request = provision_request(event)
     logger.append_keys(command=request.command)
     answer = provision.perform(request, budget)
-    logger.info("command done", extra={name: value for name, value in answer.items() if name != "token"})
+    logger.info("command done", extra=logged(answer))
     return answer

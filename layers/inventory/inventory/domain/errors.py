@@ -6,9 +6,12 @@
     ├── Refusal                  nothing was written
     │   ├── VariantNotFound
     │   ├── LocationNotFound
+    │   ├── ReasonNotFound
     │   ├── AdjustmentNotFound
     │   ├── BusinessNotFound
     │   ├── TokenNotFound
+    │   ├── SkuTaken
+    │   ├── TooManyReasons
     │   ├── NoDefaultLocation
     │   ├── InsufficientStock
     │   ├── QuantityLimitExceeded
@@ -76,6 +79,12 @@ class LocationNotFound(Refusal):
     message = "There is no such active location in this business."
 
 
+class ReasonNotFound(Refusal):
+    """The reason code is not built in, and unknown, inactive or of another business."""
+
+    message = "There is no such active reason code in this business."
+
+
 class AdjustmentNotFound(Refusal):
     """The adjustment is unknown or of another business."""
 
@@ -92,6 +101,26 @@ class TokenNotFound(Refusal):
     """An operator named a token that does not exist."""
 
     message = "There is no such token."
+
+
+class SkuTaken(Refusal):
+    """An operator wanted to give a variant the SKU of another active one."""
+
+    message = "Another active variant of this business has this SKU."
+
+    def __init__(self, *, variant_id: UUID) -> None:
+        super().__init__(variant_id)
+        self.variant_id = variant_id
+
+    @override
+    def facts(self) -> dict[str, int | str]:
+        return {"variant_id": str(self.variant_id)}
+
+
+class TooManyReasons(Refusal):
+    """The business has as many reason codes of its own as it may have, inactive ones included."""
+
+    message = "This business has registered 100 reason codes, and may not have more."
 
 
 class NoDefaultLocation(Refusal):

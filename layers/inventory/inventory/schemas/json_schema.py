@@ -16,19 +16,14 @@ CONTROL: Final = r"\u0000-\u001f\u007f-\u009f"
 
 CONTROL_BUT_TAB_AND_LINE_ENDS: Final = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
 
+NOT_IN_LABELS: Final = CONTROL + r"\u2028\u2029\u202a-\u202e\u2066-\u2069"
+"""Controls, line and paragraph separators, bidirectional overrides and isolates."""
+
 
 def trimmed_text(length_max: int, *, without: str) -> dict[str, object]:
     """Describe a text of 1 to ``length_max`` code points after trimming, without the characters ``without``."""
     inner, edge = f"[^{without}]", f"[^{without}{BLANK}]"
     return {"type": "string", "pattern": f"^[{BLANK}]*{edge}(?:{inner}{{0,{length_max - 2}}}{edge})?[{BLANK}]*$"}
-
-
-def printable_text(length_max: int) -> dict[str, object]:
-    """Describe a text of printable characters: letters, marks, numbers, punctuation, symbols and the space.
-
-    Unicode's tables define them and no short pattern can, so the format only has a name.
-    """
-    return trimmed_text(length_max, without=CONTROL) | {"format": "printable"}
 
 
 def visible_ascii(length_max: int) -> dict[str, object]:

@@ -40,7 +40,7 @@ class TokenTable:
                 ReturnConsumedCapacity="TOTAL",
             )
         require_complete(reply)
-        return _token_of(reply["Item"]) if "Item" in reply else None
+        return token_of(reply["Item"]) if "Item" in reply else None
 
     def put(self, token: Token) -> None:
         """Add a token. To add it again, after an attempt of unknown outcome, changes nothing."""
@@ -99,7 +99,7 @@ def _item(token: Token) -> Item:
     return item
 
 
-def _token_of(item: Item) -> Token:
+def token_of(item: Item) -> Token:
     """Convert an item of the access table to its token."""
     return Token(
         id=item["pk"]["S"].removeprefix(keys.token("")),
