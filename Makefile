@@ -27,7 +27,10 @@ EMULATOR := .venv-emulator/.installed
 FUZZER := .venv-fuzz/.installed
 MUTATION := .venv-mutation/.installed
 CHECKOV := .venv-checkov/.installed
+PARLIAMENT := .venv-parliament/.installed
 DYNOXIDE := .dynoxide/.installed
+SDKS := .venv-sdk-1.34/.installed .venv-sdk-1.38/.installed .venv-sdk-newest/.installed
+IAM_SIMULATOR := .iam-simulator/.installed
 LOCK := tools/locks
 
 .PHONY: help
@@ -46,7 +49,9 @@ $(EMULATOR): $(LOCK)/emulator.txt
 $(FUZZER): $(LOCK)/fuzz.txt
 $(MUTATION): $(LOCK)/mutation.txt
 $(CHECKOV): $(LOCK)/checkov.txt
-$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV):
+$(PARLIAMENT): $(LOCK)/parliament.txt
+$(SDKS): .venv-%/.installed: $(LOCK)/%.txt
+$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT) $(SDKS):
 	@if [ -f $@ ] && cmp -s <(sed '/^ *#/d' $<) <(sed '/^ *#/d' $@); then touch $@; exit; fi; \
 	python=$$(tools/find-python.sh) || exit 1; \
 	echo "$(@D): installing from $< ..."; \
@@ -54,11 +59,17 @@ $(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV):
 	$(@D)/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-input --require-hashes -r $< && \
 	cp $< $@ && echo "$(@D): ready after $$SECONDS s"
 
-# A second engine of DynamoDB's API, which is on npm only. `make run` and `make test` do not need it.
+# Engines that are on npm only: a second one of DynamoDB's API, and one that decides as IAM does. `make run` needs none.
 $(DYNOXIDE): $(LOCK)/dynoxide/package-lock.json
+$(IAM_SIMULATOR): $(LOCK)/iam-simulator/package-lock.json
+$(DYNOXIDE) $(IAM_SIMULATOR):
 	@command -v npm >/dev/null || { echo "npm is needed for this: install Node.js" >&2; exit 1; }
-	@rm -rf $(@D) && mkdir $(@D) && cp $(LOCK)/dynoxide/package*.json $(@D) && \
+	@rm -rf $(@D) && mkdir $(@D) && cp $(<D)/package*.json $(@D) && \
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && cp $< $@ && echo "$(@D): ready"
+
+# The engines that `make test` uses where it can.
+npm = $(shell command -v npm)
+installable = $(if $(npm),$(IAM_SIMULATOR))
 
 # Environments do not depend on each other: `$(call install,…)` installs those that are missing at the same time.
 install = { ls $(1) >/dev/null 2>&1 || tools/find-python.sh >/dev/null; } && $(MAKE) --no-print-directory --silent -j3 $(1)
@@ -66,14 +77,15 @@ install = { ls $(1) >/dev/null 2>&1 || tools/find-python.sh >/dev/null; } && $(M
 ##@ The local stack
 
 .PHONY: run env stop reset logs sam-local sam-invoke
-run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready)
+run: ## the whole service on this machine, with demo data (PORT=4566, DETACH=1 to return when it is ready, ALLOWED_ORIGIN=)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
-	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach)
+	@$(PYTHON) -m local.stack run $(call option,PORT,--port) $(call flag,DETACH,--detach) $(call flag,RAW,--raw) \
+	$(call option,ALLOWED_ORIGIN,--allowed-origin)
 
 # Where nothing is installed nothing runs: these targets do not install it only to say so.
 installed = [ -f $(PROJECT) ] || { echo "Nothing is running: \`make run\` was never called here."; exit 0; }
 
-env: ## address, token and ids of the demo's first business as shell variables: eval "$$(make -s env)"
+env: ## addresses, queue and bus, token and ids of the demo's first business as shell variables: eval "$$(make -s env)"
 	@[ -f $(PROJECT) ] || { echo "nothing is running: make run was never called here" >&2; exit 1; }
 	@$(PYTHON) -m local.stack env
 
@@ -83,8 +95,8 @@ stop: ## stop what `make run` started; its data is kept
 reset: ## forget the local data
 	@$(installed); $(PYTHON) -m local.stack reset
 
-logs: ## follow what the functions log
-	@$(installed); $(PYTHON) -m local.stack logs
+logs: ## follow the functions' logs, one short line for each request (RAW=1 for whole lines)
+	@$(installed); $(PYTHON) -m local.stack logs $(call flag,RAW,--raw)
 
 sam_local = $(call option,PORT,--port) $(call option,SAM_ARGS,--sam-args)
 
@@ -100,15 +112,15 @@ sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentF
 
 ops = $(PYTHON) -m ops
 
-.PHONY: audit export provision redrive api-keys verify-deployed
+.PHONY: audit export provision redrive api-keys report verify-deployed
 audit: ## look for anything that does not add up, with a verdict as exit status (SEGMENTS=24)
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) audit $(call option,STACK,--stack) $(call option,SEGMENTS,--segments)
 
-export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson|csv, OUT=file or -, FROM=, TO=)
+export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson|csv, BOM=1, OUT=file or -, FROM=, TO=)
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) export $(call option,STACK,--stack) $(call option,BUSINESS,--business) $(call option,FORMAT,--format) \
-	$(call option,OUT,--out) $(call option,FROM,--from) $(call option,TO,--to)
+	$(call option,OUT,--out) $(call option,FROM,--from) $(call option,TO,--to) $(call flag,BOM,--byte-order-mark)
 
 provision: ## one of the operators' commands (PAYLOAD='{"command": …}')
 	@{ $(call install,$(PROJECT)); } >&2
@@ -120,6 +132,11 @@ redrive: $(PROJECT) ## move the messages of a dead-letter queue back (QUEUE=requ
 api-keys: ## give each business that has a token its API key in the usage plan of a stack in AWS
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) api-keys $(call option,STACK,--stack)
+
+report: ## units lost and found by reason, of an API (URL= TOKEN= BUSINESS=, FROM=, TO=, LOCATION=, VARIANT=, SKU=, SVG=file)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(ops) report $(call option,URL,--url) $(call option,BUSINESS,--business) $(call option,FROM,--from) $(call option,TO,--to) \
+	$(call option,LOCATION,--location) $(call option,VARIANT,--variant) $(call option,SKU,--sku) $(call option,SVG,--svg)
 
 # Tokens stay in the environment: everybody on a machine can see the arguments of a command.
 verify-deployed: ## check a deployed API by HTTP alone (URL= TOKEN= BUSINESS= VARIANT=, LOCATION=, READ_TOKEN=)
@@ -139,10 +156,11 @@ IN_PARALLEL := --numprocesses=2 --dist=worksteal
 
 ##@ Tests and checks
 
-.PHONY: test test-fast test-thorough test-dynoxide test-deployed lint format fuzz mutation chaos soak
+.PHONY: test test-fast test-thorough test-dynoxide test-sdks test-deployed iam-simulator lint format fuzz mutation chaos soak
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
-	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
+	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(installable))
 	$(PYTHON) -m pytest $(IN_PARALLEL) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
+	@$(if $(npm),,echo "Not run, because npm is missing: the simulation of IAM (tests/iam/test_permissions.py).")
 
 test-fast: $(PROJECT) ## the tests that need nothing but Python
 	$(PYTHON) -m pytest $(IN_PARALLEL) tests/unit tests/property
@@ -150,25 +168,30 @@ test-fast: $(PROJECT) ## the tests that need nothing but Python
 test-thorough: $(PROJECT) ## the property tests with all their random examples
 	HYPOTHESIS_PROFILE=thorough $(PYTHON) -m pytest $(IN_PARALLEL) tests/property
 
-# Left out are tests of what an engine bills, and tests that need queues or an API.
-ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_keys.py,$(wildcard tests/integration/test_*.py))
+# Left out are tests of what an engine bills, and tests that need queues, an API or no tables at all.
+ELSEWHERE := $(filter-out %/test_round_trips.py %/test_redrive.py %/test_api_keys.py %/test_spreadsheet.py,$(wildcard tests/integration/test_*.py))
 
 test-dynoxide: ## the tests on DynamoDB once more, on an engine that is not the emulator's; Linux on x86-64, needs npm
 	@$(call install,$(PROJECT) $(DYNOXIDE))
 	OTHER_ENGINE=1 $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile $(ELSEWHERE)
 
+test-sdks: ## what is sent and read, and every function, under other SDKs than the locked one and without anything else
+	@$(call install,$(PROJECT) $(SDKS))
+	OTHER_SDKS=1 $(PYTHON) -m pytest tests/sdk_versions
+
 test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your own credentials (STACK=inventory-adjustments-dev)
 	@[ -n "$$STACK" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
 	DEPLOYED_STACK="$$STACK" $(PYTHON) -m pytest tests/e2e
 
+iam-simulator: $(IAM_SIMULATOR) ## install what decides requests as IAM does, so that `make test` runs its tests; needs npm
+
 EXPANDED := .aws-sam/expanded
 # What transforms leave behind: parameters (W2), mappings (W7) and conditions (W8) that are no longer used, code that was
-# not uploaded (W3002), aliases in the copied nested template (W1101), and a DependsOn on what a condition leaves out,
-# which CloudFormation ignores (E3005).
-LEFT_OF_TRANSFORMS := W2001 W7001 W8001 W3002 W1101 E3005
+# not uploaded (W3002), and aliases in the copied nested template (W1101).
+LEFT_OF_TRANSFORMS := W2001 W7001 W8001 W3002 W1101
 
-lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
-	@$(call install,$(PROJECT) $(SAM) $(CHECKOV))
+lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint, checkov and parliament
+	@$(call install,$(PROJECT) $(SAM) $(CHECKOV) $(PARLIAMENT))
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy functions layers/inventory ops local tools tests
@@ -178,8 +201,9 @@ lint: ## ruff, mypy, bandit, `sam validate --lint`, cfn-lint and checkov
 	.venv-sam/bin/python .venv-sam/bin/cfn-lint template.yaml
 	.venv-sam/bin/python .venv-sam/bin/cfn-lint monitoring.yaml --ignore-checks W1101 # aliases, which SAM writes out
 	$(PYTHON) -m tests.support.expanded $(EXPANDED)
-	.venv-sam/bin/python .venv-sam/bin/cfn-lint $(EXPANDED)/*.json --ignore-checks $(LEFT_OF_TRANSFORMS)
+	.venv-sam/bin/python .venv-sam/bin/cfn-lint $(EXPANDED)/{conditions,decided}/*.json --ignore-checks $(LEFT_OF_TRANSFORMS)
 	.venv-checkov/bin/python -m checkov.main --config-file tools/checkov.yaml
+	.venv-parliament/bin/python -W ignore -m parliament.cli --include_policy_extension .json --directory $(EXPANDED)/policies
 
 format: $(PROJECT) ## let ruff format and fix
 	$(PYTHON) -m ruff check --fix --exit-zero
@@ -221,15 +245,20 @@ capacity: $(PROJECT) ## write the tables of docs/capacity.md anew from the templ
 
 ##@ Generated files
 
-.PHONY: openapi sdk-models lock
+.PHONY: openapi iam sdk-models lock
 openapi: $(PROJECT) ## write the API's description anew from the models that validate
 	PYTHONPATH=layers/inventory $(PYTHON) -m tools.openapi
+
+iam: ## decide each recorded call of AWS, and what must be denied; writes the tables of docs/security.md (needs npm)
+	@$(call install,$(PROJECT) $(SAM) $(IAM_SIMULATOR))
+	@PYTHONPATH=layers/inventory $(PYTHON) -m tests.iam
 
 sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew from the SDK that is locked
 	PYTHONPATH=layers/inventory $(PYTHON) -m tools.sdk_models
 
 uv = .venv-uv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-header --no-emit-index-url
-LOCKS := layers/dependencies/requirements $(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov)
+LOCKS := layers/dependencies/requirements \
+	$(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov parliament sdk-1.34 sdk-1.38 sdk-newest)
 
 lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest that they allow)
 	@python=$$(tools/find-python.sh) || exit 1; \
@@ -257,5 +286,5 @@ deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=
 .PHONY: clean
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .iam-simulator .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-sdk-* .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,11 +15,11 @@ import httpx
 from local.places import EVENTS
 from ops.aws import REGION, EmulatedAws
 from ops.errors import CommandError, FunctionError
-from ops.http_api import ADJUSTMENTS, Api
+from ops.http_api import ADJUSTMENTS, DOCS, Api
 from ops.stacks import Target, explained
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from local.deployment import Deployment
@@ -28,8 +28,24 @@ if TYPE_CHECKING:
 WRITER_SCOPES = ("adjustments:write", "adjustments:read", "adjustments:reverse")
 READER_SCOPES = ("adjustments:read",)
 OPENING_QUANTITY = 100
+_OUTPUTS = ("AdjustmentRequestsQueueUrl", "EventBusName", "CreateAdjustmentFunctionName", "ProvisionFunctionName")
 # Registered with the demo data, so that the samples in events/ work in any order: others of them deactivate these.
 _SAMPLES = ("provision-register-location", "provision-register-variant")
+
+
+class Location(TypedDict):
+    """A location of demo.json."""
+
+    id: str
+    name: str
+
+
+class Variant(TypedDict):
+    """A variant of demo.json."""
+
+    id: str
+    sku: str
+    name: str
 
 
 class Business(TypedDict):
@@ -42,6 +58,8 @@ class Business(TypedDict):
     default_location_id: str
     location_ids: list[str]
     variant_ids: list[str]
+    locations: list[Location]
+    variants: list[Variant]
 
 
 class Demo(TypedDict):
@@ -76,14 +94,36 @@ class _Shop:
     def variant_ids(self) -> dict[str, str]:
         return {sku: self._id("variant", sku) for sku in self.skus}
 
-    def described(self) -> dict[str, object]:
-        """Return the part of demo.json's entry that is the same in every run."""
+    def described(self, token: str, read_only_token: str) -> Business:
+        """Return demo.json's entry; but for the tokens it is the same in every run."""
         return {
+            "id": self.business_id,
             "name": self.name,
+            "token": token,
+            "read_only_token": read_only_token,
             "default_location_id": self.default_location_id,
             "location_ids": list(self.location_ids.values()),
             "variant_ids": list(self.variant_ids.values()),
+            "locations": [{"id": location_id, "name": name} for name, location_id in self.location_ids.items()],
+            "variants": [
+                {"id": variant_id, "sku": sku, "name": self.skus[sku]} for sku, variant_id in self.variant_ids.items()
+            ],
         }
+
+    def registrations(self) -> Iterator[dict[str, object]]:
+        """Return the operators' commands that make the business and its catalog, in their order."""
+        business_id = self.business_id
+        yield {"command": "register_business", "name": self.name, "business_id": business_id}
+        for location, location_id in self.location_ids.items():
+            fields = {"name": location, "location_id": location_id, "default": location_id == self.default_location_id}
+            yield {"command": "register_location", "business_id": business_id, **fields}
+        for sku, variant_id in self.variant_ids.items():
+            fields = {"sku": sku, "name": self.skus[sku], "variant_id": variant_id}
+            yield {"command": "register_variant", "business_id": business_id, **fields}
+        for sample in _SAMPLES:
+            registration = json.loads((EVENTS / f"{sample}.json").read_text(encoding="utf-8"))
+            if registration["business_id"] == business_id:
+                yield registration
 
     def opening_stock(self, sku: str) -> dict[str, object]:
         """Return the adjustment that a variant begins with, at the default location."""
@@ -102,7 +142,7 @@ class _Shop:
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{kind}.{name}.{self.name}.demo.invalid"))
 
 
-_SHOPS = (
+SHOPS = (
     _Shop(
         name="Alder & Ash Outfitters",
         locations=("Warehouse", "Shop floor"),
@@ -129,10 +169,10 @@ def provision_demo(places: Places, deployment: Deployment) -> Demo:
     target = Target(EmulatedAws(deployment.endpoint_url).functions(), deployment.outputs)
     earlier = {business["id"]: business for business in _earlier_businesses(places)}
     businesses = []
-    for shop in _SHOPS:
+    for shop in SHOPS:
         known = earlier.get(shop.business_id)
         # Tokens are issued last and saved with the rest, so where they work the rest is there too.
-        if known is None or known | shop.described() != known or not _tokens_work(deployment.base_url, known):
+        if known is None or not _is_of(shop, known) or not _tokens_work(deployment.base_url, known):
             known = _provision_shop(target, deployment.base_url, shop)
         businesses.append(known)
     demo: Demo = {
@@ -160,15 +200,19 @@ def withdraw_demo(places: Places) -> None:
 
 
 def shell_variables(demo: Demo) -> str:
-    """Write the first business, what it can adjust and its token as assignments that a shell takes."""
+    """Write the first business, what it can adjust, its token and where the stack answers as assignments for a shell.
+
+    Outputs of the stack keep their names, as the pages' commands use them.
+    """
     business = demo["businesses"][0]
     variables = {
         "BASE_URL": demo["base_url"],
+        "ENDPOINT_URL": demo["endpoint_url"],
         "TOKEN": business["token"],
         "BUSINESS": business["id"],
         "VARIANT": business["variant_ids"][0],
         "LOCATION": business["default_location_id"],
-    }
+    } | {name: demo["outputs"][name] for name in _OUTPUTS}
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
 
 
@@ -180,45 +224,39 @@ def curl_command(demo: Demo, base_url: str) -> str:
         {"variant_id": business["variant_ids"][0], "quantity_change": 3, "reason": "Found while counting"}
     )
     return (
-        f"curl -i {base_url}{ADJUSTMENTS} \\\n"
+        f"curl -i -w '\\n' {base_url}{ADJUSTMENTS} \\\n"
         f"  -H 'Authorization: Bearer {business['token']}' -H 'x-business-id: {business['id']}' \\\n"
         f"  -H 'Content-Type: application/json' -d '{body}'"
     )
 
 
+def docs_page(demo: Demo) -> str:
+    """Return the address of the page to read and try the API."""
+    return f"{demo['base_url']}{DOCS}"
+
+
 def _provision_shop(target: Target, base_url: str, shop: _Shop) -> Business:
     business_id = shop.business_id
 
-    _operate(target, {"command": "register_business", "name": shop.name, "business_id": business_id})
-    for location, location_id in shop.location_ids.items():
-        fields = {"name": location, "location_id": location_id, "default": location_id == shop.default_location_id}
-        _operate(target, {"command": "register_location", "business_id": business_id, **fields})
-    for sku, variant_id in shop.variant_ids.items():
-        fields = {"sku": sku, "name": shop.skus[sku], "variant_id": variant_id}
-        _operate(target, {"command": "register_variant", "business_id": business_id, **fields})
+    for command in shop.registrations():
+        _operate(target, command)
+    for sku in shop.variant_ids:
         _invoke(target, "CreateAdjustmentFunctionName", shop.opening_stock(sku))
-    for sample in _SAMPLES:
-        registration = json.loads((EVENTS / f"{sample}.json").read_text(encoding="utf-8"))
-        if registration["business_id"] == business_id:
-            _operate(target, registration)
 
     def issue(role: str, scopes: Sequence[str]) -> str:
         fields = {"subject": f"demo {role}", "business_ids": [business_id], "scopes": list(scopes)}
         token: str = _operate(target, {"command": "issue_token", **fields})["token"]
         return token
 
-    business: Business = {
-        "id": business_id,
-        "name": shop.name,
-        "token": issue("writer", WRITER_SCOPES),
-        "read_only_token": issue("reader", READER_SCOPES),
-        "default_location_id": shop.default_location_id,
-        "location_ids": list(shop.location_ids.values()),
-        "variant_ids": list(shop.variant_ids.values()),
-    }
+    business = shop.described(issue("writer", WRITER_SCOPES), issue("reader", READER_SCOPES))
     if not _tokens_work(base_url, business):
         raise CommandError(f"the API at {base_url} refuses tokens that were just issued")
     return business
+
+
+def _is_of(shop: _Shop, known: Business) -> bool:
+    """Whether an earlier entry has all that one has now."""
+    return known == shop.described(known["token"], known["read_only_token"])
 
 
 def _earlier_businesses(places: Places) -> list[Business]:

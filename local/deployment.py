@@ -47,32 +47,43 @@ def host_architecture() -> str:
     return "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 
 
-def local_parameters(version: str) -> dict[str, str]:
+def local_parameters(version: str, allowed_origin: str = "") -> dict[str, str]:
     """Return what this machine gives to the template's parameters; those that the template lacks do not matter."""
     return {
+        "AllowedOrigin": allowed_origin,
         "Architecture": host_architecture(),
         "CodeVersion": version,
         "KeepData": "false",
         "LogRetentionDays": "1",
         "Monitoring": "false",
+        # Nobody pays for these here, and a test asks for many at once.
+        "OpenBurst": "1000",
+        "OpenRequestsPerSecond": "500",
         "Stage": "local",
     }
 
 
-def deploy(places: Places, endpoint_url: str) -> Deployment:
+def deploy(places: Places, endpoint_url: str, allowed_origin: str = "") -> Deployment:
     """Build and deploy what is in the working tree, unless exactly that is deployed already.
+
+    `allowed_origin` is the one origin whose pages may call the API, "" for none.
 
     Raises:
         CommandError: a tool failed; the error holds what it printed.
 
     """
     aws = EmulatedAws(endpoint_url)
-    version = code_version()
+    # Another origin is another deployment of the same code.
+    version = code_version() + (f"-{allowed_origin}" if allowed_origin else "")
     if deployed_code_version(aws) != version:
         with step("Building functions and layers"):
             build(places, endpoint_url)
         template = read_template(places.built_template)
-        values = {name: value for name, value in local_parameters(version).items() if name in template["Parameters"]}
+        values = {
+            name: value
+            for name, value in local_parameters(version, allowed_origin).items()
+            if name in template["Parameters"]
+        }
         template = with_plain_media_types(with_names_filled_in(with_defaults(template, values), values))
         template = with_fewer_batches_at_once(template, calls_in_flight())
         write_template(template, places.deployed_template)
@@ -80,7 +91,7 @@ def deploy(places: Places, endpoint_url: str) -> Deployment:
             _create_bucket(aws)
             _deploy_template(places, endpoint_url, values)
             deployment = describe(aws)
-            _apply_gateway_responses(aws, deployment, gateway_responses(template))
+            _apply_gateway_responses(aws, deployment, gateway_responses(template, values))
         return deployment
     return describe(aws)
 
@@ -148,7 +159,7 @@ def _deploy_template(places: Places, endpoint_url: str, parameters: Mapping[str,
             *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"),
             *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
             "--parameter-overrides",
-            *(f"{name}={value}" for name, value in parameters.items()),
+            *(f'{name}="{value}"' for name, value in parameters.items()),
         ],
     )
 

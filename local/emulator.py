@@ -129,7 +129,7 @@ class Emulator:
 
         """
         if (running := find_running(self.places)) is not None:
-            raise _already_running(running)
+            raise self._already_running(running)
         if not EMULATOR_PYTHON.exists():
             raise CommandError("the emulator is not installed: run `make run`, which installs it first")
         check_port(self.port, "PORT")
@@ -205,13 +205,19 @@ class Emulator:
         while time.monotonic() < deadline:
             status = self._process.poll()
             if status == ALREADY_RUNNING and (running := find_running(self.places)) is not None:
-                raise _already_running(running)
+                raise self._already_running(running)
             if status is not None:
                 raise CommandError(f"the emulator ended while starting (status {status}):\n{self._last_log_lines()}")
             if _answers(f"{self.endpoint_url}/_ministack/health"):
                 return
             time.sleep(0.05)
         raise CommandError(f"the emulator did not answer in {START_TIMEOUT_S:.0f} s:\n{self._last_log_lines()}")
+
+    def _already_running(self, running: Running) -> CommandError:
+        stop, logs = self.places.make("stop"), self.places.make("logs")
+        return CommandError(
+            f"already running on port {running.port} (process {running.pid}): `{stop}` stops it, `{logs}` shows its log"
+        )
 
     def _last_log_lines(self) -> str:
         lines = self.places.emulator_log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -248,12 +254,6 @@ class Emulator:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-
-
-def _already_running(running: Running) -> CommandError:
-    return CommandError(
-        f"already running on port {running.port} (process {running.pid}): `make stop` stops it, `make logs` shows it"
-    )
 
 
 def _answers(url: str) -> bool:

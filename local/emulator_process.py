@@ -1,8 +1,9 @@
 """The emulator's own process, run by `.venv-emulator`'s interpreter; `emulator.py` is the side that starts it.
 
-It is the emulator's server with eight additions: a lock that says who is alive, a queue in front of the functions, the
-functions' logs in a file, the names of their errors, streams that begin anew with it, a cache of parsed expressions,
-and an API that passes all bodies as bytes and has no path with an empty segment.
+It is the emulator's server with ten additions: a lock that says who is alive, a queue in front of the functions, the
+functions' logs in a file, the names of their errors, streams that begin anew with it, a cache of parsed expressions, an
+API that passes all bodies as bytes, has no path with an empty segment and answers a crash as it is set up to, and an
+answer in the API's form where there is nothing.
 """
 
 import argparse
@@ -11,12 +12,16 @@ import base64
 import fcntl
 import functools
 import importlib
+import json
 import os
+import re
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+import uuid
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +37,7 @@ type Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _INVOCATIONS = "/2015-03-31/functions/"
 _NESTED = b"x-ministack-invoke-depth"
+_OF_AN_API = re.compile(r"/(?:_aws/execute-api|restapis)/(?P<api>[^/]+)/(?P<stage>[^/]+)(?:/|$)")
 
 
 class QueuedInvocations:
@@ -52,6 +58,51 @@ class QueuedInvocations:
             return
         async with self._slots:
             await self._application(scope, receive, send)
+
+
+class UnknownPaths:
+    """An ASGI application that answers requests to paths that are nobody's as the API does.
+
+    The emulator takes them for S3's and answers in XML. Requests to S3 and to all other services of AWS are signed; a
+    browser's and those that miss the API's address are not. ``stages`` gives the ids and stages of the APIs.
+    """
+
+    def __init__(self, application: Application, stages: Callable[[], Mapping[str, Collection[str]]]) -> None:
+        self._application = application
+        self._stages = stages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or _is_signed(scope) or self._is_somebodys(scope["path"]):
+            await self._application(scope, receive, send)
+            return
+        body = json.dumps({"detail": {"code": "not_found", "message": self._message()}}).encode()
+        headers = {
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+            "x-request-id": str(uuid.uuid4()),
+        }
+        named = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": 404, "headers": named})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    def _is_somebodys(self, path: str) -> bool:
+        if path.startswith("/_ministack/"):
+            return True
+        found = _OF_AN_API.match(path)
+        return found is not None and found["stage"] in self._stages().get(found["api"], ())
+
+    def _message(self) -> str:
+        pages = [
+            f"/_aws/execute-api/{api}/{stage}/api/v1/docs" for api, each in self._stages().items() for stage in each
+        ]
+        return " ".join(["There is no such path or method.", *(f"The API's own page is {page}." for page in pages)])
+
+
+def _is_signed(scope: Scope) -> bool:
+    if b"X-Amz-Signature=" in scope.get("query_string", b""):
+        return True
+    return any(name == b"authorization" and value.startswith(b"AWS4-") for name, value in scope["headers"])
 
 
 def _calls_a_function(scope: Scope) -> bool:
@@ -177,6 +228,22 @@ def find_no_empty_segments(gateway: Any) -> None:
     gateway._execute_in_scope = executed  # noqa: SLF001
 
 
+def answer_crashes_as_set_up(gateway: Any) -> None:
+    """Answer the crash of a function by the gateway response that the API has for it, as API Gateway does.
+
+    The emulator answers 502 with the text of the error, whatever the API is set up to.
+    """
+    # No public hook exists; the emulator's version is pinned.
+    invoke = gateway._invoke_lambda_proxy_v1  # noqa: SLF001
+
+    async def invoked(*request: Any, **context: Any) -> Any:
+        answer = await invoke(*request, **context)
+        crashed = isinstance(answer, tuple) and answer[0] == HTTPStatus.BAD_GATEWAY
+        return gateway._gw_error("DEFAULT_5XX", "Internal server error") if crashed else answer  # noqa: SLF001
+
+    gateway._invoke_lambda_proxy_v1 = invoked  # noqa: SLF001
+
+
 def stop_when_closed(lifeline: int) -> None:
     """Stop this process, with its state saved, once the other end of the pipe `lifeline` is closed."""
 
@@ -215,7 +282,8 @@ def main() -> None:
     gateway = importlib.import_module("ministack.services.apigateway_v1")
     pass_bodies_as_bytes(gateway)
     find_no_empty_segments(gateway)
-    emulator.app = QueuedInvocations(emulator.app, arguments.in_flight)
+    answer_crashes_as_set_up(gateway)
+    emulator.app = UnknownPaths(QueuedInvocations(emulator.app, arguments.in_flight), lambda: gateway._stages_v1)  # noqa: SLF001
     if arguments.lifeline:
         stop_when_closed(sys.stdin.fileno())
     sys.argv[1:] = []  # the emulator reads the command line too

@@ -7,15 +7,16 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.demo import Demo, curl_command, provision_demo, read_demo, shell_variables, withdraw_demo
+from local.demo import Demo, curl_command, docs_page, provision_demo, read_demo, shell_variables, withdraw_demo
 from local.deployment import deploy
 from local.emulator import Emulator, check_port, stop_running
+from local.log_lines import GrowingLog, short_line
 from local.places import Places
 from local.progress import step
 from local.sam_local import invoke, require_docker, start_api
@@ -28,12 +29,12 @@ _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def running_stack(
-    port: int, places: Places, *, keep_state: bool = True, detached: bool = False
+    port: int, places: Places, *, keep_state: bool = True, detached: bool = False, allowed_origin: str = ""
 ) -> Iterator[tuple[Emulator, Demo]]:
     """Bring up the emulator, the stack and the demo data; at the end stop the emulator, with its state saved.
 
-    With `keep_state=False` it starts empty and saves nothing; what was built is reused either way. A detached one is
-    left running, unless bringing it up failed.
+    `allowed_origin` is the one origin whose pages may call the API. With `keep_state=False` it starts empty and saves
+    nothing; what was built is reused either way. A detached one is left running, unless bringing it up failed.
 
     Raises:
         CommandError: it runs already, the port is taken, a tool failed or the service refused the demo data.
@@ -44,7 +45,7 @@ def running_stack(
         emulator.start()
     try:
         withdraw_demo(places)
-        deployment = deploy(places, emulator.endpoint_url)
+        deployment = deploy(places, emulator.endpoint_url, allowed_origin)
         with step("Preparing demo data"):
             demo = provision_demo(places, deployment)
     except BaseException:
@@ -58,19 +59,21 @@ def running_stack(
             emulator.stop()
 
 
-def run(places: Places, port: int, *, detached: bool) -> None:
+def run(places: Places, port: int, *, detached: bool, raw: bool, allowed_origin: str) -> None:
     """Bring the stack up and stay with it, showing what its functions log, until Ctrl-C; or return if detached."""
     started = time.monotonic()
-    with running_stack(port, places, detached=detached) as (emulator, demo):
+    with running_stack(port, places, detached=detached, allowed_origin=allowed_origin) as (emulator, demo):
         demo_json = os.path.relpath(places.demo_json)
         print(f"\nReady after {time.monotonic() - started:.1f} s. Tokens, ids and addresses are in {demo_json}. Try:\n")
         print(curl_command(demo, demo["base_url"]))
+        print(f"\nThe API to read and try in a browser: {docs_page(demo)}")
         if detached:
-            print("\n`make logs` follows the functions' logs, `make stop` stops it.")
+            logs_command, stop_command = places.make("logs"), places.make("stop")
+            print(f"\n`{logs_command}` follows the functions' logs, `{stop_command}` stops it and keeps the data.")
             return
-        print("\nThe functions' logs follow here; Ctrl-C stops it and keeps the data.\n", flush=True)
+        print("\nEach request leaves a line here (RAW=1 shows all). Ctrl-C stops it and keeps the data.\n", flush=True)
         try:
-            _follow_while_alive(places, emulator)
+            _follow(places, emulator.is_alive, raw=raw, last_lines=0)
         except KeyboardInterrupt:
             print()
         _ignore_interrupts()
@@ -90,32 +93,29 @@ def stop(places: Places) -> None:
 def env(places: Places) -> None:
     """Print what a caller of the running stack needs, for a shell to evaluate."""
     if find_running(places) is None or not places.demo_json.exists():
-        raise CommandError("no local stack is running: `make run` starts one")
+        raise CommandError(f"no local stack is running: `{places.make('run')}` starts one")
     print(shell_variables(read_demo(places)))
 
 
 def reset(places: Places) -> None:
     """Forget everything that the stack of these places has saved, so that the next start begins with nothing."""
     if (running := find_running(places)) is not None:
-        raise CommandError(f"it is running on port {running.port}: `make stop` first")
+        raise CommandError(f"it is running on port {running.port}: `{places.make('stop')}` first")
     for kept in (places.state_dir, places.objects_dir):
         shutil.rmtree(kept, ignore_errors=True)
-    print("The local data is forgotten; `make run` begins anew.")
+    print(f"The local data is forgotten; `{places.make('run')}` begins anew.")
 
 
-def logs(places: Places) -> None:
-    """Follow what the functions log, beginning with the latest lines, until Ctrl-C."""
+def logs(places: Places, *, raw: bool) -> None:
+    """Follow what the functions log, beginning with the latest lines, until Ctrl-C or until the stack stops."""
     if not places.functions_log.exists():
-        raise CommandError("there are no logs yet: `make run` starts the stack")
-    print(f"The emulator's own log is {os.path.relpath(places.emulator_log)}; Ctrl-C ends this.\n", flush=True)
-    with places.functions_log.open(encoding="utf-8", errors="replace") as log:
-        print("".join(log.readlines()[-50:]), end="", flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            while True:
-                if text := log.read():
-                    print(text, end="", flush=True)
-                else:
-                    time.sleep(0.2)
+        raise CommandError(f"there are no logs yet: `{places.make('run')}` starts the stack")
+    if runs := find_running(places) is not None:
+        emulator_log = os.path.relpath(places.emulator_log)
+        print(f"RAW=1 shows whole lines; the emulator's own log is {emulator_log}; Ctrl-C ends this.\n", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        _follow(places, lambda: find_running(places) is not None, raw=raw, last_lines=50)
+        print(f"\n{'The stack was stopped' if runs else 'Nothing is running'}: `{places.make('run')}` starts it.")
 
 
 @contextlib.contextmanager
@@ -151,13 +151,19 @@ def sam_invoke(places: Places, port: int, function: str, event: str, extra: str)
         return invoke(places, endpoint_url, bridge, function, Path(event), extra)
 
 
-def _follow_while_alive(places: Places, emulator: Emulator) -> None:
-    with places.functions_log.open(encoding="utf-8", errors="replace") as log:
-        log.seek(0, os.SEEK_END)  # what was logged during the start stays in the file
-        while emulator.is_alive():
-            if text := log.read():
-                print(text, end="", flush=True)
-            else:
+def _follow(places: Places, is_alive: Callable[[], bool], *, raw: bool, last_lines: int) -> None:
+    """Print the last lines of the functions' log, and each new one for as long as the stack is alive."""
+    shown = (lambda line: line) if raw else short_line
+    with places.functions_log.open(encoding="utf-8", errors="replace") as file:
+        log = GrowingLog(file)
+        before = [text for line in log.new_lines() if (text := shown(line)) is not None]
+        print("".join(before[len(before) - min(last_lines, len(before)) :]), end="", flush=True)
+        alive = True
+        while alive:
+            alive = is_alive()  # asked first, so that the last lines are read after it stopped
+            for line in log.new_lines():
+                print(shown(line) or "", end="", flush=True)
+            if alive:
                 time.sleep(0.2)
 
 
@@ -182,15 +188,18 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     run_parser = commands.add_parser("run", help="bring the stack up")
     run_parser.add_argument("--detach", action="store_true", help="return when it is ready")
+    run_parser.add_argument("--allowed-origin", default="", help="the origin whose pages may call the API")
     commands.add_parser("env", help="print the demo's first business as shell variables")
     commands.add_parser("stop", help="stop it")
     commands.add_parser("reset", help="forget its data")
-    commands.add_parser("logs", help="follow what its functions log")
+    logs_parser = commands.add_parser("logs", help="follow what its functions log")
     api_parser = commands.add_parser("sam-local", help="serve the API in Docker, on its tables")
     api_parser.add_argument("--sam-port", type=_port, default=3000)
     invoke_parser = commands.add_parser("sam-invoke", help="invoke one function in Docker, on its tables")
     invoke_parser.add_argument("--function", default="")
     invoke_parser.add_argument("--event", default="")
+    for logging in (run_parser, logs_parser):
+        logging.add_argument("--raw", action="store_true", help="whole log lines, not one short line for each request")
     for starting in (run_parser, api_parser, invoke_parser):
         starting.add_argument("--port", type=_port, default=4566)
     for dockerized in (api_parser, invoke_parser):
@@ -201,7 +210,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _carry_out(places: Places, wanted: argparse.Namespace) -> int:
     match wanted.command:
         case "run":
-            run(places, wanted.port, detached=wanted.detach)
+            run(
+                places,
+                wanted.port,
+                detached=wanted.detach,
+                raw=wanted.raw,
+                allowed_origin=wanted.allowed_origin,
+            )
         case "env":
             env(places)
         case "stop":
@@ -209,7 +224,7 @@ def _carry_out(places: Places, wanted: argparse.Namespace) -> int:
         case "reset":
             reset(places)
         case "logs":
-            logs(places)
+            logs(places, raw=wanted.raw)
         case "sam-local":
             return sam_start_api(places, wanted.port, wanted.sam_port, wanted.sam_args)
         case "sam-invoke":
@@ -235,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         print(
             f"The emulator's log is {os.path.relpath(places.emulator_log)}; "
-            "if what it kept from an earlier run is the reason, `make reset` forgets that.",
+            f"if what it kept from an earlier run is the reason, `{places.make('reset')}` forgets that.",
             file=sys.stderr,
         )
         return 1

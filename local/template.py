@@ -79,16 +79,18 @@ def with_plain_media_types(template: Template) -> Template:
     return template | {"Resources": resources}
 
 
-def gateway_responses(template: Template) -> dict[str, dict[str, Any]]:
+def gateway_responses(template: Template, values: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Return the `GatewayResponses` of the template's REST API, by response type, as API Gateway's own call takes them.
 
-    The emulator deploys the API without them.
+    The emulator deploys the API without them. `values` are those of the template's parameters.
     """
     apis = [resource for resource in template["Resources"].values() if resource["Type"] == "AWS::Serverless::Api"]
     responses: dict[str, dict[str, Any]] = {}
     for api in apis:
         for response_type, response in api["Properties"].get("GatewayResponses", {}).items():
-            headers = response.get("ResponseParameters", {}).get("Headers", {})
+            written = response.get("ResponseParameters", {}).get("Headers", {})
+            chosen = {name: _chosen(text, template, values) for name, text in written.items()}
+            headers = {name: text for name, text in chosen.items() if text is not None}
             responses[response_type] = {
                 "responseParameters": {f"gatewayresponse.header.{name}": text for name, text in headers.items()},
                 "responseTemplates": response.get("ResponseTemplates", {}),
@@ -96,3 +98,25 @@ def gateway_responses(template: Template) -> dict[str, dict[str, Any]]:
             if "StatusCode" in response:
                 responses[response_type]["statusCode"] = str(response["StatusCode"])
     return responses
+
+
+def _chosen(value: Any, template: Template, values: Mapping[str, str]) -> str | None:
+    """Return a text of the template with these values of its parameters, or None where it has no value."""
+    match value:
+        case {"Fn::If": [str(condition), then, otherwise]}:
+            holds = _holds(template["Conditions"][condition], values)
+            return _chosen(then if holds else otherwise, template, values)
+        case {"Fn::Sub": str(text)}:
+            return re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], text)
+        case {"Ref": "AWS::NoValue"}:
+            return None
+    return str(value)
+
+
+def _holds(condition: Any, values: Mapping[str, str]) -> bool:
+    match condition:
+        case {"Fn::Not": [other]}:
+            return not _holds(other, values)
+        case {"Fn::Equals": [{"Ref": str(name)}, str(text)]}:
+            return values[name] == text
+    raise ValueError(f"another form of condition: {condition}")

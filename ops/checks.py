@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urljoin
 from uuid import uuid4
 
 from ops.http_api import ADJUSTMENTS, LEVELS, Answer, Api
@@ -182,7 +183,6 @@ def an_adjustment_is_created(visit: Visit) -> None:
     _same("the members' names", set(row), _MEMBERS)
     _same("delta", row["delta"], CHANGE)
     _same("business_id", row["business_id"], visit.business_id.lower())
-    _same("Location", answer.headers.get("location"), f"{ADJUSTMENTS}/{row['id']}")
     if not answer.headers.get("x-request-id"):
         raise Failed("there is no x-request-id")
 
@@ -216,9 +216,23 @@ def requests_at_once_are_one(visit: Visit) -> None:
 
 
 def an_adjustment_is_read(visit: Visit) -> None:
-    """An adjustment is read as it was answered."""
+    """An adjustment is read as it was answered, at the URL that `Location` names."""
     first = visit.first
     _same("the adjustment", _require(visit.api.get(f"{ADJUSTMENTS}/{first['id']}"), 200), first)
+    key = next(iter(visit.created))
+    for path in (ADJUSTMENTS, f"{ADJUSTMENTS}/"):
+        answer = visit.api.post(path, visit.body(CHANGE), key=key)
+        _require(answer, 201)
+        _same(f"what is at the Location of {path}", _read_at_location(visit, answer), first)
+
+
+def _read_at_location(visit: Visit, answer: Answer) -> Any:
+    """What is at the URL that an answer names. The token is sent to no other service."""
+    url = urljoin(answer.url, answer.headers.get("location", ""))
+    path = url.removeprefix(visit.api.base_url)
+    if path == url:
+        raise Failed(f"Location names {url}, which is not of this API")
+    return _require(visit.api.get(path), 200)
 
 
 def adjustments_are_listed(visit: Visit) -> None:
@@ -262,7 +276,9 @@ def a_stale_quantity_is_refused(visit: Visit) -> None:
 def an_adjustment_is_reversed_once(visit: Visit) -> None:
     """An adjustment can be reversed, once."""
     first = visit.first
-    reversal = _require(visit.reverse(first["id"]), 201)
+    answer = visit.reverse(first["id"])
+    reversal = _require(answer, 201)
+    _same("what is at the reversal's Location", _read_at_location(visit, answer), reversal)
     _same("delta", reversal["delta"], -first["delta"])
     _same("reverses", reversal["reverses"], first["id"])
     again = visit.api.post(f"{ADJUSTMENTS}/{first['id']}/reversal", {"reason": "again"}, key=f"{visit.run}-again")

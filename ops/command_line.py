@@ -12,12 +12,13 @@ from ops.command import Command, report
 from ops.export import export
 from ops.provision import provision
 from ops.redrive import redrive
+from ops.report import reasons_report
 from ops.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (audit, export, provision, redrive, api_keys, verify)
+COMMANDS = (audit, export, provision, redrive, api_keys, reasons_report, verify)
 MISUSED = 2
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import csv
+import io
+import json
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import UUID
 
 import click
@@ -21,13 +25,14 @@ from ops.progress import bar_on
 from ops.stacks import Target, find_target, invoke_until_done
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.progress import Progress, TaskID
 
 FORMATS = ("ndjson", "csv")
 STDOUT = "-"
 _SECONDS_BETWEEN_LINES = 5.0
+_GAPS_SHOWN = 10
 
 
 class Page(BaseModel):
@@ -76,6 +81,54 @@ class Exported:
 
 
 @dataclass(slots=True)
+class Sequences:
+    """Looks for gaps in the sequence of each stock item, row by row, in the format of the export.
+
+    ``is_whole``: the export begins with the ledger, so each stock item begins with sequence 1.
+    """
+
+    format: str
+    is_whole: bool
+    gaps: list[str] = field(default_factory=list)
+    _columns: list[str] = field(default_factory=list)
+    _last: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def look(self, text: str) -> None:
+        """Look at the rows of the next page.
+
+        Raises:
+            CommandError: they are no rows.
+        """
+        try:
+            for row in self._rows(text):
+                self._add((row["variant_id"], row["location_id"]), int(row["sequence"]))
+        except (KeyError, TypeError, ValueError):
+            raise _no_page() from None
+
+    def _add(self, item: tuple[str, str], sequence: int) -> None:
+        last = self._last.get(item, 0 if self.is_whole else sequence - 1)
+        if sequence != last + 1:
+            self.gaps.append(f"variant {item[0]}, location {item[1]}: sequence {sequence} follows {last}")
+        self._last[item] = sequence
+
+    def _rows(self, text: str) -> Iterator[Mapping[str, Any]]:
+        if self.format == "ndjson":
+            yield from map(json.loads, text.splitlines())
+            return
+        records = csv.reader(io.StringIO(text, newline=""))
+        if not self._columns:  # only the first page has them
+            self._columns = next(records, [])
+        for record in records:
+            yield dict(zip(self._columns, record, strict=True))
+
+    def __str__(self) -> str:
+        if not self.gaps:
+            return f"No gap in the sequences of {len(self._last):,} stock items."
+        first = "\n".join(self.gaps[:_GAPS_SHOWN])
+        return f"WRONG: sequences have gaps ({len(self.gaps):,}); `make audit` looks further\n{first}"
+
+
+@dataclass(slots=True)
 class _Report:
     """Shows on the standard error how far an export has come: a bar on a terminal, a line now and then in a log."""
 
@@ -111,7 +164,11 @@ def _page(target: Target, command: dict[str, object]) -> Page:
     try:
         return Page.model_validate(answer)
     except ValidationError:
-        raise CommandError("the service answered something that is no page of an export") from None
+        raise _no_page() from None
+
+
+def _no_page() -> CommandError:
+    return CommandError("the service answered something that is no page of an export")
 
 
 @contextlib.contextmanager
@@ -140,21 +197,28 @@ def _output(path: Path | None) -> Iterator[BinaryIO]:
         unfinished.unlink(missing_ok=True)
 
 
-def export_to(target: Target, command: dict[str, object], path: Path | None) -> None:
-    """Write a whole export to a file, or to the standard output."""
+def export_to(target: Target, command: dict[str, object], path: Path | None, *, begin: bytes = b"") -> bool:
+    """Write a whole export to a file, or to the standard output, after the bytes ``begin``.
+
+    Returns:
+        Whether the sequences in it have no gap.
+    """
     exported = Exported(time.monotonic())
+    sequences = Sequences(str(command["format"]), is_whole="created_from" not in command)
     with bar_on(sys.stderr, "{task.percentage:.0f}% of the time") as progress, _output(path) as file:
         report = _Report(progress, progress.add_task("", total=1.0), time.monotonic())
+        file.write(begin)
         for page in pages(target, command):
             text = page.text.encode()
             file.write(text)
             exported.add(page, len(text))
+            sequences.look(page.text)
             report.show(exported)
     where = "" if path is None else f" → {path}"
-    created_to = exported.created_to
-    click.echo(
-        f"{exported}{where}\nAll rows before {created_to}; a later export can go on with FROM={created_to}", err=True
-    )
+    end = exported.created_to
+    click.echo(f"{exported}{where}\n{sequences}", err=True)
+    click.echo(f"It has all rows before {end}, and none will still appear: FROM={end} goes on from there", err=True)
+    return not sequences.gaps
 
 
 def _business_id(_context: click.Context, _option: click.Parameter, text: str) -> str:
@@ -170,16 +234,31 @@ def _business_id(_context: click.Context, _option: click.Parameter, text: str) -
 @click.option("--out", metavar="FILE", help="The file, or - for the standard output [default: adjustments-ID.FORMAT]")
 @click.option("--from", "created_from", metavar="INSTANT", help="Only rows that were created then or later.")
 @click.option("--to", "created_to", metavar="INSTANT", help="Only rows that were created before.")
+@click.option("--byte-order-mark", is_flag=True, help="Begin a CSV so that every spreadsheet reads it as UTF-8.")
 @for_stack
-def export(business: str, format: str, out: str | None, stack: str | None, **period: str | None) -> int:  # noqa: A002
-    """Write all adjustments of a business into one file."""
+def export(
+    business: str,
+    format: str,  # noqa: A002
+    out: str | None,
+    byte_order_mark: bool,  # noqa: FBT001
+    stack: str | None,
+    **period: str | None,
+) -> int:
+    """Write all adjustments of a business into one file.
+
+    It ends a minute ago, or with --to: up to there the ledger is settled, so that a later export can go on from there.
+    The exit status is 1 where a sequence has a gap.
+    """
+    if byte_order_mark and format != "csv":
+        raise click.UsageError("a byte order mark is for CSV only")
     command: dict[str, object] = {"command": "export", "business_id": business, "format": format}
     command |= {name: instant for name, instant in period.items() if instant}
     path = None if out == STDOUT else Path(out or f"adjustments-{business}.{format}")
     try:
-        export_to(find_target(stack), command, path)
+        begin = codecs.BOM_UTF8 if byte_order_mark else b""
+        complete = export_to(find_target(stack), command, path, begin=begin)
     except BrokenPipeError:
         # The reader has gone. Python would fail when it ends, as it would still flush its output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise CommandError("the output was closed before the export was complete") from None
-    return 0
+    return 0 if complete else 1

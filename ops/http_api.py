@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 ADJUSTMENTS = "/api/v1/inventory/adjustments"
 LEVELS = "/api/v1/inventory/levels"
+REASONS_REPORT = "/api/v1/inventory/reports/adjustment-reasons"
+DOCS = "/api/v1/docs"
 ATTEMPTS_MAX = 6
 TIMEOUT_S = 35.0
 """Longer than the gateway's own limit of 29 seconds, so that it answers first."""
@@ -21,8 +23,9 @@ _LATER = {429, 503}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response; ``body`` is None where it is no JSON."""
+    """A response; ``body`` is None where it is no JSON. ``url`` is that of the request."""
 
+    url: str
     status: int
     headers: Mapping[str, str]
     body: Any
@@ -86,7 +89,9 @@ class Api:
                     raise
             else:
                 if response.status_code not in _LATER or attempt == ATTEMPTS_MAX:
-                    return Answer(response.status_code, response.headers, _json(response), response.content)
+                    return Answer(
+                        str(response.url), response.status_code, response.headers, _json(response), response.content
+                    )
             self.pause(0.5 * attempt)
         raise AssertionError("the last attempt returns or raises")
 

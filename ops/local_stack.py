@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 STACK_NAME = "inventory-adjustments"
+_DEFAULT_DIR = ".local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,13 @@ class LocalFiles:
     @classmethod
     def from_environment(cls) -> Self:
         """Return the files under LOCAL_DIR, which is `.local` in the project's folder unless it is set."""
-        return cls((PROJECT_ROOT / (os.environ.get("LOCAL_DIR") or ".local")).resolve())
+        return cls((PROJECT_ROOT / (os.environ.get("LOCAL_DIR") or _DEFAULT_DIR)).resolve())
+
+    def make(self, target: str) -> str:
+        """Return the command that runs a make target for this stack, as somebody types it in the project's folder."""
+        if self.local_dir == PROJECT_ROOT / _DEFAULT_DIR:
+            return f"make {target}"
+        return f"make {target} LOCAL_DIR={shlex.quote(str(self.local_dir))}"
 
     @property
     def demo_json(self) -> Path:

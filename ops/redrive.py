@@ -40,6 +40,11 @@ KEY = re.compile(r"[!-~]{1,255}")
 
 _REQUESTS_QUEUE = "AdjustmentRequestsQueue"
 _TOGETHER = 10
+_ATTRIBUTES_MAX = 10
+# What a rule adds to an event that it could not deliver.
+_OF_EVENTBRIDGE = frozenset(
+    {"ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION", "RETRY_ATTEMPTS", "RULE_ARN", "TARGET_ARN"}
+)
 # Long enough to send ten messages over a slow network, short for a message that was received but not moved.
 _HIDDEN_S = 120
 
@@ -100,23 +105,26 @@ class Redrive:
 
         Return the exit status: 1 where a message that can be sent was not.
         """
-        moved = failed = 0
+        failed = 0
+        moved: set[tuple[str, str]] = set()
         held: dict[str, str] = {}
         try:
             for message in self._messages(held):
                 letter = self.read(message)
                 if dry or letter.body is None:
                     _say("is there" if dry else "left", message, letter.reason)
-                elif (problem := self._move(message, letter.original_id, letter.body)) is not None:
+                elif (letter.original_id, letter.body) in moved:
+                    # Either it was moved and has failed again already, or it was there twice.
+                    _say("left", message, "the same request was moved just now: run it again")
+                elif (problem := self._move(message, letter)) is not None:
                     failed += 1
                     _say("not moved", message, problem)
                 else:
                     del held[message["MessageId"]]
-                    moved += 1
-                    _say("moved", message, letter.reason)
+                    moved.add((letter.original_id, letter.body))
         finally:
             self._release(held.values())
-        click.echo(f"{len(held)} are there." if dry else f"{moved} moved, {len(held)} left.")
+        click.echo(f"{len(held)} are there." if dry else f"{len(moved)} moved, {len(held)} left.")
         return 1 if failed else 0
 
     def _release(self, receipts: Iterable[str]) -> None:
@@ -152,24 +160,33 @@ class Redrive:
             left -= len(messages)
             held.update({message["MessageId"]: message["ReceiptHandle"] for message in messages})
             for message in messages:
-                # A message that was moved and failed again comes back under another id, but keeps its first one.
-                original_id = self.read(message).original_id
-                if original_id not in seen:
-                    seen.add(original_id)
+                if message["MessageId"] not in seen:
+                    seen.add(message["MessageId"])
                     yield message
 
-    def _move(self, message: MessageTypeDef, original_id: str, body: str) -> str | None:
+    def _move(self, message: MessageTypeDef, letter: DeadLetter) -> str | None:
         """Send it, then delete it: in between it exists twice, but its key applies it once. Return what failed."""
-        attributes: dict[str, MessageAttributeValueTypeDef] = {
-            name: _attribute(each) for name, each in message.get("MessageAttributes", {}).items()
-        }
-        attributes[ORIGINAL_ID] = {"DataType": "String", "StringValue": original_id}
+        kept, dropped = _attributes(message)
+        kept[ORIGINAL_ID] = {"DataType": "String", "StringValue": letter.original_id}
         try:
-            self.queues.send_message(QueueUrl=self.requests_url, MessageBody=body, MessageAttributes=attributes)
+            self.queues.send_message(QueueUrl=self.requests_url, MessageBody=letter.body or "", MessageAttributes=kept)
         except ClientError as error:
             return str(error)
         self.queues.delete_message(QueueUrl=self.dead_letter_url, ReceiptHandle=message["ReceiptHandle"])
+        without = f" (moved without its attribute {', '.join(dropped)}: a message has ten)" if dropped else ""
+        _say("moved", message, f"{letter.reason}{without}")
         return None
+
+
+def _attributes(message: MessageTypeDef) -> tuple[dict[str, MessageAttributeValueTypeDef], list[str]]:
+    """Return the attributes to send again, so few that one more fits, and the names of those that are left out.
+
+    The service reads none but the first id. What EventBridge wrote is left out first: why it could not deliver.
+    """
+    received = message.get("MessageAttributes", {})
+    names = sorted(received.keys() - {ORIGINAL_ID}, key=lambda name: (name in _OF_EVENTBRIDGE, name))
+    kept, dropped = names[: _ATTRIBUTES_MAX - 1], names[_ATTRIBUTES_MAX - 1 :]
+    return {name: _attribute(received[name]) for name in kept}, dropped
 
 
 def _attribute(received: MessageAttributeValueOutputTypeDef) -> MessageAttributeValueTypeDef:

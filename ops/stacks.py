@@ -75,7 +75,7 @@ def find_stack(name: str | None) -> Stack:
     files = LocalFiles.from_environment()
     running = find_running(files)
     if running is None or not files.demo_json.exists():
-        raise CommandError("no local stack is running: `make run` starts one, STACK=… names one in AWS")
+        raise CommandError(f"no local stack is running: `{files.make('run')}` starts one, STACK=… names one in AWS")
     return Stack(STACK_NAME, EmulatedAws(running.endpoint_url))
 
 

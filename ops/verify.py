@@ -83,7 +83,8 @@ def _report(check: Callable[[Visit], None], visit: Visit) -> str:
     return verdict
 
 
-def _id(_context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+def given_id(_context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    """Return an id in its canonical spelling."""
     try:
         return text and str(UUID(text))
     except ValueError:
@@ -108,9 +109,11 @@ def _require_given(**given: str | None) -> None:
 
 @click.command(cls=Command, failed=NOT_BEGUN, interrupted_means="what it had created is reversed.")
 @click.option("--url", metavar="ADDRESS", callback=api_address, help="The stack's output ApiUrl.")
-@click.option("--business", metavar="ID", callback=_id, help="A business of the token's.")
-@click.option("--variant", metavar="ID", callback=_id, help="A variant of the business, whose stock is adjusted.")
-@click.option("--location", metavar="ID", callback=_id, help="A location [default: the default one of the business].")
+@click.option("--business", metavar="ID", callback=given_id, help="A business of the token's.")
+@click.option("--variant", metavar="ID", callback=given_id, help="A variant of the business, whose stock is adjusted.")
+@click.option(
+    "--location", metavar="ID", callback=given_id, help="A location [default: the default one of the business]."
+)
 def verify(url: str, business: str, variant: str, location: str | None) -> int:
     """Check by HTTP alone that a deployed API answers as it should.
 

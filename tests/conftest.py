@@ -10,7 +10,7 @@ import pytest
 from tests.support.harness.examples import load_profile
 
 TESTS = Path(__file__).parent
-WITHOUT_NETWORK = ("unit", "property", "simulation")
+WITHOUT_NETWORK = ("unit", "property", "simulation", "iam")
 
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "test",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from inventory.domain.model import Command, Outcome
     from inventory.entrypoints.telemetry import Invocation
 
+ALLOWED_ORIGIN = os.environ.get("ALLOWED_ORIGIN", "")
 logger = line_logger()
 metrics = Metrics()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
@@ -36,7 +37,7 @@ start_finished()
 def handler(event: object, invocation: Invocation) -> Response | dict[str, object]:
     """Answer an API event with a response, and a direct payload with the adjustment or an exception."""
     if requests.is_api_event(event):
-        return responses.respond(event, invocation, _create)
+        return responses.respond(event, invocation, _create, allowed_origin=ALLOWED_ORIGIN)
     with translated_errors(invocation):
         # Lambda keeps an invocation's id across its asynchronous retries.
         command = direct.adjustment_command(event, default_key=invocation.context.aws_request_id)
@@ -47,7 +48,7 @@ def _create(event: ApiEvent, invocation: Invocation) -> Response:
     caller = requests.authenticated_caller(event, scope=CREATE_ADJUSTMENT.scope, clock=adjuster.clock)
     invocation.business_id = caller.business_id
     outcome = _adjust(requests.adjustment_command(event, caller), invocation)
-    return responses.created(outcome, request_id=invocation.context.aws_request_id)
+    return responses.created(event, outcome, request_id=invocation.context.aws_request_id)
 
 
 def _adjust(command: Command, invocation: Invocation) -> Outcome:

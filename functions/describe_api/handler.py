@@ -1,14 +1,21 @@
-"""Serve the API's description, for programs and for people: choose the file, and send it."""
+"""Serve the API's description, for programs and for people, and the page for stock controllers; answer preflights."""
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import resources
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from inventory.api.routes import API_DESCRIPTION, DOCS_PAGE
-from inventory.api.static_files import KEEP_FOR_AN_HOUR, REVALIDATE, Page, is_page_event, moved, not_found, served
+from inventory.api.routes import API_DESCRIPTION, APP_ASSET, APP_PAGE, DOCS_PAGE, is_open
+from inventory.api.static_files import (
+    ANY_ORIGIN,
+    StaticFiles,
+    is_page_event,
+    moved,
+    not_found,
+    preflight,
+    without_body,
+)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,35 +27,35 @@ HTML: Final = "text/html; charset=utf-8"
 CSS: Final = "text/css; charset=utf-8"
 JAVASCRIPT: Final = "text/javascript; charset=utf-8"
 
-# By the route, or by the name under which the page loads it. The library is in a layer of its own, compressed.
-OWN: Final = {
-    API_DESCRIPTION.path: ("openapi.json", JSON),
-    DOCS_PAGE.path: ("docs.html", HTML),
-    "docs.css": ("docs.css", CSS),
-    "docs.js": ("docs.js", JAVASCRIPT),
-}
-LIBRARY: Final = {
-    "swagger-ui.css": ("swagger-ui.css.gz", CSS),
-    "swagger-ui-bundle.js": ("swagger-ui-bundle.js.gz", JAVASCRIPT),
-}
+ALLOWED_ORIGIN: Final = os.environ.get("ALLOWED_ORIGIN", "")
+PAGES: Final = {DOCS_PAGE.path: "docs", APP_PAGE.path: "app"}
+docs: Final = StaticFiles(
+    Path(__file__).parent,
+    "swagger_ui",  # a layer of its own
+    {API_DESCRIPTION.path: ("openapi.json", JSON), DOCS_PAGE.path: ("docs.html", HTML)},
+    {"docs.css": CSS, "docs.js": JAVASCRIPT, "swagger-ui.css": CSS, "swagger-ui-bundle.js": JAVASCRIPT},
+    prefix="docs",
+)
+MODULES: Final = "api catalog chain charts count dom history keys main picker reasons stock transfer"
+app: Final = StaticFiles(
+    Path(__file__).parent / "app",
+    "swagger_ui",
+    {APP_PAGE.path: ("app.html", HTML)},
+    {"app.css": CSS} | {f"{each}.js": JAVASCRIPT for each in MODULES.split()},
+    prefix="app",
+)
 
 
 def handler(event: object, context: LambdaContext) -> PageResponse:
-    """Answer with a file, or with 404 where the page has no such part."""
-    if is_page_event(event):
-        name = (event.get("pathParameters") or {}).get("asset", event["resource"])
-        # The gateway serves `/docs/` as `/docs`, but there the page's relative links would be wrong.
-        if name == DOCS_PAGE.path and event.get("path", "").endswith("/"):
-            return moved("../docs", request_id=context.aws_request_id)
-        if name in OWN.keys() | LIBRARY.keys():
-            return served(_page(name), event, request_id=context.aws_request_id)
-    return not_found(request_id=context.aws_request_id)
-
-
-@cache
-def _page(name: str) -> Page:
-    if name in OWN:
-        name, media_type = OWN[name]
-        return Page.read(Path(__file__).with_name(name), media_type, REVALIDATE)
-    name, media_type = LIBRARY[name]
-    return Page.read(resources.files("swagger_ui") / name, media_type, KEEP_FOR_AN_HOUR)
+    """Answer with a file, or with 404 where there is none; a preflight with what the origin may do."""
+    if not is_page_event(event):
+        return not_found(request_id=context.aws_request_id)
+    if event.get("httpMethod") == "OPTIONS":
+        origin = ANY_ORIGIN if is_open(event["resource"]) else ALLOWED_ORIGIN
+        return preflight(origin, request_id=context.aws_request_id)
+    # The gateway serves `/docs/` as `/docs`, but there the page's relative links would be wrong.
+    if event["resource"] in PAGES and event.get("path", "").endswith("/"):
+        return moved(f"../{PAGES[event['resource']]}", request_id=context.aws_request_id)
+    files = app if event["resource"] in (APP_PAGE.path, APP_ASSET.path) else docs
+    answer = files.answer(event, request_id=context.aws_request_id)
+    return without_body(answer) if event.get("httpMethod") == "HEAD" else answer

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from inventory.entrypoints.telemetry import Invocation
 
 CALLS_AT_ONCE = 8
-logger = line_logger()
-metrics = Metrics()
+ALLOWED_ORIGIN = os.environ.get("ALLOWED_ORIGIN", "")
+logger, metrics = line_logger(), Metrics()
 clock = partial(datetime.now, UTC)
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 at_once = ThreadPoolExecutor(CALLS_AT_ONCE).map
@@ -45,7 +45,7 @@ start_finished()
 def handler(event: object, invocation: Invocation) -> Response | ExportAnswer:
     """Answer an API event with a response, and a direct payload with a page of an export or an exception."""
     if requests.is_api_event(event):
-        return responses.respond(event, invocation, _read)
+        return responses.respond(event, invocation, _read, allowed_origin=ALLOWED_ORIGIN)
     with translated_errors(invocation):
         page = exported_page(event, exporter, RetryBudget(invocation.remaining_s), invocation)
         report_export(page, invocation)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from inventory.entrypoints.telemetry import Invocation
 
 
+ALLOWED_ORIGIN = os.environ.get("ALLOWED_ORIGIN", "")
 logger = line_logger()
 metrics = Metrics()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
@@ -36,7 +37,7 @@ start_finished()
 def handler(event: object, invocation: Invocation) -> Response:
     """Answer an API event with a response. An event that did not pass the gateway passed no authorizer either."""
     if requests.is_api_event(event):
-        return responses.respond(event, invocation, _reverse)
+        return responses.respond(event, invocation, _reverse, allowed_origin=ALLOWED_ORIGIN)
     return responses.refused(report_error(Unauthorized(), invocation), request_id=invocation.context.aws_request_id)
 
 
@@ -47,4 +48,4 @@ def _reverse(event: ApiEvent, invocation: Invocation) -> Response:
     invocation.budget = RetryBudget(invocation.remaining_s, adjuster.sleep, adjuster.fraction)
     outcome = carry_out(adjuster, request, invocation.budget)
     report_outcome(outcome, invocation)
-    return responses.created(outcome, request_id=invocation.context.aws_request_id)
+    return responses.created(event, outcome, request_id=invocation.context.aws_request_id)

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.e2e.service import ADJUSTMENTS, assert_ledger_matches
+from tests.e2e.service import assert_ledger_matches
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def test_the_answer_has_the_contracts_members_and_headers(business: Business) ->
         "reverses": None,
     }
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", body["created_at"])
-    assert response.headers["location"] == f"{ADJUSTMENTS}/{body['id']}"
+    assert response.headers["location"] == f"adjustments/{body['id']}"
     assert response.headers["content-type"] == "application/json"
     assert response.headers["x-request-id"]
     assert "idempotent-replayed" not in response.headers

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
-from ops.aws import EmulatedAws
+from ops.aws import REGION, EmulatedAws
 from ops.local_stack import STACK_NAME
-from tests.e2e.inbox import WAIT_MAX_S, dead_letter_queue, lying_in, subscribed, wait_until
+from tests.e2e.inbox import WAIT_MAX_S, dead_letter_queue, lying_in, subscribed
 from tests.support.harness.event_schemas import assert_event
-from tests.support.harness.loading import load_by_path
+from tests.support.harness.loading import CREDENTIALS
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -130,12 +132,11 @@ def test_dead_lettered_stream_records_are_published_by_a_redrive(
     assert first["detail"] == again["detail"]
 
 
-def test_the_sample_subscription_gets_what_its_sample_consumer_needs(
+def test_the_sample_subscription_gets_what_its_sample_program_prints(
     service: Service, business: Business, local_stack: LocalStack
 ) -> None:
-    assert local_stack, "a stack in the caller's account is for the caller to make"
-    stacks = EmulatedAws(f"http://127.0.0.1:{local_stack.port}").cloudformation()
-    name = f"subscriber-{uuid4()}"
+    aws = EmulatedAws(f"http://127.0.0.1:{local_stack.port}")
+    stacks, name = aws.cloudformation(), f"subscriber-{uuid4()}"
     stacks.create_stack(
         StackName=name,
         TemplateBody=(SUBSCRIPTION / "template.yaml").read_text(encoding="utf-8"),
@@ -145,19 +146,34 @@ def test_the_sample_subscription_gets_what_its_sample_consumer_needs(
         StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": WAIT_MAX_S}
     )
     (output,) = stacks.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
-    mirror: Any = load_by_path(SUBSCRIPTION / "consumer.py").StockMirror()
+    command = [sys.executable, "consumer.py", output["OutputValue"], "--endpoint-url", aws.endpoint_url]
+    consumer = subprocess.Popen(  # noqa: S603
+        command, cwd=SUBSCRIPTION, env=CREDENTIALS | {"AWS_DEFAULT_REGION": REGION}, stdout=subprocess.PIPE, text=True
+    )
     try:
         for change in (100, -30, -5):
             assert business.adjust(change).status_code == 201
-
-        def is_mirrored() -> bool:
-            reply = service.queues.receive_message(QueueUrl=output["OutputValue"], MaxNumberOfMessages=10)
-            for message in reply.get("Messages", []):
-                mirror.receive(message["Body"])
-                service.queues.delete_message(QueueUrl=output["OutputValue"], ReceiptHandle=message["ReceiptHandle"])
-            mirrored: int = mirror.quantity(business.id, business.variant_id, business.location_id)
-            return mirrored == business.stock()[0] == 65
-
-        wait_until(is_mirrored)
+        for key, change in (("too-many", -500), ("nothing", 0)):
+            service.queues.send_message(
+                QueueUrl=service.outputs["AdjustmentRequestsQueueUrl"],
+                MessageBody=json.dumps(business.payload(change, idempotency_key=key)),
+            )
+        printed = read_until(consumer, "65 on hand at sequence 3", "rejected too-many", "rejected nothing")
     finally:
+        consumer.terminate()
         stacks.delete_stack(StackName=name)
+        consumer.communicate()
+    assert "rejected too-many: InsufficientStock: " in printed
+    assert "quantity_on_hand: 65" in printed
+    assert "rejected nothing: InvalidRequest: body.quantity_change: " in printed
+
+
+def read_until(consumer: subprocess.Popen[str], *texts: str) -> str:
+    """What it prints until all of these texts, some in one line, are there."""
+    assert consumer.stdout is not None
+    printed = ""
+    while not all(text in printed for text in texts):
+        line = consumer.stdout.readline()
+        assert line, f"it ended after\n{printed}"
+        printed += line
+    return printed

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import re
 import shlex
+from copy import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from inventory.domain.model import Command
+from inventory.entrypoints.composition import adjuster_on_dynamodb
+from inventory.queries.settled import SETTLED_AFTER
 from ops.errors import FunctionError
 from ops.local_stack import STACK_NAME
+from tests.support.builders.domain import budget_of
+from tests.support.harness.shop import AMPLE_S
 from tests.support.pages import section
 from tests.support.sam_template import PROJECT_ROOT
 
@@ -23,15 +31,29 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import LocalStack
     from tests.e2e.service import Business, Service
 
+TABLES = {"inventory_table": "InventoryTableName", "ledger_table": "LedgerTableName"}
 REASONS = ["Counted", '=HYPERLINK("http://x.test")', 'Größe\n"XL" 📦']
 
 
 @pytest.fixture
 def busy(business: Business) -> Business:
-    """A business with a few adjustments of one variant at two locations."""
+    """A business with a few adjustments of one variant at two locations, up to which the ledger is settled."""
+    service = business.service
+    tables = {name: service.outputs[output] for name, output in TABLES.items()}
+    adjuster = adjuster_on_dynamodb(service.dynamodb, **tables)
+    # Written as the function writes them, by a clock that is slow: so nothing has to be waited for.
+    adjuster = replace(adjuster, clock=lambda: datetime.now(UTC) - 2 * SETTLED_AFTER)
     for number, reason in enumerate(REASONS * 2):
-        location_id = (business.location_id, business.other_location_id)[number % 2]
-        assert business.adjust(number + 1, reason=reason, location_id=location_id).status_code == 201
+        location_id = UUID((business.location_id, business.other_location_id)[number % 2])
+        command = Command(
+            business_id=UUID(business.id),
+            variant_id=UUID(business.variant_id),
+            quantity_change=number + 1,
+            reason=reason,
+            actor="test suite",
+            location_id=location_id,
+        )
+        adjuster.carry_out(command, budget_of(adjuster, lambda: AMPLE_S))
     return business
 
 
@@ -61,15 +83,24 @@ def test_make_export_writes_a_file_of_json_lines_that_proves_itself(
     ]
     assert list(tmp_path.iterdir()) == [out]
     assert "6 rows" in done.stderr
+    assert "No gap in the sequences of 2 stock items." in done.stderr
+
+
+def test_an_adjustment_of_this_minute_belongs_to_the_next_export(business: Business, service: Service) -> None:
+    created = business.adjust(1).json()
+    answer = service.invoke("ReadInventoryFunctionName", {"command": "export", "business_id": business.id})
+    assert (answer["rows"], answer["text"]) == (0, "")
+    assert answer["created_to"] <= created["created_at"]
 
 
 def test_make_export_writes_csv_without_formulas_for_spreadsheets(
     busy: Business, local_stack: LocalStack, tmp_path: Path
 ) -> None:
     out = tmp_path / "export.csv"
-    done = local_stack.make("export", BUSINESS=busy.id, FORMAT="csv", OUT=str(out))
+    done = local_stack.make("export", BUSINESS=busy.id, FORMAT="csv", BOM="1", OUT=str(out))
     assert done.returncode == 0, done.stderr
-    with out.open(encoding="utf-8", newline="") as file:
+    assert out.read_bytes().startswith(codecs.BOM_UTF8)
+    with out.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["reason"] for row in rows] == [REASONS[0], f"'{REASONS[1]}", REASONS[2]] * 2
     assert [row["delta"] for row in rows] == ["1", "2", "3", "4", "5", "6"]

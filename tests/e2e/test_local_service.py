@@ -7,13 +7,16 @@ import re
 import shutil
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from inventory.domain.errors import InsufficientStock
-from tests.e2e.conftest import local_service
-from tests.e2e.inbox import subscribed
+from local.places import Places
+from tests.campaigns.chaos.stack import function_processes, kill
+from tests.e2e.conftest import LocalStack, local_service
+from tests.e2e.inbox import subscribed, wait_until
 from tests.support.sam_template import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -22,8 +25,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tests.e2e.conftest import LocalStack
-    from tests.e2e.service import Service
+    from tests.e2e.service import Business, Service
 
 
 CHANGED = "The text of another layer."
@@ -56,10 +58,15 @@ def test_demo_json_has_every_member_of_the_contract(local_stack: LocalStack) -> 
             "default_location_id",
             "location_ids",
             "variant_ids",
+            "locations",
+            "variants",
         ]
         assert business["default_location_id"] in business["location_ids"]
         assert len(business["location_ids"]) >= 2
         assert len(business["variant_ids"]) >= 3
+        assert [each["id"] for each in business["locations"]] == business["location_ids"]
+        assert [each["id"] for each in business["variants"]] == business["variant_ids"]
+        assert all(each["name"] and each["sku"] for each in business["variants"])
 
 
 def test_the_demo_tokens_write_and_only_read(local_stack: LocalStack, service: Service) -> None:
@@ -79,6 +86,73 @@ def test_the_printed_curl_answers_201_when_it_is_pasted(local_stack: LocalStack)
         printed_curl(local_stack.output), shell=True, capture_output=True, text=True, check=True, timeout=60
     )
     assert re.match(r"HTTP/1\.1 201\b", pasted.stdout), pasted.stdout
+
+
+def test_the_answer_of_the_printed_curl_ends_with_a_line_end(local_stack: LocalStack) -> None:
+    assert r"-w '\n'" in printed_curl(local_stack.output)
+
+
+def test_the_printed_address_is_that_of_the_docs_page(local_stack: LocalStack, service: Service) -> None:
+    (address,) = re.findall(r"http://\S+/docs$", local_stack.output, re.MULTILINE)
+    page = service.http.get(address)
+    assert (page.status_code, page.headers["content-type"].partition(";")[0]) == (200, "text/html")
+
+
+def test_the_printed_commands_name_the_stacks_own_folder(local_stack: LocalStack) -> None:
+    for target in ("logs", "stop"):
+        assert f"`make {target} LOCAL_DIR={local_stack.places.local_dir}`" in local_stack.output
+
+
+def test_make_env_has_what_the_pages_commands_name(local_stack: LocalStack) -> None:
+    printed = local_stack.make("env").stdout
+    named = dict(
+        line.removeprefix("export ").split("=", 1) for line in printed.splitlines() if line.startswith("export")
+    )
+    demo = demo_of(local_stack)
+    assert named["ENDPOINT_URL"] == demo["endpoint_url"]
+    for output in ("AdjustmentRequestsQueueUrl", "EventBusName", "ProvisionFunctionName"):
+        assert named[output] == demo["outputs"][output]
+
+
+def test_make_logs_shows_one_line_for_each_request_and_ends_with_the_stack(
+    local_stack: LocalStack, business: Business, tmp_path: Path
+) -> None:
+    """On a folder of logs in which nothing runs: following ends at once."""
+    created = business.adjust(1).json()
+    log = local_stack.places.functions_log
+    wait_until(lambda: created["id"] in log.read_text(encoding="utf-8"))
+    folder = tmp_path / "local"
+    folder.mkdir()
+    shutil.copy(log, folder)
+    shown, raw = (LocalStack(Places(folder), 1).make("logs", RAW=raw) for raw in ("", "1"))
+    (line,) = [line for line in shown.stdout.splitlines() if created["id"] in line]
+    assert re.fullmatch(rf"\d\d:\d\d:\d\d create-adjustment +created +{created['id']} +\d+ ms", line)
+    assert f'"adjustment_id":"{created["id"]}"' in raw.stdout
+    assert shown.stdout.splitlines()[-1].startswith("Nothing is running: `make run LOCAL_DIR=")
+
+
+@pytest.mark.parametrize("path", ["/", "/favicon.ico", "/api/v1/inventory/adjustments", "/_aws/execute-api/x/local/y"])
+def test_an_address_that_is_nobodys_is_answered_in_the_apis_form(
+    path: str, local_stack: LocalStack, service: Service
+) -> None:
+    for url in (f"http://127.0.0.1:{local_stack.port}{path}", f"{service.base_url}/", service.base_url):
+        answer = service.http.get(url)
+        assert (answer.status_code, answer.json()["detail"]["code"]) == (404, "not_found")
+
+
+def test_a_function_that_is_killed_is_answered_as_the_template_says(
+    local_stack: LocalStack, business: Business
+) -> None:
+    assert business.adjust(1).status_code == 201
+    with ThreadPoolExecutor(1) as clients:
+        for attempt in range(50):
+            answer = clients.submit(business.adjust, 1, key=f"k{attempt}")
+            kill(function_processes(local_stack.places, "CreateAdjustmentFunction"))
+            if (response := answer.result()).status_code != 201:
+                break  # until then no process had the request when it was killed
+    assert (response.status_code, response.json()["detail"]["code"]) == (503, "try_again")
+    assert response.headers["Retry-After"]
+    assert business.adjust(1, key=f"k{attempt}").status_code == 201
 
 
 def test_make_run_says_in_one_line_that_it_already_runs(local_stack: LocalStack) -> None:

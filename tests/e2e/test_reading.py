@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 from uuid import uuid4
 
 import pytest
@@ -39,6 +40,12 @@ def get(
     return service.http.get(
         f"{service.base_url}{path}", params=parameters, headers=business.headers() | dict(headers or {})
     )
+
+
+def read_at_location(business: Business, answer: httpx.Response) -> httpx.Response:
+    """Ask for what an answer's ``Location`` names, resolved against the URL of its request."""
+    url = urljoin(str(answer.request.url), answer.headers["location"])
+    return business.service.http.get(url, headers=business.headers())
 
 
 def found(business: Business, path: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -72,12 +79,20 @@ def with_scopes(business: Business, *scopes: str) -> dict[str, str]:
 # -------------------------------------------------------------------------------------------------------- adjustments
 
 
-def test_an_adjustment_is_read_at_the_location_header_of_its_201(business: Business) -> None:
-    created = business.adjust(7, reason='Größe "L" 📦', reference=ODD_REFERENCE, reason_code="found")
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_an_adjustment_is_read_at_the_location_that_its_201_and_its_reversals_name(
+    business: Business, slash: str
+) -> None:
+    """A client resolves the reference against the URL that it called, which has a stage before the route."""
+    body = {"variant_id": business.variant_id, "quantity_change": 7, "reason": "Restock", "reference": ODD_REFERENCE}
+    created = business.service.post(json.dumps(body).encode(), business.headers(), path=f"{ADJUSTMENTS}{slash}")
 
-    answer = get(business, created.headers["location"])
+    answer = read_at_location(business, created)
 
     assert (answer.status_code, answer.json()) == (200, created.json())
+    path = f"{ADJUSTMENTS}/{created.json()['id']}/reversal{slash}"
+    reversal = business.service.post(b'{"reason": "Mistake"}', business.headers(), path=path)
+    assert read_at_location(business, reversal).json() == reversal.json()
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-request-id"]
 

@@ -40,6 +40,8 @@ NOT_HERE: Final = {
     ("deploy", "list-deployments"): NotHere(NO_CODEDEPLOY, {"deployments": ["d-EXAMPLE11"]}),
     ("deploy", "stop-deployment"): NotHere(NO_CODEDEPLOY, {"status": "Pending"}),
     ("cloudformation", "continue-update-rollback"): NotHere(ONE_STACK, is_refused=False),
+    ("cloudformation", "delete-stack"): NotHere(ONE_STACK, is_refused=False),
+    ("cloudformation", "wait stack-delete-complete"): NotHere("nothing was deleted", is_refused=False),
     ("cloudformation", "wait stack-rollback-complete"): NotHere("there is no roll-back to wait for", is_refused=False),
     ("cloudformation", "update-stack"): NotHere(NO_ADDRESS, {"StackId": "a-stack"}, is_refused=False),
     ("cloudformation", "wait stack-update-complete"): NotHere("there is no update to wait for", is_refused=False),
@@ -201,6 +203,7 @@ def test_every_command_for_aws_works_on_the_emulator_or_says_why_not(
         "BEGAN": "2999-01-01T00:00:00",
         "BEFORE_IT_HAPPENED": adjustment["created_at"],
         "INSTANT": adjustment["created_at"],
+        "TABLE": left_over_table(aws),
     }
 
     for lines in dict.fromkeys(block.lines for block in blocks() if not block.is_local):
@@ -215,10 +218,24 @@ def test_every_command_for_aws_works_on_the_emulator_or_says_why_not(
     assert service.dynamodb.get_resource_policy(
         ResourceArn=service.dynamodb.describe_table(TableName=service.outputs["LedgerTableName"])["Table"]["TableArn"]
     )["Policy"]
+    assert "left-over" not in service.dynamodb.list_tables()["TableNames"]
     assert business.stock()[0] == 7
     assert business.adjust(1).status_code == 201
     mappings = service.functions.list_event_source_mappings()["EventSourceMappings"]
     assert {mapping["State"] for mapping in mappings} == {"Enabled"}
+
+
+def left_over_table(aws: EmulatedAws) -> str:
+    """An empty table that is protected, as a failed first deployment leaves it."""
+    tables, name = aws.dynamodb(), "left-over"
+    tables.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        DeletionProtectionEnabled=True,
+    )
+    return name
 
 
 def paste(

@@ -12,6 +12,7 @@ from inventory.domain.errors import BusinessNotFound
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.exporting import exported_page
 from inventory.queries.export import Exporter
+from inventory.queries.settled import SETTLED_AFTER
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
 from tests.support.builders.invocations import an_invocation
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
 
 
 class Exports:
-    """Exports of one shop, a few rows a page. Nothing is waited for: the emulator's indexes have no lag."""
+    """Exports of one shop, a few rows a page, by a clock at which all that was written is settled."""
 
     def __init__(self, clients: Clients, shop: Shop) -> None:
         client = clients.make(read_timeout_s=60)
         tables = shop.tables
         lookups = Lookups(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
         index = DynamoDBLedgerIndex(client, tables.ledger)
-        self.exporter = Exporter(lookups, index, lambda: datetime.now(UTC), text_size_max_bytes=5_000)
+        self.exporter = Exporter(lookups, index, lambda: datetime.now(UTC) + SETTLED_AFTER, text_size_max_bytes=5_000)
         self.shop = shop
 
     def pages(self, **fields: object) -> Iterator[ExportPage]:

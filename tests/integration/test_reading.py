@@ -19,15 +19,15 @@ from inventory.domain import retry_budget
 from inventory.domain.retry_budget import RetryBudget
 from inventory.domain.rules import stock_after
 from inventory.domain.timestamps import instant_text
-from inventory.integrity.proof import Prover
-from inventory.queries.adjustments import AdjustmentFilter, History
+from inventory.queries import reader as readers
+from inventory.queries.adjustments import AdjustmentFilter
 from inventory.queries.ledger_order import Position
 from inventory.queries.levels import LevelFilter
-from inventory.queries.reader import Reader
 from inventory.storage import keys
 from inventory.storage.items import ledger_item
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
+from inventory.storage.stock_index import StockIndex
 from tests.support.builders.domain import an_adjustment
 from tests.support.harness.emulated_tables import Tables, create_tables
 from tests.support.harness.shop import AMPLE_S, Shop, environment
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from inventory.domain.concurrency import AtOnce
     from inventory.domain.model import Adjustment
     from inventory.queries.levels import Level
+    from inventory.queries.reader import Reader
     from tests.support.harness.emulator import Clients
 
 AMPLE_BUDGET = RetryBudget(lambda: AMPLE_S)
@@ -51,7 +52,7 @@ KIB = 1024
 def reader_on(client: DynamoDBClient, tables: Tables, at_once: AtOnce = map) -> Reader:
     lookups = Lookups(client, inventory_table=tables.inventory, ledger_table=tables.ledger)
     index = DynamoDBLedgerIndex(client, tables.ledger)
-    return Reader(lookups, index, History(index, lookups, at_once), Prover(index, lookups), at_once)
+    return readers.reader_on(lookups, index, StockIndex(client, tables.inventory), at_once)
 
 
 def all_pages(reader: Reader, business_id: UUID, wanted: AdjustmentFilter, limits: Iterator[int]) -> list[Adjustment]:
@@ -188,8 +189,8 @@ def newest(rows: list[Adjustment], place: tuple[UUID, UUID]) -> Adjustment:
 def levels(reader: Reader, shop: Shop, as_of: datetime | None) -> list[Level]:
     wanted = LevelFilter(shop.variant_id, as_of=as_of)
     page = reader.levels(shop.business_id, wanted, after=None, limit=100, budget=AMPLE_BUDGET)
-    assert page.next_location_id is None
-    return page.levels
+    assert page.next_after is None
+    return [each.level for each in page.levels]
 
 
 def test_levels_of_now_are_the_stock_items(shop: Shop, clients: Clients) -> None:

@@ -192,15 +192,72 @@ def test_a_message_that_returns_during_a_run_is_left_for_the_next_run(queues: Qu
     assert queues.lying() == 15
 
 
-def test_the_same_message_is_not_moved_twice_in_one_run(queues: Queues) -> None:
-    """The queue delivers at least once: it can deliver one again that was just moved."""
-    for _ in range(3):
-        queues.bury(REQUEST, **{ORIGINAL_ID: text("m-1")})
+def test_the_same_request_is_not_moved_twice_in_one_run(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that failed again at once, or one that was there twice: the others are named, and wait for the next run."""
+    dead = {queues.bury(REQUEST, **{ORIGINAL_ID: text("m-1")}) for _ in range(3)}
 
-    queues.redrive()
+    assert queues.redrive() == 0
 
     assert [original_id(message) for message in queues.moved()] == ["m-1"]
     assert queues.lying() == 2
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert {line.split()[1] for line in lines} == dead
+    assert [line for line in lines if line.startswith("left")] == [line for line in lines if "run it again" in line]
+    assert last == "1 moved, 2 left."
+
+
+def test_two_requests_under_one_original_id_are_both_moved(queues: Queues) -> None:
+    """A sender can choose it; a key in the request wins over it."""
+    for key in ("a", "b"):
+        queues.bury(REQUEST | {"idempotency_key": key}, **{ORIGINAL_ID: text("m-1")})
+
+    assert queues.redrive() == 0
+
+    assert {json.loads(message["Body"])["idempotency_key"] for message in queues.moved()} == {"a", "b"}
+    assert queues.lying() == 0
+
+
+def test_a_dry_run_lists_every_message_under_one_original_id(
+    queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dead = {queues.bury(REQUEST, **{ORIGINAL_ID: text("m-1")}) for _ in range(2)}
+
+    queues.redrive(dry=True)
+
+    assert {line.split()[2] for line in capsys.readouterr().out.splitlines()[:-1]} == dead
+
+
+def test_a_message_with_ten_attributes_is_moved_without_the_last_and_says_so(
+    queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A message has ten at most, and one more is needed. The service reads none of the sender's."""
+    first = queues.bury(REQUEST, **{f"a{number}": text("x") for number in range(10)})
+
+    assert queues.redrive() == 0
+
+    (message,) = queues.moved()
+    assert sorted(message["MessageAttributes"]) == [*(f"a{number}" for number in range(9)), ORIGINAL_ID]
+    assert original_id(message) == first
+    assert "moved without its attribute a9" in capsys.readouterr().out
+    assert queues.lying() == 0
+
+
+def test_of_ten_attributes_what_the_rule_wrote_goes_first(queues: Queues) -> None:
+    queues.bury(REQUEST, ERROR_CODE=text("SDK_CLIENT_ERROR"), **{f"b{number}": text("x") for number in range(9)})
+
+    queues.redrive()
+
+    (message,) = queues.moved()
+    assert sorted(message["MessageAttributes"]) == [*(f"b{number}" for number in range(9)), ORIGINAL_ID]
+
+
+def test_ten_attributes_with_an_original_id_among_them_are_all_kept(queues: Queues) -> None:
+    queues.bury(REQUEST, **{ORIGINAL_ID: text("m-1")}, **{f"a{number}": text("x") for number in range(9)})
+
+    queues.redrive()
+
+    (message,) = queues.moved()
+    assert len(message["MessageAttributes"]) == 10
 
 
 def test_an_empty_dead_letter_queue_is_not_an_error(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.adjusting import groups
-from inventory.adjusting.groups import Fault, adjust_many
 from inventory.adjusting.loop import Adjuster, Result
+from inventory.adjusting.merging import Fault, adjust_many
 from inventory.domain.errors import Refusal
 from inventory.domain.model import Business, Outcome
 from inventory.domain.retry_budget import RetryBudget

@@ -141,7 +141,8 @@ service waits up to {base:.0f} ms after the first attempt, twice as long after e
 {attempts} attempts and about 6.5 s.
 
 "Succeed" are requests that were answered with the adjustment, not with `try_again`. Latencies are theirs, through the
-queue from sending to the row in the ledger. The queue delivers batches after a second, ten at a time.
+queue from sending to the row in the ledger. The simulated queue delivers batches after a second, ten at a
+time; with little traffic Lambda's own may take up to 20 seconds ([batches](messaging.md#send-requests-to-the-queue)).
 """
 
 

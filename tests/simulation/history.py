@@ -13,7 +13,7 @@ from uuid import UUID
 
 from botocore.exceptions import ClientError
 
-from inventory.adjusting.groups import Fault as Breakdown
+from inventory.adjusting.merging import Fault as Breakdown
 from inventory.adjusting.reversal import carry_out
 from inventory.domain.api_tokens import Grant, Token, authorize, token_id_of
 from inventory.domain.errors import ServiceError, StoreUnavailable, TryAgain

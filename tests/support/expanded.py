@@ -1,6 +1,7 @@
 """The template as CloudFormation gets it: what its two transforms make of it in their order, with these parameters.
 
-`python -m tests.support.expanded FOLDER` writes it there for linters, which do not see what a transform creates.
+`python -m tests.support.expanded FOLDER` writes it there for linters, which do not see what a transform creates: each
+set of parameters with its conditions as they stand and with its conditions decided, and every policy by itself.
 """
 
 from __future__ import annotations
@@ -11,33 +12,36 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from local.places import SAM_PYTHON
-from tests.support.sam_template import MONITORING, load_root
+from tests.support.sam_template import MONITORING, PROJECT_ROOT, load_root, load_template
+from tools.template import read_template
 
-PARAMETER_SETS: Final = {
-    "everything": {
-        "AlarmAddress": "night@example.com",
-        "BusinessRequestsPerDay": "1000",
-        "BusinessRequestsPerSecond": "5",
-        "DeploymentPreference": "Canary10Percent5Minutes",
-        "RequireBusinessKeys": "true",
-        "SnapStart": "true",
-        "WebAcl": "true",
-    },
-    "least": {
-        "ApiGatewayLogRole": "existing",
-        "Architecture": "x86_64",
-        "BusinessRequestsPerDay": "1000",  # a linter looks at the usage plan even where its condition is false
-        "BusinessRequestsPerSecond": "5",
-        "KeepData": "false",
-        "Monitoring": "false",
-    },
+SAMCONFIG: Final = tomllib.loads((PROJECT_ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+
+
+def stage(name: str) -> dict[str, str]:
+    """The values that `make deploy` gives the parameters, as texts."""
+    values = SAMCONFIG[name]["deploy"]["parameters"]["parameter_overrides"]
+    return {parameter: str(value) for parameter, value in values.items() if parameter in load_root()["Parameters"]}
+
+
+_WITH_A_PLAN: Final = {"BusinessRequestsPerDay": "1000", "BusinessRequestsPerSecond": "5"}
+_PROD: Final = stage("prod") | {"AlarmAddress": "night@example.com"}
+PARAMETER_SETS: Final[dict[str, dict[str, str]]] = {
+    "dev": stage("dev"),
+    "prod": _PROD,
+    "prod-at-once": _PROD | {"DeploymentPreference": "AllAtOnce"},
+    "everything": _PROD | _WITH_A_PLAN | {"RequireBusinessKeys": "true", "SnapStart": "true", "WebAcl": "true"},
+    "existing": _PROD
+    | {"ApiGatewayLogRole": "existing", "Architecture": "x86_64", "KeepData": "false", "Monitoring": "false"}
+    | {"AlarmAddress": "", "DeploymentPreference": "AllAtOnce"},
 }
-"""What linters look at."""
+"""The stages, and what they can be turned into: everything on, and as little as there can be."""
 
 # The code is not built here; SAM only wants to see that it lies in a bucket.
 _EXPAND = """
@@ -108,12 +112,109 @@ def _filled_in(text: str, values: dict[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)
 
 
+def holds(condition: Any, values: dict[str, str]) -> bool:
+    """Evaluate a condition of the templates."""
+    match condition:
+        case str(name):
+            return holds(load_template()["Conditions"][name], values)
+        case {"Condition": name}:
+            return holds(name, values)
+        case {"Fn::Equals": [{"Ref": parameter}, text]}:
+            default = load_root()["Parameters"][parameter].get("Default", "")
+            return bool(values.get(parameter, str(default)) == text)
+        case {"Fn::Not": [other]}:
+            return not holds(other, values)
+        case {"Fn::And": others}:
+            return all(holds(each, values) for each in others)
+        case {"Fn::Or": others}:
+            return any(holds(each, values) for each in others)
+    raise AssertionError(f"another form of condition: {condition}")
+
+
+def decided(template: dict[str, Any], values: dict[str, str]) -> dict[str, Any]:
+    """A template as it is once its conditions are evaluated: without them, and without what they leave out."""
+    made = {
+        section: {
+            name: {key: _decided(part, values) for key, part in each.items() if key != "Condition"}
+            for name, each in template[section].items()
+            if "Condition" not in each or holds(each["Condition"], values)
+        }
+        for section in ("Resources", "Outputs")
+    }
+    return {name: each for name, each in template.items() if name != "Conditions"} | made
+
+
+def _decided(value: Any, values: dict[str, str]) -> Any:
+    match value:
+        case {"Fn::If": [condition, then, other]}:
+            return _decided(then if holds(condition, values) else other, values)
+        case dict():
+            return {name: _decided(each, values) for name, each in value.items() if not _is_left_out(each, values)}
+        case list():
+            return [_decided(each, values) for each in value if not _is_left_out(each, values)]
+    return value
+
+
+def _is_left_out(value: Any, values: dict[str, str]) -> bool:
+    return isinstance(value, dict) and value.keys() <= {"Ref", "Fn::If"} and _decided(value, values) == _NO_VALUE
+
+
+_NO_VALUE: Final = {"Ref": "AWS::NoValue"}
+
+
+def policies(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every policy of a decided template by its resource and name, with made-up addresses of what it names."""
+    kinds = {name: each["Type"] for name, each in template["Resources"].items()}
+    found: dict[str, dict[str, Any]] = {}
+    for name, each in template["Resources"].items():
+        properties = each.get("Properties", {})
+        for policy in properties.get("Policies", []) if each["Type"] == "AWS::IAM::Role" else []:
+            found[f"{name}-{policy['PolicyName']}"] = _addressed(policy["PolicyDocument"], kinds)
+    return found
+
+
+_ARNS: Final = {
+    "AWS::DynamoDB::Table": "arn:aws:dynamodb:us-east-1:123456789012:table/{}",
+    "AWS::Events::EventBus": "arn:aws:events:us-east-1:123456789012:event-bus/{}",
+    "AWS::Logs::LogGroup": "arn:aws:logs:us-east-1:123456789012:log-group:{}:*",
+    "AWS::SQS::Queue": "arn:aws:sqs:us-east-1:123456789012:{}",
+}
+
+
+def _addressed(value: Any, kinds: dict[str, str]) -> Any:
+    match value:
+        case {"Fn::GetAtt": [str(name), "Arn"]}:
+            return _ARNS[kinds[name]].format(name)
+        case {"Fn::GetAtt": [str(name), "StreamArn"]}:
+            return f"{_ARNS[kinds[name]].format(name)}/stream/latest"
+        case {"Fn::Sub": str(text)}:
+            return re.sub(r"\$\{(\w+)\.Arn\}", lambda found: _ARNS[kinds[found[1]]].format(found[1]), text)
+        case dict():
+            return {name: _addressed(each, kinds) for name, each in value.items()}
+        case list():
+            return [_addressed(each, kinds) for each in value]
+    return value
+
+
 def write_for_linters(folder: Path) -> None:
-    """Write the template once for each set of parameters, beside the template that it nests."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(MONITORING, folder)
-    for name, parameters in PARAMETER_SETS.items():
-        (folder / f"{name}.json").write_text(json.dumps(expanded(**parameters), indent=2), encoding="utf-8")
+    """Write the templates once for each set of parameters, and the policies of the one with everything."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for part in ("conditions", "decided", "policies"):
+        (folder / part).mkdir(parents=True)
+        if part != "policies":  # the template names the nested one as a neighbour
+            shutil.copy(MONITORING, folder / part)
+    for name, values in PARAMETER_SETS.items():
+        # A linter looks at the usage plan even where its condition is false.
+        _write(folder / "conditions" / f"{name}.json", expanded(**values | _WITH_A_PLAN))
+        _write(folder / "decided" / f"{name}.json", decided(expanded(**values), values))
+        _write(folder / "decided" / f"{name}-monitoring.json", decided(read_template(MONITORING), values))
+    everything = PARAMETER_SETS["everything"]
+    for name, policy in policies(decided(expanded(**everything), everything)).items():
+        _write(folder / "policies" / f"{name}.json", policy)
+
+
+def _write(file: Path, value: dict[str, Any]) -> None:
+    file.write_text(json.dumps(value, indent=2), encoding="utf-8")
 
 
 if __name__ == "__main__":

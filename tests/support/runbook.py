@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from tests.support.pages import page
+from tests.support.pages import code, page
 
 TO_FILL_IN: Final = re.compile(r"(\w+)=([0dz_:TZ.-]*0[0dz_:TZ.-]*)(?= |$)")
 """A variable that a command sets to zeros, for the operator to fill in."""
@@ -58,6 +58,11 @@ def beginning() -> Block:
 def commands() -> list[Command]:
     """Every command, in order."""
     return [Command(line, block.is_local) for block in blocks() for line in block.lines]
+
+
+def pasted(name: str) -> list[str]:
+    """Every command of another page."""
+    return [line for block in code(page(name), "console") for line in re.findall(r"^ *\$ (.*)$", block, re.MULTILINE)]
 
 
 def calls_of_aws(command: str) -> list[list[str]]:

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
-from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
 
 from inventory.api.routes import ROUTES
 from local.deployment import local_parameters
-from tests.support.expanded import expanded
+from tests.support.expanded import SAMCONFIG, expanded, holds, stage
 from tests.support.sam_template import MONITORING, PROJECT_ROOT, load_monitoring, load_root, load_template, resources
 from tools.template import read_template
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 PARAMETERS = load_template()["Parameters"]
-SAMCONFIG = tomllib.loads((PROJECT_ROOT / "samconfig.toml").read_text(encoding="utf-8"))
 OPTIONAL = {
     "AWS::ApiGateway::UsagePlan",
     "AWS::CloudWatch::Dashboard",
@@ -35,30 +29,6 @@ OPTIONAL = {
 SWITCHED_ON = {"DeploymentPreference": "Canary10Percent5Minutes", "RequireBusinessKeys": "true"}
 """What SAM itself goes by."""
 THE_STAGE = {"Ref": {"Fn::Sub": "Api${Stage}Stage"}}
-
-
-def stage(name: str) -> dict[str, str]:
-    """The values that `make deploy` gives the parameters, as texts."""
-    values = SAMCONFIG[name]["deploy"]["parameters"]["parameter_overrides"]
-    return {parameter: str(value) for parameter, value in values.items() if parameter in PARAMETERS}
-
-
-def holds(condition: Any, values: dict[str, str]) -> bool:
-    """Evaluate a condition of the template."""
-    match condition:
-        case str(name):
-            return holds(load_template()["Conditions"][name], values)
-        case {"Condition": name}:
-            return holds(name, values)
-        case {"Fn::Equals": [{"Ref": parameter}, text]}:
-            return bool(values.get(parameter, str(PARAMETERS[parameter].get("Default", ""))) == text)
-        case {"Fn::Not": [other]}:
-            return not holds(other, values)
-        case {"Fn::And": others}:
-            return all(holds(each, values) for each in others)
-        case {"Fn::Or": others}:
-            return any(holds(each, values) for each in others)
-    raise AssertionError(f"another form of condition: {condition}")
 
 
 def made(values: dict[str, str]) -> set[str]:
@@ -105,60 +75,9 @@ def test_the_local_stack_has_nothing_of_what_is_optional() -> None:
     assert not {each["Type"] for each in expanded()["Resources"].values() if "CodeDeploy" in each["Type"]}
 
 
-def test_nothing_that_is_there_refers_to_what_is_not() -> None:
-    everything = dict.fromkeys(
-        ["AlarmAddress", "BusinessRequestsPerSecond", "BusinessRequestsPerDay", "WebAcl", "Monitoring"], "x"
-    ) | {"WebAcl": "true", "Monitoring": "true", "KeepData": "true", "RequireBusinessKeys": "true"}
-    for values in ({}, stage("dev"), stage("prod"), local_parameters("x"), everything):
-        there = made(values)
-        for name in there:
-            assert not (set(_named_by(load_template()["Resources"][name], values)) & resource_ids()) - there, name
-
-
-@pytest.mark.parametrize("name", ["dev", "prod"])
-def test_nothing_refers_to_a_name_that_the_transforms_have_changed(name: str) -> None:
-    """SAM names the API's stage by its value, which is what LanguageExtensions puts into the place of the parameter."""
-    template = expanded(**stage(name))
-    there = template["Resources"]
-    assert f"Api{name}Stage" in there
-    for place, each in (there | template["Outputs"]).items():
-        named = {*_named_by(each), *_listed(each.get("DependsOn", []))}
-        assert {one for one in named if not one.startswith("AWS::")} <= there.keys(), place
-    left = re.findall(r'"Ref": "\w+\.\w+"|\$\{\w+\.(?:Alias|Stage|Version)\}', json.dumps(template))
-    assert left == [], "SAM would have put a name in its place"
-
-
 def test_the_stage_is_not_called_api_stage() -> None:
     """AWS's page on its transform: never ``Api.Stage`` where LanguageExtensions comes first, and a ``Sub`` instead."""
     assert not re.findall(r"\bApi\.Stage\b", json.dumps(load_template()))
-
-
-def resource_ids() -> set[str]:
-    return set(load_template()["Resources"])
-
-
-def _named_by(value: Any, values: dict[str, str] | None = None) -> Iterator[str]:
-    """Every resource, or parameter, that a value refers to; of an `If` the branch that holds, or both."""
-    match value:
-        case {"Ref": str(name)}:
-            yield name.split(".")[0]
-        case {"Fn::GetAtt": [str(name), *_]}:
-            yield name.split(".")[0]
-        case {"Fn::If": [condition, then, other]} if values is not None:
-            yield from _named_by(then if holds(condition, values) else other, values)
-        case {"Fn::Sub": str(text)}:
-            yield from re.findall(r"\$\{(\w+)[.}]", text)
-        case {"Fn::Sub": [text, more]}:
-            yield from set(re.findall(r"\$\{(\w+)[.}]", text)) - set(more)
-            yield from _named_by(list(more.values()), values)
-        case dict():
-            for each in value.values():
-                yield from _named_by(each, values)
-        case list():
-            for each in value:
-                yield from _named_by(each, values)
-        case _:
-            pass
 
 
 # --------------------------------------------------------------------------------------------------- nested template
@@ -245,20 +164,6 @@ def test_alarms_on_late_publishing_do_not_block_the_version_that_fixes_it() -> N
     assert not {"LatePublishingAlarm", "PublishingStoppedAlarm", "UnpublishedAdjustmentsAlarm"} & set(rolling_back())
 
 
-def test_nothing_waits_for_itself() -> None:
-    """An alias waits for the alarms that roll it back: none of them may wait for the API, which waits for the alias."""
-    there = expanded(**SWITCHED_ON)["Resources"]
-    waits = {
-        name: (set(_named_by(each)) | set(_listed(each.get("DependsOn", [])))) & set(there)
-        for name, each in there.items()
-    }
-    assert list(TopologicalSorter(waits).static_order())
-
-
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
 def test_production_moves_gradually_and_a_test_stack_all_at_once() -> None:
     assert stage("prod")["DeploymentPreference"] != "AllAtOnce"
     assert stage("prod")["Monitoring"] == "true"
@@ -286,7 +191,7 @@ def test_no_route_asks_for_a_key_unless_keys_are_required() -> None:
     required = security(**SWITCHED_ON)
     assert required.keys() == security().keys()
     guarded = [each for each in required.values() if "TokenAuthorizer" in each]
-    assert len(guarded) == len([each for each in ROUTES if each.scope])
+    assert len(guarded) == sum(len(each.methods) for each in ROUTES if each.scope)
     assert all("api_key" in each for each in guarded)
 
 
@@ -391,12 +296,13 @@ def test_clients_over_the_rate_limit_get_the_contracts_answer() -> None:
 def test_no_principal_at_all_may_alter_a_ledger_that_is_kept() -> None:
     condition, policy, none = resources("AWS::DynamoDB::Table")["LedgerTable"]["Properties"]["ResourcePolicy"]["Fn::If"]
     assert (condition, none) == ("KeepData", {"Ref": "AWS::NoValue"})
-    append_only, within = policy["PolicyDocument"]["Statement"]
-    for statement in (append_only, within):
+    append_only, within, by_a_deployment = policy["PolicyDocument"]["Statement"]
+    for statement in (append_only, within, by_a_deployment):
         assert (statement["Effect"], statement["Principal"], statement["Resource"]) == ("Deny", "*", "*")
     assert set(append_only["Action"]) == {
         "dynamodb:BatchWriteItem",
         "dynamodb:DeleteItem",
+        "dynamodb:DeleteTable",
         "dynamodb:PartiQLDelete",
         "dynamodb:PartiQLInsert",
         "dynamodb:PartiQLUpdate",
@@ -409,23 +315,42 @@ def test_no_principal_at_all_may_alter_a_ledger_that_is_kept() -> None:
         "dynamodb:PutItem",
         {"ForAllValues:StringNotEquals": {"dynamodb:EnclosingOperation": ["TransactWriteItems"]}},
     )
+    assert (by_a_deployment["Action"], by_a_deployment["Condition"]) == (
+        "dynamodb:UpdateTable",
+        {"ForAllValues:StringNotEquals": {"aws:CalledVia": ["cloudformation.amazonaws.com"]}},
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- workflow
 
 
-def workflow() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "docs/ci/deploy.yaml").read_text(encoding="utf-8"))
+WORKFLOWS = ("deploy", "nightly")
+TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def workflow(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / f"docs/ci/{name}.yaml").read_text(encoding="utf-8"))
     return found
 
 
-def test_the_example_of_a_workflow_calls_make_targets_that_exist_for_stages_that_exist() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    commands = [step["run"] for job in workflow()["jobs"].values() for step in job["steps"] if "run" in step]
+def commands_of(name: str) -> list[str]:
+    """What the jobs run, once for each value of their matrix."""
+    return [
+        step["run"].replace("${{ matrix.target }}", target)
+        for job in workflow(name)["jobs"].values()
+        for target in job.get("strategy", {}).get("matrix", {}).get("target", [""])
+        for step in job["steps"]
+        if "run" in step
+    ]
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_the_example_of_a_workflow_calls_make_targets_that_exist_for_stages_that_exist(name: str) -> None:
+    commands = commands_of(name)
     assert commands
     for command in commands:
         make, target, *variables = command.split()
-        assert (make, target in targets) == ("make", True)
+        assert (make, target in TARGETS) == ("make", True)
         for variable, value in (each.split("=", 1) for each in variables):
             assert variable != "STAGE" or value in SAMCONFIG
             assert variable != "STACK" or value in {
@@ -435,7 +360,7 @@ def test_the_example_of_a_workflow_calls_make_targets_that_exist_for_stages_that
 
 def test_the_example_of_a_workflow_holds_no_key_and_deploys_only_what_was_tested() -> None:
     assert "secrets." not in (PROJECT_ROOT / "docs/ci/deploy.yaml").read_text(encoding="utf-8")
-    jobs = workflow()["jobs"]
+    jobs = workflow("deploy")["jobs"]
     assert [jobs[name].get("needs") for name in ("check", "dev", "prod")] == [None, "check", "dev"]
     for name, job in jobs.items():
         assumes = [step["with"] for step in job["steps"] if "configure-aws-credentials" in step.get("uses", "")]
@@ -443,6 +368,16 @@ def test_the_example_of_a_workflow_holds_no_key_and_deploys_only_what_was_tested
             [] if name == "check" else [True]
         )
         assert job.get("permissions", {}).get("id-token") == (None if name == "check" else "write")
+
+
+def test_what_make_test_leaves_out_runs_every_night() -> None:
+    """Every target of tests but those that need an account, and those of each change."""
+    makefile = (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"^##@ Tests and checks\n\n\.PHONY: (.*)$", makefile, re.MULTILINE)
+    of_each_change = {"test", "test-fast", "lint", "format"}
+    assert {command.split()[1] for command in commands_of("nightly")} == (
+        set(listed.split()) - of_each_change - {"test-deployed"}
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------- make

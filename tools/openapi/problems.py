@@ -20,7 +20,7 @@ _FACTS: dict[type, Schema] = {int: {"type": "integer", "format": "int64"}, str: 
 HEADERS: dict[str, Schema] = {
     "x-request-id": {"description": "Quote it when you ask for help.", "required": True, "schema": {"type": "string"}},
     "Location": {
-        "description": "The adjustment's own path.",
+        "description": "The adjustment's own URL, relative to that of the request.",
         "required": True,
         "schema": {"type": "string", "format": "uri-reference"},
     },
@@ -37,6 +37,7 @@ HEADERS: dict[str, Schema] = {
 }
 _HEADERS_OF_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _BY_THE_GATEWAY = {400: "DEFAULT_4XX", 429: "THROTTLED"}
+_OF_A_BODY = {413: "REQUEST_TOO_LARGE"}
 
 
 def headers(*names: str) -> Schema:
@@ -47,16 +48,13 @@ def headers(*names: str) -> Schema:
 def refused(errors: Iterable[type[ServiceError]], components: Components, *, has_body: bool) -> dict[str, Schema]:
     """Describe the answers, by status, to these errors and to the gateway's own."""
     details: dict[int, dict[str, Schema]] = {}
-    for status, kind in _BY_THE_GATEWAY.items():
+    for status, kind in (_BY_THE_GATEWAY | (_OF_A_BODY if has_body else {})).items():
         details[status] = {(detail := _of_the_gateway(kind))["code"]: detail}
     for error in errors:
         answer = ERROR_ANSWERS[error]
         if answer.status != HTTPStatus.UNPROCESSABLE_ENTITY:
             details.setdefault(answer.status, {})[answer.code] = _of(error)
     answers = {status: _problem(status, each, components) for status, each in details.items()}
-    if has_body:
-        too_large = {"description": "Over 4.5 MB; in the gateway's own words."}
-        answers[413] = _common("ContentTooLarge", too_large, components)
     answers[422] = _invalid(components)
     return {str(status): answers[status] for status in sorted(answers)}
 

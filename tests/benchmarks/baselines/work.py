@@ -228,8 +228,8 @@ def answer(row: Row) -> dict[str, object]:
 
 
 def location(members: dict[str, object]) -> str:
-    """The path of an adjustment that was answered."""
-    return f"{ADJUSTMENTS_PATH}/{members['id']}"
+    """The URL of an adjustment that was answered, relative to that of its creation."""
+    return f"adjustments/{members['id']}"
 
 
 def adjustment_id(business_id: str, key: str | None) -> str:

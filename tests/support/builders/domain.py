@@ -8,14 +8,27 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from inventory.domain.hash_chain import row_hash
-from inventory.domain.model import GENESIS_HASH, Adjustment, Business, Command, Reversal, Snapshot, StockItem
+from inventory.domain.model import (
+    GENESIS_HASH,
+    Adjustment,
+    Business,
+    Command,
+    Group,
+    Reversal,
+    Snapshot,
+    StockItem,
+    StockItemId,
+)
 from inventory.domain.retry_budget import RetryBudget
-from tests.support.builders.ids import ADJUSTMENT, BUSINESS, HEAD_HASH, LOCATION, NOW, SUBJECT, VARIANT
+from inventory.domain.rules import RowIdentity, decide
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, HEAD_HASH, LOCATION, NOW, OTHER_VARIANT, SUBJECT, VARIANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from inventory.adjusting.loop import Adjuster
+    from inventory.domain.rules import Trail
 
 
 def a_command(**changes: Any) -> Command:
@@ -23,6 +36,11 @@ def a_command(**changes: Any) -> Command:
     return replace(
         Command(business_id=BUSINESS, variant_id=VARIANT, quantity_change=5, reason="restock", actor=SUBJECT), **changes
     )
+
+
+def a_group(*lines: Command, **changes: Any) -> Group:
+    """A group of two lines, of two variants, unless others are given; under no key."""
+    return Group(lines or (a_command(), a_command(variant_id=OTHER_VARIANT)), **changes)
 
 
 def a_reversal(**changes: Any) -> Reversal:
@@ -44,19 +62,56 @@ def a_business(**changes: Any) -> Business:
     return replace(Business(allow_negative_stock=False, default_location_id=LOCATION), **changes)
 
 
-def a_snapshot(**changes: Any) -> Snapshot:
-    """All that a request needs exists, and ten are on hand."""
+def a_snapshot(
+    *,
+    business: Business | None = None,
+    location_id: UUID | None = LOCATION,
+    stock: StockItem | None = None,
+    **changes: Any,
+) -> Snapshot:
+    """All that a request needs exists, and ten are on hand at the default location, ``location_id``.
+
+    ``stock`` is that of ``VARIANT`` there.
+    """
+    return _snapshot(business or a_business(), location_id, stock or a_stock_item(10), **changes)
+
+
+def _snapshot(business: Business, location_id: UUID | None, stock: StockItem | None, **changes: Any) -> Snapshot:
+    places = set() if location_id is None else {location_id}
+    of_stock = {StockItemId(BUSINESS, VARIANT, each): stock for each in places if stock is not None}
     return replace(
         Snapshot(
-            business=a_business(),
-            variant_active=True,
-            location_id=LOCATION,
-            location_active=True,
-            stock=a_stock_item(10),
+            business=replace(business, default_location_id=location_id),
+            variants={VARIANT: VARIANT},
+            locations=places,
+            reasons={},
+            stock=of_stock,
             recorded={},
         ),
         **changes,
     )
+
+
+def an_empty_snapshot(
+    *, location_id: UUID | None = LOCATION, business: Business | None = None, **changes: Any
+) -> Snapshot:
+    """The same, where the variant was never adjusted."""
+    return _snapshot(business or a_business(), location_id, None, **changes)
+
+
+def trails_of(snapshot: Snapshot) -> dict[StockItemId, Trail]:
+    """The states of its stock items, to decide the first command from."""
+    return {each: (stock,) for each, stock in snapshot.stock.items()}
+
+
+def decided(command: Command, snapshot: Snapshot, *, now: datetime = NOW) -> Adjustment:
+    """The row of a command that is decided on its own."""
+    return decide(command, snapshot, trails_of(snapshot), identity=RowIdentity(ADJUSTMENT), now=now)
+
+
+def stock_in(snapshot: Snapshot) -> StockItem | None:
+    """The one stock item of a snapshot; None where it has none."""
+    return next(iter(snapshot.stock.values()), None)
 
 
 def an_adjustment(**changes: Any) -> Adjustment:

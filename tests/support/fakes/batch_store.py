@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inventory.adjusting.loop import Adjuster
 from inventory.domain.retry_budget import RetryBudget
@@ -13,22 +13,22 @@ from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_LOCATION, OTHER
 from tests.support.fakes.scripted_store import ScriptedStore, VirtualTime
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
-    from inventory.domain.model import Business
+    from inventory.domain.model import Business, Command, StockItemId
     from tests.support.fakes.scripted_store import Step
 
 
 @dataclass
 class BatchStore(ScriptedStore):
-    """The scripted store with the one call that only a batch makes: for the default location, ``settings``."""
+    """The scripted store with the one call that only a batch makes: to look up stock items, ``settings``."""
 
     on_settings: deque[Step] = field(default_factory=deque)
 
-    def default_location_id(self, business_id: UUID) -> UUID | None:
+    def stock_item_ids(self, commands: Sequence[Command], **how: Any) -> list[StockItemId | None]:
         self._meet("settings", self.on_settings)
-        business = self.businesses.get(business_id)
-        return None if business is None else business.default_location_id
+        return super().stock_item_ids(commands, **how)
 
 
 def a_batch_store(business: Business | None = None, *, time: VirtualTime | None = None) -> BatchStore:
@@ -47,7 +47,14 @@ def an_adjuster(store: BatchStore) -> Adjuster:
     def no_id() -> UUID:
         raise AssertionError("a request without a key")
 
-    return Adjuster(store=store, clock=store.time.clock, new_id=no_id, fraction=lambda: 0.5, sleep=store.time.sleep)
+    return Adjuster(
+        store=store,
+        clock=store.time.clock,
+        new_id=no_id,
+        fraction=lambda: 0.5,
+        sleep=store.time.sleep,
+        level_as_of=store.level_as_of,
+    )
 
 
 def budget_of_seconds(store: ScriptedStore) -> RetryBudget:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from inventory.adjusting.loop import Adjuster
-from inventory.adjusting.reversal import carry_out
+from inventory.adjusting.reversal import carry_out, carry_out_group
 from inventory.domain.errors import StoreUnavailable
+from inventory.domain.model import StockItemId
 from inventory.domain.store import CommitResult, Contended
 from tests.support.builders.domain import a_business, a_command, budget_of
 from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_LOCATION, OTHER_VARIANT, VARIANT
@@ -22,7 +23,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from inventory.adjusting.loop import Result
-    from inventory.domain.model import Adjustment, Command, Outcome, Reversal, Snapshot
+    from inventory.domain.model import (
+        Adjustment,
+        Command,
+        Group,
+        GroupOutcome,
+        GroupReversal,
+        Outcome,
+        Reversal,
+        ReversalLink,
+        Snapshot,
+    )
     from inventory.domain.retry_budget import RetryBudget
 
 
@@ -80,34 +91,39 @@ class ScriptedStore(FakeStore):
     on_load: deque[Step] = field(default_factory=deque)
     on_find: deque[Step] = field(default_factory=deque)
     on_commit: deque[Step] = field(default_factory=deque)
+    on_level: deque[Step] = field(default_factory=deque)
     calls: list[str] = field(default_factory=list)
     time: VirtualTime = field(default_factory=VirtualTime)
     memory: Snapshot | None = None
-    _under_way: list[tuple[Sequence[Adjustment], Snapshot]] = field(default_factory=list)
+    _under_way: list[tuple[Sequence[Adjustment], Snapshot, ReversalLink | None]] = field(default_factory=list)
 
-    def cached(self, command: Command) -> Snapshot | None:
-        return self.memory or super().cached(command)
+    def cached(self, commands: Sequence[Command]) -> Snapshot | None:
+        return self.memory or super().cached(commands)
 
-    def load(self, command: Command, recorded_ids: Sequence[UUID], **how: Any) -> Snapshot:
+    def load(self, commands: Sequence[Command], recorded_ids: Sequence[UUID] = (), **how: Any) -> Snapshot:
         self._meet("load", self.on_load)
-        return super().load(command, recorded_ids, **how)
+        return super().load(commands, recorded_ids, **how)
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         self._meet("find", self.on_find)
         return super().find(business_id, adjustment_ids)
 
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+    def level_as_of(self, *asked: Any) -> int:
+        self._meet("level", self.on_level)
+        return super().level_as_of(*asked)
+
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
         match self._meet("commit", self.on_commit):
             case Met.CONTENDED:
                 return Contended()
             case Met.UNHEARD:
-                super().commit(rows, snapshot)
+                super().commit(rows, snapshot, link)
                 raise StoreUnavailable
             case Met.UNDER_WAY:
-                self._under_way.append((rows, snapshot))
+                self._under_way.append((rows, snapshot, link))
                 raise StoreUnavailable
             case _:
-                return super().commit(rows, snapshot)
+                return super().commit(rows, snapshot, link)
 
     def deliver(self) -> None:
         """Carry out what was under way, in order, as far as its conditions still hold."""
@@ -137,11 +153,17 @@ class Desk:
     def adjust(self, command: Command) -> Outcome:
         return self._adjuster.carry_out(command, self._budget)
 
-    def adjust_all(self, commands: Sequence[Command]) -> list[Result]:
-        return self._adjuster.adjust_all(commands, remaining_s=self.store.time.remaining_s)
+    def adjust_group(self, group: Group) -> GroupOutcome:
+        return self._adjuster.carry_out_group(group, self._budget)
+
+    def adjust_all(self, requests: Sequence[Command | Group]) -> list[Result]:
+        return self._adjuster.adjust_all(requests, remaining_s=self.store.time.remaining_s)
 
     def reverse(self, reversal: Reversal) -> Outcome:
         return carry_out(self._adjuster, reversal, self._budget)
+
+    def reverse_group(self, reversal: GroupReversal) -> GroupOutcome:
+        return carry_out_group(self._adjuster, reversal, self._budget)
 
     @property
     def _budget(self) -> RetryBudget:
@@ -151,13 +173,21 @@ class Desk:
     def _adjuster(self) -> Adjuster:
         time = self.store.time
         return Adjuster(
-            store=self.store, clock=time.clock, new_id=self._new_id, fraction=lambda: self.fraction, sleep=time.sleep
+            store=self.store,
+            clock=time.clock,
+            new_id=self._new_id,
+            fraction=lambda: self.fraction,
+            sleep=time.sleep,
+            level_as_of=self.store.level_as_of,
         )
 
     @property
     def quantity(self) -> int:
         """On hand of the variant at the default location."""
-        stock = self.store.stock.get((BUSINESS, VARIANT, LOCATION))
+        return self.quantity_of()
+
+    def quantity_of(self, variant_id: UUID = VARIANT, location_id: UUID = LOCATION) -> int:
+        stock = self.store.stock.get(StockItemId(BUSINESS, variant_id, location_id))
         return stock.quantity if stock else 0
 
     @property

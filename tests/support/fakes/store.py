@@ -7,89 +7,119 @@ from copy import replace
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from inventory.domain.model import Adjustment, Business, Command, Snapshot, StockItem
-from inventory.domain.rules import stock_after
-from inventory.domain.store import GROUP_MAX, CommitResult, Committed
+from inventory.domain.model import Adjustment, Business, Command, ReversalLink, Snapshot, StockItem, StockItemId
+from inventory.domain.rules import stock_after, stock_item_id, variant_name
+from inventory.domain.store import GROUP_MAX, OPERATIONS_MAX, CommitResult, Committed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
-type StockKey = tuple[UUID, UUID, UUID]
-"""Business, variant, location."""
+    from inventory.domain.model import Direction
 
 
 @dataclass
 class FakeStore:
     """Catalog, stock and ledger as dictionaries; a lock stands for the transaction.
 
-    ``reversals`` links each adjustment that was reversed, by business and id, to its reversal.
+    ``reversals`` links each row or group that was reversed, by business and id, to its reversal. ``skus`` are the
+    active variants' by business and SKU, ``reasons`` the active codes by business.
     """
 
     businesses: dict[UUID, Business] = field(default_factory=dict)
     active_variants: set[tuple[UUID, UUID]] = field(default_factory=set)
     active_locations: set[tuple[UUID, UUID]] = field(default_factory=set)
-    stock: dict[StockKey, StockItem] = field(default_factory=dict)
+    skus: dict[tuple[UUID, str], UUID] = field(default_factory=dict)
+    reasons: dict[UUID, dict[str, Direction]] = field(default_factory=dict)
+    stock: dict[StockItemId, StockItem] = field(default_factory=dict)
     ledger: dict[tuple[UUID, UUID], Adjustment] = field(default_factory=dict)
-    reversals: dict[tuple[UUID, UUID], UUID] = field(default_factory=dict)
+    reversals: dict[tuple[UUID, UUID], ReversalLink] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def cached(self, command: Command) -> Snapshot | None:
+    def cached(self, commands: Sequence[Command]) -> Snapshot | None:
         return None
 
     def load(
-        self, command: Command, recorded_ids: Sequence[UUID], *, transactional: bool = False, **_: object
+        self,
+        commands: Sequence[Command],
+        recorded_ids: Sequence[UUID] = (),
+        *,
+        reverses: UUID | None = None,
+        transactional: bool = False,
+        **_: object,
     ) -> Snapshot:
-        business = self.businesses.get(command.business_id)
-        location_id = command.location_id or (business.default_location_id if business else None)
+        business_id = commands[0].business_id
         with self._lock:
-            return Snapshot(
-                business=business,
-                variant_active=(command.business_id, command.variant_id) in self.active_variants,
-                location_id=location_id,
-                location_active=location_id is not None and (command.business_id, location_id) in self.active_locations,
-                stock=None
-                if location_id is None
-                else self.stock.get((command.business_id, command.variant_id, location_id)),
-                recorded=self._rows(command.business_id, recorded_ids),
-                reversed_by=None
-                if command.reverses is None
-                else self.reversals.get((command.business_id, command.reverses)),
+            snapshot = self._catalog(commands)
+            wanted = [stock_item_id(each, snapshot) for each in commands]
+            stock = {each: self.stock[each] for each in wanted if each is not None and each in self.stock}
+            link = None if reverses is None else self.reversals.get((business_id, reverses))
+            return replace(
+                snapshot,
+                stock=stock,
+                recorded=self._rows(business_id, recorded_ids),
+                reversed_by=None if link is None else link.reversal_id,
                 transactional=transactional,
             )
 
-    def default_location_id(self, business_id: UUID) -> UUID | None:
+    def _catalog(self, commands: Sequence[Command]) -> Snapshot:
+        business_id = commands[0].business_id
+        named = {
+            variant_name(each): each.variant_id or self.skus.get((business_id, each.sku or "")) for each in commands
+        }
+        return Snapshot(
+            business=self.businesses.get(business_id),
+            variants={
+                name: variant_id
+                for name, variant_id in named.items()
+                if variant_id is not None and (business_id, variant_id) in self.active_variants
+            },
+            locations={location_id for owner, location_id in self.active_locations if owner == business_id},
+            reasons=self.reasons.get(business_id, {}),
+            stock={},
+            recorded={},
+        )
+
+    def stock_item_ids(self, commands: Sequence[Command], **_: object) -> list[StockItemId | None]:
         with self._lock:
-            business = self.businesses.get(business_id)
-        return None if business is None else business.default_location_id
+            snapshot = self._catalog(commands)
+        return [stock_item_id(each, snapshot) for each in commands]
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         assert len(adjustment_ids) <= GROUP_MAX
         with self._lock:
             return self._rows(business_id, adjustment_ids)
 
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
-        assert 1 <= len(rows) <= GROUP_MAX
-        (stock_key,) = {(row.business_id, row.variant_id, row.location_id) for row in rows}
-        business_id, *_ = stock_key
-        reversed_ids = [row.reverses for row in rows if row.reverses is not None]
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
+        business_id = rows[0].business_id
+        changed = {row.stock_item_id for row in rows}
+        assert 1 <= len(rows) + len(changed) + (link is not None) <= OPERATIONS_MAX
         with self._lock:
             recorded = self._rows(business_id, [row.id for row in rows])
-            reversed_by = [each for id_ in reversed_ids if (each := self.reversals.get((business_id, id_)))]
-            stock = self.stock.get(stock_key)
-            if recorded or reversed_by or stock != snapshot.stock:
+            earlier = None if link is None else self.reversals.get((business_id, link.reversed_id))
+            present = {each: self.stock[each] for each in changed if each in self.stock}
+            if recorded or earlier or any(present.get(each) != snapshot.stock.get(each) for each in changed):
                 return replace(
                     snapshot,
                     recorded={**snapshot.recorded, **recorded},
-                    reversed_by=reversed_by[0] if reversed_by else snapshot.reversed_by,
-                    stock=stock,
+                    reversed_by=earlier.reversal_id if earlier else snapshot.reversed_by,
+                    stock={**snapshot.stock, **present},
                     cached=False,
                     transactional=False,
                 )
-            self.ledger |= {(business_id, row.id): row for row in rows}
-            self.stock[stock_key] = stock_after(rows[-1])
-            self.reversals |= {(business_id, row.reverses): row.id for row in rows if row.reverses is not None}
+            for row in rows:
+                self.ledger[business_id, row.id] = row
+                self.stock[row.stock_item_id] = stock_after(row, self.stock.get(row.stock_item_id))
+            if link is not None:
+                self.reversals[business_id, link.reversed_id] = link
             return Committed()
+
+    def level_as_of(self, stock_item: StockItemId, _: StockItem, as_of: datetime, *__: object) -> int:
+        """The quantity after the last row up to an instant."""
+        with self._lock:
+            rows = [row for row in self.ledger.values() if row.stock_item_id == stock_item and row.created_at <= as_of]
+        return max(rows, key=lambda row: row.sequence).quantity_after if rows else 0
 
     def _rows(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         return {each: self.ledger[business_id, each] for each in adjustment_ids if (business_id, each) in self.ledger}

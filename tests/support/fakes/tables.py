@@ -62,6 +62,15 @@ class Tables:
     def with_location(self, location_id: UUID = LOCATION, *, business_id: UUID = BUSINESS, active: bool = True) -> None:
         self._put_inventory(keys.business(business_id), keys.location(location_id), {"active": {"BOOL": active}})
 
+    def with_sku(self, sku: str, variant_id: UUID = VARIANT, *, business_id: UUID = BUSINESS) -> None:
+        pk, sk = keys.sku_key(business_id, sku)
+        self._put_inventory(pk, sk, {"sku": {"S": sku}, "variant_id": {"S": str(variant_id)}})
+
+    def with_reason(self, code: str, *, direction: str = "any", active: bool = True) -> None:
+        members: Item = {"reason_code": {"S": code}, "direction": {"S": direction}, "active": {"BOOL": active}}
+        pk, sk = keys.reason_key(BUSINESS, code)
+        self._put_inventory(pk, sk, members)
+
     def with_catalog(self) -> None:
         """One business, its default location and one variant."""
         self.with_business()
@@ -121,23 +130,25 @@ class Tables:
 
     def _transact_write(self, sent: Any) -> AWSResponse:
         assert len(sent["TransactItems"]) <= 100, "DynamoDB takes up to 100 parts"
-        update, *puts = sent["TransactItems"][0]["Update"], *(part["Put"] for part in sent["TransactItems"][1:])
-        places = [_place(update["TableName"], update["Key"]), *(_place(put["TableName"], put["Item"]) for put in puts)]
-        parts = zip(places, [update, *puts], strict=True)
-        reasons = [cancellation_reason(part, self.items.get(place)) for place, part in parts]
+        parts = [part.get("Update") or part["Put"] for part in sent["TransactItems"]]
+        places = [_place(part["TableName"], part.get("Key") or part["Item"]) for part in parts]
+        assert len(set(places)) == len(places), "DynamoDB refuses to write a key twice"
+        reasons = [cancellation_reason(part, self.items.get(place)) for place, part in zip(places, parts, strict=True)]
         if any(reason["Code"] != "None" for reason in reasons):
             return fault("TransactionCanceledException", CancellationReasons=reasons)
-        self.items |= {place: put["Item"] for place, put in zip(places[1:], puts, strict=True)}
-        key, values = update["Key"], update["ExpressionAttributeValues"]
-        self.items[places[0]] = key | {
-            "quantity": values[":quantity"],
-            "sequence": values[":sequence"],
-            "updated_at": values[":at"],
-            "head_hash": values[":hash"],
-        }
+        for place, part in zip(places, parts, strict=True):
+            self.items[place] = part["Item"] if "Item" in part else self.items.get(place, part["Key"]) | _set_by(part)
         if self.answers_are_lost:
             raise broken()
         return committed()
+
+
+def _set_by(update: Any) -> Item:
+    """The attributes that an update sets, from its expression: SET name = :value, …"""
+    names, values = update["ExpressionAttributeNames"], update["ExpressionAttributeValues"]
+    assignments = update["UpdateExpression"].removeprefix("SET ").split(", ")
+    pairs = (each.split(" = ") for each in assignments)
+    return {names.get(name, name): values[value] for name, value in pairs}
 
 
 def _place(table: str, item: Item) -> tuple[str, str, str]:
@@ -159,9 +170,11 @@ def committed() -> AWSResponse:
 
 def stock_members(stock: StockItem) -> Item:
     """A stock item's attributes without its key, written out: a test must not read with what it tests."""
+    counted = {"counted_at": stock.counted_at, "counted_through": stock.counted_through}
     return {
         "quantity": {"N": str(stock.quantity)},
         "sequence": {"N": str(stock.sequence)},
         "updated_at": {"S": stock.updated_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")},
         "head_hash": {"S": stock.head_hash},
+        **{name: {"S": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")} for name, at in counted.items() if at is not None},
     }

@@ -21,12 +21,14 @@ def assert_adds_up(rows: Iterable[Adjustment], stock: StockItem | None) -> list[
     assert len({(row.business_id, row.variant_id, row.location_id) for row in chain}) <= 1, "rows of one stock item"
     assert [row.sequence for row in chain] == list(range(1, len(chain) + 1)), "sequences without a gap"
     quantity, previous_hash = 0, GENESIS_HASH
+    last: StockItem | None = None
     for row in chain:
         quantity += row.delta
         assert row.quantity_after == quantity, "the running balance"
         assert row.previous_hash == previous_hash, "chained to the row before it"
         assert row.hash == row_hash(row), "unaltered since it was written"
         previous_hash = row.hash
+        last = stock_after(row, last)
     assert all(earlier.created_at < later.created_at for earlier, later in pairwise(chain)), "one order of time"
-    assert stock == (stock_after(chain[-1]) if chain else None), "the stock item is its last row"
+    assert stock == last, "the stock item is its last row"
     return chain

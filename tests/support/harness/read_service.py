@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from copy import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from inventory.api.routes import GET_ADJUSTMENT, LIST_ADJUSTMENTS, LIST_LEVELS
 from inventory.domain.retry_budget import RetryBudget
+from inventory.queries.reader import reader_on
 from tests.support.builders.ids import BUSINESS, GATEWAY_REQUEST_ID
 from tests.support.builders.requests import an_authorizer_context
 from tests.support.fakes.queries import QueriedTables
@@ -67,8 +67,7 @@ class ReadService:
         )
         self.tables = QueriedTables(self.module.client)
         self.pauses_s: list[float] = []
-        reader = self.module.reader
-        self.module.reader = replace(reader, at_once=map, history=replace(reader.history, at_once=map))
+        self.module.reader = reader_on(self.module.lookups, self.module.index, self.module.stock_index)
         self.module.RetryBudget = partial(RetryBudget, sleep=self.pauses_s.append)
         self._capsys = capsys
 

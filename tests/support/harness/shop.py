@@ -13,6 +13,8 @@ from uuid import UUID, uuid4
 from inventory.adjusting.loop import Adjuster
 from inventory.adjusting.reversal import carry_out
 from inventory.domain.model import Command, Reversal
+from inventory.entrypoints.composition import level_reader
+from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from tests.support.builders.domain import budget_of
 
 if TYPE_CHECKING:
@@ -117,5 +119,6 @@ def environment(
         new_id=uuid4,
         fraction=fraction,
         sleep=sleep or Waits(),
+        level_as_of=level_reader(DynamoDBLedgerIndex(client, tables.ledger)),
     )
     return Environment(client, store, adjuster)

@@ -37,7 +37,7 @@ class StoreOnTables:
 
     def load(self, command: Command | None = None, *, recorded_ids: Sequence[UUID] = ()) -> Snapshot:
         self.tables.requests.clear()
-        return self.store.load(command or a_command(), recorded_ids)
+        return self.store.load([command or a_command()], recorded_ids)
 
     @property
     def rows_looked_for(self) -> list[list[str]]:

@@ -2,161 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final
 
 import boto3
 import pytest
 from botocore import handlers
-from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
-from botocore.exceptions import ClientError
 
 from inventory.aws import fast_session
 from inventory.aws.clients import dynamodb_client
+from tests.sdk_versions.exchanges import (
+    BINARY,
+    CALLS,
+    CANCELLED,
+    DYNAMODB_CALLS,
+    ITEM,
+    REPLIES,
+    sent_by,
+    signed_for,
+    told_to,
+)
 from tests.support.harness.loading import ROOT
 from tools import sdk_models
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from botocore.awsrequest import AWSPreparedRequest
-
-CALLS: Final[dict[str, Callable[[Any], object]]] = {
-    "dynamodb": lambda client: client.batch_get_item(
-        RequestItems={"a": {"Keys": [{"pk": {"S": "1"}}], "ConsistentRead": True}}
-    ),
-    "events": lambda client: client.put_events(Entries=[{"Source": "s", "DetailType": "t", "Detail": "{}"}]),
-    "sqs": lambda client: client.send_message(QueueUrl="https://queue.test/1/name", MessageBody="body"),
-}
-"""A call of each service."""
-
-ITEM: Final = {
-    "pk": {"S": "é"},
-    "n": {"N": "-1"},
-    "b": {"BOOL": True},
-    "l": {"L": [{"S": "x"}, {"NULL": True}]},
-    "m": {"M": {"x": {"N": "1.50"}, "y": {"M": {}}}},
-    "s": {"SS": ["a", "b"]},
-}
-BINARY: Final = {"d": {"B": b"\x00\xff"}}
-"""The attribute of an API token: only operations on one item each, in the access table, send and receive it."""
-
-KEY: Final = {"pk": {"S": "é"}}
-DYNAMODB_CALLS: Final[dict[str, dict[str, object]]] = {
-    "batch_get_item": {"RequestItems": {"t": {"Keys": [KEY], "ConsistentRead": True, "ProjectionExpression": "pk"}}},
-    "get_item": {"TableName": "t", "Key": KEY, "ConsistentRead": True, "ReturnConsumedCapacity": "TOTAL"},
-    "put_item": {
-        "TableName": "t",
-        "Item": ITEM | BINARY,
-        "ConditionExpression": "attribute_not_exists(pk)",
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    },
-    "query": {
-        "TableName": "t",
-        "IndexName": "index",
-        "KeyConditionExpression": "pk = :pk",
-        "ExpressionAttributeValues": {":pk": {"S": "é"}, ":list": {"L": [{"N": "1"}]}},
-        "ScanIndexForward": False,
-        "Limit": 3,
-        "ExclusiveStartKey": KEY,
-    },
-    "scan": {"TableName": "t", "Segment": 1, "TotalSegments": 2, "ConsistentRead": True, "ExclusiveStartKey": KEY},
-    "transact_get_items": {"TransactItems": [{"Get": {"TableName": "t", "Key": KEY}}]},
-    "transact_write_items": {
-        "TransactItems": [
-            {
-                "Update": {
-                    "TableName": "t",
-                    "Key": KEY,
-                    "UpdateExpression": "SET #a = :a",
-                    "ConditionExpression": "#a = :b",
-                    "ExpressionAttributeNames": {"#a": "a"},
-                    "ExpressionAttributeValues": {":a": {"N": "1"}, ":b": {"S": "\ud83d\ude00\u2028"}},
-                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-                }
-            },
-            {"ConditionCheck": {"TableName": "t", "Key": KEY, "ConditionExpression": "attribute_exists(pk)"}},
-            {"Put": {"TableName": "t", "Item": ITEM, "ConditionExpression": "attribute_not_exists(pk)"}},
-        ],
-        "ClientRequestToken": "token",
-        "ReturnConsumedCapacity": "TOTAL",
-    },
-    "update_item": {
-        "TableName": "t",
-        "Key": KEY,
-        "UpdateExpression": "SET a = :a",
-        "ExpressionAttributeValues": {":a": BINARY["d"]},
-        "ReturnValues": "ALL_NEW",
-    },
-}
-CAPACITY: Final = {"ConsumedCapacity": {"TableName": "t", "CapacityUnits": 2.5}}
-WITH_BINARY: Final = ITEM | {"d": {"B": "AP8="}}
-REPLIES: Final[dict[str, dict[str, object]]] = {
-    "batch_get_item": {
-        "Responses": {"t": [ITEM, KEY, {}]},
-        "UnprocessedKeys": {"t": {"Keys": [KEY], "ConsistentRead": True, "AttributesToGet": None}},
-        "ConsumedCapacity": [CAPACITY["ConsumedCapacity"]],
-    },
-    "get_item": {"Item": WITH_BINARY, **CAPACITY},
-    "put_item": {"Attributes": WITH_BINARY, **CAPACITY},
-    "query": {"Items": [ITEM, {}], "Count": 2, "ScannedCount": 2, "LastEvaluatedKey": KEY, **CAPACITY},
-    "scan": {"Items": [ITEM], "Count": 1, "ScannedCount": 1, "LastEvaluatedKey": None, **CAPACITY},
-    "transact_get_items": {"Responses": [{"Item": ITEM}, {}, None, {"Item": None}], "NewMember": 1},
-    "transact_write_items": {"ConsumedCapacity": [CAPACITY["ConsumedCapacity"]], "ItemCollectionMetrics": {}},
-    "update_item": {"Attributes": WITH_BINARY},
-}
-CANCELLED: Final[dict[str, object]] = {
-    "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-    "Message": "Transaction cancelled",
-    "CancellationReasons": [
-        {"Code": "None"},
-        {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed", "Item": ITEM},
-        {"Code": "TransactionConflict", "Message": None, "Item": None},
-    ],
-}
-
-
-def sent_by(client: Any, call: Callable[[Any], object], answer: bytes = b"{}") -> AWSPreparedRequest:
-    """What a call would send; it is answered at the wire."""
-    sent: list[AWSPreparedRequest] = []
-
-    def answered(request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        sent.append(request)
-        return AWSResponse(request.url or "", 200, HTTPHeaders(), _Body(answer))
-
-    client.meta.events.register("before-send", answered)
-    call(client)
-    (request,) = sent
-    return request
-
-
-def told_to(client: Any, operation: str, answer: dict[str, object], status: int = 200) -> dict[str, Any]:
-    """What a caller gets of an answer, or of the error that it is."""
-    body = _Body(json.dumps(answer).encode())
-    client.meta.events.register("before-send", lambda **_: AWSResponse("", status, HTTPHeaders(), body))
-    try:
-        reply: dict[str, Any] = getattr(client, operation)(**DYNAMODB_CALLS[operation])
-    except ClientError as error:
-        return cast("dict[str, Any]", error.response)
-    return reply
-
-
-class _Body:
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def stream(self) -> list[bytes]:
-        return [self._content]
-
-
-def signed_for(request: AWSPreparedRequest) -> str:
-    """Region and service of the signature."""
-    authorization = request.headers["Authorization"]
-    if isinstance(authorization, bytes):
-        authorization = authorization.decode()
-    _, _, region, service, _ = authorization.partition("Credential=")[2].partition(",")[0].split("/")
-    return f"{region}/{service}"
 
 
 def regions() -> list[str]:

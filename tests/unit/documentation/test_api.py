@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, get_args
 
+from inventory.api.headers import cors_headers, preflight_headers
 from inventory.domain.model import ReasonCode
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
 from inventory.queries.adjustments import ROWS_EXAMINED_MAX
@@ -23,12 +24,12 @@ PAGE = page(NAME)
 
 
 def routes() -> dict[tuple[str, str], bool]:
-    """Method and path of each route of the template, and whether it is open."""
+    """Method and path of each route of the template, and whether it is open; without what follows from a GET."""
     return {
         (event["Properties"]["Method"].upper(), event["Properties"]["Path"]): "Auth" in event["Properties"]
         for function in resources("AWS::Serverless::Function").values()
         for event in function["Properties"].get("Events", {}).values()
-        if event["Type"] == "Api"
+        if event["Type"] == "Api" and event["Properties"]["Method"] not in {"head", "options"}
     }
 
 
@@ -57,7 +58,7 @@ def test_every_route_stands_in_the_table_with_its_scope() -> None:
 def test_every_error_of_the_code_stands_in_the_table_with_its_status_and_nothing_else_does() -> None:
     documented = {(int(status), error) for status, error, *_ in rows(section(NAME, "Errors")) if status.isdigit()}
     of_the_code = {(answer.status, answer.code) for answer in ERROR_ANSWERS.values()}
-    of_the_gateway = {(404, "not_found"), (429, "too_many_requests")}
+    of_the_gateway = {(404, "not_found"), (413, "content_too_large"), (429, "too_many_requests")}
     assert documented == of_the_code | of_the_gateway
 
 
@@ -70,7 +71,9 @@ def test_every_code_of_the_gateways_own_answers_is_documented() -> None:
 
 def test_every_status_of_an_error_is_in_the_advice_on_retries() -> None:
     advised = " ".join(status for status, _ in rows(section(NAME, "Idempotency and retries"))[1:])
-    assert {str(answer.status) for answer in ERROR_ANSWERS.values()} | {"429"} == set(re.findall(r"\d{3}", advised))
+    assert {str(answer.status) for answer in ERROR_ANSWERS.values()} | {"413", "429"} == set(
+        re.findall(r"\d{3}", advised)
+    )
 
 
 def test_every_field_of_the_body_is_documented() -> None:
@@ -117,12 +120,16 @@ def test_what_is_said_of_reading_is_what_code_and_template_say() -> None:
 def test_the_rate_limit_is_the_templates_default() -> None:
     default = load_template()["Parameters"]["ThrottleRequestsPerSecond"]["Default"]
     assert f"(`ThrottleRequestsPerSecond`, {default} by default" in section(NAME, "Rate limits")
+    default = load_template()["Parameters"]["OpenRequestsPerSecond"]["Default"]
+    assert f"(`OpenRequestsPerSecond`, {default} by default" in section(NAME, "Rate limits")
 
 
-def test_no_cors_headers_are_sent_as_the_page_says() -> None:
-    assert "sends no CORS headers" in section(NAME, "CORS")
-    assert "Cors" not in load_template()["Resources"]["Api"]["Properties"]
-    assert "OPTIONS" not in {method for method, _ in routes()}
+def test_what_is_said_of_browsers_is_what_the_code_answers() -> None:
+    said = section(NAME, "CORS")
+    for name, value in (preflight_headers("…") | cors_headers("…")).items():
+        if name != "Access-Control-Allow-Origin":
+            assert all(f"`{each}`" in said for each in value.split(", ")), name
+    assert load_template()["Parameters"]["AllowedOrigin"]["Default"] == ""
 
 
 def test_the_example_of_a_direct_invocation_names_every_field_that_it_takes() -> None:

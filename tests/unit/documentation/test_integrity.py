@@ -10,8 +10,9 @@ from inventory.entrypoints.responses import proof_members
 from inventory.entrypoints.telemetry import AUDIT_DIFFERENCES, AUDIT_UNFINISHED, AUDITED_ROWS, AUDITED_STOCK_ITEMS
 from inventory.integrity.chain_check import ProblemKind
 from inventory.integrity.item_checks import AuditKind
-from inventory.queries.export import SETTLED_AFTER_S, TEXT_SIZE_MAX_BYTES
+from inventory.queries.export import TEXT_SIZE_MAX_BYTES
 from inventory.queries.export_formats import COLUMNS
+from inventory.queries.settled import SETTLED_AFTER
 from inventory.schemas.reading import ExportRequest
 from tests.support.builders.domain import an_adjustment
 from tests.support.builders.proofs import a_proof
@@ -55,7 +56,7 @@ def test_the_example_of_an_export_names_every_field_that_it_takes_and_its_text_e
     assert set(json.loads(example)) == set(ExportRequest.model_fields)
     assert [name for name in re.findall(r"`(\w+)`", text) if name in COLUMNS][: len(COLUMNS)] == [*COLUMNS]
     assert f"at most {TEXT_SIZE_MAX_BYTES // 10**6} MB as JSON" in text
-    assert f"waits {SETTLED_AFTER_S:.0f} seconds" in text
+    assert f"{SETTLED_AFTER.seconds} seconds ago" in text
 
 
 def test_the_members_of_the_canonical_form_are_listed() -> None:

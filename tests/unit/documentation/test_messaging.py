@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from inventory.adjusting.groups import GROUP_TIME_MAX_S
+from inventory.adjusting.merging import RUN_TIME_MAX_S
 from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, SOURCE
 from inventory.domain.errors import InsufficientStock
 from inventory.domain.store import GROUP_MAX
@@ -37,7 +37,7 @@ def test_what_is_said_of_the_queue_is_what_template_and_code_say() -> None:
     assert f"one transaction for each {GROUP_MAX} adjustments" in text
     assert f"A batch has {function['Timeout']} seconds" in text
     assert f"The last {PUBLISHING_TIME_S:.0f} are for publishing rejections" in text
-    assert f"goes on for {GROUP_TIME_MAX_S:.0f} seconds while others wait" in text
+    assert f"goes on for {RUN_TIME_MAX_S:.0f} seconds while others wait" in text
     assert (queue["RedrivePolicy"]["maxReceiveCount"], queue["MessageRetentionPeriod"]) == (5, 14 * 24 * 60 * 60)
     assert "after five times" in text
     assert "After five deliveries" in text
@@ -68,9 +68,9 @@ def test_what_is_said_of_events_is_what_template_and_code_say() -> None:
         assert f"`{name}`" in text
     pattern = re.search(r"--event-pattern '(.*)'", text)
     assert pattern
-    assert json.loads(pattern[1]) == {"source": [SOURCE], "detail-type": [ADJUSTED]}
+    assert json.loads(pattern[1]) == {"source": [SOURCE], "detail-type": [ADJUSTED, REJECTED]}
     sample = read_template(PROJECT_ROOT / "events" / "subscription" / "template.yaml")
-    assert sample["Resources"]["AdjustmentsRule"]["Properties"]["EventPattern"] == json.loads(pattern[1])
+    assert sample["Resources"]["InventoryEventsRule"]["Properties"]["EventPattern"] == json.loads(pattern[1])
 
 
 def test_every_dead_letter_queue_stands_in_the_table_with_its_alarm_and_its_redrive() -> None:

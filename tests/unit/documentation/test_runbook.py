@@ -14,7 +14,7 @@ from tests.support.expanded import expanded
 from tests.support.fakes.aws_command import OF_EVERY_CALL, SERVICES, Misread, as_text, parameters
 from tests.support.harness.signals import counted_in_logs
 from tests.support.pages import anchors, prose
-from tests.support.runbook import TO_FILL_IN, Block, beginning, blocks, calls_of_aws, commands, sections, text
+from tests.support.runbook import TO_FILL_IN, Block, beginning, blocks, calls_of_aws, commands, pasted, sections, text
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 ALARMS = resources("AWS::CloudWatch::Alarm")
 SESSION = botocore.session.Session()
 MAKEFILE = (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8")
-CALLS = [call for command in commands() for call in calls_of_aws(command.text)]
+FIRST_HOUR = pasted("docs/first-hour.md")
+"""The page's commands take their names from the runbook, so they are looked at as its own are."""
+COMMANDS = [*(command.text for command in commands()), *FIRST_HOUR]
+CALLS = [call for command in COMMANDS for call in calls_of_aws(command)]
 OF_THE_DEMO = {"BASE_URL", "TOKEN", "BUSINESS", "VARIANT", "LOCATION"}
 """What `make -s env` sets."""
 
@@ -60,6 +63,7 @@ def test_what_has_to_be_done_besides_the_alarms_is_there() -> None:
         "Restoring whole tables",
         "Adding a Region",
         "Going back to the version before",
+        "The first deployment failed",
     }
 
 
@@ -145,7 +149,7 @@ def test_a_call_that_aws_does_not_know_would_be_found() -> None:
 
 def test_what_commands_look_for_is_in_the_template() -> None:
     template = expanded(DeploymentPreference="Canary10Percent5Minutes")
-    everything = "\n".join(command.text for command in commands())
+    everything = "\n".join(COMMANDS)
     named = set(re.findall(r"resource ([A-Z]\w+)", everything)) | set(re.findall(r"\b([A-Z]\w+Function)\b", everything))
     tables = set(" ".join(re.findall(r"for table in ([A-Za-z ]+);", everything)).split())
     assert named

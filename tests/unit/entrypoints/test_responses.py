@@ -32,6 +32,7 @@ EVERY_ERROR: list[errors.ServiceError] = [
     errors.StaleQuantity(quantity_on_hand=1),
     errors.NoDefaultLocation(),
     errors.AlreadyReversed(reversed_by=ADJUSTMENT),
+    errors.UnsupportedEncoding(content_encoding="gzip"),
     errors.ExportStopped(ledger_key="a#b"),
     errors.InternalError(),
     errors.TryAgain(),
@@ -47,6 +48,7 @@ BY_CONTRACT = {
     "stale_quantity": 409,
     "no_default_location": 409,
     "already_reversed": 409,
+    "unsupported_encoding": 415,
     "internal_error": 500,
     "try_again": 503,
 }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 import pytest
 
-from inventory.api.authorizer import pattern
+from inventory.api.authorizer import patterns_of
 from inventory.api.routes import ROUTES
 from inventory.domain.api_tokens import Scope, digest_of, mint, token_id_of, well_formed
 from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S, RetryBudget
@@ -46,14 +46,19 @@ STAGE_ARN = "arn:aws:execute-api:eu-central-1:000000000000:abcdefghij/dev"
 POST_ADJUSTMENT = f"{STAGE_ARN}/POST/api/v1/inventory/adjustments"
 OPEN = [f"{POST_ADJUSTMENT}{rest}" for rest in ("", "/", "/*/reversal", "/*/reversal/")]
 """The routes that the scopes of ``stored`` allow."""
+READS = [
+    "/api/v1/inventory/adjustments",
+    "/api/v1/inventory/adjustments/{id}",
+    "/api/v1/inventory/levels",
+    "/api/v1/inventory/levels/{variant_id}/{location_id}/proof",
+    "/api/v1/inventory/locations",
+    "/api/v1/inventory/reasons",
+    "/api/v1/inventory/reports/adjustment-reasons",
+    "/api/v1/inventory/variants",
+]
 OPENED = {
     "adjustments:write": ["POST /api/v1/inventory/adjustments"],
-    "adjustments:read": [
-        "GET /api/v1/inventory/adjustments",
-        "GET /api/v1/inventory/adjustments/{id}",
-        "GET /api/v1/inventory/levels",
-        "GET /api/v1/inventory/levels/{variant_id}/{location_id}/proof",
-    ],
+    "adjustments:read": [f"{method} {path}" for method in ("GET", "HEAD") for path in READS],
     "adjustments:reverse": ["POST /api/v1/inventory/adjustments/{id}/reversal"],
 }
 """The template's routes that each scope allows."""
@@ -220,7 +225,11 @@ def test_every_scope_and_every_route_is_tried_above() -> None:
 
 
 def test_only_reading_opens_all_that_lies_below_a_path() -> None:
-    below = {each.scope for each in ROUTES if each.scope and (pattern(each).endswith("*") or "?" in pattern(each))}
+    below = {
+        each.scope
+        for each in ROUTES
+        if each.scope and any(pattern.endswith("*") or "?" in pattern for pattern in patterns_of(each))
+    }
     assert below == {"adjustments:read"}
     assert {each.method for each in ROUTES if each.scope == "adjustments:read"} == {"GET"}
 

@@ -31,7 +31,7 @@ def test_a_created_adjustment_is_answered_with_201_and_its_own_path(service: Ser
     assert answer.headers == {
         "Content-Type": "application/json",
         "x-request-id": "the-request",
-        "Location": f"/api/v1/inventory/adjustments/{answer.body['id']}",
+        "Location": f"adjustments/{answer.body['id']}",
     }
 
 

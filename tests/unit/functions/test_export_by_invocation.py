@@ -123,6 +123,7 @@ def test_an_internal_error_of_an_export_has_no_details(invoked: Invoked) -> None
 
 def test_an_api_event_is_never_an_export(invoked: Invoked) -> None:
     event = an_api_event(a_payload(), resource="/api/v1/inventory/levels", httpMethod="GET")
+    event["queryStringParameters"] = {"as_of": "now"}
     assert invoked(event)["statusCode"] == 422
     assert invoked.ledger.read == []
 

@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
-from inventory.adjusting.groups import GROUP_TIME_MAX_S
+from inventory.adjusting.merging import RUN_TIME_MAX_S
 from inventory.aws.clients import events_client
 from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, detail_text
 from inventory.domain.retry_budget import CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
@@ -697,8 +697,8 @@ def test_no_call_begins_that_could_outlast_the_invocation(
 def test_the_time_out_fits_two_groups_and_the_visibility_time_out_is_six_times_as_long() -> None:
     attributes = load_template()["Resources"]["AdjustmentRequestsQueue"]["Properties"]
 
-    assert FUNCTION["Timeout"] >= 2 * GROUP_TIME_MAX_S + PUBLISHING_TIME_S
-    assert GROUP_TIME_MAX_S > 2 * CALL_BUDGET_S
+    assert FUNCTION["Timeout"] >= 2 * RUN_TIME_MAX_S + PUBLISHING_TIME_S
+    assert RUN_TIME_MAX_S > 2 * CALL_BUDGET_S
     assert PUBLISHING_TIME_S > RESPONSE_TIME_S + 2 * CALL_MAX_MS / 1000
     assert attributes["VisibilityTimeout"] >= 6 * FUNCTION["Timeout"] + SOURCE["MaximumBatchingWindowInSeconds"]
 

@@ -415,6 +415,7 @@ def a_level(location_id: UUID, quantity: int, sequence: int, seconds: int) -> di
         "quantity": quantity,
         "sequence": sequence,
         "updated_at": instant_text(NOW + timedelta(seconds=seconds)),
+        "sku": None,
     }
 
 
@@ -484,10 +485,10 @@ def test_a_cursor_of_levels_as_of_another_instant_is_refused(stocked: ReadServic
     assert (answer.status, answer.problems) == (422, [(("query", "cursor"), "value_error")])
 
 
-def test_a_level_is_answered_for_one_variant_only(reading: ReadService) -> None:
-    answer = reading.get(LEVELS)
+def test_levels_of_an_instant_are_answered_for_one_variant_only(reading: ReadService) -> None:
+    answer = reading.get(LEVELS, [("as_of", instant_text(NOW))])
 
-    assert (answer.status, answer.problems) == (422, [(("query", "variant_id"), "missing")])
+    assert (answer.status, answer.problems) == (422, [(("query", "as_of"), "value_error")])
 
 
 # --- tenancy ---------------------------------------------------------------------------------------------------------
@@ -634,17 +635,10 @@ def test_a_route_that_only_the_gateway_knows_is_an_internal_error(reading: ReadS
 
 def test_the_real_thread_pool_gives_the_same_answers(stocked: ReadService, monkeypatch: pytest.MonkeyPatch) -> None:
     one_after_another = stocked.get(LIST).body, stocked.get(LEVELS, [*OF_VARIANT, ("as_of", instant_text(NOW))]).body
-    reader = stocked.module.reader
+    module = stocked.module
     threads = stocked.module.ThreadPoolExecutor(stocked.module.CALLS_AT_ONCE)
     monkeypatch.setattr(
-        stocked.module,
-        "reader",
-        type(reader)(
-            reader.lookups,
-            reader.index,
-            type(reader.history)(reader.history.index, reader.history.stock_items, threads.map),
-            threads.map,
-        ),
+        module, "reader", module.reader_on(module.lookups, module.index, module.stock_index, threads.map)
     )
 
     with threads:

@@ -42,7 +42,15 @@ def _signals_as_before() -> Iterator[None]:
 def test_the_subcommands_are_those_that_make_calls() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
-    assert [command.name for command in COMMANDS] == ["audit", "export", "provision", "redrive", "api-keys", "verify"]
+    assert [command.name for command in COMMANDS] == [
+        "audit",
+        "export",
+        "provision",
+        "redrive",
+        "api-keys",
+        "report",
+        "verify",
+    ]
     assert all(f"$(ops) {command.name} " in makefile for command in COMMANDS)
 
 
@@ -141,7 +149,7 @@ def test_without_a_local_stack_the_error_says_how_to_start_one(
     monkeypatch.setenv("LOCAL_DIR", str(tmp_path))
 
     assert main(["audit"]) == 2
-    assert "`make run` starts one" in capsys.readouterr().err
+    assert f"`make run LOCAL_DIR={tmp_path}` starts one" in capsys.readouterr().err
 
 
 def test_it_needs_nothing_but_the_project_folder() -> None:

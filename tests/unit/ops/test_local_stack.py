@@ -38,3 +38,11 @@ def test_a_stack_that_runs_is_found_once_it_is_ready(tmp_path: Path, monkeypatch
             find_stack(None)
         files.demo_json.touch()
         assert find_stack(None).aws.endpoint_url == "http://127.0.0.1:4566"
+
+
+def test_a_command_for_a_stack_names_its_folder_unless_that_is_the_usual_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert LocalFiles(tmp_path / "a b").make("stop") == f"make stop LOCAL_DIR='{tmp_path}/a b'"
+    monkeypatch.delenv("LOCAL_DIR", raising=False)
+    assert LocalFiles.from_environment().make("stop") == "make stop"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from copy import replace
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import pytest
@@ -15,12 +14,11 @@ from inventory.domain import retry_budget
 from inventory.domain.errors import LocationNotFound, Refusal, RowMissing, StoreUnavailable, VariantNotFound
 from inventory.domain.model import StockItem, StockItemId
 from inventory.domain.rules import stock_after
-from inventory.integrity.proof import Proof, Prover
-from inventory.queries.adjustments import History
 from inventory.queries.levels import INDEX_DELAY_MAX, Level, LevelFilter, level_at
-from inventory.queries.reader import LevelsPage, Reader
+from inventory.queries.reader import NamedLevelsPage, reader_on
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups, StockItemsPage
+from inventory.storage.stock_index import StockIndex
 from tests.support.builders.domain import an_adjustment
 from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_BUSINESS, OTHER_LOCATION, TICK, VARIANT
 from tests.support.fakes.ledger import MemoryLedger
@@ -30,7 +28,21 @@ from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inventory.integrity.proof import Proof
+    from inventory.queries.level_pages import LevelsPage
     from inventory.storage.ledger_index import IndexPage, LedgerIndex
+
+
+class Shown(NamedTuple):
+    """Levels, and the location after which the next page begins."""
+
+    levels: list[Level]
+    next_location_id: UUID | None
+
+
+def shown(page: NamedLevelsPage) -> Shown:
+    next_location_id = None if page.next_after is None else page.next_after.location_id
+    return Shown([each.level for each in page.levels], next_location_id)
 
 
 @dataclass
@@ -45,7 +57,7 @@ class Desk:
         self.tables = QueriedTables(client)
         stored = Lookups(client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE)
         index = DynamoDBLedgerIndex(client, LEDGER_TABLE)
-        self.reader = Reader(stored, index, History(index, stored), Prover(index, stored), clock=lambda: NOW)
+        self.reader = reader_on(stored, index, StockIndex(client, INVENTORY_TABLE), clock=lambda: NOW)
 
     def levels(
         self,
@@ -54,10 +66,11 @@ class Desk:
         as_of: datetime | None = None,
         after: UUID | None = None,
         limit: int = 100,
-    ) -> LevelsPage:
+    ) -> Shown:
         budget = retry_budget.RetryBudget(lambda: self.remaining_s, sleep=self.pauses_s.append)
         wanted = LevelFilter(VARIANT, location_id, as_of)
-        return self.reader.levels(BUSINESS, wanted, after=after, limit=limit, budget=budget)
+        start = None if after is None else StockItemId(BUSINESS, VARIANT, after)
+        return shown(self.reader.levels(BUSINESS, wanted, after=start, limit=limit, budget=budget))
 
 
 @pytest.fixture
@@ -78,7 +91,7 @@ def prove(desk: Desk) -> Proof:
 
 
 def test_an_active_variant_that_was_never_adjusted_has_no_levels(desk: Desk) -> None:
-    assert desk.levels() == desk.levels(LOCATION) == LevelsPage([], None)
+    assert desk.levels() == desk.levels(LOCATION) == Shown([], None)
 
 
 def test_the_history_of_what_was_never_adjusted_adds_up_to_nothing(desk: Desk) -> None:
@@ -137,18 +150,19 @@ def test_what_was_deactivated_stays_readable_where_it_has_a_history(desk: Desk, 
     desk.tables.with_variant(active=False)
     desk.tables.with_location(active=False)
 
-    assert desk.levels(location_id) == LevelsPage([Level(VARIANT, LOCATION, 5, 1, NOW)], None)
-    assert desk.levels(location_id, as_of=NOW - TICK) == LevelsPage([], None)
+    assert desk.levels(location_id) == Shown([Level(VARIANT, LOCATION, 5, 1, NOW)], None)
+    assert desk.levels(location_id, as_of=NOW - TICK) == Shown([], None)
 
 
-def test_the_catalog_is_not_asked_where_there_is_stock_or_on_a_later_page(desk: Desk) -> None:
+def test_the_catalog_is_asked_for_the_sku_only_where_there_is_stock_or_on_a_later_page(desk: Desk) -> None:
     desk.tables.with_history(an_adjustment())
 
     desk.levels()
-    assert desk.levels(after=LOCATION) == LevelsPage([], None)
+    assert desk.levels(after=LOCATION) == Shown([], None)
 
     assert len(desk.tables.requests["Query"]) == 2
-    assert "BatchGetItem" not in desk.tables.requests
+    (named,) = desk.tables.requests["BatchGetItem"]
+    assert [key["sk"]["S"] for key in named["RequestItems"][INVENTORY_TABLE]["Keys"]] == [f"VARIANT#{VARIANT}"]
 
 
 # --- pages of levels -------------------------------------------------------------------------------------------------
@@ -183,14 +197,14 @@ def test_a_page_of_the_table_without_any_stock_item_is_read_on_from(
 
     monkeypatch.setattr(Lookups, "stock_items", staticmethod(stock_items))
 
-    assert desk.levels() == LevelsPage([Level(VARIANT, UUID(int=9), 5, 1, NOW)], None)
+    assert desk.levels() == Shown([Level(VARIANT, UUID(int=9), 5, 1, NOW)], None)
     del pages[OTHER_LOCATION]
     pages[LOCATION] = ([], None)
-    assert desk.levels() == LevelsPage([], None), "the catalog knows it"
-    assert desk.levels(after=LOCATION) == LevelsPage([], None)
+    assert desk.levels() == Shown([], None), "the catalog knows it"
+    assert desk.levels(after=LOCATION) == Shown([], None)
 
 
-def test_a_page_as_of_an_instant_may_be_short_and_goes_on_all_the_same(desk: Desk) -> None:
+def test_a_page_as_of_an_instant_goes_on_behind_what_was_not_there_yet(desk: Desk) -> None:
     for number in range(4):
         created_at = NOW + timedelta(seconds=number % 2)
         row_id = place_id = UUID(int=number)
@@ -198,8 +212,8 @@ def test_a_page_as_of_an_instant_may_be_short_and_goes_on_all_the_same(desk: Des
 
     page = desk.levels(as_of=NOW, limit=2)
 
-    assert [each.location_id.int for each in page.levels] == [0]
-    assert page.next_location_id == UUID(int=1)
+    assert [each.location_id.int for each in page.levels] == [0, 2]
+    assert page.next_location_id == UUID(int=2)
 
 
 # --- an instant ------------------------------------------------------------------------------------------------------
@@ -328,7 +342,7 @@ def test_a_read_waits_for_a_lagging_index(desk: Desk) -> None:
     budget = retry_budget.RetryBudget(lambda: 10, sleep=arrive)
     page = desk.reader.levels(BUSINESS, LevelFilter(VARIANT, LOCATION, NOW), after=None, limit=1, budget=budget)
 
-    assert page == LevelsPage([Level(VARIANT, LOCATION, 5, 1, NOW)], None)
+    assert shown(page) == Shown([Level(VARIANT, LOCATION, 5, 1, NOW)], None)
     assert len(desk.pauses_s) == 1
 
 
@@ -364,16 +378,16 @@ def test_each_of_the_two_reads_of_an_instant_begins_only_where_there_is_time_for
 ) -> None:
     first = an_adjustment()
     desk.tables.with_history(first, an_adjustment(id=UUID(int=2), sequence=2, quantity_after=10, created_at=NOW + TICK))
-    slow = SlowIndex(desk.reader.index, remaining_s)
+    pages = desk.reader.level_pages
+    slow = SlowIndex(pages.ledger, remaining_s)
 
     def levels() -> LevelsPage:
         budget = retry_budget.RetryBudget(lambda: slow.remaining_s, sleep=lambda _: None)
-        return replace(desk.reader, index=slow).levels(
-            BUSINESS, LevelFilter(VARIANT, LOCATION, NOW), after=None, limit=1, budget=budget
-        )
+        wanted = LevelFilter(VARIANT, LOCATION, NOW)
+        return pages._replace(ledger=slow).page(BUSINESS, wanted, after=None, limit=1, now=NOW, budget=budget)
 
     if calls == 2:
-        assert levels() == LevelsPage([Level(VARIANT, LOCATION, 5, 1, NOW)], None)
+        assert levels().levels == [Level(VARIANT, LOCATION, 5, 1, NOW)]
     else:
         with pytest.raises(StoreUnavailable):
             levels()

@@ -41,7 +41,7 @@ def limit(text: str) -> int:
 def test_nothing_asked_for_is_everything_in_pages_of_fifty() -> None:
     query = validated(AdjustmentsQuery, {}, place="query")
 
-    assert query.model_dump() == dict.fromkeys(AdjustmentsQuery.model_fields) | {"limit": 50}
+    assert query.model_dump() == dict.fromkeys(AdjustmentsQuery.model_fields) | {"order": "desc", "limit": 50}
 
 
 def test_everything_may_be_asked_for_at_once() -> None:
@@ -52,6 +52,8 @@ def test_everything_may_be_asked_for_at_once() -> None:
             "location_id": str(LOCATION),
             "reason_code": "damage",
             "reference": "CC-17",
+            "created_by": "till-3",
+            "order": "asc",
             "created_from": "2026-11-23T00:00:00Z",
             "created_to": "2026-11-24T00:00:00Z",
             "limit": "7",
@@ -62,9 +64,12 @@ def test_everything_may_be_asked_for_at_once() -> None:
 
     assert query.model_dump() == {
         "variant_id": VARIANT,
+        "sku": None,
         "location_id": LOCATION,
         "reason_code": "damage",
         "reference": "CC-17",
+        "created_by": "till-3",
+        "order": "asc",
         "created_from": datetime(2026, 11, 23, tzinfo=UTC),
         "created_to": datetime(2026, 11, 24, tzinfo=UTC),
         "limit": 7,
@@ -124,7 +129,12 @@ def test_an_invalid_parameter_of_the_list_is_reported_at_its_name(name: str, val
 @pytest.mark.parametrize(
     ("members", "found"),
     [
-        ({}, [(("query", "variant_id"), "missing")]),
+        ({"as_of": "2026-11-23T00:00:00Z"}, [(("query", "as_of"), "value_error")]),
+        ({"variant_id": "x", "as_of": "2026-11-23T00:00:00Z"}, [(("query", "variant_id"), "uuid_parsing")]),
+        ({"variant_id": str(VARIANT), "sku": "MUG"}, [(("query", "sku"), "value_error")]),
+        ({"sku": " "}, [(("query", "sku"), "string_too_short")]),
+        ({"quantity_at_most": "1.5"}, [(("query", "quantity_at_most"), "int_parsing")]),
+        ({"quantity_at_least": str(2**53)}, [(("query", "quantity_at_least"), "less_than_equal")]),
         ({"variant_id": "x"}, [(("query", "variant_id"), "uuid_parsing")]),
         ({"variant_id": str(VARIANT), "as_of": "now"}, [(("query", "as_of"), "datetime_from_date_parsing")]),
         ({"variant_id": str(VARIANT), "limit": "101"}, [(("query", "limit"), "less_than_equal")]),

@@ -153,8 +153,7 @@ def test_an_unknown_variant_or_location_is_not_active(library: Library) -> None:
 def test_without_a_location_the_location_counts_as_active(library: Library, active: bool) -> None:  # noqa: FBT001
     library.tables.with_variant(active=active)
 
-    assert library.lookups.active(ids.BUSINESS, ids.VARIANT, None)[0] is active
-    assert library.lookups.active(ids.BUSINESS, ids.VARIANT, None)[1] is active
+    assert library.lookups.active(ids.BUSINESS, ids.VARIANT, None) == (active, True)
     assert len(library.tables.requests["BatchGetItem"][0]["RequestItems"][INVENTORY_TABLE]["Keys"]) == 1
 
 
@@ -204,7 +203,9 @@ def test_all_stock_items_of_a_variant_are_read_however_many_pages_they_are(stock
     )
     stocked.tables.meets("Query", reply(first), broken(), reply(second), None)
 
-    found = [location_id.int for location_id, _ in stocked.lookups.of_variant(ids.BUSINESS, ids.VARIANT, BUDGET)]
+    found = [
+        location_id.int for location_id, _ in stocked.lookups.of_variant(ids.BUSINESS, ids.VARIANT, BUDGET, limit=9)
+    ]
 
     assert found == [0, 1, 2, 3, 4]
     starts = [each.get("ExclusiveStartKey", {}).get("sk", {}).get("S") for each in stocked.tables.requests["Query"]]
@@ -224,14 +225,16 @@ def test_a_page_without_any_stock_item_may_have_a_next_one(stocked: Library) -> 
     last = {"pk": {"S": f"STOCK#{ids.BUSINESS}#{ids.VARIANT}"}, "sk": {"S": str(UUID(int=1))}}
     stocked.tables.meets("Query", reply({"Items": [], "LastEvaluatedKey": last, **CAPACITY}), None)
 
-    found = [location_id.int for location_id, _ in stocked.lookups.of_variant(ids.BUSINESS, ids.VARIANT, BUDGET)]
+    found = [
+        location_id.int for location_id, _ in stocked.lookups.of_variant(ids.BUSINESS, ids.VARIANT, BUDGET, limit=9)
+    ]
 
     assert found == [2, 3, 4]
 
 
 def test_a_variant_that_was_never_adjusted_has_no_stock_items(library: Library) -> None:
     assert library.lookups.stock_items(ids.BUSINESS, ids.VARIANT).stock_items == []
-    assert list(library.lookups.of_variant(ids.BUSINESS, ids.VARIANT, BUDGET)) == []
+    assert library.lookups.of_variant(ids.BUSINESS, ids.VARIANT, BUDGET, limit=9) == []
 
 
 # --- the indexes -----------------------------------------------------------------------------------------------------

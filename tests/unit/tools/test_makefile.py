@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 TEXT: Final = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS: Final = re.findall(r"^([a-z-]+):(?!.*export)", TEXT, re.MULTILINE)
-ENVIRONMENTS: Final = ("project", "sam", "emulator", "fuzz", "mutation", "checkov")
+ENVIRONMENTS: Final = ("project", "sam", "emulator", "fuzz", "mutation", "checkov", "parliament")
+ON_NPM: Final = ("dynoxide", "iam-simulator")
 
 HOSTILE: Final = (
     'it\'s "quoted" $HOME $$ ${HOME} $(HOME) $(shell touch canary) `touch canary` $(touch canary) \\ ;& | > canary'
     " # %\\\n\t$(error no)\nanother line\\"
 )
 OPTIONS: Final = {
-    "run": {"PORT": "--port"},
+    "run": {"PORT": "--port", "ALLOWED_ORIGIN": "--allowed-origin"},
     "sam-local": {"PORT": "--port", "SAM_PORT": "--sam-port", "SAM_ARGS": "--sam-args"},
     "sam-invoke": {"PORT": "--port", "SAM_ARGS": "--sam-args", "FUNCTION": "--function", "EVENT": "--event"},
     "audit": {"STACK": "--stack", "SEGMENTS": "--segments"},
@@ -37,6 +38,8 @@ OPTIONS: Final = {
     "provision": {"STACK": "--stack"},
     "redrive": {"STACK": "--stack", "QUEUE": "--queue"},
     "api-keys": {"STACK": "--stack"},
+    "report": {"URL": "--url", "BUSINESS": "--business", "FROM": "--from", "TO": "--to"}
+    | {"LOCATION": "--location", "VARIANT": "--variant", "SKU": "--sku", "SVG": "--svg"},
     "verify-deployed": {"URL": "--url", "BUSINESS": "--business", "VARIANT": "--variant", "LOCATION": "--location"},
     "fuzz": {"SECONDS": "--seconds", "TARGET": "--target"},
     "chaos": {"MINUTES": "--minutes", "SEED": "--seed"},
@@ -45,6 +48,7 @@ OPTIONS: Final = {
 FROM_ENVIRONMENT: Final = {
     "run": {"LOCAL_DIR": "LOCAL_DIR"},
     "provision": {"PAYLOAD": "PAYLOAD"},
+    "report": {"TOKEN": "TOKEN"},
     "verify-deployed": {"TOKEN": "TOKEN", "READ_TOKEN": "READ_TOKEN"},
     "soak": {"SEED": "SEED", "SEEDS": "SEEDS"},
     "test-deployed": {"STACK": "DEPLOYED_STACK"},
@@ -54,6 +58,8 @@ WORDS: Final = {"bench": "BENCH_ARGS", "mutation": "MODULES", "deploy": "SAM_ARG
 """Variables that hold several arguments."""
 FLAGS: Final = {
     "run": ("DETACH", "--detach"),
+    "logs": ("RAW", "--raw"),
+    "export": ("BOM", "--byte-order-mark"),
     "redrive": ("DRY", "--dry-run"),
     "chaos": ("CRASHES", "--crashes"),
     "lock": ("UPGRADE", "--upgrade"),
@@ -65,6 +71,7 @@ MADE_HERE: Final = {
     "FUZZ_SECONDS",
     "HYPOTHESIS_PROFILE",
     "OTHER_ENGINE",
+    "OTHER_SDKS",
     "PYTHONPATH",
     "AWS_DEFAULT_REGION",
 } | {
@@ -125,8 +132,9 @@ class Project:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     shutil.copy(ROOT / "Makefile", tmp_path)
-    (tmp_path / "tools/locks/dynoxide").mkdir(parents=True)
-    locks = [f"{name}.txt" for name in ENVIRONMENTS] + ["dynoxide/package-lock.json"]
+    locks = [f"{name}.txt" for name in ENVIRONMENTS] + [f"{name}/package-lock.json" for name in ON_NPM]
+    for name in ON_NPM:
+        (tmp_path / "tools/locks" / name).mkdir(parents=True)
     for lock in locks:
         (tmp_path / "tools/locks" / lock).touch()
     (tmp_path / "tools/find-python.sh").write_text("#!/bin/sh\necho python\n")
@@ -137,8 +145,9 @@ def project(tmp_path: Path) -> Project:
         (folder / "bin" / program).write_text(RECORDER, encoding="utf-8")
         (folder / "bin" / program).chmod(0o755)
         (folder / ".installed").touch()
-    (tmp_path / ".dynoxide").mkdir()
-    (tmp_path / ".dynoxide/.installed").touch()
+    for name in ON_NPM:
+        (tmp_path / f".{name}").mkdir()
+        (tmp_path / f".{name}/.installed").touch()
     return Project(tmp_path)
 
 

@@ -1,7 +1,8 @@
 """The write use case: load, decide, commit; and again from the present state if another writer was faster.
 
-Requests for one stock item go together: one load, one decision after the other, each from the state that the one before
-leaves, and one commit. A single request, as the API has it, is a group of one.
+A request has one line or, if it is a group, several that are applied together or not at all. Several requests can be
+carried out together: one load, one decision after the other, each from the state that the one before leaves, and one
+commit. A single request of one line, the usual case, takes the same way.
 
 ``rules.decide`` holds the business rules. This module holds the loop around it: what to read, when to try again, and
 when an answer is final. It knows the tables only as a ``Store``.
@@ -15,21 +16,53 @@ from inventory.domain.errors import (
     IdempotencyKeyReused,
     Refusal,
     RetryBudgetSpent,
+    RowMissing,
     StoreUnavailable,
     TryAgain,
 )
-from inventory.domain.model import Adjustment, Command, Outcome, Snapshot
+from inventory.domain.model import (
+    Adjustment,
+    Command,
+    Group,
+    GroupOutcome,
+    Outcome,
+    ReversalLink,
+    Snapshot,
+    StockItem,
+    StockItemId,
+)
 from inventory.domain.retry_budget import RetryBudget
-from inventory.domain.rules import decide, keyed_id, same_request, stock_after
-from inventory.domain.store import GROUP_MAX, CommitResult, Contended, Store
+from inventory.domain.rules import (
+    RowIdentity,
+    Trail,
+    decide,
+    group_row_id,
+    group_row_ids,
+    keyed_id,
+    require_instants,
+    same_request,
+    stock_after,
+    stock_item_id,
+)
+from inventory.domain.store import GROUP_MAX, OPERATIONS_MAX, CommitResult, Contended, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
-type Result = Outcome | Refusal | TryAgain
-"""What became of a request. A refusal is final; after ``TryAgain`` the adjustment may or may not be in the ledger."""
+type Result = Outcome | GroupOutcome | Refusal | TryAgain
+"""What became of a request: an ``Outcome`` of a command, a ``GroupOutcome`` of a group.
+
+A refusal is final; after ``TryAgain`` the request may or may not be in the ledger.
+"""
+
+type LevelAsOf = Callable[[StockItemId, StockItem, datetime, Callable[[], None]], int]
+"""Gives the quantity on hand of a stock item at an instant before its last row, and with the change of that instant.
+
+It takes the stock item as it was read, and a function to call before each further call to the tables.
+It raises ``StoreUnavailable`` while that can't be told for sure.
+"""
 
 
 class Adjuster(NamedTuple):
@@ -44,6 +77,7 @@ class Adjuster(NamedTuple):
     new_id: Callable[[], UUID]
     fraction: Callable[[], float]
     sleep: Callable[[float], None]
+    level_as_of: LevelAsOf
 
     def carry_out(self, command: Command, budget: RetryBudget) -> Outcome:
         """Apply a command once, in as many attempts as it needs.
@@ -54,76 +88,133 @@ class Adjuster(NamedTuple):
             Refusal: final; no ledger row has the request's id.
             TryAgain: the outcome is unknown, or the time was too short.
         """
-        (result,) = _Group(self, [command], budget).run()
-        if not isinstance(result, Outcome):
-            raise result
-        return result
+        (result,) = _Run(self, [command], budget).run()
+        if isinstance(result, Outcome):
+            return result
+        raise _error_of(result)
 
-    def adjust_all(self, commands: Sequence[Command], *, remaining_s: Callable[[], float]) -> list[Result]:
-        """Apply commands for one stock item with the same results as one after the other, in their order.
+    def carry_out_group(self, group: Group, budget: RetryBudget) -> GroupOutcome:
+        """Apply a group once: all of its lines or none.
 
-        Unless another writer is faster, one transaction appends all rows and updates the stock item once. The refusal
-        of one command does not affect the others.
+        Raises:
+            Refusal: final; nothing was written. It has the first line that is refused.
+            TryAgain: the outcome is unknown, or the time was too short.
+            ValueError: the group does not fit into one transaction.
+        """
+        (result,) = _Run(self, [group], budget).run()
+        if isinstance(result, GroupOutcome):
+            return result
+        raise _error_of(result)
+
+    def adjust_all(self, requests: Sequence[Command | Group], *, remaining_s: Callable[[], float]) -> list[Result]:
+        """Apply requests with the same results as one after the other, in their order.
+
+        Unless another writer is faster, one transaction appends all rows and updates each stock item once. The refusal
+        of one request does not affect the others.
 
         Args:
-            commands: 1 to ``GROUP_MAX``, for one variant of one business at one location. A command without a location
-                is for the business's default one, which should be that location. None is a reversal.
+            requests: of one business; their lines make one transaction. None is a reversal.
             remaining_s: the time left in seconds.
 
         Returns:
-            The result of each, in their order. It is ``TryAgain`` for a command without a location, if the default one
-            is no longer the location of the others.
+            The result of each, in their order.
 
         Raises:
-            ValueError: there are too many commands or none, or they are not for one stock item.
-            Exception: a bug or a missing permission. Then no command was applied, and none will be.
+            ValueError: there are too many lines or none.
+            Exception: a bug or a missing permission. Then no request was applied, and none will be.
         """
-        if not 1 <= len(commands) <= GROUP_MAX:
-            raise ValueError("the commands do not make one transaction")
-        if not _are_for_one_stock_item(commands):
-            raise ValueError("the commands are not for one stock item")
-        return _Group(self, commands, RetryBudget(remaining_s, self.sleep, self.fraction)).run()
+        return _Run(self, requests, RetryBudget(remaining_s, self.sleep, self.fraction)).run()
+
+
+def _error_of(result: Result) -> Refusal | TryAgain:
+    if isinstance(result, Refusal | TryAgain):
+        return result
+    raise AssertionError("a request has the result of another kind")
 
 
 class _Request:
-    """One command, and the id of its ledger row. Two requests are never equal, even with the same command."""
+    """Lines that are applied together or not at all, and the identities of their rows.
 
-    __slots__ = ("command", "id")
+    Two requests are never equal, even with the same lines.
+    """
 
-    def __init__(self, command: Command, request_id: UUID) -> None:
-        self.command = command
-        self.id = request_id
+    __slots__ = ("group", "id", "identities", "lines")
+
+    def __init__(self, request: Command | Group, new_id: Callable[[], UUID]) -> None:
+        self.group = request if isinstance(request, Group) else None
+        self.lines = request.lines if isinstance(request, Group) else (request,)
+        first = self.lines[0]
+        key = first.idempotency_key
+        self.id = new_id() if key is None else keyed_id(first.business_id, key, first.key_line)
+        self.identities: Sequence[RowIdentity] = (RowIdentity(self.id),)
+        if self.group is not None:
+            size = len(self.lines)
+            self.identities = [RowIdentity(group_row_id(self.id, line), self.id, line, size) for line in range(size)]
+
+    @property
+    def key(self) -> str | None:
+        return self.lines[0].idempotency_key
+
+    @property
+    def reverses(self) -> UUID | None:
+        """The id of the row or group that the request takes back."""
+        return self.lines[0].reverses if self.group is None else self.group.reverses
+
+    @property
+    def link(self) -> ReversalLink | None:
+        reverses = self.reverses
+        if reverses is None:
+            return None
+        return ReversalLink(reverses, self.id, () if self.group is None else self.group.left_out)
+
+    def matches(self, rows: Sequence[Adjustment]) -> bool:
+        """Whether an equal request made the rows."""
+        pairs = zip(self.lines, rows, self.identities, strict=True)
+        return all(same_request(line, row, identity) for line, row, identity in pairs)
+
+    def outcome(self, rows: Sequence[Adjustment], *, replayed: bool, attempts: int) -> Outcome | GroupOutcome:
+        if self.group is None:
+            return Outcome(rows[0], replayed=replayed, attempts=attempts)
+        return GroupOutcome(tuple(rows), replayed=replayed, attempts=attempts)
+
+
+type _Rows = tuple[Adjustment, ...]
 
 
 class _Decisions(NamedTuple):
-    """The decisions from one snapshot: rows to commit, refusals, and requests that repeat one of those rows."""
+    """The decisions from one snapshot: rows to commit, refusals, and requests that repeat one of those with rows.
 
-    rows: dict[_Request, Adjustment]
+    ``trails`` has the states that the rows lead to.
+    """
+
+    rows: dict[_Request, _Rows]
     refused: dict[_Request, Refusal]
-    repeated: dict[_Request, Adjustment]
+    repeated: dict[_Request, _Rows]
+    trails: dict[StockItemId, Trail]
 
 
 class _UnansweredCommit(NamedTuple):
     """A transaction of unknown outcome, which may still be applied later.
 
-    Its condition is a stock item at ``location_id`` with the sequence ``seen_sequence``.
+    Its condition is that each stock item still has the sequence in ``seen``.
     """
 
-    rows: dict[_Request, Adjustment]
-    location_id: UUID | None
-    seen_sequence: int
+    rows: dict[_Request, _Rows]
+    seen: Mapping[StockItemId, int]
 
 
-class _Group:
-    """Commands for one stock item that are carried out together. A request is pending until it has a result."""
+class _Run:
+    """Requests that are carried out together. A request is pending until it has a result."""
 
-    def __init__(self, adjuster: Adjuster, commands: Sequence[Command], budget: RetryBudget) -> None:
+    def __init__(self, adjuster: Adjuster, requests: Sequence[Command | Group], budget: RetryBudget) -> None:
         self._adjuster = adjuster
         self._store = adjuster.store
         self._budget = budget
-        self._requests = [_Request(command, _row_id(command, adjuster.new_id)) for command in commands]
+        self._requests = [_Request(each, adjuster.new_id) for each in requests]
         self._results: dict[_Request, Result] = {}
         self._unanswered: list[_UnansweredCommit] = []
+        if not 1 <= sum(len(each.lines) for each in self._requests) <= GROUP_MAX:
+            raise ValueError("the requests do not make one transaction")
 
     def run(self) -> list[Result]:
         try:
@@ -144,7 +235,7 @@ class _Group:
         return [self._results.get(request, error) for request in self._requests]
 
     def _attempt_until_done(self) -> None:
-        snapshot = self._store.cached(self._request_to_load_for.command)
+        snapshot = self._store.cached(self._pending_lines)
         while True:
             try:
                 snapshot = self._attempt(snapshot or self._load())
@@ -165,35 +256,37 @@ class _Group:
         return [request for request in self._requests if request not in self._results]
 
     @property
-    def _request_to_load_for(self) -> _Request:
-        """The pending request to load for; prefers one with an explicit location."""
-        pending = self._pending
-        return next((each for each in pending if each.command.location_id is not None), pending[0])
+    def _pending_lines(self) -> list[Command]:
+        return [line for request in self._pending for line in request.lines]
 
     def _load(self, *, refusal_expected: bool = False) -> Snapshot:
         """Read the present state. If a refusal is expected, read it in one transaction, which a refusal can rest on."""
         self._budget.require_time()
-        recorded_ids = [each.id for each in self._pending if self._can_be_recorded(each)]
+        pending = self._pending
+        recorded_ids = [each.id for each in pending if self._can_be_recorded(each)]
+        must_be_of_one_moment = bool(recorded_ids) or any(len(each.lines) > 1 for each in pending)
         return self._store.load(
-            self._request_to_load_for.command,
+            self._pending_lines,
             recorded_ids,
-            transactional=refusal_expected and bool(recorded_ids),
+            reverses=pending[0].reverses,
+            transactional=refusal_expected and must_be_of_one_moment,
             require_time=self._budget.require_time,
         )
 
     def _can_be_recorded(self, request: _Request) -> bool:
         """Whether the ledger can already have a row with the request's id."""
-        return request.command.idempotency_key is not None or bool(self._unanswered)
+        return request.key is not None or bool(self._unanswered)
 
-    def _attempt(self, snapshot: Snapshot) -> Snapshot | None:
+    def _attempt(self, snapshot: Snapshot, *, refusal_expected: bool = False) -> Snapshot | None:
         """Decide and commit once. Return the state to continue from; None if it must be read, or nothing is pending."""
         self._settle_recorded(snapshot)
         if any(snapshot.reversed_by == request.id for request in self._pending):
             # The request itself made that reversal. Its row was committed after the load looked for it.
             return None
+        snapshot = self._with_past_levels(snapshot)
         decisions = self._decide(snapshot)
-        if decisions.refused and snapshot.cached:
-            return self._attempt(self._load(refusal_expected=True))
+        if not refusal_expected and self._needs_better_read(decisions, snapshot):
+            return self._attempt(self._load(refusal_expected=True), refusal_expected=True)
         if decisions.rows:
             result = self._commit(decisions.rows, snapshot)
             if isinstance(result, Contended):
@@ -205,41 +298,99 @@ class _Group:
         self._settle_refused(decisions, snapshot)
         return None
 
+    def _needs_better_read(self, decisions: _Decisions, snapshot: Snapshot) -> bool:
+        """Whether no refusal may rest on the snapshot.
+
+        Several stock items that were read one by one can show a state that never was.
+        """
+        if snapshot.cached:
+            return bool(decisions.refused)
+        is_split = any(len(request.lines) > 1 for request in decisions.refused)
+        return is_split and not snapshot.transactional and not decisions.rows
+
+    def _with_past_levels(self, snapshot: Snapshot) -> Snapshot:
+        """Add the levels that counts need, of instants before the last rows of their stock items."""
+        levels = dict(snapshot.past_levels)
+        for line in self._pending_lines:
+            if line.counted_at is None:
+                continue
+            counted = stock_item_id(line, snapshot)
+            stock = None if counted is None else snapshot.stock.get(counted)
+            if counted is None or stock is None or stock.updated_at <= line.counted_at:
+                continue
+            is_superseded = stock.counted_through is not None and stock.counted_through > line.counted_at
+            if not is_superseded and (counted, line.counted_at) not in levels:
+                self._budget.require_time()
+                levels[counted, line.counted_at] = self._adjuster.level_as_of(
+                    counted, stock, line.counted_at, self._budget.require_time
+                )
+        return snapshot._replace(past_levels=levels) if levels else snapshot
+
     def _decide(self, snapshot: Snapshot) -> _Decisions:
-        """Decide one request after the other, each from the stock that the one before leaves."""
-        decisions = _Decisions({}, {}, {})
-        row_of_id: dict[UUID, Adjustment] = {}
-        stock = snapshot.stock
+        """Decide one request after the other, each from the stock that the one before leaves.
+
+        A request for which the transaction has no room any more stays pending, and so do those after it.
+        """
+        decisions = _Decisions({}, {}, {}, {each: (stock,) for each, stock in snapshot.stock.items()})
+        rows_of_id: dict[UUID, _Rows] = {}
+        changed: set[StockItemId] = set()
+        operations = 0
         for request in self._pending:
-            if request.id in row_of_id:
-                decisions.repeated[request] = row_of_id[request.id]
+            if request.id in rows_of_id:
+                decisions.repeated[request] = rows_of_id[request.id]
                 continue
-            if not _is_for_location_of(request.command, snapshot):
-                self._results[request] = TryAgain()
-                continue
-            now = self._adjuster.clock()
+            trails = dict(decisions.trails)
             try:
-                row = decide(request.command, snapshot._replace(stock=stock), adjustment_id=request.id, now=now)
+                rows = self._decide_lines(request, snapshot, trails)
             except Refusal as refusal:
                 decisions.refused[request] = refusal
-            else:
-                decisions.rows[request] = row_of_id[request.id] = row
-                stock = stock_after(row)
+                continue
+            changed |= {row.stock_item_id for row in rows}
+            operations += len(rows)
+            if operations + len(changed) > OPERATIONS_MAX and decisions.rows:
+                break
+            decisions.trails.update(trails)
+            decisions.rows[request] = rows_of_id[request.id] = rows
         return decisions
 
-    def _commit(self, rows: dict[_Request, Adjustment], snapshot: Snapshot) -> CommitResult:
+    def _decide_lines(self, request: _Request, snapshot: Snapshot, trails: dict[StockItemId, Trail]) -> _Rows:
+        """Decide all lines of a request, each from the state that the line before left. ``trails`` changes with them.
+
+        Raises:
+            Refusal: of the first line that is refused.
+        """
+        now = self._adjuster.clock()
+        group = request.group
+        require_instants(request.lines, now, rows_per_line=None if group is None else group.rows_per_line)
+        rows: list[Adjustment] = []
+        for line, identity in zip(request.lines, request.identities, strict=True):
+            try:
+                row = decide(line, snapshot, trails, identity=identity, now=now)
+            except Refusal as refusal:
+                if group is not None and group.reverses is None:
+                    refusal.line = len(rows) // group.rows_per_line
+                raise
+            trail = trails.get(row.stock_item_id, ())
+            trails[row.stock_item_id] = (*trail, stock_after(row, trail[-1] if trail else None))
+            rows.append(row)
+        return tuple(rows)
+
+    def _commit(self, rows: dict[_Request, _Rows], snapshot: Snapshot) -> CommitResult:
         self._budget.require_time()
+        in_order = [row for rows_of_request in rows.values() for row in rows_of_request]
         try:
-            return self._store.commit(list(rows.values()), snapshot)
+            return self._store.commit(in_order, snapshot, next(iter(rows)).link)
         except StoreUnavailable:
-            self._unanswered.append(_UnansweredCommit(rows, snapshot.location_id, _sequence_of(snapshot)))
+            changed = {row.stock_item_id for row in in_order}
+            seen = {each: _sequence_of(snapshot.stock.get(each)) for each in changed}
+            self._unanswered.append(_UnansweredCommit(rows, seen))
             raise
 
     def _settle_committed(self, decisions: _Decisions) -> None:
-        for request, row in decisions.rows.items():
-            self._results[request] = Outcome(row, replayed=False, attempts=self._budget.attempts)
-        for request, row in decisions.repeated.items():
-            self._results[request] = self._result_from_row(request, row)
+        for request, rows in decisions.rows.items():
+            self._results[request] = request.outcome(rows, replayed=False, attempts=self._budget.attempts)
+        for request, rows in decisions.repeated.items():
+            self._results[request] = self._result_from_rows(request, rows)
 
     def _settle_refused(self, decisions: _Decisions, snapshot: Snapshot) -> None:
         """Make refusals final, unless the request's own row explains them.
@@ -251,79 +402,74 @@ class _Group:
         If an unanswered commit of this request can still be applied, the refusal becomes ``TryAgain``.
 
         Where other requests were just committed, they keep their results. If this read fails, the next attempt decides
-        the refused requests again, from the stock that the commit left.
+        the refused requests again, from the stock that the commit left. So it does with a refused group, as some of its
+        stock items may have changed after they were read.
         """
-        # No other row can have an id that was just committed for another request of this group.
-        committed_ids = {row.id for row in decisions.rows.values()}
-        uncertain = [each for each in decisions.refused if each.id not in committed_ids and self._can_be_recorded(each)]
+        refused = {each: why for each, why in decisions.refused.items() if len(each.lines) == 1 or not decisions.rows}
+        # No other row can have an id that was just committed for another request of this run.
+        committed_ids = {rows[0].id for rows in decisions.rows.values()}
+        uncertain = [each for each in refused if each.id not in committed_ids and self._can_be_recorded(each)]
         recorded: Mapping[UUID, Adjustment] = {}
         if uncertain and not snapshot.transactional:
             self._budget.require_time()
-            recorded = self._store.find(uncertain[0].command.business_id, [each.id for each in uncertain])
-        for request, refusal in decisions.refused.items():
+            recorded = self._store.find(uncertain[0].lines[0].business_id, [each.id for each in uncertain])
+        sequences = {each: trail[-1].sequence for each, trail in decisions.trails.items()}
+        for request, refusal in refused.items():
             if request.id in recorded:
-                self._results[request] = self._result_from_row(request, recorded[request.id])
-            elif request in uncertain and self._can_still_be_applied(
-                request, snapshot, rows_committed=len(committed_ids)
-            ):
+                self._results[request] = self._result_from_first_row(request, recorded[request.id])
+            elif request in uncertain and self._can_still_be_applied(request, snapshot, sequences):
                 self._results[request] = TryAgain()
             else:
                 self._results[request] = refusal
 
-    def _can_still_be_applied(self, request: _Request, snapshot: Snapshot, *, rows_committed: int) -> bool:
-        """Whether an unanswered commit can still append a row with the request's id.
+    def _can_still_be_applied(
+        self, request: _Request, snapshot: Snapshot, sequences: Mapping[StockItemId, int]
+    ) -> bool:
+        """Whether an unanswered commit can still append rows with the request's ids.
 
-        It can while the stock item has the sequence that the commit saw. It also can if the commit was for another
-        location, because the default one has changed: that stock item was not read. It cannot if the adjustment that it
-        reverses was reversed by another request. ``rows_committed`` is the number of rows since the snapshot.
+        It can while each of its stock items has the sequence that the commit saw. So it can for one that was not read,
+        because the default location has changed. It cannot if what it reverses was reversed by another request.
+        ``sequences`` are those of the stock items that were read, after the rows that were just committed.
         """
-        sequence = _sequence_of(snapshot) + rows_committed
         return snapshot.reversed_by is None and any(
-            each.location_id != snapshot.location_id or each.seen_sequence >= sequence
-            for each in self._unanswered
-            if any(row.id == request.id for row in each.rows.values())
+            all(seen >= sequences.get(each, 0) for each, seen in commit.seen.items())
+            for commit in self._unanswered
+            if any(rows[0].id == request.id for rows in commit.rows.values())
         )
 
     def _settle_recorded(self, snapshot: Snapshot) -> None:
+        if not snapshot.recorded:
+            return
         for request in self._pending:
             row = snapshot.recorded.get(request.id)
             if row is not None:
-                self._results[request] = self._result_from_row(request, row)
+                self._results[request] = self._result_from_first_row(request, row)
 
-    def _result_from_row(self, request: _Request, row: Adjustment) -> Result:
-        """Answer with the ledger row that has the request's id: its own, that of the same request, or another one's.
+    def _result_from_first_row(self, request: _Request, first: Adjustment) -> Result:
+        """Answer with the rows of a request or of its key's earlier one, of which the first row is known."""
+        if len(request.lines) == 1 or first.group_size != len(request.lines):
+            return self._result_from_rows(request, (first,))
+        self._budget.require_time()
+        ids = group_row_ids(first)
+        found = self._store.find(first.business_id, ids)
+        if len(found) < len(ids):
+            raise RowMissing({"group_id": str(first.id)})
+        return self._result_from_rows(request, tuple(found[each] for each in ids))
 
-        A row is this request's own if it equals one of its attempts, to the microsecond. Two requests that decided the
-        same at the same microsecond are indistinguishable; then neither of them is called a replay.
+    def _result_from_rows(self, request: _Request, rows: _Rows) -> Result:
+        """Answer with the ledger rows that have the request's ids: its own, those of the same request, or another's.
+
+        Rows are this request's own if they equal those of one of its attempts, to the microsecond. Two requests that
+        decided the same at the same microsecond are indistinguishable; then neither of them is called a replay.
         """
-        if any(each.rows.get(request) == row for each in self._unanswered):
-            return Outcome(row, replayed=False, attempts=self._budget.attempts)
-        key = request.command.idempotency_key
-        if key is None:
+        if any(each.rows.get(request) == rows for each in self._unanswered):
+            return request.outcome(rows, replayed=False, attempts=self._budget.attempts)
+        if request.key is None:
             raise AssertionError("a row has an id that this request drew at random")
-        if not same_request(request.command, row):
-            return IdempotencyKeyReused(key=key)
-        return Outcome(row, replayed=True, attempts=self._budget.attempts)
+        if len(rows) != len(request.lines) or not request.matches(rows):
+            return IdempotencyKeyReused(key=request.key)
+        return request.outcome(rows, replayed=True, attempts=self._budget.attempts)
 
 
-def _row_id(command: Command, new_id: Callable[[], UUID]) -> UUID:
-    key = command.idempotency_key
-    return new_id() if key is None else keyed_id(command.business_id, key)
-
-
-def _sequence_of(snapshot: Snapshot) -> int:
-    return snapshot.stock.sequence if snapshot.stock else 0
-
-
-def _is_for_location_of(command: Command, snapshot: Snapshot) -> bool:
-    """Whether the command is for the snapshot's location. The default location may have changed meanwhile."""
-    if command.location_id is not None or snapshot.business is None:
-        return True
-    return snapshot.business.default_location_id == snapshot.location_id
-
-
-def _are_for_one_stock_item(commands: Sequence[Command]) -> bool:
-    """Whether the commands can be for one stock item, as far as they name it."""
-    variants = {(each.business_id, each.variant_id) for each in commands}
-    locations = {each.location_id for each in commands if each.location_id is not None}
-    return len(variants) <= 1 and len(locations) <= 1 and all(each.reverses is None for each in commands)
+def _sequence_of(stock: StockItem | None) -> int:
+    return stock.sequence if stock else 0

@@ -69,7 +69,7 @@ def allow(grant: Grant, method_arn: str) -> Policy:
     A grant that opens no route is an explicit denial: the gateway treats a policy without a statement as our error.
     The gateway also serves a path with a slash at its end, and compares the path as it was sent: both are allowed.
     """
-    patterns = sorted({pattern(route) for route in ROUTES if route.scope in grant.scopes})
+    patterns = sorted({each for route in ROUTES if route.scope in grant.scopes for each in patterns_of(route)})
     if not patterns:
         return deny(grant.token_id, method_arn)
     resources = [f"{_stage_arn(method_arn)}/{path}" for each in patterns for path in (each, f"{each}/")]
@@ -94,17 +94,18 @@ def deny(principal_id: str, method_arn: str) -> Policy:
     return _policy(principal_id, "Deny", [f"{_stage_arn(method_arn)}/*"])
 
 
-def pattern(route: Route) -> str:
-    """Method and path of a route as a policy names them.
+def patterns_of(route: Route) -> list[str]:
+    """Each method and the path of a route as a policy names them.
 
     A ``*`` matches slashes too. That is wanted for reads: one pattern opens all that lies below a path, for example
     ``GET/…/levels/*``. A route that changes something opens no other: each of its parameters is a ``*``.
     """
     if route.method == "GET":
         before, parameter, _ = route.path.partition("{")
-        return f"{route.method}{before}{'*' if parameter else ''}"
-    parts = route.path.split("/")
-    return route.method + "/".join("*" if part.startswith("{") else part for part in parts)
+        path = f"{before}{'*' if parameter else ''}"
+    else:
+        path = "/".join("*" if part.startswith("{") else part for part in route.path.split("/"))
+    return [f"{method}{path}" for method in route.methods]
 
 
 def _stage_arn(method_arn: str) -> str:

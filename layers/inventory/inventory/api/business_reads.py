@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
-    from inventory.api.reads import Members, Read
+    from inventory.api.paging import Members, Read
     from inventory.api.routes import Route
     from inventory.api.shapes import ApiEvent
     from inventory.domain.retry_budget import RetryBudget

@@ -1,4 +1,4 @@
-"""Request headers in the gateway's events. Standard library only: the authorizer reads them too."""
+"""Headers of requests in the gateway's events, and of answers to browsers. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,6 +13,30 @@ if TYPE_CHECKING:
 # The exact types: an event is parsed JSON, which has no subclasses.
 _TEXTS: Final = frozenset({str})
 _LISTS: Final = frozenset({list})
+
+# The gateway's own answers carry the same; the template writes them out, and a test compares.
+ALLOWED_METHODS: Final = "GET, HEAD, POST"
+ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, If-None-Match, x-business-id"
+EXPOSED_HEADERS: Final = (
+    "ETag, Idempotent-Replayed, Location, Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate, x-request-id"
+)
+PREFLIGHT_KEPT_S: Final = 7200
+"""The longest that Chromium keeps the answer to a preflight."""
+
+
+def cors_headers(origin: str) -> dict[str, str]:
+    """Let pages of an origin, or of any (``*``), read an answer."""
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED_HEADERS}
+
+
+def preflight_headers(origin: str) -> dict[str, str]:
+    """Let pages of an origin, or of any (``*``), send the request that a browser asks about in a preflight."""
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Methods": ALLOWED_METHODS,
+        "Access-Control-Allow-Headers": ALLOWED_HEADERS,
+        "Access-Control-Max-Age": str(PREFLIGHT_KEPT_S),
+    }
 
 
 def header(event: HeaderEvent, name: str) -> str | None:

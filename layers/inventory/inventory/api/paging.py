@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inventory.api.shapes import ApiEvent
+    from inventory.domain.retry_budget import RetryBudget
+    from inventory.queries.reader import Reader
     from inventory.schemas.base import RequestModel
+
+    type Members = dict[str, object]
+    type Read = Callable[[ApiEvent, UUID, Reader, RetryBudget], Members]
 
 
 def query_string(event: ApiEvent) -> dict[str, str]:

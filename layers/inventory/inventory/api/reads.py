@@ -20,16 +20,14 @@ from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPat
 from inventory.storage import cursors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from uuid import UUID
 
+    from inventory.api.paging import Members, Read
     from inventory.api.routes import Route
     from inventory.api.shapes import ApiEvent
     from inventory.domain.retry_budget import RetryBudget
     from inventory.queries.reader import AdjustmentsFeed, AdjustmentsPage, NamedLevel, Reader, Recorded
-
-    type Members = dict[str, object]
-    type Read = Callable[[ApiEvent, UUID, Reader, RetryBudget], Members]
 
 
 def answer(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeIs
 from uuid import UUID
 
 from inventory.api.headers import has_headers, header, is_text_by_name, is_texts_by_name
-from inventory.domain.errors import Forbidden, InvalidRequest, Unauthorized, ValidationEntry
+from inventory.domain.errors import Forbidden, InvalidRequest, Unauthorized, UnsupportedEncoding, ValidationEntry
 from inventory.domain.model import Reversal
 from inventory.domain.timestamps import instant_text
 from inventory.domain.uuids import parse_uuid
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _GATEWAY_SETS: Final = {"httpMethod", "path", "requestContext", "resource"}
 _REPLACEMENT_CHARACTER: Final = "\ufffd"
+_ENCODING_LENGTH_MAX: Final = 255
+"""Of a caller's ``Content-Encoding``, as far as the answer repeats it."""
 
 
 class Caller(NamedTuple):
@@ -47,6 +49,7 @@ def is_api_event(event: object) -> TypeIs[ApiEvent]:
         and event.keys() >= _GATEWAY_SETS
         and isinstance(event["requestContext"], dict)
         and isinstance(event["resource"], str)
+        and isinstance(event["path"], str)
         and has_headers(event)
         and is_text_by_name(event.get("pathParameters"))
         and is_text_by_name(event.get("queryStringParameters"))
@@ -100,6 +103,7 @@ def adjustment_command(event: ApiEvent, caller: Caller) -> Command:
     """Translate a creation.
 
     Raises:
+        UnsupportedEncoding: the body is compressed.
         InvalidRequest: with the errors of the ``Idempotency-Key`` header, then those of the body.
     """
     key, problems = _idempotency_key(event)
@@ -111,6 +115,7 @@ def reversal(event: ApiEvent, caller: Caller) -> Reversal:
     """Translate a reversal.
 
     Raises:
+        UnsupportedEncoding: the body is compressed.
         InvalidRequest: with the errors of the path, then of the ``Idempotency-Key`` header, then those of the body,
             which is FastAPI's order.
     """
@@ -137,6 +142,7 @@ def _valid_body[R: RequestModel](event: ApiEvent, model: type[R], others: list[V
     """Validate the body. ``others`` are the errors of the rest of the request; they come first in the answer.
 
     Raises:
+        UnsupportedEncoding: the body is compressed.
         InvalidRequest: with all errors of the request.
     """
     try:
@@ -151,6 +157,8 @@ def _valid_body[R: RequestModel](event: ApiEvent, model: type[R], others: list[V
 def _json_body(event: ApiEvent) -> JSONValue:
     """Decode and parse the body; ``Content-Type`` does not matter."""
     body = event.get("body") or ""
+    if body:
+        _require_identity(header(event, "content-encoding") or "")
     try:
         raw = _raw_body(body, encoded=event.get("isBase64Encoded", False))
         if not raw:
@@ -161,6 +169,12 @@ def _json_body(event: ApiEvent) -> JSONValue:
         raise InvalidRequest(
             [entry(["body", error.position], "json_invalid", "JSON decode error", given={}, ctx=reason)]
         ) from None
+
+
+def _require_identity(content_encoding: str) -> None:
+    """Refuse a body that has to be decoded first: as JSON it would only be called unreadable."""
+    if any(coding.strip() not in {"", "identity"} for coding in content_encoding.lower().split(",")):
+        raise UnsupportedEncoding(content_encoding=content_encoding[:_ENCODING_LENGTH_MAX])
 
 
 def _raw_body(body: str, *, encoded: bool) -> bytes:

@@ -6,6 +6,7 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from inventory.api.headers import cors_headers
 from inventory.api.requests import gateway_request_id
 from inventory.api.routes import GET_ADJUSTMENT
 from inventory.domain.errors import ServiceError, TryAgain, Unauthorized
@@ -20,22 +21,60 @@ if TYPE_CHECKING:
     from inventory.entrypoints.telemetry import Invocation
 
 
-def respond(event: ApiEvent, invocation: Invocation, answer: Callable[[ApiEvent, Invocation], Response]) -> Response:
-    """Answer an event by ``answer``; report the error that it raises, and answer that."""
+def respond(
+    event: ApiEvent,
+    invocation: Invocation,
+    answer: Callable[[ApiEvent, Invocation], Response],
+    *,
+    allowed_origin: str,
+) -> Response:
+    """Answer an event by ``answer``; report the error that it raises, and answer that.
+
+    ``allowed_origin`` is the one origin whose pages may read the answer, "" where there is none. HEAD is answered like
+    GET, without the body.
+    """
     invocation.gateway_request_id = gateway_request_id(event)
     try:
-        return answer(event, invocation)
+        response = answer(event, invocation)
     except Exception as error:  # noqa: BLE001  the edge: nothing internal may reach the invoker
-        return refused(report_error(error, invocation), request_id=invocation.context.aws_request_id)
+        response = refused(report_error(error, invocation), request_id=invocation.context.aws_request_id)
+    if allowed_origin:
+        response["headers"] |= cors_headers(allowed_origin)
+    if event["httpMethod"] == "HEAD":
+        response["body"] = ""
+    return response
 
 
-def created(outcome: Outcome, *, request_id: str) -> Response:
-    """Answer 201, with a header where it is a replay."""
+def created(event: ApiEvent, outcome: Outcome, *, request_id: str) -> Response:
+    """Answer 201 with the adjustment's own URL, and with a header where it is a replay."""
     members = adjustment_members(outcome.adjustment)
-    headers = {"Location": GET_ADJUSTMENT.path.format(id=outcome.adjustment.id)}
+    headers = {"Location": relative_reference(event, GET_ADJUSTMENT.path.format(id=outcome.adjustment.id))}
     if outcome.replayed:
         headers["Idempotent-Replayed"] = "true"
     return _response(HTTPStatus.CREATED, members, headers, request_id)
+
+
+def relative_reference(event: ApiEvent, path: str) -> str:
+    """Write a path of this API so that it resolves against the URL of the request, ``../5e1c…`` for example.
+
+    Nothing in an event tells what the client's URL has before the route: a stage, the base path of a domain of one's
+    own, the prefix of a proxy. So the reference climbs from the request's folder to the one that both paths share. A
+    slash at the end, which the gateway ignores, makes that folder one deeper (RFC 3986, 5.2).
+
+    Args:
+        event: the request; its ``resource`` is the route, its ``path`` ends as the client's URL ends.
+        path: a path as in the table of routes, with its parameters filled in.
+    """
+    folder = event["resource"].split("/")
+    if not event["path"].endswith("/"):
+        del folder[-1]
+    target = path.split("/")
+    shared = 0
+    for here, there in zip(folder, target[:-1], strict=False):
+        if here != there:
+            break
+        shared += 1
+    return "/".join([".."] * (len(folder) - shared) + target[shared:])
 
 
 def found(members: object, *, request_id: str) -> Response:

@@ -16,12 +16,19 @@ class Route(NamedTuple):
 
     ``path`` holds the names of its parameters, as in the gateway's ``resource``. ``function`` is the folder of the
     function that serves it. ``scope`` is the scope that a token needs, None where the route is open to everybody.
+
+    A GET is served for HEAD too. The template has a preflight's OPTIONS for every path beside these.
     """
 
     method: str
     path: str
     function: str
     scope: Scope | None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """All methods that are served: HEAD wherever GET is."""
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
 
 
 CREATE_ADJUSTMENT: Final = Route("POST", "/api/v1/inventory/adjustments", "create_adjustment", "adjustments:write")
@@ -49,6 +56,8 @@ REPORT_REASONS: Final = Route(
 API_DESCRIPTION: Final = Route("GET", "/api/v1/openapi.json", "describe_api", None)
 DOCS_PAGE: Final = Route("GET", "/api/v1/docs", "describe_api", None)
 DOCS_ASSET: Final = Route("GET", "/api/v1/docs/{asset}", "describe_api", None)
+APP_PAGE: Final = Route("GET", "/api/v1/app", "describe_api", None)
+APP_ASSET: Final = Route("GET", "/api/v1/app/{asset}", "describe_api", None)
 
 ROUTES: Final = (
     CREATE_ADJUSTMENT,
@@ -64,4 +73,11 @@ ROUTES: Final = (
     API_DESCRIPTION,
     DOCS_PAGE,
     DOCS_ASSET,
+    APP_PAGE,
+    APP_ASSET,
 )
+
+
+def is_open(path: str) -> bool:
+    """Whether everybody may read what is at this path of the table."""
+    return any(route.path == path and route.scope is None for route in ROUTES)

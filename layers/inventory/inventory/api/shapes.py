@@ -23,10 +23,15 @@ class RequestContext(TypedDict):
 
 
 class ApiEvent(HeaderEvent):
-    """A proxy event (payload format 1.0)."""
+    """A proxy event (payload format 1.0).
 
+    ``resource`` is the route with its parameters' names, ``path`` the path as it was sent, without the stage.
+    """
+
+    httpMethod: str
     requestContext: RequestContext
     resource: str
+    path: str
     pathParameters: NotRequired[dict[str, str] | None]
     queryStringParameters: NotRequired[dict[str, str] | None]
     multiValueQueryStringParameters: NotRequired[dict[str, list[str]] | None]
@@ -45,6 +50,7 @@ class Response(TypedDict):
 class PageEvent(HeaderEvent):
     """A proxy event of a static file; ``resource`` is the route with its parameters' names."""
 
+    httpMethod: NotRequired[str]
     resource: str
     path: NotRequired[str]
     pathParameters: NotRequired[dict[str, str] | None]

@@ -8,6 +8,7 @@
     │   ├── LocationNotFound
     │   ├── ReasonNotFound
     │   ├── AdjustmentNotFound
+    │   ├── GroupNotFound
     │   ├── BusinessNotFound
     │   ├── TokenNotFound
     │   ├── SkuTaken
@@ -16,11 +17,17 @@
     │   ├── InsufficientStock
     │   ├── QuantityLimitExceeded
     │   ├── StaleQuantity
+    │   ├── CountSuperseded
+    │   ├── ReasonDirection
     │   ├── AlreadyReversed
+    │   ├── PartOfGroup
+    │   ├── NothingToReverse
+    │   ├── InstantOutOfWindow
     │   └── IdempotencyKeyReused
     ├── InvalidRequest
     ├── Unauthorized
     ├── Forbidden
+    ├── UnsupportedEncoding
     ├── ExportStopped
     ├── TryAgain
     └── InternalError
@@ -37,10 +44,16 @@ The name of a ``ServiceError`` is the ``errorType`` of a direct invocation; its 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NotRequired, TypedDict, override
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, NotRequired, TypedDict, override
+
+from inventory.domain.timestamps import instant_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
+
+    from inventory.domain.model import Direction
 
 
 class ServiceError(Exception):
@@ -61,7 +74,12 @@ class ServiceError(Exception):
 
 
 class Refusal(ServiceError):
-    """The request was refused for good. Nothing was written, and its idempotency key may be used again."""
+    """The request was refused for good. Nothing was written, and its idempotency key may be used again.
+
+    ``line`` is the index of the first line that is refused, None for a request without lines.
+    """
+
+    line: int | None = None
 
 
 class VariantNotFound(Refusal):
@@ -78,6 +96,15 @@ class LocationNotFound(Refusal):
 
     message = "There is no such active location in this business."
 
+    def __init__(self, *, location_id: UUID | None = None) -> None:
+        """``location_id`` says which one, where the request names two."""
+        super().__init__(location_id)
+        self.location_id = location_id
+
+    @override
+    def facts(self) -> dict[str, int | str]:
+        return {} if self.location_id is None else {"location_id": str(self.location_id)}
+
 
 class ReasonNotFound(Refusal):
     """The reason code is not built in, and unknown, inactive or of another business."""
@@ -89,6 +116,12 @@ class AdjustmentNotFound(Refusal):
     """The adjustment is unknown or of another business."""
 
     message = "There is no such adjustment in this business."
+
+
+class GroupNotFound(Refusal):
+    """The group is unknown or of another business."""
+
+    message = "There is no such group of adjustments in this business."
 
 
 class BusinessNotFound(Refusal):
@@ -164,6 +197,34 @@ class StaleQuantity(Refusal):
         return {"quantity_on_hand": self.quantity_on_hand}
 
 
+class CountSuperseded(Refusal):
+    """The stock item was counted again since, and that count was written at ``counted_through``."""
+
+    message = "A count of this stock item was recorded after the instant of this one."
+
+    def __init__(self, *, counted_through: datetime) -> None:
+        super().__init__(counted_through)
+        self.counted_through = counted_through
+
+    @override
+    def facts(self) -> dict[str, int | str]:
+        return {"counted_through": instant_text(self.counted_through)}
+
+
+class ReasonDirection(Refusal):
+    """The change has the wrong sign for its reason code."""
+
+    message = "The reason code is not meant for a change in this direction."
+
+    def __init__(self, *, direction: Direction) -> None:
+        super().__init__(direction)
+        self.direction = direction
+
+    @override
+    def facts(self) -> dict[str, int | str]:
+        return {"direction": self.direction}
+
+
 class AlreadyReversed(Refusal):
     """The adjustment was reversed before. This holds even if its reversal was reversed since."""
 
@@ -176,6 +237,52 @@ class AlreadyReversed(Refusal):
     @override
     def facts(self) -> dict[str, int | str]:
         return {"reversed_by": str(self.reversed_by)}
+
+
+class PartOfGroup(Refusal):
+    """The adjustment was made together with others, and can only be reversed with them."""
+
+    message = "This adjustment is part of a group, which can only be reversed as a whole."
+
+    def __init__(self, *, group_id: UUID) -> None:
+        super().__init__(group_id)
+        self.group_id = group_id
+
+    @override
+    def facts(self) -> dict[str, int | str]:
+        return {"group_id": str(self.group_id)}
+
+
+class NothingToReverse(Refusal):
+    """What should be reversed changed nothing. ``parameter`` is the name of its id in the path."""
+
+    message = "There is nothing to reverse: the delta is 0."
+
+    def __init__(self, *, parameter: str) -> None:
+        super().__init__(parameter)
+        self.parameter = parameter
+
+
+class BadInstant(NamedTuple):
+    """An instant that is too early or too late: where it was in the request, and what it breaks.
+
+    ``line`` is the line that has it, None where the request has it once for all.
+    """
+
+    line: int | None
+    field: str
+    given: datetime
+    rule: str
+
+
+class InstantOutOfWindow(Refusal):
+    """Instants of the request are too early or too late. They are looked at once the request is known to be new."""
+
+    message = "An instant of the request is too far in the past or in the future."
+
+    def __init__(self, found: Sequence[BadInstant]) -> None:
+        super().__init__(found)
+        self.found = found
 
 
 class IdempotencyKeyReused(Refusal):
@@ -218,6 +325,20 @@ class Forbidden(ServiceError):
     """The caller is authenticated, but may not use this business or this action."""
 
     message = "The token is not good for this business or this action."
+
+
+class UnsupportedEncoding(ServiceError):
+    """The body is compressed, or encoded in another way. Nothing of it was read."""
+
+    message = "A body must be sent as it is: Content-Encoding may be identity only."
+
+    def __init__(self, *, content_encoding: str) -> None:
+        super().__init__(content_encoding)
+        self.content_encoding = content_encoding
+
+    @override
+    def facts(self) -> dict[str, int | str]:
+        return {"content_encoding": self.content_encoding}
 
 
 class ExportStopped(ServiceError):

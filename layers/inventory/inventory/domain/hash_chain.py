@@ -1,7 +1,8 @@
 """The hash chain of a stock item's ledger rows: a row that is altered, removed or inserted breaks it.
 
 A row's hash is SHA-256 over its canonical form: a JSON object of its members and the hash of the row before it, ASCII
-only, keys sorted, no white space. Rows are kept for ever, so a new canonical form needs a new value of ``FORM``.
+only, keys sorted, no white space. Rows are kept for ever, so each has the number of its form, and rows of form 1 keep
+the members that they were written with.
 """
 
 from __future__ import annotations
@@ -15,16 +16,21 @@ from inventory.domain.timestamps import instant_text
 from inventory.domain.uuids import uuid_text
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
     from inventory.domain.model import Adjustment
 
-FORM: Final = 1
-"""Version of the canonical form."""
+FIRST_FORM: Final = 1
+"""The form of rows without counts, groups, SKUs and times of occurrence."""
+
+_NO_PARTS: Final = ("",) * 5
 
 
 def canonical_members(row: Adjustment) -> dict[str, object]:
     """Return the members of a row's canonical form, in a fixed order. An export has the same members."""
-    return {
-        "form": FORM,
+    first: dict[str, object] = {
+        "form": row.form,
         "id": uuid_text(row.id),
         "business_id": uuid_text(row.business_id),
         "variant_id": uuid_text(row.variant_id),
@@ -39,32 +45,73 @@ def canonical_members(row: Adjustment) -> dict[str, object]:
         "quantity_after": row.quantity_after,
         "created_at": instant_text(row.created_at),
         "created_by": row.created_by,
-        "reverses": None if row.reverses is None else uuid_text(row.reverses),
+        "reverses": _uuid_or_none(row.reverses),
         "previous_hash": row.previous_hash,
     }
+    return first if row.form == FIRST_FORM else first | members_since_form_2(row)
+
+
+def members_since_form_2(row: Adjustment) -> dict[str, object]:
+    """Return the members that form 2 added to those of form 1."""
+    return {
+        "kind": row.kind,
+        "group_id": _uuid_or_none(row.group_id),
+        "group_line": row.group_line,
+        "group_size": row.group_size,
+        "counted_quantity": row.counted_quantity,
+        "counted_at": _instant_or_none(row.counted_at),
+        "sku": row.sku,
+        "occurred_at": _instant_or_none(row.occurred_at),
+    }
+
+
+def _uuid_or_none(value: UUID | None) -> str | None:
+    return None if value is None else uuid_text(value)
+
+
+def _instant_or_none(value: datetime | None) -> str | None:
+    return None if value is None else instant_text(value)
 
 
 def canonical_text(row: Adjustment) -> str:
     """Write a row's canonical form. It is spelled out, as a general encoder takes four times as long."""
+    counted, group, kind, occurred_at, sku = _parts_since_form_2(row) if row.form != FIRST_FORM else _NO_PARTS
     return (
-        f'{{"business_id":"{uuid_text(row.business_id)}"'
+        f'{{"business_id":"{uuid_text(row.business_id)}"{counted}'
         f',"created_at":"{instant_text(row.created_at)}"'
         f',"created_by":{_json(row.created_by)}'
         f',"delta":{row.delta}'
         f',"expected_quantity":{_json(row.expected_quantity)}'
-        f',"form":{FORM}'
-        f',"id":"{uuid_text(row.id)}"'
+        f',"form":{row.form}{group}'
+        f',"id":"{uuid_text(row.id)}"{kind}'
         f',"location_defaulted":{"true" if row.location_defaulted else "false"}'
-        f',"location_id":"{uuid_text(row.location_id)}"'
+        f',"location_id":"{uuid_text(row.location_id)}"{occurred_at}'
         f',"previous_hash":{_json(row.previous_hash)}'
         f',"quantity_after":{row.quantity_after}'
         f',"reason":{_json(row.reason)}'
         f',"reason_code":{_json(row.reason_code)}'
         f',"reference":{_json(row.reference)}'
-        f',"reverses":{_json(None if row.reverses is None else uuid_text(row.reverses))}'
-        f',"sequence":{row.sequence}'
+        f',"reverses":{_json(_uuid_or_none(row.reverses))}'
+        f',"sequence":{row.sequence}{sku}'
         f',"variant_id":"{uuid_text(row.variant_id)}"}}'
     )
+
+
+def _parts_since_form_2(row: Adjustment) -> tuple[str, ...]:
+    """Write the members that form 2 added, each part for its place among those of form 1."""
+    return (
+        f',"counted_at":{_json(_instant_or_none(row.counted_at))},"counted_quantity":{_json(row.counted_quantity)}',
+        _group_part(row),
+        f',"kind":{_json(row.kind)}',
+        f',"occurred_at":{_json(_instant_or_none(row.occurred_at))}',
+        f',"sku":{_json(row.sku)}',
+    )
+
+
+def _group_part(row: Adjustment) -> str:
+    if row.group_id is None:
+        return ',"group_id":null,"group_line":null,"group_size":null'
+    return f',"group_id":"{uuid_text(row.group_id)}","group_line":{row.group_line},"group_size":{row.group_size}'
 
 
 def _json(value: str | int | None) -> str:

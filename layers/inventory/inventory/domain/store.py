@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from inventory.domain.model import Adjustment, Command, Snapshot
+from inventory.domain.model import Adjustment, Command, ReversalLink, Snapshot, StockItemId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
-GROUP_MAX: Final = 99
-"""Ledger rows of one transaction: DynamoDB takes 100 operations, and one of them updates the stock item."""
+OPERATIONS_MAX: Final = 100
+"""Operations of one transaction: an update for each stock item, a put for each row, and a put for a reversal link."""
+
+GROUP_MAX: Final = OPERATIONS_MAX - 1
+"""Ledger rows of one transaction: at least one operation updates a stock item."""
 
 
 class Committed:
@@ -31,32 +34,42 @@ def no_deadline() -> None:
 
 
 class Store(Protocol):
-    """Where stock and ledger are kept. Each method raises ``StoreUnavailable`` where it got no complete answer."""
+    """Where stock and ledger are kept. Each method raises ``StoreUnavailable`` where it got no complete answer.
 
-    def cached(self, command: Command) -> Snapshot | None:
+    All commands of a call, at least one, are for one business.
+    """
+
+    def cached(self, commands: Sequence[Command]) -> Snapshot | None:
         """Make a snapshot from the cache alone; None where a part of it is not cached."""
         ...
 
     def load(
         self,
-        command: Command,
-        recorded_ids: Sequence[UUID],
+        commands: Sequence[Command],
+        recorded_ids: Sequence[UUID] = (),
         *,
+        reverses: UUID | None = None,
         transactional: bool = False,
         require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
-        """Read what the decision of ``command`` needs, and of every other command for the same stock item.
+        """Read what the decisions of ``commands`` need.
 
         Args:
-            command: it names the stock item.
+            commands: they name the stock items and reason codes.
             recorded_ids: ids of ledger rows to look for; an id may come twice.
+            reverses: the id of the row or group whose reversal to look for.
             transactional: read all in one transaction if it fits into one; the snapshot says whether it did.
             require_time: called before each call to the store but the first. What it raises ends the load.
         """
         ...
 
-    def default_location_id(self, business_id: UUID) -> UUID | None:
-        """Return the business's default location, at most a minute old; None where it has none."""
+    def stock_item_ids(
+        self, commands: Sequence[Command], *, require_time: Callable[[], None] = no_deadline
+    ) -> list[StockItemId | None]:
+        """Return which stock item each command is for, as the catalog was at most a minute ago.
+
+        None where the SKU is unknown, or no location is given and the business has no default one.
+        """
         ...
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
@@ -67,10 +80,10 @@ class Store(Protocol):
         """
         ...
 
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
-        """Append ``rows`` and update their stock item if it still is as in the snapshot: all or nothing.
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
+        """Append ``rows`` and update their stock items if these still are as in the snapshot: all or nothing.
 
-        Each row continues the one before it, and the first one continues the snapshot's stock. A row that reverses
-        another is appended only if that one was never reversed, together with the link that records the reversal.
+        Each row continues the one before it of its stock item, and the first one continues the snapshot's stock. A
+        ``link`` is put if what it names was never reversed.
         """
         ...

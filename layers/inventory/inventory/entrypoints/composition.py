@@ -9,19 +9,39 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from inventory.adjusting.loop import Adjuster
+from inventory.queries.levels import level_at
+from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.stock_store import StockStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from inventory.adjusting.loop import LevelAsOf
+    from inventory.domain.model import StockItem, StockItemId
+    from inventory.storage.ledger_index import LedgerIndex
 
 
 def adjuster_on_dynamodb(client: DynamoDBClient, *, inventory_table: str, ledger_table: str) -> Adjuster:
     """Make an adjuster whose store is the two tables."""
-    store = StockStore(client, inventory_table=inventory_table, ledger_table=ledger_table, time_s=time.time)
     return Adjuster(
-        store=store,
+        store=StockStore(client, inventory_table=inventory_table, ledger_table=ledger_table, time_s=time.time),
         clock=lambda: datetime.now(UTC),
         new_id=uuid4,
         fraction=SystemRandom().random,  # not `random`: environments restored from one snapshot would share its seed
         sleep=time.sleep,
+        level_as_of=level_reader(DynamoDBLedgerIndex(client, ledger_table)),
     )
+
+
+def level_reader(index: LedgerIndex) -> LevelAsOf:
+    """Make the function that reads the levels of the past for counts."""
+
+    def level_as_of(
+        stock_item_id: StockItemId, stock: StockItem, as_of: datetime, between_calls: Callable[[], None]
+    ) -> int:
+        level = level_at(index, stock_item_id, stock, as_of, now=datetime.now(UTC), between_calls=between_calls)
+        return 0 if level is None else level.quantity
+
+    return level_as_of

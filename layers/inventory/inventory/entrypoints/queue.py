@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from inventory.adjusting.groups import Fault, adjust_many
+from inventory.adjusting.merging import Fault, adjust_many
 from inventory.aws.event_bus import Event, EventRefused
 from inventory.domain.errors import InvalidRequest, Refusal, ServiceError, StoreUnavailable, TryAgain
 from inventory.domain.model import Outcome

@@ -11,16 +11,23 @@ from inventory.domain.errors import (
     AdjustmentNotFound,
     AlreadyReversed,
     BusinessNotFound,
+    CountSuperseded,
     ExportStopped,
     Forbidden,
+    GroupNotFound,
     IdempotencyKeyReused,
+    InstantOutOfWindow,
     InsufficientStock,
     InternalError,
     InvalidRequest,
     LocationNotFound,
     NoDefaultLocation,
+    NothingToReverse,
+    PartOfGroup,
     QuantityLimitExceeded,
+    ReasonDirection,
     ReasonNotFound,
+    Refusal,
     ServiceError,
     SkuTaken,
     StaleQuantity,
@@ -28,6 +35,7 @@ from inventory.domain.errors import (
     TooManyReasons,
     TryAgain,
     Unauthorized,
+    UnsupportedEncoding,
     VariantNotFound,
 )
 from inventory.domain.timestamps import instant_text
@@ -37,6 +45,7 @@ from inventory.schemas.problems import entry
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from inventory.domain.errors import ValidationEntry
     from inventory.domain.model import Adjustment
     from inventory.entrypoints.shapes import BatchResponse
     from inventory.integrity.audit import AuditResult
@@ -60,19 +69,26 @@ ERROR_ANSWERS: Final[dict[type[ServiceError], ErrorAnswer]] = {
     Forbidden: ErrorAnswer(403, "forbidden"),
     InvalidRequest: ErrorAnswer(422, "invalid_request"),
     IdempotencyKeyReused: ErrorAnswer(422, "idempotency_key_reused"),
+    NothingToReverse: ErrorAnswer(422, "nothing_to_reverse"),
+    InstantOutOfWindow: ErrorAnswer(422, "instant_out_of_window"),
     VariantNotFound: ErrorAnswer(404, "variant_not_found"),
     LocationNotFound: ErrorAnswer(404, "location_not_found"),
     ReasonNotFound: ErrorAnswer(404, "reason_not_found"),
     AdjustmentNotFound: ErrorAnswer(404, "adjustment_not_found"),
+    GroupNotFound: ErrorAnswer(404, "group_not_found"),
     BusinessNotFound: ErrorAnswer(404, "business_not_found"),
     TokenNotFound: ErrorAnswer(404, "token_not_found"),
     InsufficientStock: ErrorAnswer(409, "insufficient_stock"),
     QuantityLimitExceeded: ErrorAnswer(409, "quantity_limit_exceeded"),
     StaleQuantity: ErrorAnswer(409, "stale_quantity"),
     NoDefaultLocation: ErrorAnswer(409, "no_default_location"),
+    CountSuperseded: ErrorAnswer(409, "count_superseded"),
+    ReasonDirection: ErrorAnswer(409, "reason_direction"),
     AlreadyReversed: ErrorAnswer(409, "already_reversed"),
     SkuTaken: ErrorAnswer(409, "sku_taken"),
     TooManyReasons: ErrorAnswer(409, "too_many_reasons"),
+    UnsupportedEncoding: ErrorAnswer(415, "unsupported_encoding"),
+    PartOfGroup: ErrorAnswer(409, "part_of_group"),
     ExportStopped: ErrorAnswer(500, "export_stopped"),
     InternalError: ErrorAnswer(500, "internal_error"),
     TryAgain: ErrorAnswer(503, "try_again"),
@@ -85,7 +101,28 @@ def detail_of(error: ServiceError) -> object:
         return error.entries
     if isinstance(error, IdempotencyKeyReused):
         return [entry(["header", "idempotency-key"], "idempotency_key_reused", error.message, given=error.key)]
-    return {"code": ERROR_ANSWERS[type(error)].code, "message": error.message, **error.facts()}
+    if isinstance(error, NothingToReverse):
+        return [_broken_rule(["path", error.parameter], error.message, given=None)]
+    if isinstance(error, InstantOutOfWindow):
+        return [
+            _broken_rule(_place(each.line, each.field), each.rule, given=instant_text(each.given))
+            for each in error.found
+        ]
+    line = error.line if isinstance(error, Refusal) else None
+    named_line = {} if line is None else {"line": line}
+    return {"code": ERROR_ANSWERS[type(error)].code, "message": error.message, **error.facts(), **named_line}
+
+
+def _place(line: int | None, field: str) -> list[str | int]:
+    return ["body", field] if line is None else ["body", "lines", line, field]
+
+
+def _broken_rule(place: list[str | int], rule: str, *, given: str | None) -> ValidationEntry:
+    """Make an entry as pydantic does where a value breaks a rule of our own."""
+    broken = entry(place, "value_error", f"Value error, {rule}", given=given, ctx={"error": rule})
+    if given is None:
+        del broken["input"]
+    return broken
 
 
 def detail_without_input(error: ServiceError) -> object:
@@ -136,6 +173,14 @@ def adjustment_members(adjustment: Adjustment) -> dict[str, object]:
         "reference": adjustment.reference,
         "created_by": adjustment.created_by,
         "reverses": None if adjustment.reverses is None else uuid_text(adjustment.reverses),
+        "kind": adjustment.kind,
+        "group_id": None if adjustment.group_id is None else uuid_text(adjustment.group_id),
+        "group_line": adjustment.group_line,
+        "group_size": adjustment.group_size,
+        "counted_quantity": adjustment.counted_quantity,
+        "counted_at": None if adjustment.counted_at is None else instant_text(adjustment.counted_at),
+        "sku": adjustment.sku,
+        "occurred_at": None if adjustment.occurred_at is None else instant_text(adjustment.occurred_at),
     }
 
 

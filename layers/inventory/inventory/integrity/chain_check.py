@@ -69,8 +69,10 @@ class ChainCheck:
     """A running check of one stock item's rows. Its size is bounded, however long the history is.
 
     ``rows`` and ``sum`` count all rows that were added. ``sequence``, ``quantity``, ``head_hash`` and ``created_at``
-    (as text, empty before the first row) are those of the last row in the chain so far. ``expected_head`` is the stock
-    item as it was read before the rows; ``head_matched`` says whether the row with its sequence left it in that state.
+    (as text, empty before the first row) are those of the last row in the chain so far; ``counted_at`` and
+    ``counted_through`` (as text, empty before the first count) are those that the rows leave to the stock item.
+    ``expected_head`` is the stock item as it was read before the rows; ``head_matched`` says whether the row with its
+    sequence left it in that state.
     """
 
     rows: int = 0
@@ -79,6 +81,8 @@ class ChainCheck:
     quantity: int = 0
     head_hash: str = GENESIS_HASH
     created_at: str = ""
+    counted_at: str = ""
+    counted_through: str = ""
     problem: Problem | None = None
     expected_head: StockItem | None = None
     head_matched: bool = False
@@ -141,12 +145,12 @@ class ChainCheck:
 
     def matches(self, stock: StockItem) -> bool:
         """Whether the stock item is in the state that the last row left."""
-        return (stock.sequence, stock.quantity, stock.head_hash, instant_text(stock.updated_at)) == (
-            self.sequence,
-            self.quantity,
-            self.head_hash,
-            self.created_at,
+        found = stock.sequence, stock.quantity, stock.head_hash, instant_text(stock.updated_at)
+        counted = tuple(
+            "" if each is None else instant_text(each) for each in (stock.counted_at, stock.counted_through)
         )
+        left = self.sequence, self.quantity, self.head_hash, self.created_at
+        return found == left and counted == (self.counted_at, self.counted_through)
 
     def _append(self, checked: _CheckedItem) -> None:
         """Make a row the last one of the chain, and report what does not fit."""
@@ -161,6 +165,9 @@ class ChainCheck:
             self.quantity = checked.row.quantity_after
             self.head_hash = checked.row.hash
             self.created_at = instant_text(checked.row.created_at)
+            if checked.row.kind == "count":
+                self.counted_at = instant_text(checked.row.counted_at or checked.row.created_at)
+                self.counted_through = self.created_at
         if self.expected_head is not None and self.expected_head.sequence == self.sequence:
             self.head_matched = self.matches(self.expected_head)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
-from inventory.domain.model import StockItemId
+from inventory.domain.model import ReversalLink, StockItemId
 from inventory.storage import keys
 from inventory.storage.items import (
     key_attributes,
     key_of,
-    read_reversal_id,
+    read_reversal_link,
     read_stock_item,
     reversal_link_item,
     stock_item_attributes,
@@ -19,7 +20,6 @@ from inventory.storage.items import (
 
 if TYPE_CHECKING:
     from inventory.storage.items import Item
-    from inventory.storage.keys import ItemKey
 
 
 class AuditKind(StrEnum):
@@ -28,6 +28,8 @@ class AuditKind(StrEnum):
     REVERSAL_WRONG = "reversal_wrong"
     REVERSAL_NOT_LINKED = "reversal_not_linked"
     REVERSAL_LINK_WRONG = "reversal_link_wrong"
+    GROUP_INCOMPLETE = "group_incomplete"
+    TRANSFER_UNBALANCED = "transfer_unbalanced"
     ITEM_UNKNOWN = "item_unknown"
 
 
@@ -38,20 +40,20 @@ class LinkId(NamedTuple):
     adjustment_id: UUID
 
 
+_CATALOG_NAME: Final = re.compile("REASON#[a-z][a-z0-9_]{0,39}|SKU#[0-9a-f]{64}")
+
+
 def is_catalog_item(item: Item) -> bool:
-    """Whether an item has a key of the catalog: the settings, a location or a variant of a business."""
+    """Whether an item has a key of the catalog: the settings, a location, variant, reason or SKU of a business."""
     key = pk, sk = key_of(item)
     try:
-        business_id, *item_ids = map(UUID, [*pk.split("#")[1:], *sk.split("#")[1:]])
+        (business_id,) = map(UUID, pk.split("#")[1:])
+        if key == keys.settings_key(business_id) or _CATALOG_NAME.fullmatch(sk):
+            return pk == keys.business(business_id)
+        (item_id,) = map(UUID, sk.split("#")[1:])
     except ValueError:
         return False
-    match item_ids:
-        case []:
-            return key == keys.settings_key(business_id)
-        case [item_id]:
-            return key in (keys.location_key(business_id, item_id), keys.variant_key(business_id, item_id))
-        case _:
-            return False
+    return key in (keys.location_key(business_id, item_id), keys.variant_key(business_id, item_id))
 
 
 def stock_item_id_of(item: Item) -> StockItemId | None:
@@ -85,9 +87,9 @@ def sequence_of_altered_stock_item(item: Item) -> int | None:
     return stock.sequence
 
 
-def linked_row_key(link_id: LinkId, item: Item) -> ItemKey | None:
-    """Give the key of the ledger row that a link names; None where the link is not as the service writes it."""
-    reversal_id = read_reversal_id(item)
-    if reversal_id is None or item != reversal_link_item(*link_id, reversal_id):
+def reversal_link_of(link_id: LinkId, item: Item) -> ReversalLink | None:
+    """Give the link of an item; None where it is not as the service writes it."""
+    link = read_reversal_link(item)
+    if link is None or item != reversal_link_item(link_id.business_id, link):
         return None
-    return keys.ledger_row_key(link_id.business_id, reversal_id)
+    return link

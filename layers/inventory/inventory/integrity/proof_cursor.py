@@ -63,6 +63,7 @@ def write(check: ChainCheck, last: Item, stock_item_id: StockItemId) -> str | No
         None if problem is None else [problem.sequence, problem.kind],
         str(adjustment_id),
         last_at,
+        *(check.counted_at, check.counted_through),
     ]
     text = cursors.cursor(json.dumps(position, separators=(",", ":")), _question(stock_item_id))
     return text if len(text) <= CURSOR_LENGTH_MAX else None
@@ -77,14 +78,20 @@ def read(cursor: str, partition: Partition, stock_item_id: StockItemId) -> Resum
     if text is None:
         return None
     try:
-        rows, total, sequence, quantity, head_hash, created_at, problem, adjustment_id, last_at = json.loads(text)
+        rows, total, sequence, quantity, head_hash, created_at, problem, adjustment_id, last_at, *counted = json.loads(
+            text
+        )
+        # A cursor from before there were counts names none.
+        counted_at, counted_through = counted or ("", "")
         check = ChainCheck(
             rows=_integer(rows, 1, HISTORY_ROWS_MAX),
             sum=_integer(total, -rows * _NUMBER_MAX, rows * _NUMBER_MAX),
             sequence=_integer(sequence, 0, _NUMBER_MAX),
             quantity=_integer(quantity, -_NUMBER_MAX, _NUMBER_MAX),
             head_hash=_hash(head_hash),
-            created_at="" if created_at == "" else _instant(created_at),
+            created_at=_instant_or_empty(created_at),
+            counted_at=_instant_or_empty(counted_at),
+            counted_through=_instant_or_empty(counted_through),
             problem=None
             if problem is None
             else Problem(_integer(problem[0], -_NUMBER_MAX, 2 * _NUMBER_MAX), ProblemKind(problem[1])),
@@ -137,6 +144,10 @@ def _instant(value: object) -> str:
     if not isinstance(value, str) or instant_text(parse_instant(value)) != value:
         raise TypeError(value)
     return value
+
+
+def _instant_or_empty(value: object) -> str:
+    return "" if value == "" else _instant(value)
 
 
 def _question(stock_item_id: StockItemId) -> dict[str, str]:

@@ -14,6 +14,7 @@ from inventory.domain.timestamps import instant_text, parse_instant
 from inventory.queries.adjustments import AdjustmentFilter
 from inventory.queries.export_formats import FORMATS
 from inventory.queries.ledger_order import PartitionReading, Position, Span, oldest_first, parse_position
+from inventory.queries.settled import settled_to
 from inventory.storage import cursors
 from inventory.storage.ledger_index import row_partitions
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 TEXT_SIZE_MAX_BYTES: Final = 5_000_000
 """Size of one page's text as a JSON string. Lambda's limit for an answer is 6 MB."""
-
-SETTLED_AFTER_S: Final = 2.0
-"""A row gets its time before it is committed and indexed. After these seconds the index has the rows of an instant."""
 
 CHUNK_ROWS: Final = 500
 """Rows of one Query. A page merges eight partitions, and drops the rows that it has no room for."""
@@ -158,7 +156,8 @@ class Exporter:
     def page(self, query: ExportQuery, cursor: str | None, budget: RetryBudget) -> ExportPage:
         """Write one page of an export, the first one without a cursor, as long as size and time allow.
 
-        The first page sets the end of the export, so the export ends although new rows keep arriving.
+        The first page sets the end of the export, so the export ends although new rows keep arriving. It is where the
+        ledger is settled, or earlier: no row can appear before it later, so the next export can go on from there.
 
         Raises:
             BusinessNotFound: the business does not exist.
@@ -171,7 +170,8 @@ class Exporter:
         if cursor is None:
             if not budget.retry(partial(self.businesses.has_business, query.business_id)):
                 raise BusinessNotFound
-            remainder = _Remainder(None, self._settled_end(query.created_to, budget))
+            settled = settled_to(self.clock())
+            remainder = _Remainder(None, settled if query.created_to is None else min(query.created_to, settled))
         else:
             remainder = _read_cursor(cursor, question)
         text, last = self._text(query, remainder, budget)
@@ -184,15 +184,6 @@ class Exporter:
             created_to=remainder.created_to,
             next_cursor=None if last is None else _cursor(last, remainder.created_to, question),
         )
-
-    def _settled_end(self, created_to: datetime | None, budget: RetryBudget) -> datetime:
-        """Choose the end of an export that begins now, and wait until the index has all rows before it."""
-        now = self.clock()
-        end = now if created_to is None else min(created_to, now)
-        remaining_s = SETTLED_AFTER_S - (now - end).total_seconds()
-        if remaining_s > 0:
-            budget.sleep(remaining_s)
-        return end
 
     def _text(
         self, query: ExportQuery, remainder: _Remainder, budget: RetryBudget

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inventory.domain.hash_chain import canonical_members
+from inventory.domain.hash_chain import canonical_members, members_since_form_2
 from inventory.domain.model import Adjustment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from inventory.domain.model import ExportFormat
 
-COLUMNS: Final = ("form", *Adjustment._fields)
-"""The members of a line in both formats: those of the canonical form, and the row's hash."""
+COLUMNS: Final = ("form", *(name for name in Adjustment._fields if name != "form"))
+"""The members of a record of CSV: those of the canonical form and, before those that form 2 added, the row's hash."""
 
-_FREE_TEXT: Final = ("reason", "reference", "created_by")
+_FREE_TEXT: Final = frozenset({"reason", "reference", "created_by", "sku"})
+"""Columns that callers write into. All others hold ids, numbers, codes and instants, which need no quotes."""
 
-# A formula can begin with a full-width sign, and after white space or characters of zero width.
-_FORMULA: Final = re.compile("[\t\r]|[\\s\ufeff\u200b-\u200f\u2060]*[-=+@\uff0d\uff1d\uff0b\uff20]")
+_FORMULA_SIGN: Final = re.compile("[-=+@\uff0d\uff1d\uff0b\uff20]")
+_CELL_ENDS: Final = frozenset(";\t\r\n\x0b\x0c\x85\u2028\u2029")
+"""Where a spreadsheet may begin a new cell or row: if ``;`` alone separates cells, quotes keep none whole."""
+
+_INVISIBLE_CATEGORIES: Final = frozenset({"Mn", "Mc", "Me", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs"})
+_QUOTE_AND_BLANKS: Final = frozenset('"\u115f\u1160\u2800\u3164\uffa0')
+
 _JSON_LINE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 # JSON does not escape these, but they end a line for readers that split text as Unicode says.
@@ -44,27 +49,55 @@ def ndjson_line(row: Adjustment) -> str:
 
 
 def csv_line(row: Adjustment) -> str:
-    """Write a row as a record of RFC 4180. A null is an empty cell.
+    """Write a row as a record of RFC 4180. A null is an empty cell; a row of form 1 has a kind too.
 
-    Free text that a spreadsheet would calculate as a formula gets an apostrophe in front.
+    Free text is always in quotes, and gets an apostrophe in front of what a spreadsheet would calculate as a formula.
     """
-    members = _members(row)
-    for name in _FREE_TEXT:
-        text = members[name]
-        if isinstance(text, str) and _FORMULA.match(text):
-            members[name] = f"'{text}"
+    members = _members(row) | members_since_form_2(row)
     members["location_defaulted"] = json.dumps(row.location_defaulted)
-    return _record(members.values())
+    return _record([_cell(name, members[name]) for name in COLUMNS])
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if name not in _FREE_TEXT:
+        return str(value)
+    return '"' + _without_formulas(str(value)).replace('"', '""') + '"'
+
+
+def _without_formulas(text: str) -> str:
+    """Put an apostrophe in front of each part of a text that a spreadsheet would calculate, were it a cell."""
+    signs = [found.start() for found in _FORMULA_SIGN.finditer(text)]
+    begins = {begin for sign in signs if (begin := _begin_of_cell(text, sign)) is not None}
+    if text.startswith(("\t", "\r")) or (signs and all(map(_shows_nothing, text[: signs[0]]))):
+        begins.add(0)
+    for begin in sorted(begins, reverse=True):
+        text = f"{text[:begin]}'{text[begin:]}"
+    return text
+
+
+def _begin_of_cell(text: str, sign: int) -> int | None:
+    """Give the begin of the cell whose content the sign at ``sign`` begins; None where something stands before it."""
+    begin = sign
+    while begin > 0 and text[begin - 1] not in _CELL_ENDS:
+        begin -= 1
+        if not _shows_nothing(text[begin]):
+            return None
+    return begin
+
+
+def _shows_nothing(character: str) -> bool:
+    """Whether a formula may still begin after this character. Quotes count: they are doubled, and may be taken off."""
+    return character in _QUOTE_AND_BLANKS or unicodedata.category(character) in _INVISIBLE_CATEGORIES
 
 
 def _members(row: Adjustment) -> dict[str, object]:
     return canonical_members(row) | {"hash": row.hash}
 
 
-def _record(cells: Iterable[object]) -> str:
-    written = io.StringIO(newline="")
-    csv.writer(written).writerow(cells)
-    return written.getvalue()
+def _record(cells: Sequence[str]) -> str:
+    return ",".join(cells) + "\r\n"
 
 
 FORMATS: Final[Mapping[ExportFormat, LineFormat]] = {

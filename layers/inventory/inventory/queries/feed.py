@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from inventory.queries.ledger_order import Position
     from inventory.storage.ledger_index import LedgerIndex
 
-_CHUNK_ROWS_MIN: Final = 10
+_FEED_CHUNK_ROWS_MIN: Final = 10
 
 
 class FeedPage(NamedTuple):
@@ -84,5 +84,5 @@ class Feed(NamedTuple):
     ) -> Iterator[tuple[Position, Adjustment]]:
         partitions = row_partitions(business_id, wanted.variant_id, wanted.location_id)
         # One more than the page has: the row at the position, which is left out.
-        chunk_rows = max(-(-(limit + 1) // len(partitions)), _CHUNK_ROWS_MIN)
+        chunk_rows = max(-(-(limit + 1) // len(partitions)), _FEED_CHUNK_ROWS_MIN)
         return oldest_first(partitions, span, PartitionReading(self.ledger, budget, chunk_rows, 2, self.at_once))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from inventory.domain.errors import AdjustmentNotFound, LocationNotFound, VariantNotFound
+from inventory.domain.errors import AdjustmentNotFound, GroupNotFound, LocationNotFound, VariantNotFound
 from inventory.integrity.proof import Prover
 from inventory.queries.adjustments import History
 from inventory.queries.feed import Feed
@@ -96,6 +96,18 @@ class Reader:
             raise AdjustmentNotFound
         return Recorded(*found)
 
+    def group(self, business_id: UUID, group_id: UUID, *, budget: RetryBudget) -> list[Recorded]:
+        """Read all rows of a group, in their order.
+
+        Raises:
+            GroupNotFound: the business has no group with that id.
+        """
+        rows = budget.retry(partial(self.lookups.group, business_id, group_id))
+        if rows is None:
+            raise GroupNotFound
+        reversals = budget.retry(partial(self.lookups.reversals, business_id, rows))
+        return [Recorded(row, reversals.get(row.id)) for row in rows]
+
     def adjustments(
         self, business_id: UUID, wanted: AdjustmentFilter, *, below: Position | None, limit: int, budget: RetryBudget
     ) -> AdjustmentsPage:
@@ -111,7 +123,7 @@ class Reader:
         return AdjustmentsFeed(self._recorded(business_id, page.rows, budget), page.next_position, page.settled_to)
 
     def _recorded(self, business_id: UUID, rows: Sequence[Adjustment], budget: RetryBudget) -> list[Recorded]:
-        reversals = budget.retry(partial(self.lookups.reversals, business_id, [row.id for row in rows]))
+        reversals = budget.retry(partial(self.lookups.reversals, business_id, rows))
         return [Recorded(row, reversals.get(row.id)) for row in rows]
 
     def levels(

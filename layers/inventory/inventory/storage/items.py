@@ -10,13 +10,15 @@ import re
 from typing import TYPE_CHECKING, Final, cast
 
 from inventory.domain.errors import RowUnreadable, StockItemUnreadable
-from inventory.domain.model import Adjustment, Business, ReasonCode, StockItem
+from inventory.domain.hash_chain import FIRST_FORM
+from inventory.domain.model import FORM, Adjustment, Business, Direction, Kind, ReversalLink, StockItem
 from inventory.domain.timestamps import instant_text, parse_instant
 from inventory.domain.uuids import uuid_of, uuid_text
 from inventory.storage import keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
     from uuid import UUID
 
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -84,12 +86,38 @@ def ledger_item(row: Adjustment) -> dict[str, AttributeValueTypeDef]:
         item["expected_quantity"] = {"N": str(row.expected_quantity)}
     if row.reverses is not None:
         item["reverses"] = {"S": uuid_text(row.reverses)}
+    if row.form != FIRST_FORM:
+        item["form"] = {"N": str(row.form)}
+        _add_members_since_form_2(item, row)
     return item
+
+
+def _add_members_since_form_2(item: dict[str, AttributeValueTypeDef], row: Adjustment) -> None:
+    """Add what form 2 has and form 1 has not. A kind that ``_kind_without_attribute`` gives is left out."""
+    if row.kind != _kind_without_attribute(row.reverses):
+        item["kind"] = {"S": row.kind}
+    if row.group_id is not None:
+        item["group_id"] = {"S": uuid_text(row.group_id)}
+        item["group_line"] = {"N": str(row.group_line)}
+        item["group_size"] = {"N": str(row.group_size)}
+    if row.counted_quantity is not None:
+        item["counted_quantity"] = {"N": str(row.counted_quantity)}
+    if row.counted_at is not None:
+        item["counted_at"] = {"S": instant_text(row.counted_at)}
+    if row.sku is not None:
+        item["sku"] = {"S": row.sku}
+    if row.occurred_at is not None:
+        item["occurred_at"] = {"S": instant_text(row.occurred_at)}
+
+
+def _kind_without_attribute(reverses: UUID | None) -> Kind:
+    """Give the kind of a row whose item names none: all of form 1, and of form 2 the usual ones."""
+    return "adjustment" if reverses is None else "reversal"
 
 
 def adjustment_of(item: Item) -> Adjustment:
     """Convert a ledger item to its row."""
-    reverses = item.get("reverses")
+    reverses = _uuid_in(item, "reverses")
     return Adjustment(
         id=uuid_of(item["id"]["S"]),
         business_id=uuid_of(item["business_id"]["S"]),
@@ -97,18 +125,51 @@ def adjustment_of(item: Item) -> Adjustment:
         location_id=uuid_of(item["location_id"]["S"]),
         delta=int(item["delta"]["N"]),
         reason=item["reason"]["S"],
-        reason_code=cast("ReasonCode", item["reason_code"]["S"]) if "reason_code" in item else None,
-        reference=item["reference"]["S"] if "reference" in item else None,
-        expected_quantity=int(item["expected_quantity"]["N"]) if "expected_quantity" in item else None,
+        reason_code=_text_in(item, "reason_code"),
+        reference=_text_in(item, "reference"),
+        expected_quantity=_integer_in(item, "expected_quantity"),
         location_defaulted=item["location_defaulted"]["BOOL"],
         sequence=int(item["sequence"]["N"]),
         quantity_after=int(item["quantity_after"]["N"]),
         created_at=parse_instant(item["created_at"]["S"]),
         created_by=item["created_by"]["S"],
-        reverses=None if reverses is None else uuid_of(reverses["S"]),
+        reverses=reverses,
         previous_hash=item["previous_hash"]["S"],
         hash=item["hash"]["S"],
+        kind=cast("Kind", item["kind"]["S"]) if "kind" in item else _kind_without_attribute(reverses),
+        group_id=_uuid_in(item, "group_id"),
+        group_line=_integer_in(item, "group_line"),
+        group_size=_integer_in(item, "group_size"),
+        counted_quantity=_integer_in(item, "counted_quantity"),
+        counted_at=_instant_in(item, "counted_at"),
+        sku=_text_in(item, "sku"),
+        occurred_at=_instant_in(item, "occurred_at"),
+        form=_form_of(item),
     )
+
+
+def _form_of(item: Item) -> int:
+    """Return the form of a row: the attribute is as old as form 2."""
+    form = _integer_in(item, "form")
+    if form not in (None, FORM):
+        raise ValueError("a row of an unknown form")
+    return FIRST_FORM if form is None else FORM
+
+
+def _text_in(item: Item, name: str) -> str | None:
+    return item[name]["S"] if name in item else None
+
+
+def _integer_in(item: Item, name: str) -> int | None:
+    return int(item[name]["N"]) if name in item else None
+
+
+def _instant_in(item: Item, name: str) -> datetime | None:
+    return parse_instant(item[name]["S"]) if name in item else None
+
+
+def _uuid_in(item: Item, name: str) -> UUID | None:
+    return uuid_of(item[name]["S"]) if name in item else None
 
 
 def adjustments_by_id(items: Iterable[Item]) -> dict[UUID, Adjustment]:
@@ -148,17 +209,23 @@ def stock_item_of(item: Item) -> StockItem:
         sequence=int(item["sequence"]["N"]),
         updated_at=parse_instant(item["updated_at"]["S"]),
         head_hash=item["head_hash"]["S"],
+        counted_at=_instant_in(item, "counted_at"),
+        counted_through=_instant_in(item, "counted_through"),
     )
 
 
 def stock_item_attributes(stock: StockItem) -> dict[str, AttributeValueTypeDef]:
     """Convert a stock item to the attributes that its item has beside the key."""
-    return {
+    attributes: dict[str, AttributeValueTypeDef] = {
         "quantity": {"N": str(stock.quantity)},
         "sequence": {"N": str(stock.sequence)},
         "updated_at": {"S": instant_text(stock.updated_at)},
         "head_hash": {"S": stock.head_hash},
     }
+    if stock.counted_at is not None and stock.counted_through is not None:
+        attributes["counted_at"] = {"S": instant_text(stock.counted_at)}
+        attributes["counted_through"] = {"S": instant_text(stock.counted_through)}
+    return attributes
 
 
 def stock_index_attributes(stock_item_id: StockItemId) -> dict[str, AttributeValueTypeDef]:
@@ -177,10 +244,12 @@ def read_stock_item(item: Item) -> StockItem | None:
     """Convert an inventory item to its stock item; None if it is unreadable."""
     try:
         stock = stock_item_of(item)
-        instant_text(stock.updated_at)
+        instants = [each for each in (stock.updated_at, stock.counted_at, stock.counted_through) if each is not None]
+        for each in instants:
+            instant_text(each)
     except MALFORMED:
         return None
-    return None if stock.updated_at.tzinfo is None else stock
+    return None if any(each.tzinfo is None for each in instants) else stock
 
 
 def read_stock_at_location(item: Item) -> tuple[UUID, StockItem]:
@@ -202,12 +271,15 @@ def read_stock_at_location(item: Item) -> tuple[UUID, StockItem]:
 # ----------------------------------------------------------------------------------------------------- reversal links
 
 
-def reversal_link_item(business_id: UUID, adjustment_id: UUID, reversal_id: UUID) -> Item:
-    """Make the link from a reversed adjustment to its reversal."""
-    return {
-        **key_attributes(keys.reversal_link_key(business_id, adjustment_id)),
-        "reversal_id": {"S": uuid_text(reversal_id)},
+def reversal_link_item(business_id: UUID, link: ReversalLink) -> Item:
+    """Make the item of a link from what was reversed, a row or a group, to its reversal."""
+    item: dict[str, AttributeValueTypeDef] = {
+        **key_attributes(keys.reversal_link_key(business_id, link.reversed_id)),
+        "reversal_id": {"S": uuid_text(link.reversal_id)},
     }
+    if link.left_out:
+        item["left_out"] = {"L": [{"N": str(line)} for line in link.left_out]}
+    return item
 
 
 def reversal_id_of(link: Item) -> UUID:
@@ -215,10 +287,12 @@ def reversal_id_of(link: Item) -> UUID:
     return uuid_of(link["reversal_id"]["S"])
 
 
-def read_reversal_id(link: Item) -> UUID | None:
-    """Return the id of the reversal that a link names; None if it names none."""
+def read_reversal_link(link: Item) -> ReversalLink | None:
+    """Convert an item to its link; None if it names no reversal."""
     try:
-        return reversal_id_of(link)
+        left_out = tuple(int(line["N"]) for line in link["left_out"]["L"]) if "left_out" in link else ()
+        reversed_id = uuid_of(key_of(link)[0].rpartition("#")[2])
+        return ReversalLink(reversed_id, reversal_id_of(link), left_out)
     except MALFORMED:
         return None
 
@@ -239,6 +313,16 @@ def default_location_id_of(settings: Item | None) -> UUID | None:
     if settings is None or "default_location_id" not in settings:
         return None
     return uuid_of(settings["default_location_id"]["S"])
+
+
+def reason_direction_of(reason: Item) -> Direction:
+    """Return what a business's own reason code is good for."""
+    return cast("Direction", reason["direction"]["S"])
+
+
+def variant_id_of_sku(claim: Item) -> UUID:
+    """Return the active variant that has a SKU."""
+    return uuid_of(claim["variant_id"]["S"])
 
 
 def is_active(item: Item | None) -> bool:

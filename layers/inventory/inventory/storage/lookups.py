@@ -8,6 +8,7 @@ from uuid import UUID
 
 from inventory.aws.failures import require_complete, translated_failures
 from inventory.domain.errors import StockItemUnreadable, StoreUnavailable
+from inventory.domain.rules import group_row_ids, reversal_of
 from inventory.domain.uuids import uuid_of
 from inventory.storage import keys
 from inventory.storage.items import (
@@ -16,7 +17,7 @@ from inventory.storage.items import (
     key_attributes,
     key_of,
     read_adjustment,
-    read_reversal_id,
+    read_reversal_link,
     read_stock_at_location,
 )
 
@@ -62,6 +63,19 @@ def read_by_key(client: DynamoDBClient, wanted: Mapping[str, Sequence[ItemKey]])
     return {table: list(reply["Responses"].get(table, [])) for table in wanted}
 
 
+def _reversed_as(row: Adjustment) -> UUID:
+    """Return the id under which the reversal of a row is linked: a row of a group is reversed with its group."""
+    return row.group_id or row.id
+
+
+def _reversal_in(links: Sequence[Item], row: Adjustment) -> UUID | None:
+    """Return the id of the row that reverses a row; None where no link says so."""
+    key = keys.reversal_link_key(row.business_id, _reversed_as(row))
+    found = (read_reversal_link(link) for link in links if key_of(link) == key)
+    link = next(found, None)
+    return None if link is None else reversal_of(row, link)
+
+
 class StockItemsPage(NamedTuple):
     """Stock items of one variant with their locations' ids, in the order of these.
 
@@ -88,7 +102,7 @@ class Lookups:
         self._ledger_table = ledger_table
 
     def adjustment(self, business_id: UUID, adjustment_id: UUID) -> tuple[Adjustment, UUID | None] | None:
-        """Read a ledger row, and the id of its reversal or None.
+        """Read a ledger row, and the id of its reversal or None. A later row of a group takes a second call.
 
         Raises:
             RowUnreadable: the item under its key is not a row.
@@ -99,18 +113,38 @@ class Lookups:
         )
         if not rows:
             return None
-        return read_adjustment(rows[0]), read_reversal_id(links[0]) if links else None
+        row = read_adjustment(rows[0])
+        if _reversed_as(row) != adjustment_id:
+            return row, self.reversals(business_id, [row]).get(adjustment_id)
+        return row, _reversal_in(links, row)
 
-    def reversals(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, UUID]:
-        """Read which of at most ``KEYS_MAX`` adjustments were reversed, and by which. An id may come twice.
+    def reversals(self, business_id: UUID, rows: Sequence[Adjustment]) -> dict[UUID, UUID]:
+        """Read which of at most ``KEYS_MAX`` rows were reversed, and by which. A row may come twice.
 
         A link that names no reversal counts as absent.
         """
-        # A dictionary, as DynamoDB refuses a read that names a key twice.
-        adjustment_of_key = {keys.reversal_link_key(business_id, each): each for each in adjustment_ids}
-        _, links = self._by_key(inventory=[*adjustment_of_key])
-        found = ((adjustment_of_key[key_of(link)], read_reversal_id(link)) for link in links)
-        return {adjustment_id: reversal_id for adjustment_id, reversal_id in found if reversal_id is not None}
+        # A set, as DynamoDB refuses a read that names a key twice.
+        wanted = {keys.reversal_link_key(business_id, _reversed_as(row)) for row in rows}
+        _, links = self._by_key(inventory=[*wanted])
+        return {row.id: reversal for row in rows if (reversal := _reversal_in(links, row)) is not None}
+
+    def group(self, business_id: UUID, group_id: UUID) -> list[Adjustment] | None:
+        """Read all rows of a group, in their order, in at most two calls; None if there is no such group.
+
+        Raises:
+            StoreUnavailable: some rows are there and some not yet.
+            RowUnreadable: an item under one of their keys is not a row.
+        """
+        found, _ = self._by_key(ledger=[keys.ledger_row_key(business_id, group_id)])
+        first = read_adjustment(found[0]) if found else None
+        if first is None or first.group_id != group_id:
+            return None
+        _, *later = group_row_ids(first)
+        found, _ = self._by_key(ledger=[keys.ledger_row_key(business_id, each) for each in later])
+        rows = {row.id: row for row in map(read_adjustment, found)}
+        if len(rows) < len(later):
+            raise StoreUnavailable
+        return [first, *(rows[each] for each in later)]
 
     def stock_item(self, business_id: UUID, variant_id: UUID, location_id: UUID) -> Item | None:
         """Read one stock item as it is stored, readable or not.

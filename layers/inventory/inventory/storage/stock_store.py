@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
-from enum import IntEnum
-from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, cast
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, TypeIs, cast
 
 from inventory.aws.failures import CONDITION_FAILED, TRANSIENT_REASONS, require_complete, translated_failures
 from inventory.domain.errors import StoreUnavailable
-from inventory.domain.model import Adjustment, Command, Snapshot, StockItem, StockItemId
-from inventory.domain.rules import stock_after
-from inventory.domain.store import CommitResult, Committed, Contended, no_deadline
-from inventory.domain.timestamps import instant_text
+from inventory.domain.model import (
+    BUILT_IN_REASON_CODES,
+    Adjustment,
+    Command,
+    ReversalLink,
+    Snapshot,
+    StockItem,
+    StockItemId,
+)
+from inventory.domain.rules import stock_after, variant_name
+from inventory.domain.store import OPERATIONS_MAX, CommitResult, Committed, Contended, no_deadline
 from inventory.storage import keys
 from inventory.storage.cache import Cache
 from inventory.storage.items import (
@@ -22,15 +29,18 @@ from inventory.storage.items import (
     is_active,
     key_attributes,
     ledger_item,
+    reason_direction_of,
     reversal_id_of,
     reversal_link_item,
     stock_index_attributes,
+    stock_item_attributes,
     stock_item_of,
+    variant_id_of_sku,
 )
 from inventory.storage.lookups import KEYS_MAX, read_by_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from uuid import UUID
 
@@ -44,8 +54,12 @@ if TYPE_CHECKING:
         UpdateTypeDef,
     )
 
+    from inventory.domain.model import Direction
     from inventory.storage.items import Item
     from inventory.storage.keys import ItemKey
+
+    type _Wanted = tuple[str, ItemKey]
+    """A table and a key in it."""
 
 CATALOG_LIFETIME_S: Final = 60
 """Seconds for which an active variant, an active location and a business's settings are trusted without a read."""
@@ -62,33 +76,18 @@ The hash is for a cached state that is older than a table which was restored fro
 numbers were used again. The quantity is for a value that somebody has set by hand: it must not be overwritten unseen.
 """
 
-_INDEXED: Final = ", business_shard = :shard, location_variant = :place"
-"""Puts a new stock item into the index of its business's. No later write names these, so the index costs nothing."""
+_ATTRIBUTE_NAMES: Final = {"sequence": "#sequence"}
+"""Attributes whose names DynamoDB reserves."""
 
 _NOT_AT_FAULT: Final = "None"
 
-
-class _PartIndex(IntEnum):
-    """Where each part is in the transaction, and so is its reason among the cancellation reasons.
-
-    The rows follow one another. After them comes the link of a reversal, in its transaction only.
-    """
-
-    STOCK = 0
-    FIRST_ROW = 1
+_REASON_CODE: Final = re.compile("[a-z][a-z0-9_]{0,39}")
+"""A code that a business can register. No other text is looked for, so none becomes part of a key."""
 
 
 class _CancellationReason(TypedDict, total=False):
     Code: str
     Item: dict[str, AttributeValueTypeDef]
-
-
-class _KeysToRead(NamedTuple):
-    """Keys of one load: catalog items may come from the cache; stock item, link and rows are always read."""
-
-    catalog: list[ItemKey]
-    current: list[ItemKey]
-    rows: list[ItemKey]
 
 
 class _Found(NamedTuple):
@@ -118,65 +117,85 @@ class StockStore:
             lifetime_s=math.inf, entries_max=STOCK_ENTRIES_MAX, time_s=time_s
         )
 
-    def cached(self, command: Command) -> Snapshot | None:
-        """Make a snapshot from the catalog items that are still trusted, and the last known state of the stock item."""
-        settings = self._catalog.trusted(keys.settings_key(command.business_id))
-        variant = self._catalog.trusted(keys.variant_key(command.business_id, command.variant_id))
-        location_id = command.location_id or default_location_id_of(settings)
-        if settings is None or variant is None or location_id is None:
+    def cached(self, commands: Sequence[Command]) -> Snapshot | None:
+        """Make a snapshot from the catalog items that are still trusted, and the last known states of stock items."""
+        settings_key = keys.settings_key(commands[0].business_id)
+        settings = self._catalog.trusted(settings_key)
+        if settings is None:
             return None
-        location = self._catalog.trusted(keys.location_key(command.business_id, location_id))
-        stock = self._stock.trusted(keys.stock_item_key(command.business_id, command.variant_id, location_id))
-        if location is None or stock is None:
-            return None
-        return Snapshot(
-            business=business_of(settings),
-            variant_active=is_active(variant),
-            location_id=location_id,
-            location_active=is_active(location),
-            stock=stock,
-            recorded={},
-            cached=True,
-        )
+        default_id = default_location_id_of(settings)
+        items: dict[ItemKey, Item] = {settings_key: settings}
+        for key in _catalog_keys(commands, default_id):
+            item = self._catalog.trusted(key)
+            if item is None:
+                return None
+            items[key] = item
+        stock: dict[StockItemId, StockItem] = {}
+        for stock_item_id in _stock_item_ids(commands, items.get, default_id):
+            state = None if stock_item_id is None else self._stock.trusted(keys.stock_item_key(*stock_item_id))
+            if stock_item_id is None or state is None:
+                return None
+            stock[stock_item_id] = state
+        return _snapshot(commands, items, stock)._replace(cached=True)
 
     def load(
         self,
-        command: Command,
-        recorded_ids: Sequence[UUID],
+        commands: Sequence[Command],
+        recorded_ids: Sequence[UUID] = (),
         *,
+        reverses: UUID | None = None,
         transactional: bool = False,
         require_time: Callable[[], None] = no_deadline,
     ) -> Snapshot:
-        """Read catalog, stock item, ledger rows and the link to an earlier reversal in one call.
+        """Read catalog, stock items, ledger rows and the link to an earlier reversal in one call.
 
         The call is a BatchGetItem. With ``transactional`` it is a TransactGetItems, which costs twice as much and is
-        cancelled while a write is in progress. A second call is needed for more than 100 keys, or if the request names
-        no location and the last known default location is wrong or unknown; then the load is not transactional.
+        cancelled while a write is in progress. A second call is needed for more than 100 keys, or if the default
+        location or the variant of a SKU is not the last known one; then the load is not transactional.
         """
-        settings_key = keys.settings_key(command.business_id)
-        variant_key = keys.variant_key(command.business_id, command.variant_id)
-        location_id = command.location_id or default_location_id_of(self._catalog.last_known(settings_key))
-        wanted = _keys_to_read(command, location_id, [settings_key, variant_key], recorded_ids)
-        found = self._read(wanted, transactional=transactional, require_time=require_time)
-        default_id = default_location_id_of(found.items.get(settings_key))
-        if command.location_id is None and location_id != default_id:
-            location_id = default_id
-            if location_id is not None:
-                require_time()
-                more = self._read(_keys_to_read(command, location_id))
-                found = _Found(found.items | more.items, found.rows)
-        return self._snapshot(command, location_id, found)
+        business_id = commands[0].business_id
+        link_keys = [] if reverses is None else [keys.reversal_link_key(business_id, reverses)]
+        catalog, stock_items = _keys_to_read(commands, self._catalog.last_known)
+        found = self._read(
+            catalog,
+            [*stock_items, *link_keys],
+            _row_keys(business_id, recorded_ids),
+            transactional=transactional,
+            require_time=require_time,
+        )
+        # What was known may be wrong, and some was not known. Now the default location and all SKUs are.
+        right_catalog, right_items = _keys_to_read(commands, found.items.get)
+        more_catalog = [key for key in right_catalog if key not in catalog]
+        more_items = [key for key in right_items if key not in stock_items]
+        if more_catalog or more_items:
+            require_time()
+            more = self._read(more_catalog, more_items, [], require_time=require_time)
+            found = _Found(found.items | more.items, found.rows)
+        link = found.items.get(link_keys[0]) if link_keys else None
+        return _snapshot(commands, found.items, self._stock_in(found, right_items))._replace(
+            recorded=adjustments_by_id(found.rows),
+            reversed_by=None if link is None else reversal_id_of(link),
+            transactional=found.transactional,
+        )
 
-    def default_location_id(self, business_id: UUID) -> UUID | None:
-        """Return the business's default location, from the cache or by a read."""
-        settings_key = keys.settings_key(business_id)
-        settings = self._catalog.trusted(settings_key)
-        if settings is None:
-            read_at_s = self._time_s()
-            settings = self._batch_get([settings_key], []).items.get(settings_key)
-            if settings is not None:
-                self._catalog.put(settings_key, settings, read_at_s=read_at_s)
-        return default_location_id_of(settings)
+    def _stock_in(self, found: _Found, stock_items: Mapping[ItemKey, StockItemId]) -> dict[StockItemId, StockItem]:
+        """Convert the stock items that a load found, and cache their states."""
+        stock: dict[StockItemId, StockItem] = {}
+        for key, stock_item_id in stock_items.items():
+            if key in found.items:
+                stock[stock_item_id] = state = stock_item_of(found.items[key])
+                self._stock.put(key, state, read_at_s=self._time_s())
+        return stock
+
+    def stock_item_ids(
+        self, commands: Sequence[Command], *, require_time: Callable[[], None] = no_deadline
+    ) -> list[StockItemId | None]:
+        """Return the stock items, from the cache or by as many reads as it takes."""
+        settings_key = keys.settings_key(commands[0].business_id)
+        claims = {keys.sku_key(each.business_id, each.sku) for each in commands if each.sku is not None}
+        no_location = any(each.location_id is None for each in commands)
+        found = self._read([*([settings_key] if no_location else []), *claims], [], [], require_time=require_time)
+        return _stock_item_ids(commands, found.items.get, default_location_id_of(found.items.get(settings_key)))
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         """Read ledger rows in one transaction, because refusals depend on them.
@@ -189,59 +208,71 @@ class StockStore:
 
         A transaction sees all of the first attempt, and is cancelled while that one is in progress.
         """
-        wanted = _row_keys(business_id, adjustment_ids)
-        return adjustments_by_id(self._transact_get([], wanted).rows) if wanted else {}
+        wanted = [(self._ledger_table, key) for key in _row_keys(business_id, adjustment_ids)]
+        return adjustments_by_id(self._transact_get(wanted).rows) if wanted else {}
 
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
-        """Update the stock item, append the rows, and link what one reverses to it: one transaction.
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
+        """Update the stock items, append the rows, and put the link of a reversal: one transaction.
 
         It is the only write of the service to stock and ledger. The stock item's sequence number guards it, as every
         change of the stock item changes that number:
 
             this request     reads 41          decides 42   writes 42 if still 41: cancelled, decides 43 from 42
             another one              writes 42
+
+        The parts are in the order of the stock items' keys, so two groups meet at the first item that both change.
         """
-        last = rows[-1]
-        puts = [self._row_put(row) for row in rows]
-        puts += [self._link_put(row, row.reverses) for row in rows if row.reverses is not None]
-        parts: list[TransactWriteItemTypeDef] = [{"Update": self._stock_update(last, snapshot.stock)}]
-        parts += [{"Put": put} for put in puts]
-        stock_key = keys.stock_item_key(last.business_id, last.variant_id, last.location_id)
-        # Until the outcome is known, so is the stock item's state unknown.
-        self._stock.forget(stock_key)
+        after = _states_after(rows, snapshot.stock)
+        parts: list[TransactWriteItemTypeDef] = [
+            {"Update": self._stock_update(each, after[each], snapshot.stock.get(each))} for each in after
+        ]
+        parts += [{"Put": self._row_put(row)} for row in rows]
+        if link is not None:
+            parts.append({"Put": self._link_put(rows[0].business_id, link)})
+        if len(parts) > OPERATIONS_MAX:
+            raise ValueError("the rows do not make one transaction")
+        # Until the outcome is known, so are the stock items' states unknown.
+        for stock_item_id in after:
+            self._stock.forget(keys.stock_item_key(*stock_item_id))
         try:
             with translated_failures():
                 reply = self._client.transact_write_items(TransactItems=parts, ReturnConsumedCapacity="TOTAL")
         except self._client.exceptions.TransactionCanceledException as error:
-            result = _result_of_cancelled(error, rows, snapshot, parts=len(parts))
-            if isinstance(result, Contended) or result.stock != snapshot.stock:
-                self._stock.mark_contended(stock_key)
-            elif result.stock is not None:
-                self._stock.put(stock_key, result.stock, read_at_s=self._time_s())
-            return result
+            cancelled = _Cancelled(error, list(after), rows, parts=len(parts))
+            self._cache_seen(cancelled, snapshot)
+            return cancelled.result(snapshot)
         require_complete(reply)
-        self._stock.put(stock_key, stock_after(last), read_at_s=self._time_s())
+        for stock_item_id, state in after.items():
+            self._stock.put(keys.stock_item_key(*stock_item_id), state, read_at_s=self._time_s())
         return Committed()
+
+    def _cache_seen(self, cancelled: _Cancelled, snapshot: Snapshot) -> None:
+        """Cache the stock items that were still as they were seen; the others are contended."""
+        for stock_item_id, is_at_fault in cancelled.stock_items_at_fault():
+            key = keys.stock_item_key(*stock_item_id)
+            state = snapshot.stock.get(stock_item_id)
+            if is_at_fault:
+                self._stock.mark_contended(key)
+            elif state is not None:
+                self._stock.put(key, state, read_at_s=self._time_s())
 
     # ------------------------------------------------------------------------------------- the parts of the transaction
 
-    def _stock_update(self, last_row: Adjustment, seen: StockItem | None) -> UpdateTypeDef:
-        """Set the stock item to its state after the last row, if it still is as it was seen."""
-        after = stock_after(last_row)
-        stock_item_id = StockItemId(last_row.business_id, last_row.variant_id, last_row.location_id)
-        expression = "SET quantity = :quantity, #sequence = :sequence, updated_at = :at, head_hash = :hash"
+    def _stock_update(self, stock_item_id: StockItemId, after: StockItem, seen: StockItem | None) -> UpdateTypeDef:
+        """Set the stock item to its new state, if it still is as it was seen."""
+        values = stock_item_attributes(after)
+        if seen is None:
+            # No later write names these, so the index of a business's stock items costs an adjustment nothing.
+            values |= stock_index_attributes(stock_item_id)
         return {
             "TableName": self._inventory_table,
             "Key": key_attributes(keys.stock_item_key(*stock_item_id)),
-            "UpdateExpression": expression + _INDEXED if seen is None else expression,
+            "UpdateExpression": "SET " + ", ".join(f"{_ATTRIBUTE_NAMES.get(name, name)} = :{name}" for name in values),
             "ConditionExpression": keys.ITEM_ABSENT if seen is None else _STOCK_AS_SEEN,
             "ExpressionAttributeNames": {"#sequence": "sequence"},
             "ExpressionAttributeValues": {
-                ":quantity": {"N": str(after.quantity)},
-                ":sequence": {"N": str(after.sequence)},
-                ":at": {"S": instant_text(after.updated_at)},
-                ":hash": {"S": after.head_hash},
-                **(_index_values(stock_item_id) if seen is None else _seen_values(seen)),
+                **{f":{name}": value for name, value in values.items()},
+                **({} if seen is None else _seen_values(seen)),
             },
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -250,31 +281,36 @@ class StockStore:
         """Append a ledger row, if there is none with its id."""
         return _put_if_absent(self._ledger_table, ledger_item(row))
 
-    def _link_put(self, reversal: Adjustment, reversed_id: UUID) -> PutTypeDef:
-        """Record that an adjustment was reversed, and by which, if it never was. A link never changes."""
-        return _put_if_absent(self._inventory_table, reversal_link_item(reversal.business_id, reversed_id, reversal.id))
+    def _link_put(self, business_id: UUID, link: ReversalLink) -> PutTypeDef:
+        """Record that a row or a group was reversed, and by which, if it never was. A link never changes."""
+        return _put_if_absent(self._inventory_table, reversal_link_item(business_id, link))
 
     # --------------------------------------------------------------------------------------------------------- reading
 
     def _read(
-        self, wanted: _KeysToRead, *, transactional: bool = False, require_time: Callable[[], None] = no_deadline
+        self,
+        catalog: Sequence[ItemKey],
+        current: Sequence[ItemKey],
+        row_keys: Sequence[ItemKey],
+        *,
+        transactional: bool = False,
+        require_time: Callable[[], None] = no_deadline,
     ) -> _Found:
-        """Read items, except catalog items that the cache has. Absent ones are left out."""
-        cached = {key: item for key in wanted.catalog if (item := self._catalog.trusted(key)) is not None}
-        missing = [key for key in wanted.catalog if key not in cached]
-        inventory_keys = [*missing, *wanted.current]
+        """Read items; of the ``catalog`` only those that the cache has not. Absent ones are left out."""
+        cached = {key: item for key in catalog if (item := self._catalog.trusted(key)) is not None}
+        missing = [key for key in catalog if key not in cached]
+        wanted = [(self._ledger_table, key) for key in row_keys]
+        wanted += [(self._inventory_table, key) for key in (*missing, *current)]
         read_at_s = self._time_s()
-        rows_max = KEYS_MAX - len(inventory_keys)
-        fits = len(wanted.rows) <= rows_max
         # The rows that do not fit come first. If one is appended in between, the stock item has changed with it.
-        earlier: list[Item] = []
-        if not fits:
-            earlier = self._batch_get([], wanted.rows[rows_max:]).rows
+        found = _Found(cached, [])
+        for earlier in _parts_before_last(wanted):
+            found = _merged(found, self._batch_get(earlier))
             require_time()
-        read = self._transact_get if transactional and fits else self._batch_get
-        found = read(inventory_keys, wanted.rows[:rows_max])
+        read = self._transact_get if transactional and len(wanted) <= KEYS_MAX else self._batch_get
+        found = _merged(found, read(wanted[-KEYS_MAX:]))
         self._cache_catalog(missing, found, read_at_s)
-        return _Found(cached | found.items, earlier + found.rows, found.transactional)
+        return found
 
     def _cache_catalog(self, catalog_keys: list[ItemKey], found: _Found, read_at_s: float) -> None:
         """Cache active items only: one that is absent or inactive, and so refuses requests, is read each time."""
@@ -284,10 +320,8 @@ class StockStore:
             else:
                 self._catalog.forget(key)
 
-    def _transact_get(self, inventory_keys: list[ItemKey], row_keys: list[ItemKey]) -> _Found:
+    def _transact_get(self, wanted: Sequence[_Wanted]) -> _Found:
         """Read items by key in one transaction."""
-        wanted = [(self._inventory_table, key) for key in inventory_keys]
-        wanted += [(self._ledger_table, key) for key in row_keys]
         parts: list[TransactGetItemTypeDef] = [
             {"Get": {"TableName": table, "Key": key_attributes(key)}} for table, key in wanted
         ]
@@ -302,54 +336,114 @@ class StockStore:
         require_complete(reply)
         if len(reply["Responses"]) != len(parts):
             raise StoreUnavailable
-        found = [each.get("Item") for each in reply["Responses"]]
-        split = len(inventory_keys)
-        return _Found(
-            by_key(item for item in found[:split] if item is not None),
-            [item for item in found[split:] if item is not None],
-            transactional=True,
-        )
+        found: dict[str, list[Item]] = {self._inventory_table: [], self._ledger_table: []}
+        for (table, _), part in zip(wanted, reply["Responses"], strict=True):
+            if "Item" in part:
+                found[table].append(part["Item"])
+        return _Found(by_key(found[self._inventory_table]), found[self._ledger_table], transactional=True)
 
-    def _batch_get(self, inventory_keys: list[ItemKey], row_keys: list[ItemKey]) -> _Found:
+    def _batch_get(self, wanted: Sequence[_Wanted]) -> _Found:
         """Read items by key, strongly consistent."""
-        found = read_by_key(self._client, {self._inventory_table: inventory_keys, self._ledger_table: row_keys})
+        by_table: dict[str, list[ItemKey]] = {self._inventory_table: [], self._ledger_table: []}
+        for table, key in wanted:
+            by_table[table].append(key)
+        found = read_by_key(self._client, by_table)
         return _Found(by_key(found[self._inventory_table]), found[self._ledger_table])
 
-    def _snapshot(self, command: Command, location_id: UUID | None, found: _Found) -> Snapshot:
-        """Make a snapshot of what was read, and cache the state of the stock item."""
-        settings = found.items.get(keys.settings_key(command.business_id))
-        location = stock = link = None
-        if location_id is not None:
-            location = found.items.get(keys.location_key(command.business_id, location_id))
-            stock_key = keys.stock_item_key(command.business_id, command.variant_id, location_id)
-            if stock_key in found.items:
-                stock = stock_item_of(found.items[stock_key])
-                self._stock.put(stock_key, stock, read_at_s=self._time_s())
-        if command.reverses is not None:
-            link = found.items.get(keys.reversal_link_key(command.business_id, command.reverses))
-        return Snapshot(
-            business=None if settings is None else business_of(settings),
-            variant_active=is_active(found.items.get(keys.variant_key(command.business_id, command.variant_id))),
-            location_id=location_id,
-            location_active=is_active(location),
-            stock=stock,
-            recorded=adjustments_by_id(found.rows),
-            reversed_by=None if link is None else reversal_id_of(link),
-            transactional=found.transactional,
-        )
+
+def _parts_before_last(wanted: Sequence[_Wanted]) -> list[Sequence[_Wanted]]:
+    """Cut off what does not fit into one read, in parts that each do."""
+    end = len(wanted) - KEYS_MAX
+    return [wanted[first : min(first + KEYS_MAX, end)] for first in range(0, end, KEYS_MAX)]
+
+
+def _merged(earlier: _Found, later: _Found) -> _Found:
+    return _Found(earlier.items | later.items, earlier.rows + later.rows, later.transactional)
 
 
 def _keys_to_read(
-    command: Command, location_id: UUID | None, catalog: Sequence[ItemKey] = (), recorded_ids: Sequence[UUID] = ()
-) -> _KeysToRead:
-    """Add location, stock item and link to the keys of a load, as far as they are known."""
-    wanted = _KeysToRead([*catalog], [], _row_keys(command.business_id, recorded_ids))
-    if location_id is not None:
-        wanted.catalog.append(keys.location_key(command.business_id, location_id))
-        wanted.current.append(keys.stock_item_key(command.business_id, command.variant_id, location_id))
-    if command.reverses is not None:
-        wanted.current.append(keys.reversal_link_key(command.business_id, command.reverses))
-    return wanted
+    commands: Sequence[Command], known: Callable[[ItemKey], Item | None]
+) -> tuple[list[ItemKey], dict[ItemKey, StockItemId]]:
+    """Return the keys of catalog items and of stock items, as far as they follow from the catalog that is known."""
+    settings_key = keys.settings_key(commands[0].business_id)
+    default_id = default_location_id_of(known(settings_key))
+    stock_item_ids = _stock_item_ids(commands, known, default_id)
+    catalog = [settings_key, *_catalog_keys(commands, default_id)]
+    return catalog, {keys.stock_item_key(*each): each for each in stock_item_ids if each is not None}
+
+
+def _catalog_keys(commands: Sequence[Command], default_id: UUID | None) -> list[ItemKey]:
+    """Return the keys of variants or claims, locations and reason codes, each once."""
+    wanted: dict[ItemKey, None] = {}
+    for each in commands:
+        wanted[_variant_key(each)] = None
+        location_id = each.location_id or default_id
+        if location_id is not None:
+            wanted[keys.location_key(each.business_id, location_id)] = None
+        if _is_own_reason(each.reason_code):
+            wanted[keys.reason_key(each.business_id, each.reason_code)] = None
+    return list(wanted)
+
+
+def _is_own_reason(code: str | None) -> TypeIs[str]:
+    """Whether the business may have registered the code."""
+    return code is not None and code not in BUILT_IN_REASON_CODES and _REASON_CODE.fullmatch(code) is not None
+
+
+def _variant_key(command: Command) -> ItemKey:
+    """Return the key of the item that shows whether the variant is active: its own, or the claim on its SKU."""
+    if command.sku is not None:
+        return keys.sku_key(command.business_id, command.sku)
+    return keys.variant_key(command.business_id, cast("UUID", command.variant_id))
+
+
+def _stock_item_ids(
+    commands: Sequence[Command], known: Callable[[ItemKey], Item | None], default_id: UUID | None
+) -> list[StockItemId | None]:
+    """Return which stock item each command is for; None where that does not follow from what is known."""
+    found: list[StockItemId | None] = []
+    for each in commands:
+        variant_id = each.variant_id if each.sku is None else _variant_of(known(_variant_key(each)))
+        location_id = each.location_id or default_id
+        if variant_id is None or location_id is None:
+            found.append(None)
+        else:
+            found.append(StockItemId(each.business_id, variant_id, location_id))
+    return found
+
+
+def _variant_of(claim: Item | None) -> UUID | None:
+    return None if claim is None else variant_id_of_sku(claim)
+
+
+def _snapshot(
+    commands: Sequence[Command], items: Mapping[ItemKey, Item], stock: Mapping[StockItemId, StockItem]
+) -> Snapshot:
+    """Make a snapshot of catalog and stock."""
+    settings = items.get(keys.settings_key(commands[0].business_id))
+    default_id = default_location_id_of(settings)
+    variants: dict[UUID | str, UUID] = {}
+    locations: set[UUID] = set()
+    reasons: dict[str, Direction] = {}
+    for each in commands:
+        variant = items.get(_variant_key(each))
+        if variant is not None and is_active(variant):
+            variants[variant_name(each)] = each.variant_id or variant_id_of_sku(variant)
+        location_id = each.location_id or default_id
+        if location_id is not None and is_active(items.get(keys.location_key(each.business_id, location_id))):
+            locations.add(location_id)
+        if _is_own_reason(each.reason_code):
+            reason = items.get(keys.reason_key(each.business_id, each.reason_code))
+            if reason is not None and is_active(reason):
+                reasons[each.reason_code] = reason_direction_of(reason)
+    return Snapshot(
+        business=None if settings is None else business_of(settings),
+        variants=variants,
+        locations=locations,
+        reasons=reasons,
+        stock=stock,
+        recorded={},
+    )
 
 
 def _row_keys(business_id: UUID, adjustment_ids: Sequence[UUID]) -> list[ItemKey]:
@@ -374,38 +468,68 @@ def _seen_values(seen: StockItem) -> dict[str, AttributeValueTypeDef]:
     }
 
 
-def _index_values(stock_item_id: StockItemId) -> dict[str, AttributeValueTypeDef]:
-    attributes = stock_index_attributes(stock_item_id)
-    return {":shard": attributes["business_shard"], ":place": attributes["location_variant"]}
+def _states_after(rows: Sequence[Adjustment], seen: Mapping[StockItemId, StockItem]) -> dict[StockItemId, StockItem]:
+    """Return the states that rows leave of their stock items, in the order of the items' keys."""
+    after: dict[StockItemId, StockItem] = {}
+    for row in rows:
+        stock_item_id = row.stock_item_id
+        after[stock_item_id] = stock_after(row, after.get(stock_item_id) or seen.get(stock_item_id))
+    return after if len(after) == 1 else dict(sorted(after.items()))
 
 
-def _result_of_cancelled(
-    error: ClientError, rows: Sequence[Adjustment], snapshot: Snapshot, *, parts: int
-) -> Snapshot | Contended:
-    """Translate the reasons of a cancelled transaction, each by its position. Unknown reasons are raised again."""
-    reasons = _reasons(error)
-    if len(reasons) != parts:
-        raise error
-    existing = {
-        position: reason["Item"]
-        for position, reason in enumerate(reasons)
-        if reason.get("Code") == CONDITION_FAILED and "Item" in reason
-    }
-    if existing:
-        link_index = _PartIndex.FIRST_ROW + len(rows)
-        recorded = [item for position, item in existing.items() if _PartIndex.FIRST_ROW <= position < link_index]
-        stock, link = existing.get(_PartIndex.STOCK), existing.get(link_index)
+class _Cancelled:
+    """Why a transaction was cancelled: its reasons by position, for stock items, rows and the link in this order.
+
+    Raises:
+        ClientError: the reasons are not those of this transaction.
+    """
+
+    def __init__(
+        self, error: ClientError, stock_item_ids: Sequence[StockItemId], rows: Sequence[Adjustment], *, parts: int
+    ) -> None:
+        self._error = error
+        self._stock_item_ids = stock_item_ids
+        self._reasons = _reasons(error)
+        self._link_index = len(stock_item_ids) + len(rows)
+        if len(self._reasons) != parts:
+            raise error
+
+    def stock_items_at_fault(self) -> list[tuple[StockItemId, bool]]:
+        """Return each stock item, and whether its part was at fault."""
+        pairs = zip(self._stock_item_ids, self._reasons, strict=False)
+        return [(stock_item_id, reason.get("Code") != _NOT_AT_FAULT) for stock_item_id, reason in pairs]
+
+    def result(self, snapshot: Snapshot) -> Snapshot | Contended:
+        """Translate the reasons. Unknown ones are raised again."""
+        existing = {
+            position: reason["Item"]
+            for position, reason in enumerate(self._reasons)
+            if reason.get("Code") == CONDITION_FAILED and "Item" in reason
+        }
+        if existing:
+            return self._changed(snapshot, existing)
+        # A condition failed, but the reply holds no item: it is gone again, so it must be read.
+        if _are_among(self._reasons, TRANSIENT_REASONS | {CONDITION_FAILED}):
+            return Contended()
+        raise self._error
+
+    def _changed(self, snapshot: Snapshot, existing: Mapping[int, Item]) -> Snapshot:
+        """Return the snapshot with the items that failed the conditions."""
+        first_row = len(self._stock_item_ids)
+        stock = {
+            self._stock_item_ids[position]: stock_item_of(item)
+            for position, item in existing.items()
+            if position < first_row
+        }
+        recorded = [item for position, item in existing.items() if first_row <= position < self._link_index]
+        link = existing.get(self._link_index)
         return snapshot._replace(
             recorded={**snapshot.recorded, **adjustments_by_id(recorded)},
-            stock=snapshot.stock if stock is None else stock_item_of(stock),
+            stock={**snapshot.stock, **stock},
             reversed_by=snapshot.reversed_by if link is None else reversal_id_of(link),
             cached=False,
             transactional=False,
         )
-    # A condition failed, but the reply holds no item: it is gone again, so it must be read.
-    if _are_among(reasons, TRANSIENT_REASONS | {CONDITION_FAILED}):
-        return Contended()
-    raise error
 
 
 def _reasons(error: ClientError) -> list[_CancellationReason]:

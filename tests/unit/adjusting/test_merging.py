@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, override
 
 import pytest
 
-from inventory.adjusting.groups import GROUP_TIME_MAX_S, Fault, adjust_many
+from inventory.adjusting.merging import RUN_TIME_MAX_S, Fault, adjust_many
 from inventory.domain.errors import InsufficientStock, NoDefaultLocation, TryAgain, VariantNotFound
 from inventory.domain.model import Outcome
 from inventory.domain.retry_budget import ATTEMPTS_MAX as TRIES_MAX
@@ -301,8 +301,8 @@ def test_a_contended_group_leaves_time_for_the_later_groups() -> None:
 
     assert kinds(results) == [TryAgain, TryAgain]
     first_s, second_s = used_s
-    assert GROUP_TIME_MAX_S - CALL_BUDGET_S <= first_s <= GROUP_TIME_MAX_S
-    assert second_s > GROUP_TIME_MAX_S
+    assert RUN_TIME_MAX_S - CALL_BUDGET_S <= first_s <= RUN_TIME_MAX_S
+    assert second_s > RUN_TIME_MAX_S
     assert store.time.remaining_s() <= CALL_BUDGET_S
 
 
