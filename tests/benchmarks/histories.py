@@ -12,8 +12,8 @@ from itertools import batched
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
-from inventory.domain.model import Business, Command, Snapshot
-from inventory.domain.rules import decide, keyed_id, stock_after
+from inventory.domain.model import Business, Command, Snapshot, StockItemId
+from inventory.domain.rules import RowIdentity, decide, keyed_id, stock_after
 from inventory.domain.timestamps import instant_text
 from inventory.storage import keys
 from inventory.storage.items import ledger_item
@@ -111,22 +111,26 @@ def request(at: Place, key: str, quantity_change: int = QUANTITY_CHANGE) -> dict
 def ledger(axis: Axis, length: int) -> Iterator[Adjustment]:
     """The rows, decided as the service decides them: their chains are whole."""
     stock: StockItem | None = None
+    stock_item_id = StockItemId(BUSINESS, VARIANT, LOCATION)
     for number in range(length):
         asked = command(place(axis, number), key_of(number))
         snapshot = Snapshot(
             business=Business(allow_negative_stock=False, default_location_id=LOCATION),
-            variant_active=True,
-            location_id=LOCATION,
-            location_active=True,
-            stock=stock,
+            variants={} if asked.variant_id is None else {asked.variant_id: asked.variant_id},
+            locations={LOCATION},
+            reasons={},
+            stock={},
             recorded={},
         )
+        trails = {} if stock is None else {stock_item_id: (stock,)}
         row = decide(
             asked,
             snapshot,
-            adjustment_id=keyed_id(asked.business_id, key_of(number)),
+            trails,
+            identity=RowIdentity(keyed_id(asked.business_id, key_of(number))),
             now=_BEGIN + timedelta(seconds=number),
         )
+        stock_item_id = row.stock_item_id
         stock = stock_after(row) if axis is Axis.ROWS else None
         yield row
 

@@ -31,7 +31,7 @@ from tests.support.builders.ids import BUSINESS, VARIANT
 from tests.support.harness.loading import ROOT, Context, load_by_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from inventory.domain.model import Command, Snapshot
     from inventory.entrypoints.shapes import BatchResponse, QueueRecord
@@ -94,7 +94,7 @@ class _StoreOfHotItems(StockStore):
     """An item that is hot is moved by others too, and so it is read before each decision."""
 
     @override
-    def cached(self, command: Command) -> Snapshot | None:
+    def cached(self, commands: Sequence[Command]) -> Snapshot | None:
         return None
 
 
@@ -113,7 +113,7 @@ class _Bench:
         store = _StoreOfHotItems(
             client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE, time_s=_BEGIN.timestamp
         )
-        self.adjuster = Adjuster(store, self.clock.now, _no_new_id, lambda: 0.0, _no_pause)
+        self.adjuster = Adjuster(store, self.clock.now, _no_new_id, lambda: 0.0, _no_pause, _no_level)
         # The first request of an environment reads the catalog; it is none of those that are compared.
         (opening,) = _commands([_message(-1)])
         _require_settled(self.adjuster.carry_out(opening, budget_of(self.adjuster, _a_minute)))
@@ -235,6 +235,10 @@ def _a_minute() -> float:
 
 def _no_new_id() -> UUID:
     raise AssertionError("every request here has a key")
+
+
+def _no_level(*_: object) -> int:
+    raise AssertionError("nothing here is a count")
 
 
 def _no_pause(seconds: float) -> None:

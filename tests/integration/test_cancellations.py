@@ -11,10 +11,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from inventory.domain.errors import InsufficientStock, StoreUnavailable, TryAgain
+from inventory.domain.model import ReversalLink
 from inventory.domain.retry_budget import ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.rules import stock_after
 from inventory.domain.store import Contended
 from inventory.storage.items import ledger_item
+from tests.support.builders.domain import with_stock
 from tests.support.faults.wire import Wire, cancelled, fault, reply
 from tests.support.harness.emulator import Calls
 from tests.support.harness.ledger_invariants import assert_adds_up
@@ -61,8 +63,8 @@ def first(service: Environment, shop: Shop) -> Adjustment:
 @pytest.fixture
 def seen(service: Environment, shop: Shop, first: Adjustment) -> Snapshot:
     """What a request that comes after the first row is decided from."""
-    snapshot = service.store.load(shop.command(1), [])
-    assert snapshot.stock == stock_after(first)
+    snapshot = service.store.load([shop.command(1)], [])
+    assert snapshot.stock == {first.stock_item_id: stock_after(first)}
     return snapshot
 
 
@@ -76,7 +78,7 @@ def next_row(row: Adjustment) -> Adjustment:
 def test_only_a_stale_stock_item_is_returned(
     service: Environment, first: Adjustment, seen: Snapshot, calls: Calls
 ) -> None:
-    stale = replace(seen, stock=replace(stock_after(first), sequence=first.sequence - 1))
+    stale = with_stock(seen, replace(stock_after(first), sequence=first.sequence - 1), first.stock_item_id)
 
     assert service.store.commit([next_row(first)], stale) == seen
     assert calls.cancellations == [[FAILED, NOT_AT_FAULT]]
@@ -92,7 +94,7 @@ def test_only_a_recorded_row_is_returned(service: Environment, first: Adjustment
 def test_a_recorded_row_and_a_moved_stock_item_are_both_returned(
     service: Environment, first: Adjustment, seen: Snapshot, calls: Calls
 ) -> None:
-    returned = service.store.commit([first], replace(seen, stock=None))
+    returned = service.store.commit([first], replace(seen, stock={}))
 
     assert returned == replace(seen, recorded={first.id: first})
     assert calls.cancellations == [[FAILED, FAILED]]
@@ -103,7 +105,8 @@ def test_a_failed_condition_without_an_item_is_contention(
 ) -> None:
     nowhere = replace(next_row(first), variant_id=shop.other_variant_id)
 
-    assert isinstance(service.store.commit([nowhere], seen), Contended)
+    imagined = with_stock(seen, stock_after(first), nowhere.stock_item_id)
+    assert isinstance(service.store.commit([nowhere], imagined), Contended)
     assert calls.cancellations == [[FAILED, NOT_AT_FAULT]]
 
 
@@ -119,9 +122,11 @@ def test_only_an_existing_link_is_returned(
     service: Environment, first: Adjustment, seen: Snapshot, reversal: Adjustment, calls: Calls
 ) -> None:
     again = replace(next_row(reversal), reverses=first.id)
-    fresh = replace(seen, stock=stock_after(reversal))
+    fresh = with_stock(seen, stock_after(reversal), first.stock_item_id)
 
-    assert service.store.commit([again], fresh) == replace(fresh, reversed_by=reversal.id)
+    assert service.store.commit([again], fresh, ReversalLink(first.id, again.id)) == replace(
+        fresh, reversed_by=reversal.id
+    )
     assert calls.cancellations == [[NOT_AT_FAULT, NOT_AT_FAULT, FAILED]]
 
 
@@ -130,20 +135,20 @@ def test_a_link_and_the_moved_stock_item_are_both_returned(
 ) -> None:
     again = replace(next_row(first), reverses=first.id)
 
-    returned = service.store.commit([again], seen)
+    fresh = with_stock(seen, stock_after(reversal), first.stock_item_id)
+    returned = service.store.commit([again], seen, ReversalLink(first.id, again.id))
 
-    assert returned == replace(seen, stock=stock_after(reversal), reversed_by=reversal.id)
+    assert returned == replace(fresh, reversed_by=reversal.id)
     assert calls.cancellations == [[FAILED, NOT_AT_FAULT, FAILED]]
 
 
 def test_a_recorded_row_a_link_and_a_moved_stock_item_are_all_returned(
-    service: Environment, seen: Snapshot, reversal: Adjustment, calls: Calls
+    service: Environment, first: Adjustment, seen: Snapshot, reversal: Adjustment, calls: Calls
 ) -> None:
-    returned = service.store.commit([reversal], seen)
+    returned = service.store.commit([reversal], seen, ReversalLink(first.id, reversal.id))
 
-    assert returned == replace(
-        seen, recorded={reversal.id: reversal}, stock=stock_after(reversal), reversed_by=reversal.id
-    )
+    fresh = with_stock(seen, stock_after(reversal), first.stock_item_id)
+    assert returned == replace(fresh, recorded={reversal.id: reversal}, reversed_by=reversal.id)
     assert calls.cancellations == [[FAILED, FAILED, FAILED]]
 
 
@@ -190,7 +195,7 @@ def test_a_moved_stock_item_counts_for_more_than_contention_on_the_row(
     stock_items = [item for item in tables.contents() if "head_hash" in item]
     Wire(service.client, WRITE, reasons({"Code": FAILED, "Item": stock_items[0]}, {"Code": passing}))
 
-    assert service.store.commit([next_row(first)], replace(seen, stock=None)) == seen
+    assert service.store.commit([next_row(first)], replace(seen, stock={})) == seen
 
 
 @pytest.mark.parametrize(

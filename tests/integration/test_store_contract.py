@@ -9,19 +9,31 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from inventory.domain.model import QUANTITY_MAX, Adjustment, Business, Command, Snapshot, StockItem
+from inventory.domain.model import (
+    QUANTITY_MAX,
+    Adjustment,
+    Business,
+    Command,
+    ReversalLink,
+    Snapshot,
+    StockItem,
+    StockItemId,
+)
 from inventory.domain.rules import stock_after
-from inventory.domain.store import GROUP_MAX, Committed
-from tests.support.builders.domain import an_adjustment
+from inventory.domain.store import GROUP_MAX, CommitResult, Committed
+from tests.support.builders.domain import an_adjustment, stock_in
 from tests.support.fakes.store import FakeStore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inventory.domain.store import Store
     from tests.support.harness.emulated_tables import Tables
     from tests.support.harness.emulator import Clients
 
 NOW = datetime(2026, 11, 23, 14, 5, 9, 123456, tzinfo=UTC)
 BUSINESS, VARIANT, LOCATION, OTHER_LOCATION = uuid4(), uuid4(), uuid4(), uuid4()
+STOCK_ITEM = StockItemId(BUSINESS, VARIANT, LOCATION)
 
 
 class World(Protocol):
@@ -179,12 +191,24 @@ def seeing(stock: StockItem | None, *recorded: Adjustment) -> Snapshot:
     """The state that a commit is decided from, or returns when it has changed."""
     return Snapshot(
         business=Business(allow_negative_stock=False, default_location_id=LOCATION),
-        variant_active=True,
-        location_id=LOCATION,
-        location_active=True,
-        stock=stock,
+        variants={VARIANT: VARIANT},
+        locations={LOCATION},
+        reasons={},
+        stock={} if stock is None else {STOCK_ITEM: stock},
         recorded={row.id: row for row in recorded},
     )
+
+
+def commit(store: Store, rows: Sequence[Adjustment], seen: Snapshot) -> CommitResult:
+    """Commit rows, with the link of the one that reverses another one."""
+    links = [ReversalLink(row.reverses, row.id) for row in rows if row.reverses is not None]
+    return store.commit(rows, seen, links[0] if links else None)
+
+
+def default_of(store: Store, business_id: UUID) -> UUID | None:
+    """The location of a command that names none."""
+    (found,) = store.stock_item_ids([command(business_id=business_id)])
+    return None if found is None else found.location_id
 
 
 def rows_in_turn(count: int) -> list[Adjustment]:
@@ -196,68 +220,67 @@ def rows_in_turn(count: int) -> list[Adjustment]:
 
 
 def stock_at(store: Store, location_id: UUID = LOCATION) -> StockItem | None:
-    return store.load(command(location_id=location_id), []).stock
+    return stock_in(store.load([command(location_id=location_id)], []))
 
 
 # ------------------------------------------------------------------------------------------------------------ load
 
 
 def test_an_unknown_business_has_nothing(store: Store) -> None:
-    snapshot = store.load(command(business_id=uuid4()), [])
+    snapshot = store.load([command(business_id=uuid4())], [])
 
-    assert (snapshot.business, snapshot.variant_active, snapshot.location_id) == (None, False, None)
-    assert (snapshot.location_active, snapshot.stock, snapshot.recorded) == (False, None, {})
+    assert snapshot == Snapshot(business=None, variants={}, locations=set(), reasons={}, stock={}, recorded={})
 
 
 def test_the_catalog_of_one_business_is_not_anothers(store: Store) -> None:
-    snapshot = store.load(command(business_id=uuid4(), location_id=LOCATION), [])
+    snapshot = store.load([command(business_id=uuid4(), location_id=LOCATION)], [])
 
-    assert (snapshot.business, snapshot.variant_active) == (None, False)
-    assert (snapshot.location_id, snapshot.location_active) == (LOCATION, False)
+    assert (snapshot.business, snapshot.variants) == (None, {})
+    assert snapshot.locations == set()
 
 
 @pytest.mark.parametrize("allowed", [True, False])
 def test_the_settings_of_a_business_are_read(world: World, allowed: bool) -> None:  # noqa: FBT001
     world.register_business(allow_negative_stock=allowed)
 
-    assert world.store().load(command(), []).business == Business(allowed, default_location_id=None)
+    assert world.store().load([command()], []).business == Business(allowed, default_location_id=None)
 
 
 def test_an_unknown_variant_is_not_active(store: Store) -> None:
-    assert not store.load(command(uuid4()), []).variant_active
+    assert not store.load([command(uuid4())], []).variants
 
 
 def test_a_registered_variant_is_active(store: Store) -> None:
-    assert store.load(command(), []).variant_active
+    assert store.load([command()], []).variants
 
 
 def test_a_deactivated_variant_is_not_active_in_a_fresh_environment(open_world: World) -> None:
     open_world.deactivate_variant(VARIANT)
 
-    assert not open_world.store().load(command(), []).variant_active
+    assert not open_world.store().load([command()], []).variants
 
 
 def test_a_variant_that_is_registered_again_is_active_at_once(open_world: World) -> None:
     open_world.deactivate_variant(VARIANT)
     store = open_world.store()
-    store.load(command(), [])
+    store.load([command()], [])
 
     open_world.register_variant(VARIANT)
 
-    assert store.load(command(), []).variant_active
+    assert store.load([command()], []).variants
 
 
 def test_without_a_named_location_the_default_one_is_used(store: Store) -> None:
-    snapshot = store.load(command(), [])
+    snapshot = store.load([command()], [])
 
     assert snapshot.business == Business(allow_negative_stock=False, default_location_id=LOCATION)
-    assert (snapshot.location_id, snapshot.location_active) == (LOCATION, True)
+    assert snapshot.locations == {LOCATION}
 
 
 def test_a_named_location_is_used(store: Store) -> None:
-    snapshot = store.load(command(location_id=OTHER_LOCATION), [])
+    snapshot = store.load([command(location_id=OTHER_LOCATION)], [])
 
-    assert (snapshot.location_id, snapshot.location_active) == (OTHER_LOCATION, True)
+    assert snapshot.locations == {OTHER_LOCATION}
 
 
 def test_without_a_default_location_none_is_used(world: World) -> None:
@@ -265,87 +288,87 @@ def test_without_a_default_location_none_is_used(world: World) -> None:
     world.register_location(LOCATION, default=False)
     world.register_variant(VARIANT)
 
-    snapshot = world.store().load(command(), [])
+    snapshot = world.store().load([command()], [])
 
-    assert (snapshot.variant_active, snapshot.location_id, snapshot.location_active) == (True, None, False)
+    assert (snapshot.variants, snapshot.locations) == ({VARIANT: VARIANT}, set())
 
 
 def test_an_unknown_location_is_not_active(store: Store) -> None:
     unknown = uuid4()
 
-    snapshot = store.load(command(location_id=unknown), [])
+    snapshot = store.load([command(location_id=unknown)], [])
 
-    assert (snapshot.location_id, snapshot.location_active) == (unknown, False)
+    assert snapshot.locations == set()
 
 
 @pytest.mark.parametrize("named", [LOCATION, None])
 def test_a_deactivated_location_is_not_active_even_as_the_default_one(open_world: World, named: UUID | None) -> None:
     open_world.deactivate_location(LOCATION)
 
-    snapshot = open_world.store().load(command(location_id=named), [])
+    snapshot = open_world.store().load([command(location_id=named)], [])
 
-    assert (snapshot.location_id, snapshot.location_active) == (LOCATION, False)
+    assert snapshot.locations == set()
 
 
 def test_the_default_location_may_change(open_world: World) -> None:
     open_world.register_location(OTHER_LOCATION, default=True)
 
-    snapshot = open_world.store().load(command(), [])
+    snapshot = open_world.store().load([command()], [])
 
-    assert (snapshot.location_id, snapshot.location_active) == (OTHER_LOCATION, True)
+    assert snapshot.locations == {OTHER_LOCATION}
 
 
 def test_a_variant_that_was_never_adjusted_has_no_stock_item(store: Store) -> None:
-    assert store.load(command(), []).stock is None
+    assert store.load([command()], []).stock == {}
 
 
 @pytest.mark.parametrize("named", [LOCATION, None])
 def test_stock_and_recorded_row_are_read_with_the_catalog(open_world: World, named: UUID | None) -> None:
     row = first_row()
-    open_world.store().commit([row], seeing(None))
+    commit(open_world.store(), [row], seeing(None))
 
-    snapshot = open_world.store().load(command(location_id=named), [row.id])
+    snapshot = open_world.store().load([command(location_id=named)], [row.id])
 
-    assert (snapshot.variant_active, snapshot.location_active) == (True, True)
-    assert (snapshot.stock, snapshot.recorded) == (stock_after(row), {row.id: row})
+    assert (snapshot.variants, snapshot.locations) == ({VARIANT: VARIANT}, {LOCATION})
+    assert (stock_in(snapshot), snapshot.recorded) == (stock_after(row), {row.id: row})
 
 
 def test_stock_is_separate_for_each_location(store: Store) -> None:
     row, other = first_row(), replace(first_row(), location_id=OTHER_LOCATION, quantity_after=7, hash="b" * 64)
-    store.commit([row], seeing(None))
-    store.commit([other], seeing(None))
+    commit(store, [row], seeing(None))
+    commit(store, [other], seeing(None))
 
     assert stock_at(store) == stock_after(row)
     assert stock_at(store, OTHER_LOCATION) == stock_after(other)
 
 
 def test_a_row_is_looked_for_only_on_request(store: Store) -> None:
-    store.commit([first_row()], seeing(None))
+    commit(store, [first_row()], seeing(None))
 
-    assert store.load(command(), []).recorded == {}
+    assert store.load([command()], []).recorded == {}
 
 
 def test_a_recorded_row_is_found_whatever_else_is_asked_for(store: Store) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
 
-    snapshot = store.load(command(uuid4(), uuid4()), [row.id])
+    snapshot = store.load([command(uuid4(), uuid4())], [row.id])
 
-    assert (snapshot.recorded, snapshot.stock, snapshot.variant_active) == ({row.id: row}, None, False)
+    assert (snapshot.recorded, snapshot.stock, snapshot.variants) == ({row.id: row}, {}, {})
 
 
 def test_an_absent_row_is_not_found_at_load(store: Store) -> None:
-    assert store.load(command(), [uuid4()]).recorded == {}
+    assert store.load([command()], [uuid4()]).recorded == {}
 
 
 def test_what_was_committed_is_loaded_at_once(store: Store) -> None:
     row = first_row()
-    store.load(command(), [row.id])
-    store.commit([row], seeing(None))
+    store.load([command()], [row.id])
+    commit(store, [row], seeing(None))
 
-    snapshot = store.load(command(), [row.id])
+    snapshot = store.load([command()], [row.id])
 
-    assert (snapshot.stock, snapshot.recorded) == (stock_after(row), {row.id: row})
+    assert (stock_in(snapshot), snapshot.recorded) == (stock_after(row), {row.id: row})
 
 
 @pytest.mark.parametrize("named", [LOCATION, None])
@@ -353,27 +376,27 @@ def test_all_rows_of_a_group_are_looked_for_with_an_empty_or_a_full_cache(
     open_world: World, named: UUID | None
 ) -> None:
     rows = rows_in_turn(GROUP_MAX)
-    open_world.store().commit(rows, seeing(None))
+    commit(open_world.store(), rows, seeing(None))
     store = open_world.store()
 
     for _ in range(2):
-        snapshot = store.load(command(location_id=named), [row.id for row in rows])
+        snapshot = store.load([command(location_id=named)], [row.id for row in rows])
         assert snapshot == seeing(stock_after(rows[-1]), *rows)
 
 
 def test_a_transactional_read_returns_the_same_state_and_is_marked(store: Store) -> None:
     row, absent = first_row(), uuid4()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
     named = command(location_id=LOCATION)
 
     for _ in range(2):  # the catalog is read with it, and then it is remembered
-        snapshot = store.load(named, [row.id, absent], transactional=True)
+        snapshot = store.load([named], [row.id, absent], transactional=True)
         assert snapshot == replace(seeing(stock_after(row), row), transactional=True)
-    assert store.load(named, [row.id, absent]) == seeing(stock_after(row), row)
+    assert store.load([named], [row.id, absent]) == seeing(stock_after(row), row)
 
 
 def test_a_transactional_read_does_not_find_absent_items(store: Store) -> None:
-    snapshot = store.load(command(location_id=LOCATION), [uuid4()], transactional=True)
+    snapshot = store.load([command(location_id=LOCATION)], [uuid4()], transactional=True)
 
     assert snapshot == replace(seeing(None), transactional=True)
 
@@ -382,11 +405,11 @@ def test_all_rows_of_a_group_fit_into_a_transactional_read_with_a_cached_catalog
     open_world: World,
 ) -> None:
     rows = rows_in_turn(GROUP_MAX)
-    open_world.store().commit(rows, seeing(None))
+    commit(open_world.store(), rows, seeing(None))
     store, ids = open_world.store(), [row.id for row in rows]
-    store.load(command(), [])
+    store.load([command()], [])
 
-    snapshot = store.load(command(), ids, transactional=True)
+    snapshot = store.load([command()], ids, transactional=True)
 
     assert snapshot == replace(seeing(stock_after(rows[-1]), *rows), transactional=True)
 
@@ -398,20 +421,20 @@ def test_a_read_too_large_for_one_transaction_is_not_marked_as_transactional(cli
     world.register_location(LOCATION, default=True)
     world.register_variant(VARIANT)
     rows = rows_in_turn(GROUP_MAX)
-    world.store().commit(rows, seeing(None))
+    commit(world.store(), rows, seeing(None))
 
     for location_id in (LOCATION, None):
-        snapshot = world.store().load(command(location_id=location_id), [row.id for row in rows], transactional=True)
+        snapshot = world.store().load([command(location_id=location_id)], [row.id for row in rows], transactional=True)
         assert snapshot == seeing(stock_after(rows[-1]), *rows)
         assert not snapshot.transactional
 
 
 def test_a_repeated_id_is_looked_for_once(store: Store) -> None:
     row, absent = first_row(), uuid4()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
     ids = [row.id, absent, row.id, absent]
 
-    assert store.load(command(), ids).recorded == {row.id: row}
+    assert store.load([command()], ids).recorded == {row.id: row}
     assert store.find(BUSINESS, ids) == {row.id: row}
 
 
@@ -419,36 +442,36 @@ def test_a_repeated_id_is_looked_for_once(store: Store) -> None:
 
 
 def test_the_default_location_of_a_business_is_returned(store: Store) -> None:
-    assert store.default_location_id(BUSINESS) == LOCATION
+    assert default_of(store, BUSINESS) == LOCATION
 
 
 def test_a_business_without_a_default_location_has_none(world: World) -> None:
     world.register_business(allow_negative_stock=False)
     world.register_location(LOCATION, default=False)
 
-    assert world.store().default_location_id(BUSINESS) is None
+    assert default_of(world.store(), BUSINESS) is None
 
 
 def test_an_unknown_business_has_no_default_location_and_another_ones_is_not_its_own(store: Store) -> None:
-    store.default_location_id(BUSINESS)
+    default_of(store, BUSINESS)
 
-    assert store.default_location_id(uuid4()) is None
+    assert default_of(store, uuid4()) is None
 
 
 def test_a_deactivated_default_location_is_returned(open_world: World) -> None:
     open_world.deactivate_location(LOCATION)
 
-    assert open_world.store().default_location_id(BUSINESS) == LOCATION
+    assert default_of(open_world.store(), BUSINESS) == LOCATION
 
 
 def test_a_business_that_was_just_registered_is_known_at_once(world: World) -> None:
     store = world.store()
-    assert store.default_location_id(BUSINESS) is None
+    assert default_of(store, BUSINESS) is None
 
     world.register_business(allow_negative_stock=False)
     world.register_location(LOCATION, default=True)
 
-    assert store.default_location_id(BUSINESS) == LOCATION
+    assert default_of(store, BUSINESS) == LOCATION
 
 
 @pytest.mark.parametrize("loaded", [True, False], ids=["after a load", "after another look"])
@@ -458,15 +481,15 @@ def test_a_former_default_location_may_be_returned_for_a_minute_at_most(
     loaded: bool,  # noqa: FBT001
 ) -> None:
     if loaded:
-        store.load(command(), [])
+        store.load([command()], [])
     else:
-        store.default_location_id(BUSINESS)
+        default_of(store, BUSINESS)
     open_world.register_location(OTHER_LOCATION, default=True)
 
     open_world.pass_time(59.999)
-    assert store.default_location_id(BUSINESS) in {LOCATION, OTHER_LOCATION}
+    assert default_of(store, BUSINESS) in {LOCATION, OTHER_LOCATION}
     open_world.pass_time(0.001)
-    assert store.default_location_id(BUSINESS) == OTHER_LOCATION
+    assert default_of(store, BUSINESS) == OTHER_LOCATION
 
 
 # ------------------------------------------------------------------------------------------------------------ find
@@ -474,7 +497,7 @@ def test_a_former_default_location_may_be_returned_for_a_minute_at_most(
 
 def test_a_row_is_found_by_business_and_id(store: Store) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
 
     assert store.find(BUSINESS, [row.id]) == {row.id: row}
 
@@ -485,7 +508,7 @@ def test_an_absent_row_is_not_found(store: Store) -> None:
 
 def test_all_rows_of_a_group_are_found_at_once_and_none_for_no_ids(store: Store) -> None:
     rows = rows_in_turn(GROUP_MAX)
-    store.commit(rows, seeing(None))
+    commit(store, rows, seeing(None))
 
     assert store.find(BUSINESS, [row.id for row in rows]) == {row.id: row for row in rows}
     assert store.find(BUSINESS, []) == {}
@@ -493,14 +516,14 @@ def test_all_rows_of_a_group_are_found_at_once_and_none_for_no_ids(store: Store)
 
 def test_the_existing_rows_are_found_each_under_its_own_id(store: Store) -> None:
     first, absent, second = rows_in_turn(3)
-    store.commit([first, second], seeing(None))
+    commit(store, [first, second], seeing(None))
 
     assert store.find(BUSINESS, [second.id, absent.id, first.id]) == {first.id: first, second.id: second}
 
 
 def test_a_row_of_another_business_is_not_found(store: Store) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
 
     assert store.find(uuid4(), [row.id]) == {}
 
@@ -511,28 +534,28 @@ def test_a_row_of_another_business_is_not_found(store: Store) -> None:
 def test_the_first_commit_creates_the_stock_item(store: Store) -> None:
     row = first_row()
 
-    assert isinstance(store.commit([row], seeing(None)), Committed)
+    assert isinstance(commit(store, [row], seeing(None)), Committed)
     assert (stock_at(store), store.find(BUSINESS, [row.id])) == (stock_after(row), {row.id: row})
 
 
 def test_a_later_commit_updates_the_stock_item(store: Store) -> None:
     first = first_row()
-    store.commit([first], seeing(None))
+    commit(store, [first], seeing(None))
     second = row_after(first)
 
-    assert isinstance(store.commit([second], seeing(stock_after(first))), Committed)
+    assert isinstance(commit(store, [second], seeing(stock_after(first))), Committed)
     assert stock_at(store) == stock_after(second)
     assert store.find(BUSINESS, [first.id, second.id]) == {first.id: first, second.id: second}
 
 
 def test_a_commit_from_a_moved_stock_item_returns_the_current_one(open_world: World, store: Store) -> None:
     first = first_row()
-    store.commit([first], seeing(None))
+    commit(store, [first], seeing(None))
     second = row_after(first)
-    store.commit([second], seeing(stock_after(first)))
+    commit(store, [second], seeing(stock_after(first)))
     before = open_world.contents()
 
-    assert store.commit([row_after(first)], seeing(stock_after(first))) == seeing(stock_after(second))
+    assert commit(store, [row_after(first)], seeing(stock_after(first))) == seeing(stock_after(second))
     assert open_world.contents() == before
 
 
@@ -541,10 +564,10 @@ def test_a_commit_from_a_different_stock_item_with_the_same_sequence_returns_the
     open_world: World, store: Store, differing: dict[str, Any]
 ) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
     before = open_world.contents()
 
-    returned = store.commit([row_after(row)], seeing(replace(stock_after(row), **differing)))
+    returned = commit(store, [row_after(row)], seeing(replace(stock_after(row), **differing)))
 
     assert returned == seeing(stock_after(row))
     assert open_world.contents() == before
@@ -554,17 +577,17 @@ def test_a_first_commit_after_another_first_commit_returns_the_current_stock_ite
     open_world: World, store: Store
 ) -> None:
     first = first_row()
-    store.commit([first], seeing(None))
+    commit(store, [first], seeing(None))
     before = open_world.contents()
 
-    assert store.commit([first_row()], seeing(None)) == seeing(stock_after(first))
+    assert commit(store, [first_row()], seeing(None)) == seeing(stock_after(first))
     assert open_world.contents() == before
 
 
 def test_a_commit_from_a_stock_item_that_is_not_there_changes_nothing(open_world: World, store: Store) -> None:
     before = open_world.contents()
 
-    result = store.commit([row_after(first_row())], seeing(stock_after(first_row())))
+    result = commit(store, [row_after(first_row())], seeing(stock_after(first_row())))
 
     assert not isinstance(result, Committed)
     assert open_world.contents() == before
@@ -572,39 +595,39 @@ def test_a_commit_from_a_stock_item_that_is_not_there_changes_nothing(open_world
 
 def test_a_row_that_already_exists_is_returned_in_full(open_world: World, store: Store) -> None:
     first = replace(first_row(), reason_code="damage", reference="sheet 7", expected_quantity=0)
-    store.commit([first], seeing(None))
+    commit(store, [first], seeing(None))
     before = open_world.contents()
     second = replace(row_after(first), id=first.id, reason="Another", reference=None)
 
-    assert store.commit([second], seeing(stock_after(first))) == seeing(stock_after(first), first)
+    assert commit(store, [second], seeing(stock_after(first))) == seeing(stock_after(first), first)
     assert open_world.contents() == before
 
 
 def test_a_row_that_already_exists_is_returned_with_the_current_stock_item(open_world: World, store: Store) -> None:
     first = first_row()
-    store.commit([first], seeing(None))
+    commit(store, [first], seeing(None))
     before = open_world.contents()
 
-    assert store.commit([first], seeing(None)) == seeing(stock_after(first), first)
+    assert commit(store, [first], seeing(None)) == seeing(stock_after(first), first)
     assert open_world.contents() == before
 
 
 def test_a_row_that_is_already_there_counts_for_another_stock_item_too(open_world: World, store: Store) -> None:
     first = first_row()
-    store.commit([first], seeing(None))
+    commit(store, [first], seeing(None))
     before = open_world.contents()
 
     elsewhere = replace(first, location_id=OTHER_LOCATION)
-    assert store.commit([elsewhere], seeing(None)) == seeing(None, first)
+    assert commit(store, [elsewhere], seeing(None)) == seeing(None, first)
     assert open_world.contents() == before
 
 
 @pytest.mark.parametrize("count", [2, 10, GROUP_MAX])
 def test_several_rows_are_appended_with_one_update_of_their_stock_item(store: Store, count: int) -> None:
     before, *rows = rows_in_turn(count + 1)
-    store.commit([before], seeing(None))
+    commit(store, [before], seeing(None))
 
-    assert isinstance(store.commit(rows, seeing(stock_after(before))), Committed)
+    assert isinstance(commit(store, rows, seeing(stock_after(before))), Committed)
     assert stock_at(store) == stock_after(rows[-1])
     assert store.find(BUSINESS, [row.id for row in rows]) == {row.id: row for row in rows}
 
@@ -614,39 +637,39 @@ def test_existing_rows_of_a_group_are_returned_and_none_is_appended(
     open_world: World, store: Store, there: list[int]
 ) -> None:
     first, *rows = rows_in_turn(6)
-    store.commit([first], seeing(None))
+    commit(store, [first], seeing(None))
     recorded = [replace(rows[number], location_id=OTHER_LOCATION) for number in there]
-    store.commit(recorded, seeing(None))
+    commit(store, recorded, seeing(None))
     before = open_world.contents()
 
-    assert store.commit(rows, seeing(stock_after(first))) == seeing(stock_after(first), *recorded)
+    assert commit(store, rows, seeing(stock_after(first))) == seeing(stock_after(first), *recorded)
     assert open_world.contents() == before
 
 
 def test_a_group_from_a_moved_stock_item_returns_the_current_one(open_world: World, store: Store) -> None:
     first, second, *rows = rows_in_turn(5)
-    store.commit([first], seeing(None))
-    store.commit([second], seeing(stock_after(first)))
+    commit(store, [first], seeing(None))
+    commit(store, [second], seeing(stock_after(first)))
     before = open_world.contents()
 
-    assert store.commit(rows, seeing(stock_after(first))) == seeing(stock_after(second))
+    assert commit(store, rows, seeing(stock_after(first))) == seeing(stock_after(second))
     assert open_world.contents() == before
 
 
 def test_rows_recorded_earlier_are_returned_with_those_recorded_since(store: Store) -> None:
     first, row, other = rows_in_turn(3)
-    store.commit([first], seeing(None))
+    commit(store, [first], seeing(None))
 
-    assert store.commit([first], seeing(None, other)) == seeing(stock_after(first), other, first)
-    assert isinstance(store.commit([row], seeing(stock_after(first), other)), Committed)
+    assert commit(store, [first], seeing(None, other)) == seeing(stock_after(first), other, first)
+    assert isinstance(commit(store, [row], seeing(stock_after(first), other)), Committed)
 
 
 def test_rows_of_two_businesses_may_have_the_same_id(store: Store) -> None:
     row = first_row()
     other = replace(row, business_id=uuid4())
 
-    assert isinstance(store.commit([row], seeing(None)), Committed)
-    assert isinstance(store.commit([other], seeing(None)), Committed)
+    assert isinstance(commit(store, [row], seeing(None)), Committed)
+    assert isinstance(commit(store, [other], seeing(None)), Committed)
     assert store.find(BUSINESS, [row.id]) == {row.id: row}
     assert store.find(other.business_id, [row.id]) == {row.id: other}
 
@@ -662,7 +685,7 @@ def reversal_of(row: Adjustment, after: Adjustment | None = None) -> Adjustment:
 
 def reversed_by(store: Store, row: Adjustment) -> UUID | None:
     reversing = replace(command(location_id=LOCATION, business_id=row.business_id), reverses=row.id)
-    return store.load(reversing, []).reversed_by
+    return store.load([reversing], [], reverses=row.id).reversed_by
 
 
 def reversed_meanwhile(reversal: Adjustment, seen: Snapshot | None = None) -> Snapshot:
@@ -672,17 +695,17 @@ def reversed_meanwhile(reversal: Adjustment, seen: Snapshot | None = None) -> Sn
 
 def test_an_adjustment_without_a_reversal_has_none(store: Store) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
 
     assert reversed_by(store, row) is None
 
 
 def test_a_reversal_is_committed_like_any_row_and_found_from_what_it_reverses(store: Store) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
     reversal = reversal_of(row)
 
-    assert isinstance(store.commit([reversal], seeing(stock_after(row))), Committed)
+    assert isinstance(commit(store, [reversal], seeing(stock_after(row))), Committed)
     assert (stock_at(store), store.find(BUSINESS, [reversal.id])) == (stock_after(reversal), {reversal.id: reversal})
     assert (reversed_by(store, row), reversed_by(store, reversal)) == (reversal.id, None)
     assert store.find(BUSINESS, [row.id]) == {row.id: row}
@@ -690,101 +713,101 @@ def test_a_reversal_is_committed_like_any_row_and_found_from_what_it_reverses(st
 
 def test_a_transactional_read_finds_a_reversal(store: Store) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
     reversing = replace(command(location_id=LOCATION), reverses=row.id)
-    assert store.load(reversing, [], transactional=True).reversed_by is None
+    assert store.load([reversing], [], reverses=row.id, transactional=True).reversed_by is None
     reversal = reversal_of(row)
-    store.commit([reversal], seeing(stock_after(row)))
+    commit(store, [reversal], seeing(stock_after(row)))
 
-    snapshot = store.load(reversing, [reversal.id], transactional=True)
+    snapshot = store.load([reversing], [reversal.id], reverses=row.id, transactional=True)
 
     assert snapshot == replace(reversed_meanwhile(reversal), recorded={reversal.id: reversal}, transactional=True)
 
 
 def test_a_reversal_is_looked_for_only_on_request(store: Store) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
-    store.commit([reversal_of(row)], seeing(stock_after(row)))
+    commit(store, [row], seeing(None))
+    commit(store, [reversal_of(row)], seeing(stock_after(row)))
 
-    assert store.load(command(location_id=LOCATION), [row.id]).reversed_by is None
+    assert store.load([command(location_id=LOCATION)], [row.id]).reversed_by is None
 
 
 def test_a_reversal_belongs_to_its_own_business_only(store: Store) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
-    store.commit([reversal_of(row)], seeing(stock_after(row)))
+    commit(store, [row], seeing(None))
+    commit(store, [reversal_of(row)], seeing(stock_after(row)))
 
     assert reversed_by(store, replace(row, business_id=uuid4())) is None
 
 
 def test_a_second_reversal_returns_the_first_and_changes_nothing(open_world: World, store: Store) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
     first = reversal_of(row)
-    store.commit([first], seeing(stock_after(row)))
+    commit(store, [first], seeing(stock_after(row)))
     before = open_world.contents()
 
-    assert store.commit([reversal_of(row, after=first)], seeing(stock_after(first))) == reversed_meanwhile(first)
+    assert commit(store, [reversal_of(row, after=first)], seeing(stock_after(first))) == reversed_meanwhile(first)
     assert open_world.contents() == before
 
 
 def test_a_second_reversal_returns_the_stock_that_the_first_has_moved(open_world: World, store: Store) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
     first = reversal_of(row)
-    store.commit([first], seeing(stock_after(row)))
+    commit(store, [first], seeing(stock_after(row)))
     before = open_world.contents()
 
-    assert store.commit([reversal_of(row)], seeing(stock_after(row))) == reversed_meanwhile(first)
+    assert commit(store, [reversal_of(row)], seeing(stock_after(row))) == reversed_meanwhile(first)
     assert open_world.contents() == before
 
 
 def test_a_reversal_that_already_exists_is_returned_with_its_own_link(open_world: World, store: Store) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
     reversal = reversal_of(row)
-    store.commit([reversal], seeing(stock_after(row)))
+    commit(store, [reversal], seeing(stock_after(row)))
     before = open_world.contents()
 
     expected = replace(seeing(stock_after(reversal), reversal), reversed_by=reversal.id)
-    assert store.commit([reversal], seeing(stock_after(row))) == expected
-    assert store.commit([reversal], seeing(stock_after(reversal))) == expected
+    assert commit(store, [reversal], seeing(stock_after(row))) == expected
+    assert commit(store, [reversal], seeing(stock_after(reversal))) == expected
     assert open_world.contents() == before
 
 
 def test_a_reversal_from_a_stock_item_that_has_moved_leaves_no_link(open_world: World, store: Store) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
     second = row_after(row)
-    store.commit([second], seeing(stock_after(row)))
+    commit(store, [second], seeing(stock_after(row)))
     before = open_world.contents()
 
-    assert store.commit([reversal_of(row)], seeing(stock_after(row))) == seeing(stock_after(second))
+    assert commit(store, [reversal_of(row)], seeing(stock_after(row))) == seeing(stock_after(second))
     assert open_world.contents() == before
     assert reversed_by(store, row) is None
 
 
 def test_a_reversal_under_an_existing_id_leaves_no_link(open_world: World, store: Store) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
     before = open_world.contents()
 
     taken = replace(reversal_of(row), id=row.id)
-    assert store.commit([taken], seeing(stock_after(row))) == seeing(stock_after(row), row)
+    assert commit(store, [taken], seeing(stock_after(row))) == seeing(stock_after(row), row)
     assert open_world.contents() == before
 
 
 def test_a_reversal_can_be_reversed_and_what_it_had_reversed_stays_so(store: Store) -> None:
     row = first_row()
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
     first = reversal_of(row)
-    store.commit([first], seeing(stock_after(row)))
+    commit(store, [first], seeing(stock_after(row)))
     second = reversal_of(first)
 
-    assert isinstance(store.commit([second], seeing(stock_after(first))), Committed)
+    assert isinstance(commit(store, [second], seeing(stock_after(first))), Committed)
     assert (reversed_by(store, row), reversed_by(store, first)) == (first.id, second.id)
     again = reversal_of(row, after=second)
-    assert store.commit([again], seeing(stock_after(second))) == reversed_meanwhile(first, seeing(stock_after(second)))
+    assert commit(store, [again], seeing(stock_after(second))) == reversed_meanwhile(first, seeing(stock_after(second)))
 
 
 # ------------------------------------------------------------------------------------------------------ round trip
@@ -796,6 +819,14 @@ FULL = replace(
     expected_quantity=12,
     location_defaulted=False,
     reverses=UUID(int=2**128 - 1),
+    kind="transfer",
+    group_id=UUID(int=2**128 - 2),
+    group_line=1,
+    group_size=99,
+    counted_quantity=QUANTITY_MAX,
+    counted_at=NOW - timedelta(days=1),
+    sku="SKU ü",
+    occurred_at=NOW - timedelta(days=2),
     created_by="arn:aws:iam::123456789012:user/tester",
 )
 ROWS = {
@@ -822,11 +853,11 @@ ROWS = {
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_a_row_is_read_as_it_was_committed(store: Store, row: Adjustment) -> None:
     row = replace(row, id=uuid4())
-    store.commit([row], seeing(None))
+    commit(store, [row], seeing(None))
 
     assert store.find(BUSINESS, [row.id]) == {row.id: row}
     assert stock_at(store) == stock_after(row)
     link = row.id if row.reverses else None
-    assert store.commit([row], seeing(None)) == replace(seeing(stock_after(row), row), reversed_by=link)
+    assert commit(store, [row], seeing(None)) == replace(seeing(stock_after(row), row), reversed_by=link)
     other = replace(row, id=uuid4())
-    assert store.commit([other], seeing(None)) == replace(seeing(stock_after(row)), reversed_by=link)
+    assert commit(store, [other], seeing(None)) == replace(seeing(stock_after(row)), reversed_by=link)

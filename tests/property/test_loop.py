@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.domain.errors import AlreadyReversed, IdempotencyKeyReused, Refusal, TryAgain
-from inventory.domain.model import Business, Outcome, Reversal
+from inventory.domain.model import Business, Outcome, Reversal, StockItemId
 from inventory.domain.rules import keyed_id, stock_after
 from tests.support.builders.domain import a_command, a_reversal
-from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_LOCATION, VARIANT
+from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_LOCATION, STOCK_ITEM, VARIANT
 from tests.support.fakes.scripted_store import Met
 from tests.support.fakes.store import FakeStore
 from tests.support.harness.examples import examples
@@ -204,7 +204,9 @@ def assert_row_is_what_was_asked(row: Adjustment, asked: Command | Reversal, sto
 def assert_each_is_reversed_once_at_most(store: FakeStore) -> None:
     reversing = [row for row in store.ledger.values() if row.reverses is not None]
     assert len({row.reverses for row in reversing}) == len(reversing)
-    assert store.reversals == {(row.business_id, row.reverses): row.id for row in reversing}
+    assert {place: link.reversal_id for place, link in store.reversals.items()} == {
+        (row.business_id, row.reverses): row.id for row in reversing
+    }
 
 
 def assert_stock_adds_up(store: FakeStore) -> None:
@@ -212,7 +214,7 @@ def assert_stock_adds_up(store: FakeStore) -> None:
         rows = sorted(
             (row for row in store.ledger.values() if row.location_id == location_id), key=lambda row: row.sequence
         )
-        stock = store.stock.get((BUSINESS, VARIANT, location_id))
+        stock = store.stock.get(StockItemId(BUSINESS, VARIANT, location_id))
         assert [row.sequence for row in rows] == list(range(1, len(rows) + 1))
         assert all(earlier.created_at < later.created_at for earlier, later in pairwise(rows))
         assert all(later.previous_hash == earlier.hash for earlier, later in pairwise(rows))
@@ -274,7 +276,7 @@ def test_groups_that_lose_only_acknowledgements_get_final_and_exact_answers(
     rows = [row for row in store.ledger.values() if row.created_by != "opening"]
     assert not any(isinstance(answer, TryAgain) for _, answer in answers(runs))
     assert sorted(acknowledged, key=lambda row: row.sequence) == sorted(rows, key=lambda row: row.sequence)
-    assert store.stock[BUSINESS, VARIANT, LOCATION].quantity == 2 + sum(row.delta for row in acknowledged)
+    assert store.stock[STOCK_ITEM].quantity == 2 + sum(row.delta for row in acknowledged)
     assert_stock_adds_up(store)
 
 
@@ -289,7 +291,7 @@ def test_without_faults_every_request_gets_a_final_answer(changes: list[int], or
 
     acknowledged = sum(answer.adjustment.delta for _, answer in answers(runs) if isinstance(answer, Outcome))
     assert not any(isinstance(answer, TryAgain) for _, answer in answers(runs))
-    assert store.stock[BUSINESS, VARIANT, LOCATION].quantity == 2 + acknowledged
+    assert store.stock[STOCK_ITEM].quantity == 2 + acknowledged
     assert_stock_adds_up(store)
 
 

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inventory.adjusting import merging
 from inventory.adjusting.loop import Adjuster, Result
 from inventory.adjusting.merging import Fault, adjust_many
 from inventory.domain.errors import Refusal
-from inventory.domain.model import Business, Outcome
+from inventory.domain.model import Business, GroupOutcome, Outcome, StockItemId
 from inventory.domain.retry_budget import RetryBudget
 from tests.support.builders.domain import a_command, budget_of
 from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_LOCATION, OTHER_VARIANT, VARIANT
@@ -51,6 +52,7 @@ def with_actors(drawn: list[Command]) -> list[Command]:
 
 
 def place_of(command: Command) -> Place:
+    assert command.variant_id is not None
     return command.variant_id, command.location_id or LOCATION
 
 
@@ -81,7 +83,7 @@ class Shop:
                 for row in self.store.ledger.values()
                 if (row.variant_id, row.location_id) == (variant_id, location_id)
             ]
-            rows += assert_adds_up(of_place, self.store.stock.get((BUSINESS, variant_id, location_id)))
+            rows += assert_adds_up(of_place, self.store.stock.get(StockItemId(BUSINESS, variant_id, location_id)))
         assert len(rows) == len(self.store.ledger)
         return [comparable(row) for row in rows]
 
@@ -99,7 +101,7 @@ def a_shop(*, allow_negative_stock: bool) -> Shop:
         active_locations={(BUSINESS, LOCATION), (BUSINESS, OTHER_LOCATION)},
     )
     ids = (UUID(int=number) for number in count(1_000))
-    return Shop(store, Adjuster(store, lambda: NOW, lambda: next(ids), lambda: 0.0, lambda _: None))
+    return Shop(store, Adjuster(store, lambda: NOW, lambda: next(ids), lambda: 0.0, lambda _: None, store.level_as_of))
 
 
 def batches_of(asked: list[Command], sizes: list[int]) -> Iterator[list[Command]]:
@@ -132,6 +134,7 @@ def in_short(result: Result) -> object:
     """Every answer, without random ids."""
     if isinstance(result, Outcome):
         return comparable(result.adjustment), result.replayed
+    assert not isinstance(result, GroupOutcome)
     return type(result), result.facts()
 
 
@@ -164,7 +167,7 @@ def test_the_place_where_a_transactions_limit_splits_a_group_makes_no_difference
 
     expected = alone.one_by_one(asked)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(groups, "GROUP_MAX", group_max)
+        patch.setattr(merging, "GROUP_MAX", group_max)
         answers = together.together(asked, [])
 
     assert [in_short(each) for each in answers] == [in_short(each) for each in expected]

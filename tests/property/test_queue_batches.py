@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from inventory.adjusting.loop import Adjuster
 from inventory.domain.errors import ServiceError
-from inventory.domain.model import Business, Outcome
+from inventory.domain.model import Business, Outcome, StockItemId
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.messages import UnreadableMessage
 from inventory.entrypoints.queue import ingest
@@ -83,7 +83,7 @@ class Shop:
     ends: list[object] = field(default_factory=list)
 
     def receive(self, batch: Sequence[QueueRecord]) -> None:
-        adjuster = Adjuster(self.store, lambda: NOW, self._no_id, lambda: 0.0, lambda _: None)
+        adjuster = Adjuster(self.store, lambda: NOW, self._no_id, lambda: 0.0, lambda _: None, self.store.level_as_of)
         messages = ingest(batch, adjuster, cast("EventBus", self.bus), budget=RetryBudget(lambda: 1_000.0), at_once=map)
         self.ends += [end_of(message) for message in messages]
 
@@ -94,7 +94,7 @@ class Shop:
             of_place = [
                 row for row in self.store.ledger.values() if (row.business_id, row.variant_id, row.location_id) == place
             ]
-            rows += assert_adds_up(of_place, self.store.stock.get(place))
+            rows += assert_adds_up(of_place, self.store.stock.get(StockItemId(*place)))
         assert len(rows) == len(self.store.ledger)
         return rows
 

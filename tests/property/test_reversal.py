@@ -19,7 +19,7 @@ from inventory.domain.errors import (
 )
 from inventory.domain.model import Outcome
 from tests.support.builders.domain import a_command, a_reversal
-from tests.support.builders.ids import BUSINESS, LOCATION, VARIANT
+from tests.support.builders.ids import STOCK_ITEM
 from tests.support.fakes.scripted_store import a_desk
 from tests.support.harness.examples import examples
 from tests.support.harness.ledger_invariants import assert_adds_up
@@ -116,6 +116,6 @@ def test_every_answer_is_the_predicted_one_and_the_ledger_adds_up(history: list[
         if isinstance(end, AlreadyReversed):
             assert end.reversed_by == model.reversed_by[of]
 
-    assert_adds_up(desk.rows, desk.store.stock.get((BUSINESS, VARIANT, LOCATION)))
+    assert_adds_up(desk.rows, desk.store.stock.get(STOCK_ITEM))
     assert desk.quantity == sum(row.delta for row in desk.rows) == model.on_hand
     assert max(Counter(row.reverses for row in desk.rows if row.reverses).values(), default=0) <= 1

@@ -23,8 +23,8 @@ from inventory.domain.errors import (
 )
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import GENESIS_HASH, Adjustment, Command, Snapshot, StockItem
-from inventory.domain.rules import decide, stock_after
-from tests.support.builders.domain import a_business, a_command, a_snapshot, a_stock_item
+from inventory.domain.rules import stock_after
+from tests.support.builders.domain import a_business, a_command, a_snapshot, a_stock_item, decided, stock_in
 from tests.support.builders.ids import LOCATION, NOW
 
 LIMIT = 9_007_199_254_740_991
@@ -62,7 +62,7 @@ def test_a_history_adds_up(history: list[Step]) -> None:
         command = a_command(quantity_change=step.change, expected_quantity=step.expected)
         before = stock.quantity if stock else 0
         try:
-            row = decide(command, snapshot, adjustment_id=UUID(int=number), now=now)
+            row = decided(command, snapshot, row_id=UUID(int=number), now=now)
         except Refusal:
             continue
         assert row.quantity_after == before + step.change
@@ -86,7 +86,7 @@ def test_a_business_that_does_not_allow_it_never_has_negative_stock(history: lis
     stock: StockItem | None = None
     for change in history:
         try:
-            row = decide(a_command(quantity_change=change), a_snapshot(stock=stock), adjustment_id=UUID(int=0), now=NOW)
+            row = decided(a_command(quantity_change=change), a_snapshot(stock=stock))
         except Refusal:
             continue
         stock = stock_after(row)
@@ -95,21 +95,24 @@ def test_a_business_that_does_not_allow_it_never_has_negative_stock(history: lis
 
 def by_the_contract(command: Command, snapshot: Snapshot) -> tuple[type[Refusal], dict[str, int]] | None:
     """The rejection that the contract demands, or None: written from its text, not from the code."""
-    on_hand = 0 if snapshot.stock is None else snapshot.stock.quantity
-    below_zero = on_hand + command.quantity_change < 0
-    decrease = command.quantity_change < 0
+    stock = stock_in(snapshot)
+    on_hand = 0 if stock is None else stock.quantity
+    change = command.quantity_change or 0
+    below_zero = on_hand + change < 0
+    decrease = change < 0
+    location_id = snapshot.business and snapshot.business.default_location_id
     allowed = snapshot.business is not None and snapshot.business.allow_negative_stock
     in_order: list[tuple[bool, type[Refusal], dict[str, int]]] = [
-        (snapshot.business is None or not snapshot.variant_active, VariantNotFound, {}),
-        (snapshot.location_id is None, NoDefaultLocation, {}),
-        (not snapshot.location_active, LocationNotFound, {}),
+        (snapshot.business is None or not snapshot.variants, VariantNotFound, {}),
+        (location_id is None, NoDefaultLocation, {}),
+        (not snapshot.locations, LocationNotFound, {}),
         (command.expected_quantity not in {None, on_hand}, StaleQuantity, {"quantity_on_hand": on_hand}),
         (
             below_zero and decrease and not allowed,
             InsufficientStock,
-            {"quantity_on_hand": on_hand, "quantity_change": command.quantity_change},
+            {"quantity_on_hand": on_hand, "quantity_change": change},
         ),
-        (not -LIMIT <= on_hand + command.quantity_change <= LIMIT, QuantityLimitExceeded, {}),
+        (not -LIMIT <= on_hand + change <= LIMIT, QuantityLimitExceeded, {}),
     ]
     return next(((kind, facts) for applies, kind, facts in in_order if applies), None)
 
@@ -143,11 +146,11 @@ def test_refusals_are_exactly_those_of_the_contract(
     wanted = by_the_contract(command, snapshot)
 
     if wanted is None:
-        row = decide(command, snapshot, adjustment_id=UUID(int=0), now=NOW)
+        row = decided(command, snapshot)
         assert row.quantity_after == (on_hand or 0) + change
     else:
         with pytest.raises(wanted[0]) as refusal:
-            decide(command, snapshot, adjustment_id=UUID(int=0), now=NOW)
+            decided(command, snapshot)
         assert (type(refusal.value), refusal.value.facts()) == wanted
 
 
@@ -155,7 +158,7 @@ def test_refusals_are_exactly_those_of_the_contract(
 def test_a_row_is_at_least_one_microsecond_younger_than_the_stock_item(change: int, last: datetime) -> None:
     stock = a_stock_item(CHANGE_MAX, updated_at=last)
 
-    row = decide(a_command(quantity_change=change), a_snapshot(stock=stock), adjustment_id=UUID(int=0), now=NOW)
+    row = decided(a_command(quantity_change=change), a_snapshot(stock=stock))
 
     assert row.created_at == max(NOW, last + timedelta(microseconds=1))
     assert replace(stock_after(row), updated_at=NOW).quantity == CHANGE_MAX + change

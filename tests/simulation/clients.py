@@ -83,6 +83,9 @@ class SimulatedClient:
     def batch_get_item(self, **request: Any) -> Any:
         return self._call("BatchGetItem", self._database.batch_get_item, request)
 
+    def query(self, **request: Any) -> Any:
+        return self._call("Query", self._database.query, request)
+
     def transact_get_items(self, **request: Any) -> Any:
         return self._call("TransactGetItems", self._database.transact_get_items, request)
 

@@ -155,7 +155,7 @@ class _Run:
     def _environment(self) -> Adjuster:
         client = SimulatedClient(self._database, self._wire, self._chance)
         clock = WallClock(self._scheduler)
-        return adjuster_on(store_on(client, clock.time_s, kind=store_kind(self._policy)), clock, self._chance)
+        return adjuster_on(store_on(client, clock.time_s, kind=store_kind(self._policy)), client, clock, self._chance)
 
     def _think(self) -> None:
         if self._load.thinking_s:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
 from inventory.adjusting.loop import Adjuster
+from inventory.entrypoints.composition import level_reader
+from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.stock_store import StockStore
 
 if TYPE_CHECKING:
@@ -56,12 +58,14 @@ def store_on(
     )
 
 
-def adjuster_on(store: StockStore, clock: WallClock, chance: Random) -> Adjuster:
+def adjuster_on(store: StockStore, client: SimulatedClient, clock: WallClock, chance: Random) -> Adjuster:
     """The service's use case on a store, put together as ``wiring`` does it."""
+    index = DynamoDBLedgerIndex(cast("DynamoDBClient", cast("Any", client)), LEDGER)
     return Adjuster(
         store=store,
         clock=clock.now,
         new_id=lambda: drawn_id(chance),
         fraction=chance.random,
         sleep=clock.scheduler.sleep,
+        level_as_of=level_reader(index, clock.now),
     )

@@ -16,7 +16,7 @@ from inventory.adjusting import loop
 from inventory.domain import rules
 from inventory.domain.errors import RetryBudgetSpent, StaleQuantity, StoreUnavailable, TryAgain
 from inventory.domain.hash_chain import row_hash
-from inventory.domain.model import Outcome
+from inventory.domain.model import GroupOutcome, Outcome
 from inventory.domain.store import Committed
 from inventory.entrypoints import queue
 from inventory.storage import catalog as catalog_items
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from inventory.aws.event_bus import EventBus
-    from inventory.domain.model import Adjustment, Command, Snapshot
+    from inventory.domain.model import Adjustment, Command, ReversalLink, Snapshot
     from inventory.domain.retry_budget import RetryBudget
     from inventory.domain.store import CommitResult
     from inventory.entrypoints.queue import Message
@@ -52,18 +52,19 @@ class Mutant:
 
 class _ConflictIsFinal(StockStore):
     @override
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
-        result = super().commit(rows, snapshot)
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
+        result = super().commit(rows, snapshot, link)
         if not isinstance(result, Committed):
-            raise StaleQuantity(quantity_on_hand=snapshot.stock.quantity if snapshot.stock else 0)
+            stock = snapshot.stock.get(rows[0].stock_item_id)
+            raise StaleQuantity(quantity_on_hand=stock.quantity if stock else 0)
         return result
 
 
 class _NoAnswerIsSuccess(StockStore):
     @override
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
         try:
-            return super().commit(rows, snapshot)
+            return super().commit(rows, snapshot, link)
         except StoreUnavailable:
             return Committed()
 
@@ -91,8 +92,8 @@ class _LooksPartByPart(StockStore):
 
     @override
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
-        wanted = stock_store._row_keys(business_id, adjustment_ids)
-        return items.adjustments_by_id(self._batch_get([], wanted).rows)
+        wanted = [(self._ledger_table, key) for key in stock_store._row_keys(business_id, adjustment_ids)]
+        return items.adjustments_by_id(self._batch_get(wanted).rows)
 
 
 class _RemembersPastConflicts(StockStore):
@@ -100,18 +101,18 @@ class _RemembersPastConflicts(StockStore):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._seen: dict[tuple[UUID, UUID, UUID | None, UUID | None], Snapshot] = {}
+        self._seen: dict[object, Snapshot] = {}
 
     @override
-    def cached(self, command: Command) -> Snapshot | None:
+    def cached(self, commands: Sequence[Command]) -> Snapshot | None:
         return None
 
     @override
-    def load(self, command: Command, recorded_ids: Sequence[UUID], **how: Any) -> Snapshot:
-        key = (command.business_id, command.variant_id, command.location_id, command.reverses)
+    def load(self, commands: Sequence[Command], recorded_ids: Sequence[UUID] = (), **how: Any) -> Snapshot:
+        key = tuple((each.business_id, each.variant_id, each.location_id, each.reverses) for each in commands)
         if key in self._seen:
             return replace(self._seen[key], recorded={})
-        self._seen[key] = super().load(command, recorded_ids, **how)
+        self._seen[key] = super().load(commands, recorded_ids, **how)
         return self._seen[key]
 
 
@@ -119,8 +120,8 @@ class _RefusesFromMemory(StockStore):
     """Takes what it remembers for what it has read."""
 
     @override
-    def cached(self, command: Command) -> Snapshot | None:
-        snapshot = super().cached(command)
+    def cached(self, commands: Sequence[Command]) -> Snapshot | None:
+        snapshot = super().cached(commands)
         return snapshot and replace(snapshot, cached=False, transactional=True)
 
 
@@ -147,19 +148,28 @@ def _refuse_at_once(group: Any, decisions: Any, _: Snapshot) -> None:
 @contextmanager
 def _fresh_ids() -> Iterator[None]:
     """After each unknown outcome the request gets another id."""
-    load = loop._Group._load
+    load = loop._Run._load
 
     def load_under_new_ids(group: Any, **named: Any) -> Snapshot:
         if group._unanswered:
             group._unanswered.clear()
             group._requests = [
-                replace(request, id=group._adjuster.new_id()) if request not in group._results else request
+                _under_fresh_ids(request, group) if request not in group._results else request
                 for request in group._requests
             ]
         return load(group, **named)
 
-    with patch.object(loop._Group, "_load", load_under_new_ids):
+    with patch.object(loop._Run, "_load", load_under_new_ids):
         yield
+
+
+def _under_fresh_ids(request: Any, run: Any) -> Any:
+    changes = {"idempotency_key": None}
+    lines = tuple(replace(line, **changes) for line in request.lines)
+    asked = lines[0] if request.group is None else replace(request.group, lines=lines)
+    fresh = loop._Request(asked, run._adjuster.new_id)
+    fresh.lines = request.lines
+    return fresh
 
 
 def _publish_nothing(messages: list[Message], _bus: EventBus, _budget: RetryBudget) -> None:
@@ -226,10 +236,10 @@ _DEFAULT_LOCATION_ID = items.default_location_id_of
 
 def _not_recorded(*arguments: Any) -> Any:
     result = _RECORDED(*arguments)
-    return replace(result, replayed=False) if isinstance(result, Outcome) else result
+    return result._replace(replayed=False) if isinstance(result, Outcome | GroupOutcome) else result
 
 
-_RECORDED = loop._Group._result_from_row
+_RECORDED = loop._Run._result_from_rows
 
 
 def _deciding(**members: Any) -> Callable[[], AbstractContextManager[object]]:
@@ -246,9 +256,9 @@ def _deciding(**members: Any) -> Callable[[], AbstractContextManager[object]]:
 def _clock_read_once() -> Iterator[None]:
     times: list[datetime] = []
 
-    def decided(command: Command, snapshot: Snapshot, *, adjustment_id: UUID, now: datetime) -> Adjustment:
+    def decided(*arguments: Any, now: datetime, **named: Any) -> Adjustment:
         times.append(now)
-        return _DECIDE(command, snapshot, adjustment_id=adjustment_id, now=times[0])
+        return _DECIDE(*arguments, now=times[0], **named)
 
     with patch.object(loop, "decide", decided):
         yield
@@ -260,10 +270,10 @@ _DECIDE = rules.decide
 def _same_but_for(name: str) -> Callable[[], AbstractContextManager[object]]:
     """Compare requests but for one of their fields."""
 
-    def same(command: Command, row: Any) -> bool:
+    def same(command: Command, row: Any, identity: Any) -> bool:
         of_row = None if name == "location_id" and row.location_defaulted else getattr(row, name)
         changes: dict[str, Any] = {name: of_row}
-        return _SAME_REQUEST(replace(command, **changes), row)
+        return _SAME_REQUEST(replace(command, **changes), row, identity)
 
     return lambda: patch.object(loop, "same_request", same)
 
@@ -284,13 +294,13 @@ def _run_or_raise(group: Any) -> list[Any]:
     return [group._results[request] for request in group._requests]
 
 
-def _can_be_applied_here_only(group: Any, request: Any, snapshot: Snapshot, **named: Any) -> bool:
-    elsewhere = [each for each in group._unanswered if each.location_id != snapshot.location_id]
-    with patch.object(group, "_unanswered", [each for each in group._unanswered if each not in elsewhere]):
-        return _CAN_STILL_BE_APPLIED(group, request, snapshot, **named)
+def _can_be_applied_here_only(group: Any, request: Any, snapshot: Snapshot, sequences: Any) -> bool:
+    here = [each for each in group._unanswered if set(each.seen) <= set(snapshot.stock)]
+    with patch.object(group, "_unanswered", here):
+        return _CAN_STILL_BE_APPLIED(group, request, snapshot, sequences)
 
 
-_CAN_STILL_BE_APPLIED = loop._Group._can_still_be_applied
+_CAN_STILL_BE_APPLIED = loop._Run._can_still_be_applied
 
 
 def _revocation_unread(item: Any, name: str) -> Any:
@@ -305,7 +315,7 @@ MUTANTS = {
     ),
     "no look before a refusal": Mutant(
         "the ledger is not read before a rejection is final",
-        change=lambda: patch.object(loop._Group, "_settle_refused", _refuse_at_once),
+        change=lambda: patch.object(loop._Run, "_settle_refused", _refuse_at_once),
     ),
     "one client token for each row": Mutant(
         "the next attempt has another content under the same token", parts=Parts(client=_OneTokenForEachRow)
@@ -327,7 +337,7 @@ MUTANTS = {
     ),
     "late requests forgotten": Mutant(
         "a refusal is final while an own earlier attempt may still land",
-        change=lambda: patch.object(loop._Group, "_can_still_be_applied", lambda *_, **__: False),
+        change=lambda: patch.object(loop._Run, "_can_still_be_applied", lambda *_, **__: False),
     ),
     "refusals unpublished": Mutant(
         "messages are done without an event",
@@ -374,7 +384,7 @@ MUTANTS = {
     "clock read once": Mutant("all rows bear the time of the first one, or near it", change=_clock_read_once),
     "replays not recognized": Mutant(
         "a row of another request is answered as this one's own",
-        change=lambda: patch.object(loop._Group, "_result_from_row", _not_recorded),
+        change=lambda: patch.object(loop._Run, "_result_from_rows", _not_recorded),
     ),
     "location not compared": Mutant(
         "a key stands for a request for another location", change=_same_but_for("location_id")
@@ -391,10 +401,10 @@ MUTANTS = {
     ),
     "a fault ends all": Mutant(
         "behind an unknown outcome a permanent error is answered as a failure, or retried in halves",
-        change=lambda: patch.object(loop._Group, "run", _run_or_raise),
+        change=lambda: patch.object(loop._Run, "run", _run_or_raise),
     ),
     "late requests elsewhere forgotten": Mutant(
         "a refusal is final while an own earlier attempt may still land at another location",
-        change=lambda: patch.object(loop._Group, "_can_still_be_applied", _can_be_applied_here_only),
+        change=lambda: patch.object(loop._Run, "_can_still_be_applied", _can_be_applied_here_only),
     ),
 }

@@ -17,7 +17,7 @@ from inventory.storage.stock_store import STOCK_ENTRIES_MAX, StockStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
 
-    from inventory.domain.model import Adjustment, Command, Snapshot
+    from inventory.domain.model import Adjustment, Command, ReversalLink, Snapshot
     from inventory.domain.store import CommitResult
 
 
@@ -90,16 +90,16 @@ class CountingStore(StockStore):
     commits = 0
 
     @override
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
         self.commits += 1
-        return super().commit(rows, snapshot)
+        return super().commit(rows, snapshot, link)
 
 
 class _StoreThatReads(CountingStore):
     """A store that reads before each decision."""
 
     @override
-    def cached(self, command: Command) -> Snapshot | None:
+    def cached(self, commands: Sequence[Command]) -> Snapshot | None:
         return None
 
 

@@ -115,7 +115,7 @@ class Environment:
 
     @property
     def adjuster(self) -> Adjuster:
-        return adjuster_on(self.store, self.clock, self.world.chance)
+        return adjuster_on(self.store, self.client, self.clock, self.world.chance)
 
     @property
     def event_bus(self) -> EventBus:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from inventory.domain.hash_chain import row_hash
@@ -21,7 +21,17 @@ from inventory.domain.model import (
 )
 from inventory.domain.retry_budget import RetryBudget
 from inventory.domain.rules import RowIdentity, decide
-from tests.support.builders.ids import ADJUSTMENT, BUSINESS, HEAD_HASH, LOCATION, NOW, OTHER_VARIANT, SUBJECT, VARIANT
+from tests.support.builders.ids import (
+    ADJUSTMENT,
+    BUSINESS,
+    HEAD_HASH,
+    LOCATION,
+    NOW,
+    OTHER_VARIANT,
+    STOCK_ITEM,
+    SUBJECT,
+    VARIANT,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,41 +72,37 @@ def a_business(**changes: Any) -> Business:
     return replace(Business(allow_negative_stock=False, default_location_id=LOCATION), **changes)
 
 
+_SHOP: Final = a_business()
+_TEN: Final = a_stock_item(10)
+
+
 def a_snapshot(
     *,
-    business: Business | None = None,
+    business: Business | None = _SHOP,
     location_id: UUID | None = LOCATION,
-    stock: StockItem | None = None,
+    location_active: bool = True,
+    variant_active: bool = True,
+    stock: StockItem | None = _TEN,
     **changes: Any,
 ) -> Snapshot:
-    """All that a request needs exists, and ten are on hand at the default location, ``location_id``.
-
-    ``stock`` is that of ``VARIANT`` there.
-    """
-    return _snapshot(business or a_business(), location_id, stock or a_stock_item(10), **changes)
-
-
-def _snapshot(business: Business, location_id: UUID | None, stock: StockItem | None, **changes: Any) -> Snapshot:
-    places = set() if location_id is None else {location_id}
-    of_stock = {StockItemId(BUSINESS, VARIANT, each): stock for each in places if stock is not None}
-    return replace(
-        Snapshot(
-            business=replace(business, default_location_id=location_id),
-            variants={VARIANT: VARIANT},
-            locations=places,
-            reasons={},
-            stock=of_stock,
-            recorded={},
-        ),
-        **changes,
+    """All that a request needs exists, and ten are on hand of the variant at the default location, ``location_id``."""
+    found = Snapshot(
+        business=business and replace(business, default_location_id=location_id),
+        variants={VARIANT: VARIANT} if variant_active else {},
+        locations={location_id} if location_id is not None and location_active else set(),
+        reasons={},
+        stock={},
+        recorded={},
     )
+    if stock is not None and location_id is not None:
+        found = replace(found, stock={StockItemId(BUSINESS, VARIANT, location_id): stock})
+    return replace(found, **changes)
 
 
-def an_empty_snapshot(
-    *, location_id: UUID | None = LOCATION, business: Business | None = None, **changes: Any
-) -> Snapshot:
-    """The same, where the variant was never adjusted."""
-    return _snapshot(business or a_business(), location_id, None, **changes)
+def with_stock(snapshot: Snapshot, stock: StockItem | None, stock_item: StockItemId = STOCK_ITEM) -> Snapshot:
+    """The snapshot with another state of a stock item; None where it was never adjusted."""
+    others = {each: state for each, state in snapshot.stock.items() if each != stock_item}
+    return replace(snapshot, stock=others if stock is None else others | {stock_item: stock})
 
 
 def trails_of(snapshot: Snapshot) -> dict[StockItemId, Trail]:
@@ -104,9 +110,9 @@ def trails_of(snapshot: Snapshot) -> dict[StockItemId, Trail]:
     return {each: (stock,) for each, stock in snapshot.stock.items()}
 
 
-def decided(command: Command, snapshot: Snapshot, *, now: datetime = NOW) -> Adjustment:
+def decided(command: Command, snapshot: Snapshot, *, row_id: UUID = ADJUSTMENT, now: datetime = NOW) -> Adjustment:
     """The row of a command that is decided on its own."""
-    return decide(command, snapshot, trails_of(snapshot), identity=RowIdentity(ADJUSTMENT), now=now)
+    return decide(command, snapshot, trails_of(snapshot), identity=RowIdentity(row_id), now=now)
 
 
 def stock_in(snapshot: Snapshot) -> StockItem | None:

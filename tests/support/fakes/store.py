@@ -68,23 +68,35 @@ class FakeStore:
         named = {
             variant_name(each): each.variant_id or self.skus.get((business_id, each.sku or "")) for each in commands
         }
+        business = self.businesses.get(business_id)
+        default_id = business.default_location_id if business else None
+        locations = [each for each in (line.location_id or default_id for line in commands) if each is not None]
+        reasons, codes = self.reasons.get(business_id, {}), {each.reason_code for each in commands}
         return Snapshot(
-            business=self.businesses.get(business_id),
+            business=business,
             variants={
                 name: variant_id
                 for name, variant_id in named.items()
                 if variant_id is not None and (business_id, variant_id) in self.active_variants
             },
-            locations={location_id for owner, location_id in self.active_locations if owner == business_id},
-            reasons=self.reasons.get(business_id, {}),
+            locations={each for each in locations if (business_id, each) in self.active_locations},
+            reasons={code: direction for code, direction in reasons.items() if code in codes},
             stock={},
             recorded={},
         )
 
     def stock_item_ids(self, commands: Sequence[Command], **_: object) -> list[StockItemId | None]:
         with self._lock:
-            snapshot = self._catalog(commands)
-        return [stock_item_id(each, snapshot) for each in commands]
+            business = self.businesses.get(commands[0].business_id)
+        found: list[StockItemId | None] = []
+        for each in commands:
+            variant_id = each.variant_id or self.skus.get((each.business_id, each.sku or ""))
+            location_id = each.location_id or (business.default_location_id if business else None)
+            if variant_id is None or location_id is None:
+                found.append(None)
+            else:
+                found.append(StockItemId(each.business_id, variant_id, location_id))
+        return found
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         assert len(adjustment_ids) <= GROUP_MAX

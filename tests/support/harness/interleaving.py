@@ -6,24 +6,25 @@ import threading
 from copy import replace
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inventory.adjusting.loop import Adjuster
 from inventory.adjusting.reversal import carry_out
 from inventory.domain.errors import Refusal, StoreUnavailable, TryAgain
 from inventory.domain.model import Command, Reversal
+from inventory.domain.rules import variant_name
 from inventory.domain.store import CommitResult, Contended
 from tests.support.builders.domain import budget_of
 from tests.support.builders.ids import NOW
 from tests.support.fakes.scripted_store import Met
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from inventory.adjusting.loop import Result
-    from inventory.domain.model import Adjustment, Snapshot
+    from inventory.domain.model import Adjustment, ReversalLink, Snapshot, StockItemId
     from tests.support.fakes.store import FakeStore
 
 type Choose = Callable[[int], int]
@@ -59,8 +60,8 @@ class Interleaving:
     choose: Choose
     happenings: list[Callable[[], None]]
     meets: list[Met]
-    under_way: list[tuple[Sequence[Adjustment], Snapshot]] = field(default_factory=list)
-    seen: dict[tuple[UUID, UUID | None], list[Snapshot]] = field(default_factory=dict)
+    under_way: list[tuple[Sequence[Adjustment], Snapshot, ReversalLink | None]] = field(default_factory=list)
+    seen: dict[Hashable, list[Snapshot]] = field(default_factory=dict)
     _time_s: float = 0.0
 
     def run(self, runs: list[Run]) -> None:
@@ -93,8 +94,14 @@ class Interleaving:
 
     def _perform(self, run: Run) -> None:
         run.turn.acquire()
+        turns = _Turns(self, run)
         adjuster = Adjuster(
-            store=_Turns(self, run), clock=self._clock, new_id=run.new_id, fraction=lambda: 0.0, sleep=lambda _: None
+            store=turns,
+            clock=self._clock,
+            new_id=run.new_id,
+            fraction=lambda: 0.0,
+            sleep=lambda _: None,
+            level_as_of=turns.level_as_of,
         )
         try:
             run.answers = _carried_out(adjuster, run.asked)
@@ -120,6 +127,11 @@ def _carried_out(adjuster: Adjuster, asked: Command | Reversal | list[Command]) 
             return adjuster.adjust_all(asked, remaining_s=lambda: 1_000.0)
 
 
+def _names(commands: Sequence[Command]) -> Hashable:
+    """What commands name their stock items by."""
+    return tuple((variant_name(each), each.location_id) for each in commands)
+
+
 @dataclass
 class _Turns:
     """The store as one request sees it: every step waits for its turn."""
@@ -127,42 +139,58 @@ class _Turns:
     of: Interleaving
     run: Run
 
-    def cached(self, command: Command) -> Snapshot | None:
-        """Nothing, or what any request has read so far of the same stock item: it may be long out of date."""
-        seen = [None, *self.of.seen.get((command.variant_id, command.location_id), [])]
+    def cached(self, commands: Sequence[Command]) -> Snapshot | None:
+        """Nothing, or what any request has read so far of the same stock items: it may be long out of date."""
+        seen = [None, *self.of.seen.get(_names(commands), [])]
         snapshot = seen[self.of.choose(len(seen))]
         return snapshot and replace(snapshot, recorded={}, reversed_by=None, cached=True, transactional=False)
 
     def load(
-        self, command: Command, recorded_ids: Sequence[UUID], *, transactional: bool = False, **_: object
+        self,
+        commands: Sequence[Command],
+        recorded_ids: Sequence[UUID] = (),
+        *,
+        reverses: UUID | None = None,
+        transactional: bool = False,
+        **_: object,
     ) -> Snapshot:
-        """Read each row, the link to a reversal and the rest at several moments, for a batch of reads is not one."""
+        """Read each row, each stock item and the link to a reversal at several moments: a batch of reads is not one."""
+        store, business_id = self.of.store, commands[0].business_id
         if transactional:
             self._wait()
-            return self.of.store.load(command, recorded_ids, transactional=True)
+            return store.load(commands, recorded_ids, reverses=reverses, transactional=True)
         early = [each for each in recorded_ids if self.of.choose(2)]
-        recorded = self.of.store.find(command.business_id, early)
+        recorded = store.find(business_id, early)
         self._wait()
-        snapshot = self.of.store.load(command, [])
-        if snapshot.stock is not None and snapshot.variant_active and snapshot.location_active:
-            self.of.seen.setdefault((command.variant_id, command.location_id), []).append(snapshot)
+        snapshot = store.load(commands, reverses=reverses)
+        stock = dict(snapshot.stock)
+        if len(stock) > 1 and self.of.choose(2):
+            self._wait()
+            stock |= dict(list(store.load(commands).stock.items())[1:])
+            snapshot = replace(snapshot, stock=stock)
+        if stock and len(snapshot.variants) == len({variant_name(each) for each in commands}) and snapshot.locations:
+            self.of.seen.setdefault(_names(commands), []).append(snapshot)
         self._wait()
         late = [each for each in recorded_ids if each not in early]
-        recorded |= self.of.store.find(command.business_id, late)
-        if command.reverses is not None and self.of.choose(2):
+        recorded |= store.find(business_id, late)
+        if reverses is not None and self.of.choose(2):
             self._wait()
-            snapshot = replace(snapshot, reversed_by=self.of.store.load(command, []).reversed_by)
+            snapshot = replace(snapshot, reversed_by=store.load(commands, reverses=reverses).reversed_by)
         return replace(snapshot, recorded=recorded)
 
-    def default_location_id(self, business_id: UUID) -> UUID | None:
+    def stock_item_ids(self, commands: Sequence[Command], **_: object) -> list[StockItemId | None]:
         self._wait()
-        return self.of.store.default_location_id(business_id)
+        return self.of.store.stock_item_ids(commands)
+
+    def level_as_of(self, *asked: Any) -> int:
+        self._wait()
+        return self.of.store.level_as_of(*asked)
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         self._wait()
         return self.of.store.find(business_id, adjustment_ids)
 
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
         self._wait()
         match self.of.meets[self.of.choose(len(self.of.meets))]:
             case Met.LOST:
@@ -170,15 +198,15 @@ class _Turns:
             case Met.CONTENDED:
                 return Contended()
             case Met.UNHEARD:
-                self.of.store.commit(rows, snapshot)
+                self.of.store.commit(rows, snapshot, link)
                 self._wait()
                 raise StoreUnavailable
             case Met.UNDER_WAY:
-                self.of.under_way.append((rows, snapshot))
+                self.of.under_way.append((rows, snapshot, link))
                 self._wait()
                 raise StoreUnavailable
             case Met.OK:
-                result = self.of.store.commit(rows, snapshot)
+                result = self.of.store.commit(rows, snapshot, link)
                 self._wait()
                 return result
 

@@ -119,6 +119,6 @@ def environment(
         new_id=uuid4,
         fraction=fraction,
         sleep=sleep or Waits(),
-        level_as_of=level_reader(DynamoDBLedgerIndex(client, tables.ledger)),
+        level_as_of=level_reader(DynamoDBLedgerIndex(client, tables.ledger), lambda: datetime.now(UTC)),
     )
     return Environment(client, store, adjuster)

@@ -37,7 +37,8 @@ class StoreOnTables:
 
     def load(self, command: Command | None = None, *, recorded_ids: Sequence[UUID] = ()) -> Snapshot:
         self.tables.requests.clear()
-        return self.store.load([command or a_command()], recorded_ids)
+        asked = command or a_command()
+        return self.store.load([asked], recorded_ids, reverses=asked.reverses)
 
     @property
     def rows_looked_for(self) -> list[list[str]]:

@@ -27,15 +27,23 @@ from inventory.domain.retry_budget import (
     CONNECT_TIMEOUT_S,
     READ_TIMEOUT_S,
 )
-from inventory.domain.rules import keyed_id, same_request
+from inventory.domain.rules import RowIdentity, keyed_id, same_request
 from tests.support.builders.domain import a_business, a_command, an_adjustment
-from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, OTHER_BUSINESS, OTHER_LOCATION, OTHER_VARIANT
+from tests.support.builders.ids import (
+    ADJUSTMENT,
+    BUSINESS,
+    LOCATION,
+    NOW,
+    OTHER_BUSINESS,
+    OTHER_LOCATION,
+    OTHER_VARIANT,
+)
 from tests.support.fakes.scripted_store import Desk, Met, a_desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inventory.domain.model import Adjustment, Snapshot
+    from inventory.domain.model import Adjustment, ReversalLink, Snapshot
     from inventory.domain.store import CommitResult
 
 TAKE_ALL = a_command(quantity_change=-10, reason="sold", idempotency_key="key")
@@ -202,8 +210,12 @@ CHANGES: list[dict[str, Any]] = [
     {"reason_code": "found"},
     {"reference": "count 7"},
     {"expected_quantity": 0},
+    {"occurred_at": NOW},
+    {"sku": "SKU 7", "variant_id": None},
+    {"kind": "count", "counted_quantity": 5, "quantity_change": None},
+    {"kind": "count", "counted_quantity": 5, "counted_at": NOW, "quantity_change": None},
 ]
-ASIDE = {"business_id", "actor", "idempotency_key", "reverses"}
+ASIDE = {"business_id", "actor", "idempotency_key", "key_line", "reverses"}
 """What a request is not compared by: whose and who sends it, its key; and what makes it a reversal, see below."""
 
 
@@ -234,8 +246,10 @@ def test_another_actor_may_repeat_a_request() -> None:
 
 
 def test_a_reversal_is_never_the_replay_of_a_creation() -> None:
-    assert same_request(a_command(), an_adjustment())
-    assert not same_request(a_command(), an_adjustment(reverses=ADJUSTMENT))
+    identity = RowIdentity(ADJUSTMENT)
+
+    assert same_request(a_command(), an_adjustment(), identity)
+    assert not same_request(a_command(), an_adjustment(reverses=ADJUSTMENT), identity)
 
 
 def test_a_key_is_free_again_after_a_refusal() -> None:
@@ -326,11 +340,11 @@ def torn_load(desk: Desk, between: Callable[[], object]) -> None:
     """Let something happen in the next load, after the ledger was read: a batch of reads is not one moment."""
     load = desk.store.load
 
-    def torn(command: Command, recorded_ids: Sequence[UUID], **_: object) -> Any:
+    def torn(commands: Sequence[Command], recorded_ids: Sequence[UUID] = (), **_: object) -> Any:
         desk.store.load = load  # type: ignore[method-assign]
-        before = load(command, recorded_ids)
+        before = load(commands, recorded_ids)
         between()
-        return replace(load(command, []), recorded=before.recorded)
+        return replace(load(commands), recorded=before.recorded)
 
     desk.store.load = torn  # type: ignore[method-assign]
 
@@ -550,7 +564,10 @@ def test_an_existing_random_id_is_a_fault_and_no_adjustment() -> None:
     desk = a_desk(10)
     taken = desk.rows[0]
 
-    def another_bears_it(rows: Sequence[Adjustment], snapshot: Snapshot) -> CommitResult:
+    def another_bears_it(
+        rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None
+    ) -> CommitResult:
+        assert link is None
         return replace(snapshot, recorded={row.id: taken for row in rows})
 
     desk.store.commit = another_bears_it  # type: ignore[method-assign]

@@ -214,7 +214,7 @@ def test_a_business_that_allows_it_goes_below_zero_by_a_reversal(desk: Desk, ope
 
 def test_a_reversal_keeps_the_limit_of_a_quantity(desk: Desk) -> None:
     sold = desk.adjust(a_command(quantity_change=-10)).adjustment
-    desk.store.stock[ids.BUSINESS, ids.VARIANT, ids.LOCATION] = a_stock_item(QUANTITY_MAX - 9)
+    desk.store.stock[ids.STOCK_ITEM] = a_stock_item(QUANTITY_MAX - 9)
 
     with pytest.raises(errors.QuantityLimitExceeded):
         desk.reverse(of(sold))
@@ -392,13 +392,13 @@ def second_load_is_torn(desk: Desk, between: Callable[[], object]) -> None:
     load = desk.store.load
     loads: list[None] = []
 
-    def torn(command: Command, recorded_ids: Sequence[UUID], **_: object) -> Any:
+    def torn(commands: Sequence[Command], recorded_ids: Sequence[UUID] = (), **how: Any) -> Any:
         loads.append(None)
-        before = load(command, recorded_ids)
+        before = load(commands, recorded_ids, **how)
         if len(loads) != 2:
             return before
         between()
-        return replace(before, reversed_by=load(command, recorded_ids).reversed_by)
+        return replace(before, reversed_by=load(commands, recorded_ids, **how).reversed_by)
 
     desk.store.load = torn  # type: ignore[method-assign]
 

@@ -54,7 +54,7 @@ def library() -> Library:
 
 READS: dict[str, Callable[[Library], object]] = {
     "adjustment": lambda it: it.lookups.adjustment(ids.BUSINESS, ids.ADJUSTMENT),
-    "reversals": lambda it: it.lookups.reversals(ids.BUSINESS, [ids.ADJUSTMENT]),
+    "reversals": lambda it: it.lookups.reversals(ids.BUSINESS, [an_adjustment()]),
     "ledger_row": lambda it: it.lookups.ledger_row(ids.BUSINESS, ids.ADJUSTMENT),
     "stock_item": lambda it: it.lookups.stock_item(ids.BUSINESS, ids.VARIANT, ids.LOCATION),
     "stock_items": lambda it: it.lookups.stock_items(ids.BUSINESS, ids.VARIANT),
@@ -105,7 +105,8 @@ def test_the_reversals_of_a_whole_page_are_read_at_once(library: Library) -> Non
     library.tables.with_link(reversed_ids[7], REVERSAL)
     library.tables.with_link(reversed_ids[8], REVERSAL, business_id=ids.OTHER_BUSINESS)
 
-    assert library.lookups.reversals(ids.BUSINESS, reversed_ids) == {reversed_ids[7]: REVERSAL}
+    rows = [an_adjustment(id=each) for each in reversed_ids]
+    assert library.lookups.reversals(ids.BUSINESS, rows) == {reversed_ids[7]: REVERSAL}
     (wanted,) = library.sent("BatchGetItem")["RequestItems"].values()
     assert (len(wanted["Keys"]), wanted["ConsistentRead"]) == (100, True)
 

@@ -22,6 +22,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from inventory.domain.errors import StoreUnavailable
+from inventory.domain.model import ReversalLink
 from inventory.domain.store import CommitResult, Committed, Contended
 from inventory.storage.items import ledger_item
 from tests.support.builders.domain import a_snapshot, a_stock_item, an_adjustment
@@ -40,7 +41,7 @@ ROW = an_adjustment(
     delta=-3, sequence=42, quantity_after=7, reason_code="damage", previous_hash=HEAD_HASH, location_defaulted=False
 )
 REVERSED_ID = UUID("11111111-bbbb-4ccc-8ddd-eeeeeeeeeeee")
-REVERSING = replace(ROW, reverses=REVERSED_ID)
+REVERSING = replace(ROW, kind="reversal", reverses=REVERSED_ID)
 SEEN = a_stock_item(10)
 SNAPSHOT = a_snapshot(stock=SEEN)
 MOVED = a_stock_item(3, sequence=43)
@@ -68,6 +69,11 @@ NOT_UNDERSTOOD = [
 EVERY_REASON = [FINE, *PASSING, FAILED, *NOT_UNDERSTOOD]
 
 
+def link_of(*rows: Adjustment) -> ReversalLink | None:
+    """The link of the row among them that reverses another one."""
+    return next((ReversalLink(row.reverses, row.id) for row in rows if row.reverses is not None), None)
+
+
 def transaction_cancelled(*reasons: dict[str, Any]) -> Reply:
     return fault("TransactionCanceledException", CancellationReasons=list(reasons))
 
@@ -75,12 +81,12 @@ def transaction_cancelled(*reasons: dict[str, Any]) -> Reply:
 def committed_on(met: Reply, row: Adjustment = ROW) -> CommitResult:
     tables = StoreOnTables()
     tables.tables.meets("TransactWriteItems", met)
-    return tables.store.commit([row], SNAPSHOT)
+    return tables.store.commit([row], SNAPSHOT, link_of(row))
 
 
 def recorded(**also: Any) -> Snapshot:
     """What was decided from, with the row that is there."""
-    return replace(SNAPSHOT, recorded={RECORDED.id: RECORDED}, **also)
+    return a_snapshot(recorded={RECORDED.id: RECORDED}, **also)
 
 
 def stock_returned_by(reason: dict[str, Any]) -> StockItem:
@@ -98,7 +104,7 @@ def sent(*rows: Adjustment, seen: StockItem | None = SEEN) -> dict[str, Any]:
     tables = StoreOnTables()
     if seen is not None:
         tables.tables.with_stock(seen)
-    assert isinstance(tables.store.commit(rows, a_snapshot(stock=seen)), Committed)
+    assert isinstance(tables.store.commit(rows, a_snapshot(stock=seen), link_of(*rows)), Committed)
     (request,) = tables.tables.requests["TransactWriteItems"]
     assert request.pop("ClientRequestToken")
     return dict(request)
@@ -116,14 +122,15 @@ def test_the_transaction_guards_the_stock_item_by_its_sequence_quantity_and_hash
                     },
                     "ConditionExpression": "#sequence = :seen AND quantity = :seen_quantity AND head_hash = :seen_hash",
                     "UpdateExpression": (
-                        "SET quantity = :quantity, #sequence = :sequence, updated_at = :at, head_hash = :hash"
+                        "SET quantity = :quantity, #sequence = :sequence, "
+                        "updated_at = :updated_at, head_hash = :head_hash"
                     ),
                     "ExpressionAttributeNames": {"#sequence": "sequence"},
                     "ExpressionAttributeValues": {
                         ":quantity": {"N": "7"},
                         ":sequence": {"N": "42"},
-                        ":at": {"S": "2026-11-23T14:05:09.123456Z"},
-                        ":hash": {"S": ROW.hash},
+                        ":updated_at": {"S": "2026-11-23T14:05:09.123456Z"},
+                        ":head_hash": {"S": ROW.hash},
                         ":seen": {"N": "41"},
                         ":seen_quantity": {"N": str(SEEN.quantity)},
                         ":seen_hash": {"S": SEEN.head_hash},
@@ -157,6 +164,7 @@ def test_the_transaction_guards_the_stock_item_by_its_sequence_quantity_and_hash
                         "created_at": {"S": "2026-11-23T14:05:09.123456Z"},
                         "created_by": {"S": "till 4"},
                         "previous_hash": {"S": HEAD_HASH},
+                        "form": {"N": "2"},
                         "hash": {"S": ROW.hash},
                     },
                     "ConditionExpression": "attribute_not_exists(pk)",
@@ -218,7 +226,7 @@ def test_an_existing_row_is_returned_with_any_state_of_the_stock(stock: dict[str
 def test_a_cancelled_commit_returns_the_moved_stock(ledger: dict[str, Any]) -> None:
     result = committed_on(transaction_cancelled(FAILED | {"Item": STOCK_ITEM}, ledger))
 
-    assert result == replace(SNAPSHOT, stock=MOVED)
+    assert result == a_snapshot(stock=MOVED)
 
 
 @pytest.mark.parametrize("seen", [{"cached": True}, {"transactional": True}], ids=str)
@@ -227,7 +235,7 @@ def test_the_items_of_a_cancellation_are_current_but_not_transactional(seen: dic
     tables = StoreOnTables()
     tables.tables.meets("TransactWriteItems", transaction_cancelled(FAILED | {"Item": STOCK_ITEM}, FINE))
 
-    assert tables.store.commit([ROW], replace(SNAPSHOT, **seen)) == replace(SNAPSHOT, stock=MOVED)
+    assert tables.store.commit([ROW], replace(SNAPSHOT, **seen)) == a_snapshot(stock=MOVED)
 
 
 PASSING_PAIRS = [
@@ -295,7 +303,7 @@ def test_an_existing_link_returns_the_reversal_with_any_state_of_the_stock(
 ) -> None:
     met = transaction_cancelled(stock, ledger, FAILED | {"Item": LINK})
 
-    expected = replace(SNAPSHOT, stock=stock_returned_by(stock), reversed_by=OTHER_REVERSAL)
+    expected = a_snapshot(stock=stock_returned_by(stock), reversed_by=OTHER_REVERSAL)
     assert committed_on(met, REVERSING) == expected
 
 
@@ -303,7 +311,7 @@ def test_an_existing_link_returns_the_reversal_with_any_state_of_the_stock(
 def test_a_cancelled_reversal_returns_the_moved_stock(link: dict[str, Any]) -> None:
     met = transaction_cancelled(FAILED | {"Item": STOCK_ITEM}, FINE, link)
 
-    assert committed_on(met, REVERSING) == replace(SNAPSHOT, stock=MOVED)
+    assert committed_on(met, REVERSING) == a_snapshot(stock=MOVED)
 
 
 @pytest.mark.parametrize("reason", [*PASSING, FAILED], ids=named)

@@ -154,6 +154,7 @@ def adjuster_on(tables: StoreOnTables) -> Adjuster:
         new_id=lambda: next(ids),
         fraction=lambda: 0.0,
         sleep=lambda _: None,
+        level_as_of=lambda *_: 0,
     )
 
 

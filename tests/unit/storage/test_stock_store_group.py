@@ -15,7 +15,7 @@ from inventory.domain.rules import stock_after
 from inventory.domain.store import GROUP_MAX, CommitResult, Committed, Contended
 from inventory.storage.items import ledger_item
 from inventory.storage.lookups import KEYS_MAX
-from tests.support.builders.domain import a_command, a_snapshot, a_stock_item, an_adjustment
+from tests.support.builders.domain import a_command, a_snapshot, a_stock_item, an_adjustment, stock_in
 from tests.support.builders.ids import BUSINESS, HEAD_HASH, LOCATION, TICK
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE, stock_members
 from tests.support.faults.wire import broken, fault, reply
@@ -110,8 +110,8 @@ def test_the_update_goes_from_what_was_seen_to_what_the_last_row_leaves() -> Non
         ":seen_hash": {"S": HEAD_HASH},
         ":quantity": {"N": "14"},
         ":sequence": {"N": "45"},
-        ":at": {"S": "2026-11-23T14:05:09.123460Z"},
-        ":hash": {"S": ROWS[-1].hash},
+        ":updated_at": {"S": "2026-11-23T14:05:09.123460Z"},
+        ":head_hash": {"S": ROWS[-1].hash},
     }
 
 
@@ -145,14 +145,14 @@ def test_an_existing_row_and_the_moved_stock_are_returned_together(position: int
     reasons[0], reasons[position] = FAILED | {"Item": STOCK_ITEM}, there(ROWS[position - 1])
 
     row = ROWS[position - 1]
-    assert committed_on(cancelled(*reasons)) == replace(SNAPSHOT, stock=MOVED, recorded={row.id: row})
+    assert committed_on(cancelled(*reasons)) == a_snapshot(stock=MOVED, recorded={row.id: row})
 
 
 @pytest.mark.parametrize("others", [FINE, *PASSING, FAILED], ids=lambda each: each["Code"])
 def test_a_cancelled_commit_returns_the_moved_stock(others: dict[str, Any]) -> None:
     returned = committed_on(reasons_with(FAILED | {"Item": STOCK_ITEM}, 0, others=others))
 
-    assert returned == replace(SNAPSHOT, stock=MOVED)
+    assert returned == a_snapshot(stock=MOVED)
 
 
 @pytest.mark.parametrize("position", range(5))
@@ -246,7 +246,7 @@ def test_no_further_read_begins_without_time(full: StoreOnTables, allowed: int) 
             raise TryAgain
 
     with pytest.raises(TryAgain):
-        full.store.load(a_command(), IDS, require_time=until_the_time_is_up)
+        full.store.load([a_command()], IDS, require_time=until_the_time_is_up)
 
     assert len(full.keys_read) == allowed + 1
 
@@ -278,4 +278,4 @@ def test_the_stock_item_that_a_group_leaves_is_loaded_as_its_last_row_says() -> 
     tables.tables.with_stock(SEEN)
     tables.store.commit(ROWS, SNAPSHOT)
 
-    assert tables.load().stock == stock_after(ROWS[-1])
+    assert stock_in(tables.load()) == stock_after(ROWS[-1])

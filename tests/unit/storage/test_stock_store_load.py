@@ -12,14 +12,16 @@ from inventory.domain.errors import StoreUnavailable, TryAgain
 from inventory.domain.model import Business, Snapshot
 from inventory.storage.items import adjustment_of, ledger_item
 from inventory.storage.stock_store import CATALOG_ENTRIES_MAX, CATALOG_LIFETIME_S
-from tests.support.builders.domain import a_business, a_command, a_snapshot, a_stock_item, an_adjustment
+from tests.support.builders.domain import a_business, a_command, a_snapshot, a_stock_item, an_adjustment, stock_in
 from tests.support.builders.ids import (
     ADJUSTMENT,
     BUSINESS,
     LOCATION,
+    NOW,
     OTHER_BUSINESS,
     OTHER_LOCATION,
     OTHER_VARIANT,
+    TICK,
     VARIANT,
 )
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
@@ -128,7 +130,7 @@ def test_a_default_location_that_was_dropped_is_no_location_any_more(warm: Store
 
     snapshot = warm.load()
 
-    assert (snapshot.location_id, snapshot.location_active) == (None, False)
+    assert (snapshot.business, snapshot.locations) == (a_business(default_location_id=None), set())
     assert len(warm.keys_read) == 1
 
 
@@ -145,7 +147,7 @@ def test_a_further_read_does_not_begin_without_time(cold: StoreOnTables) -> None
         raise TryAgain
 
     with pytest.raises(TryAgain):
-        cold.store.load(a_command(), [], require_time=no_time)
+        cold.store.load([a_command()], [], require_time=no_time)
     assert cold.keys_read == [[SETTINGS_KEY, VARIANT_KEY]]
 
 
@@ -155,7 +157,7 @@ def test_a_default_location_that_was_taken_away_leaves_no_stock_behind(warm: Sto
 
     snapshot = warm.load()
 
-    assert (snapshot.location_id, snapshot.stock) == (None, None)
+    assert (snapshot.business, snapshot.stock) == (a_business(default_location_id=None), {})
 
 
 def test_a_row_is_found_by_its_business_and_id(cold: StoreOnTables) -> None:
@@ -172,13 +174,13 @@ def test_a_row_is_found_by_its_business_and_id(cold: StoreOnTables) -> None:
 def test_of_an_unknown_business_nothing_is_there() -> None:
     snapshot = StoreOnTables().load(AT_LOCATION)
 
-    assert snapshot == Snapshot(
-        business=None, variant_active=False, location_id=LOCATION, location_active=False, stock=None, recorded={}
-    )
+    assert snapshot == Snapshot(business=None, variants={}, locations=set(), reasons={}, stock={}, recorded={})
 
 
 def test_an_unknown_business_has_no_default_location() -> None:
-    assert StoreOnTables().load().location_id is None
+    (stock_item_id,) = StoreOnTables().store.stock_item_ids([a_command()])
+
+    assert stock_item_id is None
 
 
 def test_a_business_may_have_no_default_location(cold: StoreOnTables) -> None:
@@ -214,7 +216,7 @@ def test_a_location_that_was_deactivated_is_not_active(cold: StoreOnTables) -> N
 def test_a_variant_that_was_never_adjusted_there_has_no_stock_item(cold: StoreOnTables) -> None:
     cold.tables.with_location(OTHER_LOCATION)
 
-    assert cold.load(a_command(location_id=OTHER_LOCATION)).stock is None
+    assert cold.load(a_command(location_id=OTHER_LOCATION)).stock == {}
 
 
 # --- memory ----------------------------------------------------------------------------------------------------------
@@ -248,7 +250,7 @@ def test_a_cached_value_ages_from_before_its_read(cold: StoreOnTables) -> None:
 def test_a_deactivation_takes_effect_within_a_minute(warm: StoreOnTables) -> None:
     warm.tables.with_variant(active=False)
     warm.tables.with_location(active=False)
-    assert warm.load().variant_active
+    assert warm.load().variants
 
     warm.now_s += CATALOG_LIFETIME_S
 
@@ -269,21 +271,21 @@ def test_missing_or_inactive_catalog_items_are_read_each_time(cold: StoreOnTable
     command = a_command(variant_id=OTHER_VARIANT, location_id=LOCATION)
     if active is not None:
         cold.tables.with_variant(OTHER_VARIANT, active=active)
-    assert not cold.load(command).variant_active
+    assert not cold.load(command).variants
 
     cold.tables.with_variant(OTHER_VARIANT)
 
-    assert cold.load(command).variant_active
+    assert cold.load(command).variants
 
 
 def test_a_deactivated_item_is_evicted_and_read_each_time(warm: StoreOnTables) -> None:
     warm.tables.with_variant(active=False)
     warm.now_s += CATALOG_LIFETIME_S
-    assert not warm.load().variant_active
+    assert not warm.load().variants
 
     warm.tables.with_variant()
 
-    assert warm.load().variant_active
+    assert warm.load().variants
 
 
 def test_the_cached_default_location_of_a_removed_business_is_not_used(warm: StoreOnTables) -> None:
@@ -302,15 +304,15 @@ def test_the_catalogs_cache_holds_neither_stock_nor_ledger(warm: StoreOnTables) 
 
     snapshot = warm.load(recorded_ids=[ADJUSTMENT])
 
-    assert (snapshot.stock, snapshot.recorded) == (a_stock_item(7), RECORDED)
+    assert (stock_in(snapshot), snapshot.recorded) == (a_stock_item(7), RECORDED)
 
 
 def test_no_cached_value_is_used_for_another_business(warm: StoreOnTables) -> None:
     other = a_command(business_id=OTHER_VARIANT, location_id=LOCATION)
 
     assert warm.load(other).business is None
-    assert not warm.load(other).variant_active
-    assert not warm.load(other).location_active
+    assert not warm.load(other).variants
+    assert not warm.load(other).locations
 
 
 def test_the_cache_is_bounded(warm: StoreOnTables) -> None:
@@ -328,7 +330,8 @@ def test_the_cache_is_bounded(warm: StoreOnTables) -> None:
 def default_of(on: StoreOnTables) -> UUID | None:
     """Ask for the default location; ``keys_read`` holds the read keys."""
     on.tables.requests.clear()
-    return on.store.default_location_id(BUSINESS)
+    (found,) = on.store.stock_item_ids([a_command()])
+    return None if found is None else found.location_id
 
 
 def test_a_default_location_is_read_with_the_settings_and_nothing_else(cold: StoreOnTables) -> None:
@@ -402,6 +405,14 @@ EVERYTHING = an_adjustment(
     delta=-1_000_000_000,
     quantity_after=-(2**53 - 1),
     sequence=2**53,
+    kind="transfer",
+    group_id=UUID(int=8),
+    group_line=0,
+    group_size=99,
+    counted_quantity=2**53 - 1,
+    counted_at=NOW - TICK,
+    sku="SKU 7",
+    occurred_at=NOW,
 )
 
 
@@ -412,8 +423,11 @@ EVERYTHING = an_adjustment(
         EVERYTHING,
         an_adjustment(expected_quantity=0, reason='"📦"\n\t\u202e', created_by="ü"),
         an_adjustment(created_at=an_adjustment().created_at.replace(microsecond=0)),
+        an_adjustment(form=1),
+        an_adjustment(form=1, kind="reversal", reverses=UUID(int=7)),
+        an_adjustment(kind="reversal", reverses=UUID(int=7)),
     ],
-    ids=["plain", "everything", "odd texts", "a whole second"],
+    ids=["plain", "everything", "odd texts", "a whole second", "form 1", "reversal of form 1", "reversal"],
 )
 def test_a_row_round_trips_through_its_item(row: Any) -> None:
     assert adjustment_of(ledger_item(row)) == row
@@ -423,7 +437,13 @@ def test_the_row_with_everything_has_each_member() -> None:
     assert None not in EVERYTHING
 
 
-@pytest.mark.parametrize("name", ["reason_code", "reference", "expected_quantity", "reverses"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("reason_code", "reference", "expected_quantity", "reverses", "kind", "group_id", "group_line", "group_size"),
+        *("counted_quantity", "counted_at", "sku", "occurred_at"),
+    ],
+)
 def test_an_absent_member_of_a_row_is_absent_from_its_item(name: str) -> None:
     assert name not in ledger_item(an_adjustment())
 
@@ -432,7 +452,33 @@ def test_a_stock_item_round_trips_through_its_item(cold: StoreOnTables) -> None:
     stock = a_stock_item(-(2**53 - 1), sequence=2**53)
     cold.tables.with_stock(stock)
 
-    assert cold.load().stock == stock
+    assert stock_in(cold.load()) == stock
+
+
+def test_a_counted_stock_item_round_trips_through_its_item(cold: StoreOnTables) -> None:
+    stock = a_stock_item(3, counted_at=NOW - TICK, counted_through=NOW)
+    cold.tables.with_stock(stock)
+
+    assert stock_in(cold.load()) == stock
+
+
+def test_a_row_of_form_1_has_no_attribute_of_form_2() -> None:
+    of_form_1 = replace(EVERYTHING, form=1)
+
+    assert ledger_item(of_form_1).keys() <= ledger_item(an_adjustment()).keys() | {
+        *("reason_code", "reference", "expected_quantity", "reverses")
+    }
+
+
+def test_a_plain_row_of_form_2_takes_at_most_16_bytes_more_than_one_of_form_1() -> None:
+    """DynamoDB counts the bytes of names and texts, and of a number about half a byte a digit and one more."""
+    sizes = [
+        sum(len(name) + len(value["S"]) for name, value in ledger_item(row).items() if "S" in value)
+        + sum(len(name) + len(value["N"]) // 2 + 2 for name, value in ledger_item(row).items() if "N" in value)
+        for row in (an_adjustment(form=1), an_adjustment())
+    ]
+
+    assert (sizes[1] - sizes[0]) in range(1, 17)
 
 
 def test_both_indexes_sort_rows_by_time() -> None:

@@ -54,7 +54,7 @@ def warm(cold: StoreOnTables) -> StoreOnTables:
 
 
 def load(on: StoreOnTables, command: Command = AT_LOCATION, ids: Sequence[UUID] = (ADJUSTMENT,)) -> Snapshot:
-    return on.store.load(command, ids, transactional=True)
+    return on.store.load([command], ids, reverses=command.reverses, transactional=True)
 
 
 def parts_read(on: StoreOnTables) -> list[list[dict[str, Any]]]:
@@ -71,7 +71,7 @@ def test_everything_is_read_in_one_transaction_and_the_snapshot_is_marked(cold: 
     assert cold.tables.requests == {
         TRANSACTION: [
             {
-                "TransactItems": [SETTINGS_PART, VARIANT_PART, LOCATION_PART, STOCK_PART, ROW_PART],
+                "TransactItems": [ROW_PART, SETTINGS_PART, VARIANT_PART, LOCATION_PART, STOCK_PART],
                 "ReturnConsumedCapacity": "TOTAL",
             }
         ]
@@ -87,13 +87,13 @@ def test_absent_items_are_left_out() -> None:
 
 def test_a_cached_catalog_is_not_read_in_the_transaction(warm: StoreOnTables) -> None:
     assert load(warm) == a_snapshot(transactional=True)
-    assert parts_read(warm) == [[STOCK_PART, ROW_PART]]
+    assert parts_read(warm) == [[ROW_PART, STOCK_PART]]
 
 
 def test_the_state_read_in_a_transaction_is_cached(cold: StoreOnTables) -> None:
     load(cold)
 
-    assert cold.store.cached(AT_LOCATION) == a_snapshot(cached=True)
+    assert cold.store.cached([AT_LOCATION]) == a_snapshot(cached=True)
 
 
 def test_of_a_reversal_the_link_is_read_in_the_transaction(warm: StoreOnTables) -> None:
@@ -107,7 +107,7 @@ def test_of_a_reversal_the_link_is_read_in_the_transaction(warm: StoreOnTables) 
 
 def test_a_second_read_for_the_default_location_is_not_transactional(cold: StoreOnTables) -> None:
     assert load(cold, a_command()) == a_snapshot(transactional=False)
-    assert parts_read(cold) == [[SETTINGS_PART, VARIANT_PART, ROW_PART]]
+    assert parts_read(cold) == [[ROW_PART, SETTINGS_PART, VARIANT_PART]]
     assert len(cold.tables.requests[READ]) == 1
 
 

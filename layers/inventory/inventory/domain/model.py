@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
@@ -214,7 +213,7 @@ class Snapshot(NamedTuple):
     reversed_by: UUID | None = None
     cached: bool = False
     transactional: bool = False
-    past_levels: Mapping[tuple[StockItemId, datetime], int] = MappingProxyType({})
+    past_levels: Mapping[tuple[StockItemId, datetime], int] = {}
 
 
 class Outcome(NamedTuple):

@@ -25,23 +25,27 @@ if TYPE_CHECKING:
 
 def adjuster_on_dynamodb(client: DynamoDBClient, *, inventory_table: str, ledger_table: str) -> Adjuster:
     """Make an adjuster whose store is the two tables."""
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
     return Adjuster(
         store=StockStore(client, inventory_table=inventory_table, ledger_table=ledger_table, time_s=time.time),
-        clock=lambda: datetime.now(UTC),
+        clock=clock,
         new_id=uuid4,
         fraction=SystemRandom().random,  # not `random`: environments restored from one snapshot would share its seed
         sleep=time.sleep,
-        level_as_of=level_reader(DynamoDBLedgerIndex(client, ledger_table)),
+        level_as_of=level_reader(DynamoDBLedgerIndex(client, ledger_table), clock),
     )
 
 
-def level_reader(index: LedgerIndex) -> LevelAsOf:
+def level_reader(index: LedgerIndex, clock: Callable[[], datetime]) -> LevelAsOf:
     """Make the function that reads the levels of the past for counts."""
 
     def level_as_of(
         stock_item_id: StockItemId, stock: StockItem, as_of: datetime, between_calls: Callable[[], None]
     ) -> int:
-        level = level_at(index, stock_item_id, stock, as_of, now=datetime.now(UTC), between_calls=between_calls)
+        level = level_at(index, stock_item_id, stock, as_of, now=clock(), between_calls=between_calls)
         return 0 if level is None else level.quantity
 
     return level_as_of

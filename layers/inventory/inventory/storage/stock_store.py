@@ -192,9 +192,10 @@ class StockStore:
     ) -> list[StockItemId | None]:
         """Return the stock items, from the cache or by as many reads as it takes."""
         settings_key = keys.settings_key(commands[0].business_id)
-        claims = {keys.sku_key(each.business_id, each.sku) for each in commands if each.sku is not None}
-        no_location = any(each.location_id is None for each in commands)
-        found = self._read([*([settings_key] if no_location else []), *claims], [], [], require_time=require_time)
+        wanted = {_variant_key(each): None for each in commands if each.sku is not None}
+        if any(each.location_id is None for each in commands):
+            wanted[settings_key] = None
+        found = self._read(list(wanted), [], [], require_time=require_time)
         return _stock_item_ids(commands, found.items.get, default_location_id_of(found.items.get(settings_key)))
 
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
