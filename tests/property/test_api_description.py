@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any, Final
 
 import jsonschema_rs
@@ -14,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from inventory.domain.errors import InvalidRequest
 from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.base import validated
-from inventory.schemas.fields import IdempotencyKey, Label, Reason
+from inventory.schemas.fields import IdempotencyKey, Label, Reason, is_visible
 from tests.support.builders.ids import LOCATION, VARIANT
 from tests.support.builders.requests import a_body
 from tools.openapi.document import document
@@ -26,19 +25,8 @@ edges = st.sampled_from(
 texts = st.lists(edges | st.characters(codec="utf-8"), max_size=8).map("".join)
 
 
-def printable(text: str) -> bool:
-    """What the format of that name says: Unicode's letters, marks, numbers, punctuation, symbols, and the space.
-
-    Blanks around it are trimmed, and are whatever they are.
-    """
-    return all(each == " " or unicodedata.category(each)[0] not in "CZ" for each in text.strip(BLANKS))
-
-
-BLANKS: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-
-
 def judge(schema: dict[str, Any]) -> jsonschema_rs.Validator:
-    return jsonschema_rs.Draft202012Validator(schema, validate_formats=True, formats={"printable": printable})
+    return jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
 
 
 def takes(adapter: TypeAdapter[str], value: object) -> bool:
@@ -63,7 +51,9 @@ DESCRIPTIONS: Final = {name: judge(rule.json_schema()) for name, rule in RULES.i
 @example(text="a")
 @example(text="\u0085 a \u2028")
 def test_a_text_is_valid_exactly_when_its_pattern_matches(rule: str, text: str) -> None:
-    assert takes(RULES[rule], text) == DESCRIPTIONS[rule].is_valid(text)
+    """But for texts that show nothing: a pattern for these would need Unicode's tables."""
+    taken = takes(RULES[rule], text)
+    assert taken == DESCRIPTIONS[rule].is_valid(text) or not (taken or is_visible(text))
 
 
 @pytest.mark.parametrize(("rule", "length_max"), [("reason", 500), ("reference", 255), ("key", 255)])

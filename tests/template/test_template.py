@@ -384,14 +384,14 @@ def test_no_role_can_alter_the_ledger(function: str) -> None:
         assert denied >= ALTER
 
 
-def test_only_the_audit_may_scan_and_it_may_only_read() -> None:
+def test_only_the_audit_and_the_operators_lists_may_scan_and_the_audit_may_only_read() -> None:
     scanning = {
         function
         for function in FUNCTIONS
         for statement in statements(role_of(function))
         if statement["Effect"] == "Allow" and "dynamodb:Scan" in listed(statement["Action"])
     }
-    assert scanning == {"AuditLedgerFunction"}
+    assert scanning == {"AuditLedgerFunction", "ProvisionFunction"}
     of_the_audit = statements(role_of("AuditLedgerFunction"))
     allowed = {action for each in of_the_audit if each["Effect"] == "Allow" for action in listed(each["Action"])}
     assert {action for action in allowed if not action.startswith("logs:")} <= READ
@@ -438,7 +438,7 @@ def test_no_function_may_both_move_stock_and_change_the_catalog() -> None:
         "CreateAdjustmentFunction": {"dynamodb:UpdateItem": ["STOCK#*"]},
         "IngestAdjustmentsFunction": {"dynamodb:UpdateItem": ["STOCK#*"]},
         "ReverseAdjustmentFunction": {"dynamodb:UpdateItem": ["STOCK#*"], "dynamodb:PutItem": ["REVERSAL#*"]},
-        "ProvisionFunction": {"dynamodb:UpdateItem": ["BUSINESS#*"]},
+        "ProvisionFunction": {"dynamodb:PutItem": ["BUSINESS#*"], "dynamodb:DeleteItem": ["BUSINESS#*"]},
     }
 
 

@@ -86,9 +86,13 @@ def _refuse(characters: re.Pattern[str], value: str) -> None:
         raise ValueError(f"must not contain {kind}: {_place(value, found.start())}")
 
 
+def is_visible(text: str) -> bool:
+    """Whether a text shows anything. A code point that this Python does not know is taken for a visible one."""
+    return any(each not in _BLANKS and unicodedata.category(each) not in _INVISIBLE for each in text)
+
+
 def _require_visible(value: str) -> None:
-    """Refuse a text that shows nothing. A code point that this Python does not know is taken for a visible one."""
-    if all(character in _BLANKS or unicodedata.category(character) in _INVISIBLE for character in value):
+    if not is_visible(value):
         raise ValueError(f"must have at least one visible character: {_place(value, 0)}")
 
 
