@@ -15,7 +15,7 @@ from tests.support.faults.proxy import Ending, Fault
 from tests.support.harness.emulated_tables import carry_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from inventory.entrypoints.provisioning import Provision
     from tests.support.faults.proxy import FaultsProxy
@@ -58,7 +58,7 @@ def operators(clients: Clients, tables: Tables) -> list[Provision]:
     return [tables.provision(clients.make()) for _ in range(AT_ONCE)]
 
 
-def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
+def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     """The answers and refusals, in the order of the calls."""
 
     def outcome(call: Callable[[], Any]) -> Any:

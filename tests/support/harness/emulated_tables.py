@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from inventory.domain.api_tokens import mint
 from inventory.domain.retry_budget import RetryBudget
-from inventory.entrypoints.provisioning import Provision
-from inventory.queries.stock_items import StockItems
+from inventory.entrypoints.provisioning import Provision, provision_on_dynamodb
 from inventory.schemas.provisioning import provision_request
 from inventory.storage import keys
-from inventory.storage.catalog import Catalog
-from inventory.storage.catalog_scan import CatalogScan
 from inventory.storage.items import adjustment_of, stock_item_of
-from inventory.storage.lookups import Lookups
-from inventory.storage.stock_index import StockIndex
 from inventory.storage.stock_store import StockStore
-from inventory.storage.tokens import TokenTable
 from ops.project import TEMPLATE
 from tools.template import read_template
 
@@ -52,16 +44,8 @@ class Tables:
 
     def provision(self, client: DynamoDBClient) -> Provision:
         """What carries out the operators' commands, on these tables and without a table of tokens."""
-        lookups = Lookups(client, inventory_table=self.inventory, ledger_table=self.ledger)
-        return Provision(
-            catalog=Catalog(client, self.inventory),
-            access=TokenTable(client, "none"),
-            lookups=lookups,
-            scan=CatalogScan(client, self.inventory, "none"),
-            stock_items=StockItems(lookups, StockIndex(client, self.inventory)),
-            clock=partial(datetime.now, UTC),
-            new_id=uuid4,
-            new_token=mint,
+        return provision_on_dynamodb(
+            client, inventory_table=self.inventory, ledger_table=self.ledger, access_table="none"
         )
 
     def store(self, client: DynamoDBClient, *, time_s: Callable[[], float]) -> StockStore:

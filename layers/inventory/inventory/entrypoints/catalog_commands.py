@@ -25,12 +25,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
-
     from inventory.domain.errors import Refusal
     from inventory.domain.retry_budget import RetryBudget
     from inventory.schemas.provisioning import RegisterBusiness, RegisterLocation, RegisterReason
-    from inventory.storage.catalog import Catalog, Values
+    from inventory.storage.catalog import Catalog, NewValues, Values
     from inventory.storage.items import Item
     from inventory.storage.keys import ItemKey
     from inventory.storage.lookups import Lookups
@@ -152,7 +150,7 @@ def _settings(found: Found, key: ItemKey) -> Item:
     return found[key]
 
 
-def _name(seen: Item | None, name: str | None) -> dict[str, AttributeValueTypeDef | None]:
+def _name(seen: Item | None, name: str | None) -> NewValues:
     """Make the name's value; none where the item keeps its name."""
     if name is not None:
         return {"name": {"S": name}}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from inventory.storage.lookups import Lookups
     from inventory.storage.table_scan import TablePage
 
-type Entry = Mapping[str, object]
+type Listed = Mapping[str, object]
 
 
 class CatalogListing(NamedTuple):
@@ -51,7 +51,7 @@ class CatalogListing(NamedTuple):
     def tokens(self, request: ListTokens, budget: RetryBudget) -> dict[str, object]:
         """List all tokens, or those of a business: everything but the token, of which only a digest is stored."""
 
-        def entry_of(item: Item) -> Entry | None:
+        def entry_of(item: Item) -> Listed | None:
             token = token_of(item)
             return _token(token) if request.business_id in {None, *token.business_ids} else None
 
@@ -85,12 +85,12 @@ def _scanned(
     request: ListBusinesses | ListTokens,
     question: dict[str, str],
     read: Callable[[ItemKey | None], TablePage],
-    entry_of: Callable[[Item], Entry | None],
+    entry_of: Callable[[Item], Listed | None],
     budget: RetryBudget,
 ) -> dict[str, object]:
     """Fill a page from pages of a scan, up to its limit or the end of the time. ``entry_of`` gives None for others."""
     start = cursors.start(request.cursor, question, _key)
-    found: list[Entry] = []
+    found: list[Listed] = []
     while True:
         page = budget.retry(partial(read, start))
         for item in page.items:
@@ -104,7 +104,7 @@ def _scanned(
             return _answer(found, start, question)
 
 
-def _answer(found: Sequence[Entry], start: ItemKey | None, question: dict[str, str]) -> dict[str, object]:
+def _answer(found: Sequence[Listed], start: ItemKey | None, question: dict[str, str]) -> dict[str, object]:
     return {"data": found, "next_cursor": None if start is None else cursors.cursor(json.dumps(start), question)}
 
 
@@ -120,7 +120,7 @@ def _key(text: str) -> ItemKey:
     return tuple(parts)
 
 
-def _business(settings: Item) -> Entry:
+def _business(settings: Item) -> Listed:
     return {
         "business_id": str(business_id_of(settings)),
         "name": settings["name"]["S"] if "name" in settings else None,
@@ -128,7 +128,7 @@ def _business(settings: Item) -> Entry:
     }
 
 
-def _token(token: Token) -> Entry:
+def _token(token: Token) -> Listed:
     return {
         "token_id": token.id,
         "subject": token.subject,

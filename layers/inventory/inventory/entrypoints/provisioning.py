@@ -8,12 +8,13 @@ behind. An attempt after such a one finds what that one wrote.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from inventory.domain.api_tokens import Token, digest_of, token_id_of
+from inventory.domain.api_tokens import Token, digest_of, mint, token_id_of
 from inventory.domain.errors import InvalidRequest
 from inventory.domain.timestamps import instant_text
 from inventory.domain.uuids import uuid_text
@@ -23,6 +24,7 @@ from inventory.entrypoints.responses import ERROR_ANSWERS
 from inventory.entrypoints.settling import settled
 from inventory.entrypoints.variant_commands import VariantCommands
 from inventory.queries.levels import LevelFilter
+from inventory.queries.stock_items import StockItems
 from inventory.schemas.problems import cursor_at
 from inventory.schemas.provisioning import (
     ClaimSkus,
@@ -41,26 +43,27 @@ from inventory.schemas.provisioning import (
     RevokeToken,
     moved,
 )
+from inventory.storage.catalog import Catalog
+from inventory.storage.catalog_scan import CatalogScan
+from inventory.storage.lookups import Lookups
+from inventory.storage.stock_index import StockIndex
+from inventory.storage.tokens import TokenTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
+
+    from mypy_boto3_dynamodb import DynamoDBClient
 
     from inventory.domain.errors import ServiceError
     from inventory.domain.retry_budget import RetryBudget
-    from inventory.queries.stock_items import StockItems
     from inventory.schemas.provisioning import ProvisionRequest
-    from inventory.storage.catalog import Catalog
-    from inventory.storage.catalog_scan import CatalogScan
-    from inventory.storage.lookups import Lookups
-    from inventory.storage.tokens import TokenTable
 
 type CommandAnswer = Mapping[str, object]
 
 REMAINING_MAX: Final = 100
 """Stock items that the answer to a deactivation names."""
 
-_CHUNK: Final = 100
+_READ_AT_ONCE: Final = 100
 """Stock items that are read at once."""
 
 
@@ -152,7 +155,7 @@ class Provision:
 
     def _remaining(self, business_id: UUID, wanted: LevelFilter, budget: RetryBudget) -> list[dict[str, object]]:
         """Read the first stock items whose quantity is not 0."""
-        found = self.stock_items.wanted(business_id, wanted, None, _CHUNK, budget)
+        found = self.stock_items.wanted(business_id, wanted, None, _READ_AT_ONCE, budget)
         remaining = ((stock_item_id, stock) for stock_item_id, stock in found if stock.quantity != 0)
         return [
             {
@@ -198,6 +201,23 @@ class Provision:
     def _revoke_token(self, request: RevokeToken, budget: RetryBudget) -> CommandAnswer:
         revoked_at = settled(budget, partial(self.access.revoke, request.token_id, self.clock()))
         return {"revoked_at": instant_text(revoked_at)}
+
+
+def provision_on_dynamodb(
+    client: DynamoDBClient, *, inventory_table: str, ledger_table: str, access_table: str
+) -> Provision:
+    """Make what carries out the commands on the tables, with real clocks and real randomness."""
+    lookups = Lookups(client, inventory_table=inventory_table, ledger_table=ledger_table)
+    return Provision(
+        catalog=Catalog(client, inventory_table),
+        access=TokenTable(client, access_table),
+        lookups=lookups,
+        scan=CatalogScan(client, inventory_table, access_table),
+        stock_items=StockItems(lookups, StockIndex(client, inventory_table)),
+        clock=partial(datetime.now, UTC),
+        new_id=uuid4,
+        new_token=mint,
+    )
 
 
 def logged(answer: CommandAnswer) -> dict[str, str]:

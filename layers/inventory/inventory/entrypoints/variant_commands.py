@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from inventory.storage.keys import ItemKey
     from inventory.storage.lookups import Lookups
 
-    type Entry = dict[str, str | None]
+    type Duplicate = dict[str, str | None]
 
 AT_ONCE: Final = 33
 """Variants of one transaction: each takes the variant itself, the claim on its SKU and the release of another one."""
@@ -113,7 +113,7 @@ class VariantCommands(NamedTuple):
         read = partial(lookups.catalog_page, request.business_id, keys.VARIANTS, after=after, limit=CLAIM_PAGE)
         page = budget.retry(read)
         claimed = 0
-        duplicates: list[Entry] = []
+        duplicates: list[Duplicate] = []
         for some in batched(page.items, AT_ONCE, strict=False):
             ids = [variant_id_of(item) for item in some]
             attempt = partial(self._attempt, request.business_id, ids, [], partial(_claim, ids), self.clock(), budget)
@@ -166,10 +166,10 @@ def _sku_missing() -> InvalidRequest:
     return InvalidRequest([entry(["body", "sku"], "missing", "Field required", given=None)])
 
 
-def _claim(variant_ids: Iterable[UUID], state: VariantCatalog) -> tuple[int, list[Entry]]:
+def _claim(variant_ids: Iterable[UUID], state: VariantCatalog) -> tuple[int, list[Duplicate]]:
     """Claim what is free; return how many, and the variants whose SKU another active one has."""
     claimed = 0
-    duplicates: list[Entry] = []
+    duplicates: list[Duplicate] = []
     for variant_id in variant_ids:
         try:
             claimed += state.claim(variant_id)

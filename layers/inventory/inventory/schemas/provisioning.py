@@ -14,13 +14,13 @@ from inventory.schemas.base import RequestModel, validated
 from inventory.schemas.fields import Label
 from inventory.schemas.instants import FromInstant
 from inventory.schemas.problems import ENTRIES_SIZE_MAX_BYTES, bounded_entries
+from inventory.schemas.reading import Cursor
 
 SCOPES_MAX: Final = 3
 VARIANTS_MAX: Final = 500
 """Variants of one ``register_variants``."""
 
 PAGE_MAX: Final = 100
-CURSOR_LENGTH_MAX: Final = 1024
 
 _BUILT_IN: Final = frozenset(get_args(ReasonCode.__value__))
 
@@ -53,8 +53,6 @@ type OwnReasonCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{
 """The code of a reason that a business registers."""
 
 type PageSize = Annotated[int, Field(strict=True, ge=1, le=PAGE_MAX)]
-
-type PageCursor = Annotated[str, Field(min_length=1, max_length=CURSOR_LENGTH_MAX)]
 
 
 class _CommandField(RequestModel):
@@ -200,7 +198,7 @@ class ClaimSkus(RequestModel):
 
     command: Literal["claim_skus"]
     business_id: UUID
-    cursor: PageCursor | None = None
+    cursor: Cursor | None = None
 
 
 class ListBusinesses(RequestModel):
@@ -208,7 +206,7 @@ class ListBusinesses(RequestModel):
 
     command: Literal["list_businesses"]
     limit: PageSize = PAGE_MAX
-    cursor: PageCursor | None = None
+    cursor: Cursor | None = None
 
 
 class ListOfBusiness(RequestModel):
@@ -217,7 +215,7 @@ class ListOfBusiness(RequestModel):
     command: Literal["list_locations", "list_variants", "list_reasons"]
     business_id: UUID
     limit: PageSize = PAGE_MAX
-    cursor: PageCursor | None = None
+    cursor: Cursor | None = None
 
 
 class ListTokens(RequestModel):
@@ -226,7 +224,7 @@ class ListTokens(RequestModel):
     command: Literal["list_tokens"]
     business_id: UUID | None = None
     limit: PageSize = PAGE_MAX
-    cursor: PageCursor | None = None
+    cursor: Cursor | None = None
 
 
 class IssueToken(RequestModel):

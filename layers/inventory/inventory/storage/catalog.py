@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from inventory.storage.keys import ItemKey
 
     type Values = Mapping[str, AttributeValueTypeDef | None]
+    type NewValues = dict[str, AttributeValueTypeDef | None]
 
 _AS_SEEN: Final = "updated_at = :seen"
 

@@ -105,10 +105,10 @@ def token_of(item: Item) -> Token:
 
     In a list of items a binary is its Base64 text: the cut-down description of the SDK takes lists as they are.
     """
-    digest = item["digest"]["B"]
+    digest: object = item["digest"]["B"]
     return Token(
         id=item["pk"]["S"].removeprefix(keys.token("")),
-        digest=b64decode(digest) if isinstance(digest, str) else bytes(digest),
+        digest=b64decode(digest) if isinstance(digest, str) else cast("bytes", digest),
         subject=item["subject"]["S"],
         business_ids=frozenset(UUID(each["S"]) for each in item["business_ids"]["L"]),
         scopes=frozenset(cast("Scope", each["S"]) for each in item["scopes"]["L"]),
