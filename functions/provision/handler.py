@@ -23,7 +23,6 @@ client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 provision = provision_on_dynamodb(
     client,
     inventory_table=os.environ["INVENTORY_TABLE"],
-    ledger_table=os.environ["LEDGER_TABLE"],
     access_table=os.environ["ACCESS_TABLE"],
 )
 start_finished()

@@ -154,11 +154,10 @@ def requests_of_lambda(stack: Deployed) -> Iterator[Request]:
 
 
 def function_named(name: str, stack: Deployed) -> str:
-    """The logical id of a function, by its name or the name of its alias."""
-    return max(
-        (each for each in stack.functions if name.startswith(stack.physical_name(each))),
-        key=len,
-    )
+    """The logical id of a function, by its name or the ARN of its alias."""
+    physical_name = name.partition(":function:")[2].partition(":")[0] or name
+    (found,) = [each for each in stack.functions if stack.physical_name(each) == physical_name]
+    return found
 
 
 def _reads_of(source: str) -> list[tuple[str, str]]:

@@ -38,6 +38,7 @@ _MEMBERS: Final = (
     *("business_id", "created_at", "created_by", "delta", "expected_quantity", "id", "location_defaulted"),
     *("location_id", "previous_hash", "quantity_after", "reason", "reason_code", "reference", "reverses"),
     *("sequence", "variant_id"),
+    *("counted_at", "counted_quantity", "form", "group_id", "group_line", "group_size", "kind", "occurred_at", "sku"),
 )
 
 
@@ -147,7 +148,7 @@ class _Judge:
                 yield f"{where}: created_at goes back"
             if members["previous_hash"] != previous:
                 yield f"{where}: does not follow the row before"
-            canonical = json.dumps({**members, "form": 1}, sort_keys=True, separators=(",", ":"))
+            canonical = json.dumps(members, sort_keys=True, separators=(",", ":"))
             if row.hash != hashlib.sha256(canonical.encode()).hexdigest():
                 yield f"{where}: wrong hash"
             previous, last_at = row.hash, members["created_at"]
@@ -426,6 +427,7 @@ def _is_applied(rows: Sequence[_Row], location_id: str, sequence: int) -> bool:
 def _row(written: Written) -> _Row:
     item = written.item
     members = {name: _plain(item.get(name)) for name in _MEMBERS}
+    members["kind"] = members["kind"] or ("adjustment" if members["reverses"] is None else "reversal")
     family = members["reason"].partition(".")[0]
     return _Row(members, item["hash"]["S"], written.at_s, written.sender, family)
 

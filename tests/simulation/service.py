@@ -19,6 +19,7 @@ from inventory.storage.catalog import Catalog
 from inventory.storage.catalog_scan import CatalogScan
 from inventory.storage.lookups import Lookups
 from inventory.storage.stock_index import StockIndex
+from inventory.storage.stock_indexing import StockIndexing
 from inventory.storage.stock_store import StockStore
 from inventory.storage.tokens import TokenTable
 from tests.simulation.bus import Bus
@@ -137,6 +138,7 @@ class Environment:
             clock=self.clock.now,
             new_id=lambda: drawn_id(self.world.chance),
             new_token=lambda: "dz_none",
+            stock_indexing=StockIndexing(self._dynamodb, INVENTORY),
         )
 
     @property

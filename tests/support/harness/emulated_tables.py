@@ -44,9 +44,7 @@ class Tables:
 
     def provision(self, client: DynamoDBClient) -> Provision:
         """What carries out the operators' commands, on these tables and without a table of tokens."""
-        return provision_on_dynamodb(
-            client, inventory_table=self.inventory, ledger_table=self.ledger, access_table="none"
-        )
+        return provision_on_dynamodb(client, inventory_table=self.inventory, access_table="none")
 
     def store(self, client: DynamoDBClient, *, time_s: Callable[[], float]) -> StockStore:
         """A store on these tables that remembers nothing yet."""

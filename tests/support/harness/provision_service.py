@@ -177,9 +177,7 @@ class Service:
 def provision_module() -> Iterator[ModuleType]:
     """The handler, loaded once: a client takes longer to make than a test to run."""
     with pytest.MonkeyPatch.context() as monkeypatch, mock_aws():
-        module: Any = load_handler(
-            "provision", monkeypatch, INVENTORY_TABLE="inventory", ACCESS_TABLE="access", LEDGER_TABLE="ledger"
-        )
+        module: Any = load_handler("provision", monkeypatch, INVENTORY_TABLE="inventory", ACCESS_TABLE="access")
         for table, properties in (("inventory", "InventoryTable"), ("access", "AccessTable")):
             boto3.client("dynamodb").create_table(TableName=table, **table_definition(properties))
         yield module

@@ -48,6 +48,7 @@ def test_the_subcommands_are_those_that_make_calls() -> None:
         "provision",
         "redrive",
         "api-keys",
+        "reindex",
         "report",
         "verify",
     ]

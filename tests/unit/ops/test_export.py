@@ -20,7 +20,7 @@ from ops.stacks import Target
 from tests.support.harness.terminal import ERASED, become_terminal, drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from mypy_boto3_lambda import LambdaClient
@@ -49,7 +49,7 @@ def a_page(text: str, next_cursor: str | None = None) -> dict[str, object]:
 class FakeService:
     """Answers one invocation after the other; a function is called and its answer given."""
 
-    answers: list[object]
+    answers: Sequence[object]
     asked: list[dict[str, Any]] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=lambda: {"ReadInventoryFunctionName": "read"})
 

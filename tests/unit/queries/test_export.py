@@ -96,23 +96,30 @@ def test_a_line_of_json_holds_every_member_of_the_canonical_form_and_the_hash() 
         reason_code="damage", reference="CC-17", expected_quantity=-3, reverses=UUID(int=7), created_by="Zoë"
     )
     assert ndjson_line(row) == (
-        '{"form":1,"id":"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee","business_id":"6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01",'
+        '{"form":2,"id":"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee","business_id":"6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01",'
         '"variant_id":"3fa85f64-5717-4562-b3fc-2c963f66afa6","location_id":"7c9e6679-7425-40de-944b-e07fc1f90ae7",'
         '"delta":5,"reason":"restock","reason_code":"damage","reference":"CC-17","expected_quantity":-3,'
         '"location_defaulted":true,"sequence":1,"quantity_after":5,"created_at":"2026-11-23T14:05:09.123456Z",'
         '"created_by":"Zoë","reverses":"00000000-0000-0000-0000-000000000007",'
-        f'"previous_hash":"{"0" * 64}","hash":"{row.hash}"}}\n'
+        f'"previous_hash":"{"0" * 64}","kind":"adjustment","group_id":null,"group_line":null,"group_size":null,'
+        f'"counted_quantity":null,"counted_at":null,"sku":null,"occurred_at":null,"hash":"{row.hash}"}}\n'
     )
 
 
+def test_a_line_of_json_of_a_row_of_form_1_has_the_members_of_form_1() -> None:
+    members = json.loads(ndjson_line(an_adjustment(form=1)))
+    assert list(members) == [*COLUMNS[: COLUMNS.index("hash")], "hash"]
+    assert members["form"] == 1
+
+
 def test_a_record_of_csv_has_the_same_cells_under_the_same_names() -> None:
-    row = an_adjustment(reason="lost, or stolen")
+    row = an_adjustment(reason="lost, or stolen", sku="MUG-RED")
     of_json = json.loads(ndjson_line(row))
-    assert tuple(of_json) == COLUMNS
+    assert set(of_json) == set(COLUMNS)
     assert csv_line(row).endswith("\r\n")
     (cells,) = records(csv_line(row))
     as_text = {"None": "", "True": "true"}
-    assert cells == [as_text.get(str(value), str(value)) for value in of_json.values()]
+    assert cells == [as_text.get(str(of_json[name]), str(of_json[name])) for name in COLUMNS]
 
 
 @pytest.mark.parametrize("text", HARD_TEXTS)
@@ -131,7 +138,7 @@ def test_a_cell_of_csv_comes_back_as_it_was(text: str) -> None:
 @pytest.mark.parametrize(
     "begin", [*"=+-@\t\r＝＋－＠", "\ufeff=", "\u200b+", " -", "\u00a0@", "\u200e\u2060=", "\u3000＝"]
 )
-@pytest.mark.parametrize("column", ["reason", "reference", "created_by"])
+@pytest.mark.parametrize("column", ["reason", "reference", "created_by", "sku"])
 def test_free_text_that_a_spreadsheet_would_calculate_gets_an_apostrophe_in_csv_only(begin: str, column: str) -> None:
     text = f'{begin}HYPERLINK("http://x.test","y")'
     row = an_adjustment(**{column: text})
@@ -206,7 +213,7 @@ def test_only_the_first_page_has_a_header() -> None:
     assert len(pages) > 3
     table = records("".join(page.text for page in pages))
     assert table[0] == list(COLUMNS)
-    assert [row[0] for row in table[1:]] == ["1"] * 9
+    assert [row[COLUMNS.index("sequence")] for row in table[1:]] == [str(number) for number in range(1, 10)]
     assert sum(page.rows for page in pages) == 9
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 TEXT: Final = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS: Final = re.findall(r"^([a-z-]+):(?!.*export)", TEXT, re.MULTILINE)
-ENVIRONMENTS: Final = ("project", "sam", "emulator", "fuzz", "mutation", "checkov", "parliament")
-ON_NPM: Final = ("dynoxide", "iam-simulator")
+ENVIRONMENTS: Final = ("project", "sam", "emulator", "fuzz", "mutation", "checkov", "parliament", "python-client")
+ON_NPM: Final = ("dynoxide", "iam-simulator", "accessibility", "typescript-client", "openapi-linters")
 
 HOSTILE: Final = (
     'it\'s "quoted" $HOME $$ ${HOME} $(HOME) $(shell touch canary) `touch canary` $(touch canary) \\ ;& | > canary'
@@ -38,6 +38,7 @@ OPTIONS: Final = {
     "provision": {"STACK": "--stack"},
     "redrive": {"STACK": "--stack", "QUEUE": "--queue"},
     "api-keys": {"STACK": "--stack"},
+    "reindex": {"STACK": "--stack"},
     "report": {"URL": "--url", "BUSINESS": "--business", "FROM": "--from", "TO": "--to"}
     | {"LOCATION": "--location", "VARIANT": "--variant", "SKU": "--sku", "SVG": "--svg"},
     "verify-deployed": {"URL": "--url", "BUSINESS": "--business", "VARIANT": "--variant", "LOCATION": "--location"},
@@ -259,7 +260,7 @@ def test_no_recipe_writes_a_variable_of_the_command_line_itself() -> None:
 # --- what is exported does not choose a stack in AWS
 
 
-@pytest.mark.parametrize("target", ["audit", "export", "provision", "redrive", "api-keys"])
+@pytest.mark.parametrize("target", ["audit", "export", "provision", "redrive", "api-keys", "reindex"])
 def test_what_was_exported_does_not_choose_a_stack_in_aws(project: Project, target: str) -> None:
     """A local command in a shell that was used for production before must not run on production."""
     received = project.received(target, exported={"STACK": "production", "STAGE": "production", "AT_ONCE": "1"})

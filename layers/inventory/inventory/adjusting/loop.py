@@ -213,6 +213,7 @@ class _Run:
         self._requests = [_Request(each, adjuster.new_id) for each in requests]
         self._results: dict[_Request, Result] = {}
         self._unanswered: list[_UnansweredCommit] = []
+        self._past_levels: dict[tuple[StockItemId, datetime], int] = {}
         if not 1 <= sum(len(each.lines) for each in self._requests) <= GROUP_MAX:
             raise ValueError("the requests do not make one transaction")
 
@@ -309,8 +310,11 @@ class _Run:
         return is_split and not snapshot.transactional and not decisions.rows
 
     def _with_past_levels(self, snapshot: Snapshot) -> Snapshot:
-        """Add the levels that counts need, of instants before the last rows of their stock items."""
-        levels = dict(snapshot.past_levels)
+        """Add the levels that counts need, of instants before the last rows of their stock items.
+
+        Each is read once, as the past of a stock item never changes.
+        """
+        levels = self._past_levels
         for line in self._pending_lines:
             if line.counted_at is None:
                 continue
@@ -347,7 +351,9 @@ class _Run:
                 continue
             changed |= {row.stock_item_id for row in rows}
             operations += len(rows)
-            if operations + len(changed) > OPERATIONS_MAX and decisions.rows:
+            if operations + len(changed) > OPERATIONS_MAX:
+                if not decisions.rows:
+                    raise ValueError("the group does not make one transaction")
                 break
             decisions.trails.update(trails)
             decisions.rows[request] = rows_of_id[request.id] = rows

@@ -22,6 +22,7 @@ from inventory.entrypoints.catalog_commands import CatalogCommands
 from inventory.entrypoints.catalog_listing import CatalogListing
 from inventory.entrypoints.responses import ERROR_ANSWERS
 from inventory.entrypoints.settling import settled
+from inventory.entrypoints.stock_indexing import indexed_page
 from inventory.entrypoints.variant_commands import VariantCommands
 from inventory.queries.levels import LevelFilter
 from inventory.queries.stock_items import StockItems
@@ -31,6 +32,7 @@ from inventory.schemas.provisioning import (
     DeactivateLocation,
     DeactivateReason,
     DeactivateVariant,
+    IndexStockItems,
     IssueToken,
     ListBusinesses,
     ListOfBusiness,
@@ -47,6 +49,7 @@ from inventory.storage.catalog import Catalog
 from inventory.storage.catalog_scan import CatalogScan
 from inventory.storage.lookups import Lookups
 from inventory.storage.stock_index import StockIndex
+from inventory.storage.stock_indexing import StockIndexing
 from inventory.storage.tokens import TokenTable
 
 if TYPE_CHECKING:
@@ -76,6 +79,7 @@ class Provision:
     lookups: Lookups
     scan: CatalogScan
     stock_items: StockItems
+    stock_indexing: StockIndexing
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     new_token: Callable[[], str]
@@ -97,10 +101,11 @@ class Provision:
                 return self._deactivate(request, budget)
             case ListBusinesses() | ListOfBusiness() | ListTokens():
                 return self._list(request, budget)
-            case IssueToken():
-                return self._issue_token(request, budget)
-            case RevokeToken():
-                return self._revoke_token(request, budget)
+            case IssueToken() | RevokeToken():
+                return self._on_tokens(request, budget)
+            case IndexStockItems():
+                with cursor_at("body", "cursor"):
+                    return indexed_page(self.stock_indexing, request.cursor, budget)
 
     @property
     def _variants(self) -> VariantCommands:
@@ -177,6 +182,13 @@ class Provision:
                 case ListOfBusiness():
                     return listing.of_business(request, budget)
 
+    def _on_tokens(self, request: IssueToken | RevokeToken, budget: RetryBudget) -> CommandAnswer:
+        return (
+            self._issue_token(request, budget)
+            if isinstance(request, IssueToken)
+            else self._revoke_token(request, budget)
+        )
+
     def _issue_token(self, request: IssueToken, budget: RetryBudget) -> CommandAnswer:
         text = self.new_token()
         digest = digest_of(text)
@@ -203,17 +215,17 @@ class Provision:
         return {"revoked_at": instant_text(revoked_at)}
 
 
-def provision_on_dynamodb(
-    client: DynamoDBClient, *, inventory_table: str, ledger_table: str, access_table: str
-) -> Provision:
+def provision_on_dynamodb(client: DynamoDBClient, *, inventory_table: str, access_table: str) -> Provision:
     """Make what carries out the commands on the tables, with real clocks and real randomness."""
-    lookups = Lookups(client, inventory_table=inventory_table, ledger_table=ledger_table)
+    # No command reads the ledger, or may.
+    lookups = Lookups(client, inventory_table=inventory_table, ledger_table="none")
     return Provision(
         catalog=Catalog(client, inventory_table),
         access=TokenTable(client, access_table),
         lookups=lookups,
         scan=CatalogScan(client, inventory_table, access_table),
         stock_items=StockItems(lookups, StockIndex(client, inventory_table)),
+        stock_indexing=StockIndexing(client, inventory_table),
         clock=partial(datetime.now, UTC),
         new_id=uuid4,
         new_token=mint,

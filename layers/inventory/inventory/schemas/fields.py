@@ -12,12 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from inventory.domain.model import QUANTITY_CHANGE_MAX, QUANTITY_MAX
 from inventory.schemas.base import value_entries
-from inventory.schemas.json_schema import (
-    CONTROL_BUT_TAB_AND_LINE_ENDS,
-    NOT_IN_LABELS,
-    trimmed_text,
-    visible_ascii,
-)
+from inventory.schemas.json_schema import text_of_length, visible_ascii
 
 if TYPE_CHECKING:
     from inventory.domain.errors import ValidationEntry
@@ -26,8 +21,8 @@ IDEMPOTENCY_KEY_LENGTH_MAX: Final = 255
 REASON_LENGTH_MAX: Final = 500
 LABEL_LENGTH_MAX: Final = 255
 
-_NOT_IN_REASONS: Final = re.compile(f"[{CONTROL_BUT_TAB_AND_LINE_ENDS}]")
-_NOT_IN_LABELS: Final = re.compile(f"[{NOT_IN_LABELS}]")
+_NOT_IN_REASONS: Final = re.compile(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]")
+_NOT_IN_LABELS: Final = re.compile(r"[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 _KINDS: Final = {
     "Cc": "control characters",
@@ -129,14 +124,14 @@ type Reason = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX),
     AfterValidator(_reason_characters),
-    WithJsonSchema(trimmed_text(REASON_LENGTH_MAX, without=CONTROL_BUT_TAB_AND_LINE_ENDS)),
+    WithJsonSchema(text_of_length(REASON_LENGTH_MAX)),
 ]
 
 type Label = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=LABEL_LENGTH_MAX),
     AfterValidator(_label_characters),
-    WithJsonSchema(trimmed_text(LABEL_LENGTH_MAX, without=NOT_IN_LABELS)),
+    WithJsonSchema(text_of_length(LABEL_LENGTH_MAX)),
 ]
 """1 to 255 code points after trimming, at least one of them visible: a reference, name, SKU, subject or actor."""
 

@@ -244,6 +244,13 @@ class RevokeToken(RequestModel):
     token_id: TokenId
 
 
+class IndexStockItems(RequestModel):
+    """Put stock items from before their index into it, a page at a time; it may be repeated."""
+
+    command: Literal["index_stock_items"]
+    cursor: Cursor | None = None
+
+
 type ProvisionRequest = (
     RegisterBusiness
     | RegisterLocation
@@ -259,6 +266,7 @@ type ProvisionRequest = (
     | ListTokens
     | IssueToken
     | RevokeToken
+    | IndexStockItems
 )
 
 type CommandName = Literal[
@@ -278,6 +286,7 @@ type CommandName = Literal[
     "list_tokens",
     "issue_token",
     "revoke_token",
+    "index_stock_items",
 ]
 
 COMMAND_MODELS: Final[dict[CommandName, type[ProvisionRequest]]] = {
@@ -297,6 +306,7 @@ COMMAND_MODELS: Final[dict[CommandName, type[ProvisionRequest]]] = {
     "list_tokens": ListTokens,
     "issue_token": IssueToken,
     "revoke_token": RevokeToken,
+    "index_stock_items": IndexStockItems,
 }
 
 NEW_MODELS: Final[dict[CommandName, tuple[str, type[ProvisionRequest]]]] = {
