@@ -121,7 +121,7 @@ sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentF
 
 ops = $(PYTHON) -m ops
 
-.PHONY: audit export provision redrive api-keys reindex report verify-deployed
+.PHONY: audit export import-catalog import-adjustments import-counts provision redrive api-keys reindex report verify-deployed
 audit: ## look for anything that does not add up, with a verdict as exit status (SEGMENTS=24)
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) audit $(call option,STACK,--stack) $(call option,SEGMENTS,--segments)
@@ -130,6 +130,21 @@ export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) export $(call option,STACK,--stack) $(call option,BUSINESS,--business) $(call option,FORMAT,--format) \
 	$(call option,OUT,--out) $(call option,FROM,--from) $(call option,TO,--to) $(call flag,BOM,--byte-order-mark)
+
+import-catalog: ## variants with their opening stock, from CSV or JSON lines (FILE= BUSINESS=<id>, DRY=1)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(ops) import catalog $(call option,STACK,--stack) $(call option,BUSINESS,--business) $(call flag,DRY,--dry-run)
+
+import_changes = $(call option,STACK,--stack) $(call option,BUSINESS,--business) $(call option,URL,--url) \
+	$(call flag,BY_QUEUE,--by-queue) $(call flag,DRY,--dry-run)
+
+import-adjustments: ## adjustments, from a file through the API or the queue (FILE= BUSINESS= TOKEN=, URL=, BY_QUEUE=1, DRY=1)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(ops) import adjustments $(import_changes)
+
+import-counts: ## stock counts, from a file in the same ways (FILE= BUSINESS= TOKEN=, URL=, BY_QUEUE=1, DRY=1)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(ops) import counts $(import_changes)
 
 provision: ## one of the operators' commands (PAYLOAD='{"command": …}')
 	@{ $(call install,$(PROJECT)); } >&2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ops.errors import CommandError
 from ops.import_files import Column
@@ -14,7 +14,7 @@ from ops.stacks import in_words, invoke_until_done
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ops.import_files import Line, Results
+    from ops.import_files import Cell, Line, Results
     from ops.stacks import Target
 
 CATALOG_COLUMNS = (
@@ -83,6 +83,7 @@ class CatalogImport:
     target: Target
     business_id: str
     locations: Locations
+    done: ClassVar[str] = "imported"
 
     def carry_out(self, lines: Sequence[Line], results: Results) -> None:
         """Import up to 500 lines.
@@ -97,7 +98,9 @@ class CatalogImport:
 
     def _registered(self, lines: Sequence[Line]) -> dict[str, dict[str, str]]:
         """Register each SKU of some lines once, and return what the service answers for each."""
-        by_sku = {str(line.cells["sku"]): line.cells for line in reversed(lines)}
+        by_sku: dict[str, Mapping[str, Cell]] = {}
+        for line in lines:
+            by_sku.setdefault(str(line.cells["sku"]), line.cells)
         variants = [
             {name: cells[name] for name in ("sku", "name", "variant_id") if name in cells} for cells in by_sku.values()
         ]

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import batched
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import httpx
 
@@ -80,6 +80,7 @@ class ThroughApi:
     api: Api
     path: str
     file: ImportFile
+    done: ClassVar[str] = "imported"
 
     def carry_out(self, lines: Sequence[Line], results: Results) -> None:
         """Import some lines.
@@ -122,6 +123,7 @@ class ThroughQueue:
     queue_url: str
     business_id: str
     file: ImportFile
+    done: ClassVar[str] = "sent"
 
     def carry_out(self, lines: Sequence[Line], results: Results) -> None:
         """Send some lines."""

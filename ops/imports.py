@@ -8,7 +8,7 @@ import sys
 import time
 from itertools import batched
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import click
 import httpx
@@ -33,37 +33,43 @@ _INTERRUPTED = "the lines in the result file are done. Run it again: it goes on,
 
 
 class Importer(Protocol):
-    """Brings lines into a business."""
+    """Brings lines into a business. ``done`` says what it does to them."""
+
+    done: ClassVar[str]
 
     def carry_out(self, lines: Sequence[Line], results: Results) -> None:
         """Import some lines, and write how each went."""
         ...
 
 
-def carry_out(file: ImportFile, importer: Importer | None, columns: Sequence[str]) -> int:
-    """Import a file; with no importer, only look at it. Return the exit status: 1 where a line was not imported."""
+def carry_out(file: ImportFile, importer: Importer, columns: Sequence[str]) -> int:
+    """Import a file. Return the exit status: 1 where a line was not imported."""
     good = [line for line in file.lines if line.problem is None]
-    path = result_path(file.path)
-    started_s = time.monotonic()
-    with (
-        path.open("w", encoding="utf-8", newline="") as written,
-        Reporter(sys.stderr, "{task.percentage:.0f}%") as reporter,
-    ):
+    path, started_s = result_path(file.path), time.monotonic()
+    with path.open("w", encoding="utf-8", newline="") as written, Reporter(sys.stderr, "{task.percentage:.0f}%") as bar:
         results = Results(written, columns)
         for line in file.lines:
             if line.problem is not None:
                 results.write(line, error=line.problem)
-        done = len(file.lines) - len(good)
+        done = results.failed
         for together in batched(good, _TOGETHER, strict=False):
-            if importer is not None:
-                importer.carry_out(together, results)
+            importer.carry_out(together, results)
             results.flush()
             done += len(together)
-            reporter.show(done / len(file.lines), f"{done:,} of {len(file.lines):,} lines, {results.failed:,} failed")
+            bar.show(done / len(file.lines), f"{done:,} of {len(file.lines):,} lines, {results.failed:,} failed")
     seconds = time.monotonic() - started_s
-    what = "looked at, nothing was sent" if importer is None else f"imported in {seconds:,.1f} s"
-    click.echo(f"{done - results.failed:,} lines {what}; {results.failed:,} failed → {path}", err=True)
+    click.echo(f"{done - results.failed:,} lines {importer.done} in {seconds:,.1f} s", nl=False)
+    click.echo(f", {results.failed:,} failed: {path} has an id or an error for each")
     return 1 if results.failed else 0
+
+
+def look_at(file: ImportFile) -> int:
+    """Print what is wrong with the lines of a file. Return the exit status: 1 where anything is."""
+    bad = [line for line in file.lines if line.problem is not None]
+    for line in bad:
+        click.echo(f"line {line.number}: {line.problem}")
+    click.echo(f"{len(file.lines) - len(bad):,} lines can be sent, {len(bad):,} can't; nothing was sent")
+    return 1 if bad else 0
 
 
 def _refuse_a_changed_file(file: ImportFile) -> None:
@@ -90,11 +96,11 @@ def _file(_context: click.Context, _option: click.Parameter, path: Path) -> Path
     return path
 
 
-a_file = click.argument("file", type=click.Path(path_type=Path), callback=_file)
+a_file = click.argument("file", type=click.Path(path_type=Path), callback=_file, envvar="FILE")
 of_business = click.option(
     "--business", metavar="ID", callback=given_id, required=True, help="The business that it is imported into."
 )
-dry = click.option("--dry-run", is_flag=True, help="Only look at the file, and write what is wrong with it.")
+dry = click.option("--dry-run", is_flag=True, help="Only look at the file, and print what is wrong with it.")
 
 
 @click.command(cls=Command, interrupted_means=_INTERRUPTED)
@@ -110,7 +116,7 @@ def catalog(file: Path, business: str, dry_run: bool, stack: str | None) -> int:
     """
     read = ImportFile.read(file, CATALOG_COLUMNS)
     if dry_run:
-        return carry_out(read, None, CATALOG_RESULTS)
+        return look_at(read)
     target = find_target(stack)
     importer = CatalogImport(target, business, locations_of(target, business))
     return carry_out(read, importer, CATALOG_RESULTS)
@@ -136,7 +142,7 @@ def _changes(kind: str, summary: str) -> click.Command:
     ) -> int:
         read = ImportFile.read(file, KINDS[kind].columns)
         if dry_run:
-            return carry_out(read, None, CHANGE_RESULTS)
+            return look_at(read)
         _refuse_a_changed_file(read)
         if by_queue:
             return _by_queue(read, business, stack)

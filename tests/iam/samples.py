@@ -12,9 +12,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
+import boto3
+
 from inventory.api.routes import LIST_ADJUSTMENTS, LIST_LEVELS, ROUTES
 from inventory.domain.model import Command
 from inventory.domain.retry_budget import RetryBudget
+from inventory.storage.keys import stock_item_key
 from local.demo import SHOPS
 from tests.iam.deployed import deployed
 from tests.iam.recording import Recorder
@@ -135,6 +138,18 @@ def counts_of_an_earlier_moment_read_the_level_as_of_it(stack: Recorder) -> None
         adjuster.carry_out(count, RetryBudget(lambda: 60.0, adjuster.sleep, adjuster.fraction))
 
 
+def stock_items_from_before_their_index_are_indexed(stack: Recorder) -> None:
+    shop = SHOPS[0]
+    variant_id, location_id = next(iter(shop.variant_ids.values())), shop.default_location_id
+    pk, sk = stock_item_key(UUID(shop.business_id), UUID(variant_id), UUID(location_id))
+    boto3.client("dynamodb").update_item(
+        TableName=stack.stack.physical_name("InventoryTable"),
+        Key={"pk": {"S": pk}, "sk": {"S": sk}},
+        UpdateExpression="REMOVE business_shard, location_variant",
+    )
+    stack.invoke("provision", {"command": "index_stock_items"})
+
+
 def everything_is_read_in_other_ways(stack: Recorder) -> None:
     """Each list without any parameter, and with those that lead to another index."""
     shop = SHOPS[0]
@@ -170,6 +185,7 @@ SCENARIOS: Final = (
     refused_reversals_look_once_more,
     refused_messages_are_published,
     counts_of_an_earlier_moment_read_the_level_as_of_it,
+    stock_items_from_before_their_index_are_indexed,
     everything_is_read_in_other_ways,
     rows_that_the_bus_refuses_go_to_the_dead_letter_queue,
     the_whole_audit,

@@ -13,16 +13,15 @@ import pytest
 
 from tests.iam.denials import LEDGER
 from tests.iam.deployed import PARAMETERS, Deployed, deployed, deployed_template
-from tests.iam.engine import INSTALLED, NOT_INSTALLED
+from tests.iam.engine import INSTALLED, NOT_INSTALLED, decide
 from tests.iam.judgement import Judgement, judge, needed_by
 from tests.iam.matrix import PAGE, written
+from tests.iam.requests import ATTRIBUTES, ENCLOSING, LEADING_KEYS, Request, table_arn
 from tests.iam.samples import recorded
 from tests.iam.services import API_GATEWAY, EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tests.iam.requests import Request
 
 pytestmark = pytest.mark.skipif(not INSTALLED, reason=NOT_INSTALLED)
 
@@ -47,6 +46,16 @@ def test_altering_the_ledger_is_denied_explicitly_to_every_role_and_to_an_admini
     principals = {each.request.principal for each in judgement().alterations}
     assert principals == {function.role for function in deployed().functions.values()} | {"Administrator"}
     assert {each.outcome for each in judgement().alterations} == {"ExplicitlyDenied"}
+
+
+def test_an_operators_command_that_indexes_stock_items_can_not_move_stock() -> None:
+    inventory = table_arn(deployed().physical_name("InventoryTable"))
+    context = ((LEADING_KEYS, ("STOCK#any",)), (ENCLOSING, ("TransactWriteItems",)))
+    indexing, moving = (
+        Request("ProvisionRole", "dynamodb:UpdateItem", inventory, (*context, (ATTRIBUTES, ("pk", "sk", attribute))))
+        for attribute in ("business_shard", "quantity")
+    )
+    assert [each.is_allowed for each in decide([indexing, moving], deployed())] == [True, False]
 
 
 def test_the_security_page_shows_these_decisions() -> None:
@@ -147,10 +156,10 @@ def test_stock_that_can_be_moved_outside_of_a_transaction_is_found(role: str) ->
 
 def test_a_key_of_the_context_that_the_policy_misspells_is_found() -> None:
     def misspell(resources: dict[str, Any]) -> None:
-        condition = statement(resources, "ProvisionRole", "dynamodb:UpdateItem")["Condition"]
+        condition = statement(resources, "IngestAdjustmentsRole", "dynamodb:UpdateItem")["Condition"]
         condition["ForAllValues:StringEquals"] = condition.pop("ForAnyValue:StringEquals")
 
-    found = broken(misspell, principal="ProvisionRole")
+    found = broken(misspell, principal="IngestAdjustmentsRole")
     assert found, "for all values also holds where there are none: a bare write would be allowed"
 
 

@@ -861,3 +861,76 @@ def test_a_row_is_read_as_it_was_committed(store: Store, row: Adjustment) -> Non
     assert commit(store, [row], seeing(None)) == replace(seeing(stock_after(row), row), reversed_by=link)
     other = replace(row, id=uuid4())
     assert commit(store, [other], seeing(None)) == replace(seeing(stock_after(row)), reversed_by=link)
+
+
+# ---------------------------------------------------------------------------------------------- several stock items
+
+OTHER_STOCK_ITEM = StockItemId(BUSINESS, VARIANT, OTHER_LOCATION)
+
+
+def at_other_location(row: Adjustment) -> Adjustment:
+    return replace(row, id=uuid4(), location_id=OTHER_LOCATION)
+
+
+def seeing_both(here: StockItem | None, there: StockItem | None) -> Snapshot:
+    pairs = ((STOCK_ITEM, here), (OTHER_STOCK_ITEM, there))
+    return replace(seeing(None), stock={each: stock for each, stock in pairs if stock is not None})
+
+
+def test_rows_of_several_stock_items_are_committed_together(store: Store) -> None:
+    here, there = first_row(), at_other_location(first_row())
+    rows = [here, there, row_after(here)]
+
+    assert isinstance(store.commit(rows, seeing_both(None, None)), Committed)
+    assert stock_at(store) == stock_after(rows[2])
+    assert stock_at(store, OTHER_LOCATION) == stock_after(there)
+    assert store.find(BUSINESS, [row.id for row in rows]) == {row.id: row for row in rows}
+
+
+def test_where_one_stock_item_has_moved_nothing_is_committed_and_its_state_is_returned(
+    open_world: World, store: Store
+) -> None:
+    here, there = first_row(), at_other_location(first_row())
+    commit(store, [there], seeing(None))
+    before = open_world.contents()
+
+    returned = store.commit([here, at_other_location(first_row())], seeing_both(None, None))
+
+    assert returned == seeing_both(None, stock_after(there))
+    assert open_world.contents() == before
+
+
+def test_the_stock_items_of_several_commands_are_loaded_together(store: Store) -> None:
+    here, there = first_row(), at_other_location(first_row())
+    store.commit([here, there], seeing_both(None, None))
+
+    snapshot = store.load([command(), command(location_id=OTHER_LOCATION), command(uuid4())])
+
+    assert snapshot.stock == {STOCK_ITEM: stock_after(here), OTHER_STOCK_ITEM: stock_after(there)}
+    assert (snapshot.variants, snapshot.locations) == ({VARIANT: VARIANT}, {LOCATION, OTHER_LOCATION})
+
+
+def test_the_link_of_a_group_is_found_under_what_it_reverses(store: Store) -> None:
+    row = first_row()
+    commit(store, [row], seeing(None))
+    group_id = uuid4()
+    back = replace(row_after(row), delta=-row.delta, quantity_after=0, reverses=row.id)
+
+    assert isinstance(
+        store.commit([back], seeing(stock_after(row)), ReversalLink(group_id, back.id, left_out=(1,))), Committed
+    )
+    assert store.load([command()], reverses=group_id).reversed_by == back.id
+    assert store.load([command()], reverses=row.id).reversed_by is None
+
+
+def test_a_count_leaves_when_the_stock_item_was_counted_and_other_rows_keep_it(store: Store) -> None:
+    count = replace(first_row(), kind="count", counted_quantity=10, counted_at=NOW - timedelta(hours=1))
+    commit(store, [count], seeing(None))
+    counted = stock_after(count)
+    after = row_after(count)._replace(kind="adjustment", counted_quantity=None, counted_at=None)
+    commit(store, [after], seeing(counted))
+
+    found = stock_at(store)
+    assert found == stock_after(after, counted)
+    assert found is not None
+    assert (found.counted_at, found.counted_through) == (NOW - timedelta(hours=1), NOW)

@@ -10,13 +10,14 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections import Counter, defaultdict
+from copy import replace
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.simulation.environment import BEGINNING
 from tests.simulation.faults import LATE_MAX_S
-from tests.simulation.record import Answered, Created, Failed, Kind, Record, Refused, Request
+from tests.simulation.record import GROUPS, Answered, Created, Failed, Kind, Record, Refused, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ TOKEN_TRUST_S: Final = 60.0
 SLACK_S: Final = 45.0
 """How much longer a change may take to be seen: an invocation's time, a late request's, and a clock's jump."""
 
+INSTANT_AHEAD_MAX_S: Final = 60.0
 UNDER_WAY_MAX_S: Final = 1.0
 """How long a transaction may be under way, from its arrival on."""
 
@@ -94,6 +96,7 @@ class _Judge:
         yield self._ledger_is_append_only()
         yield self._chains()
         yield self._rows_are_as_asked_for()
+        yield self._groups()
         yield self._rows_land_in_time()
         yield self._reversals()
         yield self._answers()
@@ -129,6 +132,7 @@ class _Judge:
                 yield f"{key}: stock item or rows are missing"
                 continue
             yield from self._chain(f"{key[1][:8]} at {key[2][:8]}", item, rows)
+            yield from _count_problems(f"{key[1][:8]} at {key[2][:8]}", item, rows)
 
     def _chain(self, name: str, item: Item, rows: list[_Row]) -> Iterator[str]:
         quantity, previous, last_at = 0, "0" * 64, ""
@@ -173,8 +177,27 @@ class _Judge:
             elif row.members["location_defaulted"] and location_id not in defaults:
                 yield f"{reason}: stands at what was not the default location"
         for family, rows in self.rows_of_family.items():
-            if len(rows) > 1:
-                yield f"{family}: applied {len(rows)} times"
+            if len({row.members["group_id"] or row.members["id"] for row in rows}) > 1:
+                yield f"{family}: applied several times"
+
+    def _groups(self) -> Iterator[str]:
+        """Of each group all rows are there, and a transfer takes in one place what it adds in another."""
+        groups: dict[str, list[_Row]] = defaultdict(list)
+        for row in self.rows:
+            if row.members["group_id"] is not None:
+                groups[row.members["group_id"]].append(row)
+        for group_id, rows in groups.items():
+            lines = sorted((row.members["group_line"], row.members["group_size"]) for row in rows)
+            if lines != [(number, len(rows)) for number in range(len(rows))]:
+                yield f"{rows[0].members['reason']}: {len(rows)} rows of a group of {rows[0].members['group_size']}"
+            if min(rows, key=lambda row: row.members["group_line"]).members["id"] != group_id:
+                yield f"{rows[0].members['reason']}: the group's id is not that of its first row"
+            balance: Counter[str] = Counter()
+            for row in rows:
+                if row.members["kind"] == "transfer":
+                    balance[row.members["variant_id"]] += row.members["delta"]
+            if any(balance.values()):
+                yield f"{rows[0].members['reason']}: a transfer adds {dict(balance)}"
 
     def _rows_land_in_time(self) -> Iterator[str]:
         """Not later than the invocation's time-out and the latest arrival, and with the time of a clock of then.
@@ -190,7 +213,7 @@ class _Judge:
             if not invocation.begun_s < row.at_s < at_the_latest_s:
                 yield f"{members['reason']}: landed at {row.at_s:.3f}, of what had begun at {invocation.begun_s:.3f}"
             stock_item = (members["business_id"], members["variant_id"], members["location_id"])
-            created_s = (datetime.fromisoformat(members["created_at"]) - BEGINNING).total_seconds()
+            created_s = _seconds(members["created_at"])
             earliest_s = row.at_s - LATE_MAX_S - UNDER_WAY_MAX_S + least_s
             # A row follows the one before by a microsecond at least, even where no clock is as far yet.
             is_of_then = created_s <= row.at_s + greatest_s or _is_next_tick(last_of[stock_item], members["created_at"])
@@ -209,20 +232,34 @@ class _Judge:
             if pk.startswith("REVERSAL#")
         }
         reversals = {row.members["reverses"]: row for row in self.rows if row.members["reverses"] is not None}
-        if {row_id: row.members["id"] for row_id, row in reversals.items()} != links:
+        wanted = {
+            self._reversed_as(row_id, row): row.members["group_id"] or row.members["id"]
+            for row_id, row in reversals.items()
+        }
+        if wanted != links:
             yield "the links are not those of the reversals"
         for row_id, row in reversals.items():
             original = self.row_of_id.get(row_id)
             if original is None or original.members["delta"] != -row.members["delta"]:
                 yield f"{row.members['reason']}: reverses what is not there, or not by its opposite"
 
+    def _reversed_as(self, row_id: str, reversal: _Row) -> str:
+        """The id under which a reversal is linked: what a group reverses is a group."""
+        original = self.row_of_id.get(row_id)
+        if reversal.members["group_id"] is None or original is None:
+            return row_id
+        return str(original.members["group_id"] or row_id)
+
     # ---------------------------------------------------------------------------------------------------- the answers
 
     def _answers(self) -> Iterator[str]:
         for answered in self.record.answered:
             match answered.answer:
-                case Created(row, replayed):
-                    yield from self._created(answered, row, replayed=replayed)
+                case Created(rows, replayed):
+                    for row in rows:
+                        yield from self._created(answered, row, replayed=replayed)
+                    if len(rows) != (len(answered.request.lines) or 1):
+                        yield f"{answered.request.reason}: answered with {len(rows)} rows"
                 case Refused(name, facts):
                     yield from self._refused(
                         answered.request, answered.sender, answered.begun_s, answered.answered_s, name, facts
@@ -269,18 +306,29 @@ class _Judge:
             yield f"{where}: but applied by the same invocation"
         if request.key is not None and any(row.at_s < begun_s for row in rows):
             yield f"{where}: but it stood in the ledger before"
-        if not self._is_justified(request, begun_s, answered_s, name, facts):
+        # The reversal of a group names no line: each of its lines may be the one.
+        number = facts.get("line", 0) if request.lines else 0
+        numbers = range(len(request.lines)) if request.kind is Kind.REVERSE_GROUP else [number]
+        if not any(
+            self._is_justified(_request_of_line(request, number), number, begun_s, answered_s, name, facts)
+            for number in numbers
+        ):
             yield f"{where} with {dict(facts) if name != 'InvalidRequest' else ''}: that was right at no moment"
 
     def _is_justified(  # noqa: PLR0911  one for each refusal
-        self, request: Request, begun_s: float, answered_s: float, name: str, facts: Mapping[str, Any]
+        self, request: Request, number: int, begun_s: float, answered_s: float, name: str, facts: Mapping[str, Any]
     ) -> bool:
         """Whether a rejection's facts held at some time between the request and the answer."""
         match name:
             case "InsufficientStock":
-                change, on_hand = request.quantity_change, facts["quantity_on_hand"]
+                change, on_hand = facts["quantity_change"], facts["quantity_on_hand"]
+                is_asked = change == request.quantity_change or request.lines
                 is_too_little = on_hand + change < 0 and change < 0 and not self.negative_allowed[request.business_id]
-                return is_too_little and self._was_on_hand(on_hand, request, begun_s, answered_s)
+                own = _changed_before(request, number)
+                before = None if own is None else on_hand - own
+                return bool(is_asked and is_too_little) and (
+                    before is None or self._was_on_hand(before, request, begun_s, answered_s)
+                )
             case "StaleQuantity":
                 on_hand = facts["quantity_on_hand"]
                 is_stale = request.expected_quantity not in (None, on_hand)
@@ -292,17 +340,55 @@ class _Judge:
                 return any(self._was_inactive(request.business_id, sk, begun_s, answered_s) for sk in of)
             case "AlreadyReversed":
                 reversal = self.row_of_id.get(facts["reversed_by"])
-                return reversal is not None and reversal.members["reverses"] == request.reverses
+                original = None if reversal is None else self.row_of_id.get(reversal.members["reverses"] or "")
+                return original is not None and request.reverses in (
+                    original.members["id"],
+                    original.members["group_id"],
+                )
             case "AdjustmentNotFound":
                 row = self.row_of_id.get(request.reverses or "")
                 return row is None or row.at_s >= begun_s
             case "InvalidRequest":
                 return not request.quantity_change
+        return self._is_justified_for_groups(request, number, begun_s, name, facts)
+
+    def _is_justified_for_groups(
+        self, request: Request, number: int, begun_s: float, name: str, facts: Mapping[str, Any]
+    ) -> bool:
+        """The same for refusals that only groups and counts meet."""
+        row = self.row_of_id.get(request.reverses or "")
+        match name:
+            case "PartOfGroup":
+                return (
+                    row is not None and row.members["group_size"] > 1 and row.members["group_id"] == facts["group_id"]
+                )
+            case "GroupNotFound":
+                return row is None or row.at_s >= begun_s or row.members["group_id"] != request.reverses
+            case "NothingToReverse":
+                return row is not None and row.members["delta"] == 0
+            case "InstantOutOfWindow":
+                latest_s = begun_s + self.record.clock_errors_s[0] + INSTANT_AHEAD_MAX_S
+                return any(_seconds(each.counted_at) >= latest_s for each in request.lines if each.counted_at)
+            case "CountSuperseded":
+                earlier = request.lines[:number]
+                place = (request.variant_id, request.location_id)
+                is_of_group = any(
+                    each.kind == "count" and (each.variant_id, each.location_id) == place for each in earlier
+                )
+                return is_of_group or any(
+                    row.members["kind"] == "count"
+                    and row.members["created_at"] == facts["counted_through"]
+                    and (row.members["variant_id"], row.members["location_id"])
+                    == (request.variant_id, request.location_id)
+                    and (request.lines[number].counted_at or "") < facts["counted_through"]
+                    for row in self.rows
+                )
         return False
 
     def _was_on_hand(self, quantity: int, request: Request, from_s: float, to_s: float) -> bool:
         """Whether there was a state of the stock item with that quantity, and without a row of the request's key."""
         rows = self.rows_of_family.get(request.family, []) if request.key else []
+        rows = [row for row in rows if row.members["variant_id"] == request.variant_id]
         return any(
             on_hand == quantity and not _is_applied(rows, location_id, sequence)
             for location_id, sequence, on_hand in self._states(request, from_s, to_s)
@@ -439,9 +525,87 @@ def _plain(value: Mapping[str, Any] | None) -> Any:
     return int(content) if kind == "N" else content
 
 
+def _count_problems(name: str, item: Item, rows: list[_Row]) -> Iterator[str]:
+    """Each count changed what it found by what was counted more or less, and the stock item knows the last one."""
+    counted_at, counted_through = None, ""
+    for number, row in enumerate(rows):
+        members = row.members
+        if members["kind"] != "count":
+            continue
+        where = f"{name}, row {members['sequence']} ({members['reason']})"
+        if members["delta"] != members["counted_quantity"] - _level(rows[:number], members["counted_at"]):
+            yield f"{where}: the count was of another level"
+        if members["counted_at"] is not None and members["counted_at"] < counted_through:
+            yield f"{where}: another count was written since"
+        counted_at, counted_through = members["counted_at"] or members["created_at"], members["created_at"]
+    last = item.get("counted_at", {}).get("S"), item.get("counted_through", {}).get("S", "")
+    if last != (counted_at, counted_through):
+        yield f"{name}: the stock item names another last count"
+
+
+def _seconds(instant: str) -> float:
+    """An instant as virtual time."""
+    return (datetime.fromisoformat(instant) - BEGINNING).total_seconds()
+
+
+def _level(rows: Sequence[_Row], as_of: str | None) -> int:
+    """The quantity after the last of these rows, or after the last one of an instant."""
+    until = [row for row in rows if as_of is None or row.members["created_at"] <= as_of]
+    return int(until[-1].members["quantity_after"]) if until else 0
+
+
+def _request_of_line(request: Request, number: int) -> Request:
+    """The request as if it were for one of its lines alone."""
+    if not request.lines:
+        return request
+    line = request.lines[number]
+    return replace(
+        request,
+        variant_id=line.variant_id,
+        location_id=line.location_id,
+        quantity_change=line.quantity_change or 0,
+    )
+
+
+def _changed_before(request: Request, number: int) -> int | None:
+    """What the earlier lines of a group have changed of a line's stock item; None where a count among them decides."""
+    if not request.lines:
+        return 0
+    place = (request.variant_id, request.location_id)
+    earlier = [each for each in request.lines[:number] if (each.variant_id, each.location_id) == place]
+    if any(each.quantity_change is None for each in earlier):
+        return None
+    return sum(each.quantity_change or 0 for each in earlier)
+
+
+def _is_of_line(row: _Row, request: Request) -> bool:
+    """Whether a row matches its line of a group, or of a count."""
+    members = row.members
+    number = members["group_line"] if request.kind in GROUPS else 0
+    size = len(request.lines) if request.kind in GROUPS else None
+    if number is None or number >= len(request.lines) or members["group_size"] != size:
+        return False
+    line = request.lines[number]
+    return bool(
+        members["variant_id"] == line.variant_id
+        and members["location_id"] == line.location_id
+        and not members["location_defaulted"]
+        and members["kind"] == line.kind
+        and members["counted_quantity"] == line.counted_quantity
+        and members["counted_at"] == line.counted_at
+        and line.quantity_change in (None, members["delta"])
+        and members["reverses"] == line.reverses
+        and members["expected_quantity"] is None
+    )
+
+
 def _is_of(row: _Row, request: Request) -> bool:
     """Whether a row matches its request."""
     members = row.members
+    if request.lines:
+        return _is_of_line(row, request) and all(
+            members[name] == getattr(request, name) for name in ("business_id", "reason", "reason_code", "reference")
+        )
     location_id = None if members["location_defaulted"] else members["location_id"]
     return bool(
         members["business_id"] == request.business_id
@@ -453,6 +617,8 @@ def _is_of(row: _Row, request: Request) -> bool:
         and members["reference"] == request.reference
         and members["expected_quantity"] == request.expected_quantity
         and members["reverses"] == request.reverses
+        and members["group_id"] is None
+        and members["counted_quantity"] is None
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from copy import replace
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from random import Random
@@ -14,11 +15,11 @@ from uuid import UUID
 from botocore.exceptions import ClientError
 
 from inventory.adjusting.merging import Fault as Breakdown
-from inventory.adjusting.reversal import carry_out
+from inventory.adjusting.reversal import carry_out, carry_out_group
 from inventory.domain.api_tokens import Grant, Token, authorize, token_id_of
-from inventory.domain.errors import ServiceError, StoreUnavailable, TryAgain
-from inventory.domain.model import Command, Reversal
-from inventory.domain.timestamps import instant_text
+from inventory.domain.errors import Refusal, ServiceError, StoreUnavailable, TryAgain
+from inventory.domain.model import Command, Group, GroupOutcome, GroupReversal, Reversal
+from inventory.domain.timestamps import instant_text, parse_instant
 from inventory.entrypoints.queue import ingest
 from inventory.schemas.provisioning import provision_request
 from tests.simulation.checker import problems_of
@@ -33,6 +34,7 @@ from tests.simulation.record import (
     Failed,
     Invocation,
     Kind,
+    Line,
     Record,
     Refused,
     Request,
@@ -54,9 +56,12 @@ from tests.support.builders.domain import budget_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inventory.domain.model import Adjustment, Outcome, ReasonCode
+    from inventory.domain.model import Adjustment, Outcome
+    from inventory.domain.model import Kind as RowKind
     from inventory.domain.retry_budget import RetryBudget
     from tests.simulation.database import Place
+
+    type _Work = Callable[[Environment, RetryBudget], Outcome | GroupOutcome]
 
 AUTHORIZER_CACHE_S: Final = 60.0
 VISIBILITY_S: Final = 240.0
@@ -118,6 +123,8 @@ class _People:
     tokens: list[Token] = field(default_factory=list)
     rows: list[Mapping[str, Any]] = field(default_factory=list)
     """Rows from answers."""
+    groups: list[tuple[Mapping[str, Any], ...]] = field(default_factory=list)
+    """Groups from answers."""
     keyed: list[Request] = field(default_factory=list)
     families: int = 0
 
@@ -269,6 +276,7 @@ class History:
         # Under the key of a row that is gone there may be another one some day, under the same id but elsewhere.
         ids = {item["id"]["S"] for place, item in backup.items.items() if place[0] == LEDGER}
         self._people.rows = [row for row in self._people.rows if row["id"] in ids]
+        self._people.groups = [rows for rows in self._people.groups if rows[0]["id"] in ids]
         del (
             record.answered[backup.answered :],
             record.messages[backup.messages :],
@@ -361,6 +369,94 @@ class History:
         for _ in range(self.chance.choice((1, 1, 2))):
             self.scheduler.spawn(partial(self._ask, request))
 
+    def _order_group(self) -> None:
+        """A batch of lines for any stock items, counts among them, or a transfer; at times in one line."""
+        self._ask(self._new_group())
+
+    def _order_group_twice(self) -> None:
+        request = replace(self._new_group(), key=f"k{self._people.families}")
+        for _ in range(2):
+            self.scheduler.spawn(partial(self._ask, request))
+
+    def _count_stock(self) -> None:
+        request = self._new_request(Kind.COUNT)
+        self._ask(replace(request, expected_quantity=None, lines=(self._counted(self._business_of(request)),)))
+
+    def _take_back_group(self) -> None:
+        if not self._people.groups:
+            return
+        rows = self.chance.choice(self._people.groups[-6:])
+        request = replace(
+            self._new_request(Kind.REVERSE_GROUP),
+            business_id=rows[0]["business_id"],
+            reason_code=None,
+            reference=None,
+            expected_quantity=None,
+            reverses=rows[0]["id"],
+            lines=tuple(_line_back(row) for row in reversed(rows) if row["delta"]),
+        )
+        for _ in range(self.chance.choice((1, 1, 2))):
+            self.scheduler.spawn(partial(self._ask, request))
+
+    def _new_group(self) -> Request:
+        chance, request = self.chance, replace(self._new_request(Kind.GROUP), expected_quantity=None)
+        business = self._business_of(request)
+        if chance.random() < 0.4 and len(business.locations) > 1:
+            taken = chance.choice(business.locations)
+            (added,) = (each for each in business.locations if each != taken)
+            variants = chance.sample(business.variants, chance.randint(1, len(business.variants)))
+            moves = [(variant, chance.randint(1, 3)) for variant in variants]
+            lines = [
+                Line(variant, place, sign * moved, kind="transfer")
+                for variant, moved in moves
+                for place, sign in ((taken, -1), (added, 1))
+            ]
+        else:
+            lines = [self._any_line(business) for _ in range(chance.choice((1, 2, 2, 3, 5)))]
+        return replace(request, lines=tuple(lines))
+
+    def _business_of(self, request: Request) -> _Business:
+        (business,) = (each for each in self._people.businesses if each.id == request.business_id)
+        return business
+
+    def _any_line(self, business: _Business) -> Line:
+        chance = self.chance
+        if chance.random() < 0.15:
+            return self._counted(business)
+        variant, location = chance.choice(business.variants), chance.choice(business.locations)
+        return Line(variant, location, chance.choice((-3, -2, -1, 1, 2, 3, 4)))
+
+    def _counted(self, business: _Business) -> Line:
+        """A count of now, of some seconds ago, or of the very moment of a row that was answered."""
+        chance = self.chance
+        counted_at: str | None = None
+        if chance.random() < 0.3 and self._people.rows:
+            counted_at = chance.choice(self._people.rows[-8:])["created_at"]
+        elif chance.random() < 0.5:
+            counted_at = instant_text(BEGINNING + timedelta(seconds=self.scheduler.now_s - chance.uniform(-5, 20)))
+        variant, location = chance.choice(business.variants), chance.choice(business.locations)
+        return Line(variant, location, None, "count", chance.randrange(8), counted_at)
+
+    def _changed_group(self, request: Request) -> Request:
+        """The same key with other lines, or with one more or less."""
+        lines = request.lines
+        last = lines[-1]
+        match self.chance.randrange(4) if request.kind is Kind.GROUP else 0:
+            case 1 if last.quantity_change is not None and last.kind == "adjustment":
+                return replace(request, lines=(*lines[:-1], replace(last, quantity_change=last.quantity_change + 5)))
+            case 2:
+                return replace(
+                    request,
+                    lines=(
+                        *lines,
+                        replace(lines[0], kind="adjustment", quantity_change=1, counted_quantity=None, counted_at=None),
+                    ),
+                )
+            case 3 if len(lines) > 1:
+                return replace(request, lines=lines[:-1])
+            case _:
+                return replace(request, version=request.version + 1)
+
     def _new_request(self, kind: Kind) -> Request:
         people, chance = self._people, self.chance
         people.families += 1
@@ -382,8 +478,11 @@ class History:
 
     def _changed(self, request: Request) -> Request:
         """The same key with another content: in one thing only, so that none of them may be overlooked."""
+        return self._changed_group(request) if request.lines else self._changed_single(request)
+
+    def _changed_single(self, request: Request) -> Request:
         chance = self.chance
-        (business,) = (each for each in self._people.businesses if each.id == request.business_id)
+        business = self._business_of(request)
         match 0 if request.kind is Kind.REVERSE else chance.randrange(6):
             case 0:
                 return replace(request, version=request.version + 1)
@@ -436,14 +535,10 @@ class History:
         begun_s, sender = self.scheduler.now_s, self._sender("i", API_TIMEOUT_S)
         # Some callers give up long before the function does.
         waits_s = self.chance.choice((0.02, 0.3, 2.0)) if self.chance.random() < 0.1 else None
-        function, work = (
-            (self._reverse, self._reversal(request))
-            if request.kind is Kind.REVERSE
-            else (self._create, self._adjustment(request))
-        )
+        function, work = self._work(request)
         answer: Answer
         try:
-            outcome: Outcome = function.invoke(
+            outcome: Outcome | GroupOutcome = function.invoke(
                 sender,
                 lambda served_by, remaining_s: work(served_by, budget_of(served_by.adjuster, remaining_s)),
                 waits_s=waits_s,
@@ -452,19 +547,49 @@ class History:
         except (TryAgain, NoAnswer):
             answer = Unknown()
         except ServiceError as error:
-            answer = Refused(type(error).__name__, error.facts())
+            line = error.line if isinstance(error, Refusal) else None
+            answer = Refused(type(error).__name__, error.facts() | ({} if line is None else {"line": line}))
         except Exception as error:  # noqa: BLE001  whatever else comes out is a fault of the service, unless of a denial
             answer = _failed(error)
         else:
-            answer = Created(_members(outcome.adjustment), outcome.replayed)
-            self._people.rows.append(answer.row)
+            rows = outcome.adjustments if isinstance(outcome, GroupOutcome) else (outcome.adjustment,)
+            answer = Created(tuple(map(_members, rows)), outcome.replayed)
+            self._people.rows += answer.rows
+            if isinstance(outcome, GroupOutcome):
+                self._people.groups.append(answer.rows)
         self._tell(request, sender, begun_s, answer)
         return answer
 
     def _tell(self, request: Request, sender: str, begun_s: float, answer: Answer) -> None:
         self.record.answered.append(Answered(request, sender, begun_s, self.scheduler.now_s, answer))
 
-    def _adjustment(self, request: Request) -> Callable[[Environment, RetryBudget], Outcome]:
+    def _work(self, request: Request) -> tuple[Function, _Work]:
+        match request.kind:
+            case Kind.REVERSE:
+                return self._reverse, self._reversal(request)
+            case Kind.REVERSE_GROUP:
+                return self._reverse, self._group_reversal(request)
+            case Kind.GROUP:
+                group = Group(_commands(request))
+                return self._create, lambda served_by, budget: served_by.adjuster.carry_out_group(group, budget)
+            case Kind.COUNT:
+                (command,) = _commands(request)
+                return self._create, lambda served_by, budget: served_by.adjuster.carry_out(command, budget)
+            case _:
+                return self._create, self._adjustment(request)
+
+    def _group_reversal(self, request: Request) -> _Work:
+        assert request.reverses is not None
+        reversal = GroupReversal(
+            business_id=UUID(request.business_id),
+            group_id=UUID(request.reverses),
+            reason=request.reason,
+            actor=request.actor,
+            idempotency_key=request.key,
+        )
+        return lambda served_by, budget: carry_out_group(served_by.adjuster, reversal, budget)
+
+    def _adjustment(self, request: Request) -> _Work:
         command = Command(
             business_id=UUID(request.business_id),
             variant_id=UUID(request.variant_id),
@@ -472,14 +597,14 @@ class History:
             reason=request.reason,
             actor=request.actor,
             location_id=None if request.location_id is None else UUID(request.location_id),
-            reason_code=cast("ReasonCode | None", request.reason_code),
+            reason_code=request.reason_code,
             reference=request.reference,
             expected_quantity=request.expected_quantity,
             idempotency_key=request.key,
         )
         return lambda served_by, budget: served_by.adjuster.carry_out(command, budget)
 
-    def _reversal(self, request: Request) -> Callable[[Environment, RetryBudget], Outcome]:
+    def _reversal(self, request: Request) -> _Work:
         assert request.reverses is not None
         reversal = Reversal(
             business_id=UUID(request.business_id),
@@ -525,7 +650,7 @@ class History:
             assert request is not None
             if drawn < 0.1 and self._people.keyed:
                 earlier = chance.choice(self._people.keyed)
-                if earlier.kind is not Kind.REVERSE:
+                if earlier.kind in (Kind.CREATE, Kind.MESSAGE):
                     request = replace(earlier, kind=Kind.MESSAGE)
                     request = self._changed(request) if chance.random() < 0.25 else request
             elif drawn < 0.13:
@@ -714,8 +839,12 @@ class History:
 
 
 _ACTS: Final = (
-    (0.40, History._order),
-    (0.08, History._order_twice),
+    (0.22, History._order),
+    (0.06, History._order_twice),
+    (0.09, History._order_group),
+    (0.03, History._order_group_twice),
+    (0.04, History._count_stock),
+    (0.04, History._take_back_group),
     (0.12, History._repeat),
     (0.12, History._take_back),
     (0.16, History._send),
@@ -725,6 +854,31 @@ _ACTS: Final = (
     (0.05, History._reorganise),
     (0.01, History._revoke),
 )
+
+
+def _line_back(row: Mapping[str, Any]) -> Line:
+    return Line(row["variant_id"], row["location_id"], -row["delta"], "reversal", reverses=row["id"])
+
+
+def _commands(request: Request) -> tuple[Command, ...]:
+    """The lines of a group or a count as commands."""
+    return tuple(
+        Command(
+            business_id=UUID(request.business_id),
+            variant_id=UUID(line.variant_id),
+            quantity_change=line.quantity_change,
+            reason=request.reason,
+            actor=request.actor,
+            location_id=UUID(line.location_id),
+            reason_code=request.reason_code,
+            reference=request.reference,
+            idempotency_key=request.key,
+            kind=cast("RowKind", line.kind),
+            counted_quantity=line.counted_quantity,
+            counted_at=None if line.counted_at is None else parse_instant(line.counted_at),
+        )
+        for line in request.lines
+    )
 
 
 def _put_token(token: Token, served_by: Environment, _: Callable[[], float]) -> None:

@@ -136,6 +136,53 @@ class _OneTokenForEachRow(SimulatedClient):
         return super().transact_write_items(**request)
 
 
+class _TwoTransactions(StockStore):
+    """Writes the first stock item of a group, and then the others."""
+
+    @override
+    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
+        first = [row for row in rows if row.stock_item_id == rows[0].stock_item_id]
+        others = [row for row in rows if row not in first]
+        result = super().commit(first, snapshot, link)
+        if others and isinstance(result, Committed):
+            return super().commit(others, snapshot)
+        return result
+
+
+def _of_the_first_line(run: Any, request: Any, first: Adjustment) -> Any:
+    """Take a group for a replay if its first line is."""
+    if first.group_size is None or request.group is None:
+        return _FROM_FIRST_ROW(run, request, first)
+    ids = rules.group_row_ids(first)
+    found = run._store.find(first.business_id, ids)
+    rows = tuple(found[each] for each in ids if each in found)
+    first_line = request.identities[0]._replace(group_size=first.group_size)
+    if request.key is None or not rules.same_request(request.lines[0], first, first_line):
+        return _FROM_FIRST_ROW(run, request, first)
+    is_own = any(each.rows.get(request) == rows for each in run._unanswered)
+    return request.outcome(rows, replayed=not is_own, attempts=run._budget.attempts)
+
+
+_FROM_FIRST_ROW = loop._Run._result_from_first_row
+
+
+@contextmanager
+def _counts_decided_once() -> Iterator[None]:
+    """A count keeps the change that it was first decided to be, whatever the stock is when it is written."""
+    deltas: dict[Command, int] = {}
+
+    def decided(command: Command, snapshot: Snapshot, trails: Any, **named: Any) -> Adjustment:
+        row = _DECIDE(command, snapshot, trails, **named)
+        if command.kind != "count":
+            return row
+        delta = deltas.setdefault(command, row.delta)
+        row = replace(row, delta=delta, quantity_after=row.quantity_after - row.delta + delta)
+        return replace(row, hash=row_hash(row))
+
+    with patch.object(loop, "decide", decided):
+        yield
+
+
 def _without_condition(part: Any) -> dict[str, Any]:
     return {name: value for name, value in part.items() if name != "ConditionExpression"}
 
@@ -309,6 +356,8 @@ def _revocation_unread(item: Any, name: str) -> Any:
 
 _INSTANT_OF = tokens._instant_of
 
+_LINK = loop._Request.link
+
 MUTANTS = {
     "any cancellation is a 409": Mutant(
         "a conflict or a moved sequence is answered as a rejection", parts=Parts(store=_ConflictIsFinal)
@@ -402,6 +451,18 @@ MUTANTS = {
     "a fault ends all": Mutant(
         "behind an unknown outcome a permanent error is answered as a failure, or retried in halves",
         change=lambda: patch.object(loop._Run, "run", _run_or_raise),
+    ),
+    "two transactions": Mutant("a group is committed in two parts", parts=Parts(store=_TwoTransactions)),
+    "the first line is all": Mutant(
+        "a key stands for a group with other lines behind the first one",
+        change=lambda: patch.object(loop._Run, "_result_from_first_row", _of_the_first_line),
+    ),
+    "counts decided once": Mutant("a count is decided from a state that has moved since", change=_counts_decided_once),
+    "group unlinked": Mutant(
+        "nothing records that a group was reversed",
+        change=lambda: patch.object(
+            loop._Request, "link", property(lambda it: _LINK.__get__(it) if it.group is None else None)
+        ),
     ),
     "late requests elsewhere forgotten": Mutant(
         "a refusal is final while an own earlier attempt may still land at another location",

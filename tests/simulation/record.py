@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +16,26 @@ class Kind(StrEnum):
     CREATE = "create"
     REVERSE = "reverse"
     MESSAGE = "message"
+    COUNT = "count"
+    GROUP = "group"
+    REVERSE_GROUP = "reverse group"
+
+
+GROUPS: Final = frozenset({Kind.GROUP, Kind.REVERSE_GROUP})
+"""What has a group of rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a group, or a count. Ids and instants as text; a count has no ``quantity_change``."""
+
+    variant_id: str
+    location_id: str
+    quantity_change: int | None
+    kind: str = "adjustment"
+    counted_quantity: int | None = None
+    counted_at: str | None = None
+    reverses: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +58,8 @@ class Request:
     expected_quantity: int | None = None
     key: str | None = None
     reverses: str | None = None
+    lines: tuple[Line, ...] = ()
+    """Of a group or a count; then variant, location and quantity above do not count."""
 
     @property
     def reason(self) -> str:
@@ -62,9 +84,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """201: the row as it was answered."""
+    """201: the rows as they were answered; one, but for a group."""
 
-    row: Mapping[str, Any]
+    rows: tuple[Mapping[str, Any], ...]
     replayed: bool
 
 

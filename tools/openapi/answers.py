@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from inventory.domain.errors import ValidationEntry
-from inventory.domain.model import Direction, ReasonCode
+from inventory.domain.model import Direction, Kind, ReasonCode
 from inventory.integrity.chain_check import ProblemKind
 
 type Units = Annotated[int, Field(json_schema_extra={"format": "int64"})]
@@ -33,6 +33,14 @@ class InventoryAdjustmentResponse(TypedDict):
     reference: Annotated[str | None, Field(description="The caller's own document.")]
     created_by: Annotated[str, Field(description="The token's subject.")]
     reverses: Annotated[UUID | None, Field(description="The adjustment that this one reverses.")]
+    kind: Annotated[Kind, Field(description="What it was asked for as.")]
+    group_id: Annotated[UUID | None, Field(description="The group that it was made with; null where it was alone.")]
+    group_line: Annotated[int | None, Field(ge=0, description="Its place in the group: 0, 1, 2 …")]
+    group_size: Annotated[int | None, Field(ge=1, description="How many adjustments the group has.")]
+    counted_quantity: Annotated[Units | None, Field(description="Of a count: what was counted.")]
+    counted_at: Annotated[datetime | None, Field(description="Of a count: when, where the request named an instant.")]
+    sku: Annotated[str | None, Field(description="The SKU by which the variant was asked for, if it was.")]
+    occurred_at: Annotated[datetime | None, Field(description="When it happened, where the request said so.")]
     reversed_by: NotRequired[Annotated[UUID, Field(description="The adjustment that reverses this one, if any does.")]]
 
 

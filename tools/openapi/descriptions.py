@@ -36,13 +36,18 @@ refused, so that a misspelt one is never ignored. Ignore members of answers that
 """
 
 WORDS: Final = {
+    "active": "Whether it may be adjusted.",
     "code": "What went wrong, for programs. It does not change.",
+    "complete": "Whether all rows of the period were counted.",
+    "counted_through": "When the count was made that came after.",
     "ctx": "Facts that the message is made of, such as a limit.",
     "cursor": "The `next_cursor` of the page before.",
     "data": "The entries of this page.",
     "detail": "What went wrong.",
+    "direction": "The direction that the code is for.",
     "error": "Why the value is refused.",
     "first_problem": "The first place where the history does not add up; null where there is none.",
+    "group_id": "The group that it belongs to.",
     "id": "Adjustment UUID.",
     "input": "The value as it was sent; left out where it is long, or can't be sent back unchanged.",
     "kind": "What is wrong there.",
@@ -53,11 +58,13 @@ WORDS: Final = {
     "quantity_change": "The change that was asked for.",
     "quantity_on_hand": "The quantity on hand that it was refused for.",
     "content_encoding": "The encoding that the body was sent in.",
+    "name": "Its name, for people.",
     "reason": "Required reason for the adjustment.",
     "reason_code": "The category for reports.",
     "reference": "The caller's own document, compared after trimming.",
     "reversed_by": "The adjustment that reversed this one.",
     "sequence": "The adjustment's number: 1, 2, 3 … for each variant at each location.",
+    "sku": "The variant's SKU.",
     "type": "What is wrong, for programs.",
     "variant_id": "Product variant UUID.",
 }

@@ -112,6 +112,7 @@ LEVELS: Final[Example] = {
                 "sequence": 3,
                 "updated_at": _THIRD["created_at"],
                 "sku": "TENT-2P-GRN",
+                "counted_at": None,
             }
         ],
         "next_cursor": None,

@@ -125,7 +125,14 @@ OPERATIONS = (
         links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
         answer=InventoryAdjustmentResponse,
         answers=CREATED,
-        refusals=(*_ANY_CHANGE, errors.StaleQuantity, errors.NoDefaultLocation),
+        refusals=(
+            *_ANY_CHANGE,
+            errors.ReasonNotFound,
+            errors.StaleQuantity,
+            errors.NoDefaultLocation,
+            errors.ReasonDirection,
+            errors.InstantOutOfWindow,
+        ),
     ),
     Operation(
         name="list_inventory_adjustments",
@@ -166,7 +173,13 @@ OPERATIONS = (
         links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
         answer=InventoryAdjustmentResponse,
         answers=REVERSED,
-        refusals=(*_ANY_CHANGE, errors.AdjustmentNotFound, errors.AlreadyReversed),
+        refusals=(
+            *_ANY_CHANGE,
+            errors.AdjustmentNotFound,
+            errors.AlreadyReversed,
+            errors.PartOfGroup,
+            errors.NothingToReverse,
+        ),
     ),
     Operation(
         name="list_inventory_levels",

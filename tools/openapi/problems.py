@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from uuid import UUID
@@ -18,15 +18,16 @@ from tools.openapi.examples import INVALID
 from tools.openapi.schemas import Components, Schema, worded
 from tools.template import read_template
 
-SOME_ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 _SAMPLES: dict[str, object] = {
     "quantity_on_hand": 2,
     "quantity_change": -3,
-    "reversed_by": UUID(SOME_ID),
+    "reversed_by": UUID("3fa85f64-5717-4562-b3fc-2c963f66afa6"),
+    "group_id": UUID("3fa85f64-5717-4562-b3fc-2c963f66afa6"),
     "location_id": None,
+    "direction": "decrease",
+    "counted_through": datetime(2026, 11, 23, 14, 9, 31, 902417, UTC),
     "content_encoding": "gzip",
 }
-_FACTS: dict[type, Schema] = {int: {"type": "integer", "format": "int64"}, str: {"type": "string", "format": "uuid"}}
 _ENVELOPE_CODES_MAX = 2
 """A wrapper of more codes is named after its operation."""
 

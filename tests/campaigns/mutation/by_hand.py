@@ -91,7 +91,7 @@ CHANGES: Final = (
     Change("aws.failures.translated_failures", "except (BotoCoreError, ClientError", "except (ClientError"),
     Change("aws.failures.translated_failures", "(BotoCoreError, ClientError, Resp", "(BotoCoreError, Resp"),
     Change("aws.failures.translated_failures", "ClientError, ResponseParserError) as", "ClientError) as"),
-    Change("domain.hash_chain.FORM", "FORM: Final = 1", "FORM: Final = 2"),
+    Change("domain.hash_chain.FIRST_FORM", "FIRST_FORM: Final = 1", "FIRST_FORM: Final = 0"),
     Change("domain.hash_chain.canonical_text", "{_json(row.reference)}", '"{row.reference}"'),
     Change("domain.hash_chain.canonical_text", ',"delta":', ', "delta":'),
     Change("domain.hash_chain.canonical_text", "_json(row.expected_quantity)", "_json(row.delta)"),

@@ -406,6 +406,15 @@ def test_a_count_of_an_instant_in_a_group_leaves_out_the_lines_before_it() -> No
     assert "level" not in desk.store.calls, "it is the state that was read"
 
 
+def test_a_count_of_before_the_first_line_of_its_own_group_is_compared_with_nothing() -> None:
+    desk = a_desk()
+
+    rows = desk.adjust_group(Group((line(5), count_line(2, counted_at=NOW - timedelta(days=1))))).adjustments
+
+    assert [row.delta for row in rows] == [5, 2]
+    assert "level" not in desk.store.calls
+
+
 def test_a_count_is_superseded_by_one_that_was_written_since_even_if_that_was_reversed() -> None:
     desk = a_desk(10)
     opening = desk.rows[-1].created_at

@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Any, override
 import pytest
 
 from inventory.adjusting.merging import RUN_TIME_MAX_S, Fault, adjust_many
-from inventory.domain.errors import InsufficientStock, NoDefaultLocation, TryAgain, VariantNotFound
-from inventory.domain.model import Outcome
+from inventory.domain.errors import (
+    IdempotencyKeyReused,
+    InsufficientStock,
+    NoDefaultLocation,
+    TryAgain,
+    VariantNotFound,
+)
+from inventory.domain.model import Group, GroupOutcome, Outcome
 from inventory.domain.retry_budget import ATTEMPTS_MAX as TRIES_MAX
 from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.rules import keyed_id
@@ -323,3 +329,88 @@ def test_without_time_no_call_is_made(remaining_s: float) -> None:
 
     assert kinds(carried_out(store, asked(), asked(location_id=LOCATION))) == [TryAgain, TryAgain]
     assert store.calls == []
+
+
+# ---------------------------------------------------------------------------------------------- groups, SKUs and keys
+
+
+def a_batch(*lines: Command) -> Group:
+    return Group(lines)
+
+
+def test_groups_and_single_requests_that_share_stock_items_are_one_transaction_in_their_order() -> None:
+    store = a_batch_store()
+    key = "batch"
+    group = a_batch(
+        asked(-5, location_id=LOCATION)._replace(idempotency_key=key),
+        asked(2, variant_id=OTHER_VARIANT, location_id=LOCATION)._replace(idempotency_key=key),
+    )
+
+    results = adjust_many(
+        an_adjuster(store),
+        [asked(5, location_id=LOCATION), group, asked(-2, variant_id=OTHER_VARIANT, location_id=LOCATION)],
+        budget=budget_of_seconds(store),
+        at_once=map,
+    )
+
+    assert kinds(results) == [Outcome, GroupOutcome, Outcome]
+    assert (deltas(store), deltas(store, OTHER_VARIANT)) == ([5, -5], [2, -2])
+    assert store.calls == ["load", "commit"]
+
+
+def test_a_refused_group_refuses_no_other_request() -> None:
+    store = a_batch_store()
+    group = a_batch(*(asked(change, location_id=LOCATION)._replace(idempotency_key="batch") for change in (1, -100)))
+
+    results = adjust_many(
+        an_adjuster(store),
+        [asked(5, location_id=LOCATION), group, asked(-5, location_id=LOCATION)],
+        budget=budget_of_seconds(store),
+        at_once=map,
+    )
+
+    assert kinds(results) == [Outcome, InsufficientStock, Outcome]
+    assert deltas(store) == [5, -5]
+
+
+def test_lines_by_sku_and_by_id_of_one_variant_keep_their_order() -> None:
+    store = a_batch_store()
+    store.skus[BUSINESS, "SKU 7"] = VARIANT
+    by_sku = asked(-5, location_id=LOCATION)._replace(variant_id=None, sku="SKU 7")
+
+    results = carried_out(store, asked(5, location_id=LOCATION), by_sku, asked(7, location_id=LOCATION))
+
+    assert kinds(results) == [Outcome] * 3
+    assert deltas(store) == [5, -5, 7]
+    assert store.calls == ["settings", "load", "commit"]
+
+
+def test_an_unknown_sku_is_refused_alone() -> None:
+    store = a_batch_store()
+    unknown = asked(1)._replace(variant_id=None, sku="SKU 7")
+
+    assert kinds(carried_out(store, unknown, asked(1))) == [VariantNotFound, Outcome]
+
+
+def test_500_lines_under_one_key_are_merged_and_each_has_a_key_of_its_own() -> None:
+    store = a_batch_store()
+    lines = [asked(1, location_id=LOCATION)._replace(idempotency_key="each", key_line=line) for line in range(500)]
+
+    assert kinds(carried_out(store, *lines)) == [Outcome] * 500
+    assert store.calls.count("commit") == 6
+    again = carried_out(store, *lines[:7], lines[7]._replace(quantity_change=2), *lines[8:])
+    assert kinds(again) == [Outcome] * 7 + [IdempotencyKeyReused] + [Outcome] * 492
+    assert deltas(store) == [1] * 500
+    (first,) = carried_out(store, lines[0]._replace(key_line=0))
+    assert isinstance(first, Outcome)
+    assert (first.replayed, first.adjustment.id) == (True, keyed_id(BUSINESS, "each"))
+
+
+def test_a_request_for_which_a_transaction_has_no_room_left_follows_in_the_next() -> None:
+    """The default location changes after the look-up: then the requests are for two stock items."""
+    store = a_batch_store()
+    store.on_load = deque([lambda: store.businesses.update({BUSINESS: a_business(default_location_id=OTHER_LOCATION)})])
+    lines = [asked(1, location_id=LOCATION if number % 2 else None) for number in range(99)]
+
+    assert kinds(carried_out(store, *lines)) == [Outcome] * 99
+    assert (len(deltas(store)), len(deltas(store, location_id=OTHER_LOCATION))) == (49, 50)

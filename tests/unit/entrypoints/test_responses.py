@@ -12,7 +12,7 @@ from inventory.api.responses import refused
 from inventory.domain import errors
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members, detail_of, raised
 from tests.support.builders.domain import an_adjustment
-from tests.support.builders.ids import ADJUSTMENT
+from tests.support.builders.ids import ADJUSTMENT, NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,13 @@ EVERY_ERROR: list[errors.ServiceError] = [
     errors.StaleQuantity(quantity_on_hand=1),
     errors.NoDefaultLocation(),
     errors.AlreadyReversed(reversed_by=ADJUSTMENT),
+    errors.ReasonNotFound(),
+    errors.GroupNotFound(),
+    errors.CountSuperseded(counted_through=NOW),
+    errors.ReasonDirection(direction="increase"),
+    errors.PartOfGroup(group_id=ADJUSTMENT),
+    errors.NothingToReverse(parameter="id"),
+    errors.InstantOutOfWindow([errors.BadInstant(None, "occurred_at", NOW, "too early")]),
     errors.UnsupportedEncoding(content_encoding="gzip"),
     errors.ExportStopped(ledger_key="a#b"),
     errors.InternalError(),
@@ -48,6 +55,11 @@ BY_CONTRACT = {
     "stale_quantity": 409,
     "no_default_location": 409,
     "already_reversed": 409,
+    "reason_not_found": 404,
+    "group_not_found": 404,
+    "count_superseded": 409,
+    "reason_direction": 409,
+    "part_of_group": 409,
     "unsupported_encoding": 415,
     "internal_error": 500,
     "try_again": 503,
@@ -154,7 +166,19 @@ def test_an_errors_facts_are_in_its_log_text() -> None:
 
 
 def test_an_adjustment_has_the_members_of_the_public_page_and_ours() -> None:
-    row = an_adjustment(reverses=ADJUSTMENT, reason_code="damage", reference="count 7")
+    row = an_adjustment(
+        reverses=ADJUSTMENT,
+        reason_code="damage",
+        reference="count 7",
+        kind="count",
+        group_id=ADJUSTMENT,
+        group_line=0,
+        group_size=2,
+        counted_quantity=5,
+        counted_at=NOW,
+        sku="SKU 7",
+        occurred_at=NOW,
+    )
 
     assert adjustment_members(row) == {
         "id": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",
@@ -170,7 +194,56 @@ def test_an_adjustment_has_the_members_of_the_public_page_and_ours() -> None:
         "reference": "count 7",
         "created_by": "till 4",
         "reverses": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",
+        "kind": "count",
+        "group_id": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",
+        "group_line": 0,
+        "group_size": 2,
+        "counted_quantity": 5,
+        "counted_at": "2026-11-23T14:05:09.123456Z",
+        "sku": "SKU 7",
+        "occurred_at": "2026-11-23T14:05:09.123456Z",
     }
+
+
+def test_a_plain_adjustment_has_null_for_what_does_not_apply() -> None:
+    members = adjustment_members(an_adjustment())
+
+    assert members["kind"] == "adjustment"
+    later = ("group_id", "group_line", "group_size", "counted_quantity", "counted_at", "sku", "occurred_at")
+    assert {members[name] for name in later} == {None}
+
+
+def test_the_first_refused_line_is_part_of_the_detail() -> None:
+    error = errors.InsufficientStock(quantity_on_hand=1, quantity_change=-2)
+    error.line = 7
+    detail = detail_of(error)
+
+    assert isinstance(detail, dict)
+    assert detail["line"] == 7
+    assert "line" not in str(detail_of(errors.InsufficientStock(quantity_on_hand=1, quantity_change=-2)))
+
+
+def test_instants_out_of_their_window_are_named_by_line_and_field() -> None:
+    found = [errors.BadInstant(3, "counted_at", NOW, "at most 60 seconds ahead")]
+
+    assert detail_of(errors.InstantOutOfWindow(found)) == [
+        {
+            "type": "value_error",
+            "loc": ["body", "lines", 3, "counted_at"],
+            "msg": "Value error, at most 60 seconds ahead",
+            "input": "2026-11-23T14:05:09.123456Z",
+            "ctx": {"error": "at most 60 seconds ahead"},
+        }
+    ]
+
+
+@pytest.mark.parametrize("parameter", ["id", "group_id"])
+def test_what_changed_nothing_is_refused_at_its_place_in_the_path(parameter: str) -> None:
+    rule = "There is nothing to reverse: the delta is 0."
+
+    assert detail_of(errors.NothingToReverse(parameter=parameter)) == [
+        {"type": "value_error", "loc": ["path", parameter], "msg": f"Value error, {rule}", "ctx": {"error": rule}}
+    ]
 
 
 def test_every_error_class_lives_in_one_module() -> None:

@@ -319,7 +319,7 @@ def figures(found: StoredHistory, n: int) -> list[Any]:
     """What an honest cursor after the nth row, counted from 0, says."""
     row = adjustment_of(found.rows[n])
     at = found.rows[n]["created_at"]["S"]
-    return [n + 1, row.quantity_after, n + 1, row.quantity_after, row.hash, at, None, str(row.id), at]
+    return [n + 1, row.quantity_after, n + 1, row.quantity_after, row.hash, at, None, str(row.id), at, "", ""]
 
 
 def made_up(position: list[Any]) -> str:

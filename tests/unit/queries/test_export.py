@@ -93,16 +93,15 @@ def records(text: str) -> list[list[str]]:
 
 def test_a_line_of_json_holds_every_member_of_the_canonical_form_and_the_hash() -> None:
     row = an_adjustment(
-        reason_code="damage", reference="CC-17", expected_quantity=-3, reverses=UUID(int=7), created_by="Zoë"
+        reason_code="damage", reference="CC-17", expected_quantity=-3, reverses=UUID(int=7), created_by="Zoë", form=1
     )
     assert ndjson_line(row) == (
-        '{"form":2,"id":"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee","business_id":"6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01",'
+        '{"form":1,"id":"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee","business_id":"6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01",'
         '"variant_id":"3fa85f64-5717-4562-b3fc-2c963f66afa6","location_id":"7c9e6679-7425-40de-944b-e07fc1f90ae7",'
         '"delta":5,"reason":"restock","reason_code":"damage","reference":"CC-17","expected_quantity":-3,'
         '"location_defaulted":true,"sequence":1,"quantity_after":5,"created_at":"2026-11-23T14:05:09.123456Z",'
         '"created_by":"Zoë","reverses":"00000000-0000-0000-0000-000000000007",'
-        f'"previous_hash":"{"0" * 64}","kind":"adjustment","group_id":null,"group_line":null,"group_size":null,'
-        f'"counted_quantity":null,"counted_at":null,"sku":null,"occurred_at":null,"hash":"{row.hash}"}}\n'
+        f'"previous_hash":"{"0" * 64}","hash":"{row.hash}"}}\n'
     )
 
 
@@ -110,6 +109,21 @@ def test_a_line_of_json_of_a_row_of_form_1_has_the_members_of_form_1() -> None:
     members = json.loads(ndjson_line(an_adjustment(form=1)))
     assert list(members) == [*COLUMNS[: COLUMNS.index("hash")], "hash"]
     assert members["form"] == 1
+
+
+def test_a_line_of_json_of_form_2_has_its_members_after_the_hash() -> None:
+    row = an_adjustment(kind="count", counted_quantity=5, counted_at=NOW, sku="SKU 7", occurred_at=NOW)
+    assert ndjson_line(row).endswith(
+        f'"hash":"{row.hash}","kind":"count","group_id":null,"group_line":null,"group_size":null,'
+        '"counted_quantity":5,"counted_at":"2026-11-23T14:05:09.123456Z","sku":"SKU 7",'
+        '"occurred_at":"2026-11-23T14:05:09.123456Z"}\n'
+    )
+
+
+def test_a_record_of_csv_of_form_1_has_empty_cells_for_what_form_2_added_and_the_kind() -> None:
+    (cells,) = records(csv_line(an_adjustment(form=1)))
+    assert dict(zip(COLUMNS, cells, strict=True))["kind"] == "adjustment"
+    assert cells[-7:] == [""] * 7
 
 
 def test_a_record_of_csv_has_the_same_cells_under_the_same_names() -> None:

@@ -35,6 +35,9 @@ OPTIONS: Final = {
     "audit": {"STACK": "--stack", "SEGMENTS": "--segments"},
     "export": {"STACK": "--stack", "BUSINESS": "--business", "FORMAT": "--format"}
     | {"OUT": "--out", "FROM": "--from", "TO": "--to"},
+    "import-catalog": {"STACK": "--stack", "BUSINESS": "--business"},
+    "import-adjustments": {"STACK": "--stack", "BUSINESS": "--business", "URL": "--url"},
+    "import-counts": {"STACK": "--stack", "BUSINESS": "--business", "URL": "--url"},
     "provision": {"STACK": "--stack"},
     "redrive": {"STACK": "--stack", "QUEUE": "--queue"},
     "api-keys": {"STACK": "--stack"},
@@ -48,6 +51,8 @@ OPTIONS: Final = {
 """Variables that become an option, by target."""
 FROM_ENVIRONMENT: Final = {
     "run": {"LOCAL_DIR": "LOCAL_DIR"},
+    "import-catalog": {"FILE": "FILE"},
+    "import-adjustments": {"FILE": "FILE", "TOKEN": "TOKEN"},
     "provision": {"PAYLOAD": "PAYLOAD"},
     "report": {"TOKEN": "TOKEN"},
     "verify-deployed": {"TOKEN": "TOKEN", "READ_TOKEN": "READ_TOKEN"},
@@ -61,6 +66,9 @@ FLAGS: Final = {
     "run": ("DETACH", "--detach"),
     "logs": ("RAW", "--raw"),
     "export": ("BOM", "--byte-order-mark"),
+    "import-catalog": ("DRY", "--dry-run"),
+    "import-adjustments": ("BY_QUEUE", "--by-queue"),
+    "import-counts": ("DRY", "--dry-run"),
     "redrive": ("DRY", "--dry-run"),
     "chaos": ("CRASHES", "--crashes"),
     "lock": ("UPGRADE", "--upgrade"),

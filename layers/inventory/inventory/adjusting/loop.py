@@ -320,7 +320,7 @@ class _Run:
                 continue
             counted = stock_item_id(line, snapshot)
             stock = None if counted is None else snapshot.stock.get(counted)
-            if counted is None or stock is None or stock.updated_at <= line.counted_at:
+            if counted is None or stock is None or stock.sequence == 1 or stock.updated_at <= line.counted_at:
                 continue
             is_superseded = stock.counted_through is not None and stock.counted_through > line.counted_at
             if not is_superseded and (counted, line.counted_at) not in levels:

@@ -28,8 +28,13 @@ _NO_PARTS: Final = ("",) * 5
 
 
 def canonical_members(row: Adjustment) -> dict[str, object]:
-    """Return the members of a row's canonical form, in a fixed order. An export has the same members."""
-    first: dict[str, object] = {
+    """Return the members of a row's canonical form, in a fixed order."""
+    return members_of_form_1(row) | ({} if row.form == FIRST_FORM else members_since_form_2(row))
+
+
+def members_of_form_1(row: Adjustment) -> dict[str, object]:
+    """Return the members that every form has."""
+    return {
         "form": row.form,
         "id": uuid_text(row.id),
         "business_id": uuid_text(row.business_id),
@@ -48,7 +53,6 @@ def canonical_members(row: Adjustment) -> dict[str, object]:
         "reverses": _uuid_or_none(row.reverses),
         "previous_hash": row.previous_hash,
     }
-    return first if row.form == FIRST_FORM else first | members_since_form_2(row)
 
 
 def members_since_form_2(row: Adjustment) -> dict[str, object]:

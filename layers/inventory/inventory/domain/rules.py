@@ -81,7 +81,22 @@ def decide(
     trail = trails.get(stock_item_id, ())
     stock = trail[-1] if trail else None
     delta = _delta(command, snapshot, stock_item_id, trail)
-    row = Adjustment(
+    quantity_after = _require_quantity(command, delta, stock, business, snapshot)
+    row = _next_row(command, identity, stock_item_id, stock, delta, quantity_after, now)
+    return row._replace(hash=row_hash(row))
+
+
+def _next_row(
+    command: Command,
+    identity: RowIdentity,
+    stock_item_id: StockItemId,
+    stock: StockItem | None,
+    delta: int,
+    quantity_after: int,
+    now: datetime,
+) -> Adjustment:
+    """Make the row that follows a state of its stock item, but for its hash."""
+    return Adjustment(
         id=identity.id,
         business_id=command.business_id,
         variant_id=stock_item_id.variant_id,
@@ -93,7 +108,7 @@ def decide(
         expected_quantity=command.expected_quantity,
         location_defaulted=command.location_id is None,
         sequence=stock.sequence + 1 if stock else 1,
-        quantity_after=_require_quantity(command, delta, stock, business, snapshot),
+        quantity_after=quantity_after,
         # The order of time is the order of sequence, even across machines whose clocks differ.
         created_at=max(now, stock.updated_at + TICK) if stock else now,
         created_by=command.actor,
@@ -109,7 +124,6 @@ def decide(
         sku=command.sku,
         occurred_at=command.occurred_at,
     )
-    return row._replace(hash=row_hash(row))
 
 
 def _require_active(command: Command, snapshot: Snapshot) -> tuple[Business, StockItemId]:
@@ -174,7 +188,7 @@ def _level(snapshot: Snapshot, stock_item_id: StockItemId, trail: Trail, as_of: 
     for stock in reversed(trail):
         if stock.updated_at <= as_of:
             return stock.quantity
-    return snapshot.past_levels[stock_item_id, as_of]
+    return 0 if trail[0].sequence == 1 else snapshot.past_levels[stock_item_id, as_of]
 
 
 def _require_quantity(

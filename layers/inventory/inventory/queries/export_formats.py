@@ -7,7 +7,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inventory.domain.hash_chain import canonical_members, members_since_form_2
+from inventory.domain.hash_chain import FIRST_FORM, members_of_form_1, members_since_form_2
 from inventory.domain.model import Adjustment
 
 if TYPE_CHECKING:
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from inventory.domain.model import ExportFormat
 
 COLUMNS: Final = ("form", *(name for name in Adjustment._fields if name != "form"))
-"""The members of a record of CSV: those of the canonical form and, before those that form 2 added, the row's hash."""
+"""The members of a line: those of the canonical form and, before those that form 2 added, the row's hash.
+
+A line of NDJSON of a row of form 1 has no others than that form and the hash.
+"""
 
 _FREE_TEXT: Final = frozenset({"reason", "reference", "created_by", "sku"})
 """Columns that callers write into. All others hold ids, numbers, codes and instants, which need no quotes."""
@@ -93,7 +96,8 @@ def _shows_nothing(character: str) -> bool:
 
 
 def _members(row: Adjustment) -> dict[str, object]:
-    return canonical_members(row) | {"hash": row.hash}
+    since = {} if row.form == FIRST_FORM else members_since_form_2(row)
+    return members_of_form_1(row) | {"hash": row.hash} | since
 
 
 def _record(cells: Sequence[str]) -> str:

@@ -42,7 +42,7 @@ def _of_a_variant(as_of: datetime, info: ValidationInfo) -> datetime:
 type OtherwiseSku = Annotated[Label, AfterValidator(_alone)]
 """A SKU in place of a variant's id. Its model has the field ``variant_id`` before it."""
 
-type ReasonCodeText = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,39}$")]
+type ReasonCodeText = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$", max_length=40)]
 """A reason code that is built in, or that a business can register."""
 
 type QuantityLimit = Annotated[int, Field(ge=-QUANTITY_MAX, le=QUANTITY_MAX, json_schema_extra={"format": "int64"})]
