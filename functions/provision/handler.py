@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
-from uuid import uuid4
 from inventory.entrypoints.cold_start import start_finished
 
 from inventory.aws.clients import dynamodb_client
-from inventory.domain.api_tokens import mint
 from inventory.domain.errors import InternalError, ServiceError, StoreUnavailable, TryAgain
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.deadline import remaining_s
 from inventory.entrypoints.log_lines import line_logger
-from inventory.entrypoints.provisioning import CommandAnswer, Provision
+from inventory.entrypoints.provisioning import CommandAnswer, logged, provision_on_dynamodb
 from inventory.entrypoints.responses import raised
 from inventory.schemas.provisioning import provision_request
-from inventory.storage.catalog import Catalog
-from inventory.storage.tokens import TokenTable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = line_logger()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
-provision = Provision(
-    catalog=Catalog(client, os.environ["INVENTORY_TABLE"]),
-    access=TokenTable(client, os.environ["ACCESS_TABLE"]),
-    clock=partial(datetime.now, UTC),
-    new_id=uuid4,
-    new_token=mint,
+provision = provision_on_dynamodb(
+    client,
+    inventory_table=os.environ["INVENTORY_TABLE"],
+    access_table=os.environ["ACCESS_TABLE"],
 )
 start_finished()
 
@@ -56,5 +48,5 @@ def _perform(event: object, budget: RetryBudget) -> CommandAnswer:
     request = provision_request(event)
     logger.append_keys(command=request.command)
     answer = provision.perform(request, budget)
-    logger.info("command done", extra={name: value for name, value in answer.items() if name != "token"})
+    logger.info("command done", extra=logged(answer))
     return answer

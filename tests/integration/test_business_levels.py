@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from itertools import count
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,6 @@ from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
 from inventory.storage.stock_index import StockIndex
 from inventory.storage.stock_indexing import StockIndexing
-from tests.support.builders.domain import a_write_token
 from tests.support.harness.shop import AMPLE_S, environment
 
 if TYPE_CHECKING:
@@ -57,17 +55,11 @@ def stock_up(shop: Shop, service: Environment, variants: int) -> dict[tuple[UUID
     quantities = {}
     for number in range(1, variants + 1):
         variant_id = uuid4()
-        shop.tables.catalog.register_variant(
-            shop.business_id, variant_id, sku=f"V-{number}", name=None, now=_now(), token=a_write_token()
-        )
+        shop.tables.command("register_variant", shop.business_id, variant_id=variant_id, sku=f"V-{number}")
         for location_id in (shop.location_id, shop.other_location_id)[: number % 2 + 1]:
             service.adjust(shop.command(number, variant_id=variant_id, location_id=location_id))
             quantities[variant_id, location_id] = number
     return quantities
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def quantities(found: list[list[Level]]) -> dict[tuple[UUID, UUID], int]:
@@ -107,9 +99,7 @@ def test_pages_under_writers_hold_every_stock_item_that_was_there_once(
             own.adjust(shop.command(1, variant_id=variant_id, location_id=shop.location_id))
             if number % 5 == 0:
                 new_id = uuid4()
-                shop.tables.catalog.register_variant(
-                    shop.business_id, new_id, sku=f"N-{number}", name=None, now=_now(), token=a_write_token()
-                )
+                shop.tables.command("register_variant", shop.business_id, variant_id=new_id, sku=f"N-{number}")
                 own.adjust(shop.command(1, variant_id=new_id))
 
     with ThreadPoolExecutor(4) as threads:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -13,7 +12,6 @@ from inventory.domain.retry_budget import ATTEMPTS_MAX
 from inventory.domain.rules import keyed_id
 from inventory.entrypoints.responses import adjustment_members
 from inventory.storage.stock_store import CATALOG_LIFETIME_S
-from tests.support.builders.domain import a_write_token
 from tests.support.faults.proxy import Ending, Fault
 from tests.support.faults.scene import DELIVERED, FAULTS, LOOK, READ, UNDELIVERED, WRITE, Scene
 from tests.support.harness.emulator import Calls
@@ -55,9 +53,7 @@ def change_of_the_catalog(action: Callable[[], object]) -> dict[str, Any]:
 
 def deactivate_variant(scene: Scene) -> None:
     shop = scene.shop
-    shop.tables.catalog.deactivate_variant(
-        shop.business_id, shop.variant_id, now=datetime.now(UTC), token=a_write_token()
-    )
+    shop.tables.command("deactivate_variant", shop.business_id, variant_id=shop.variant_id)
 
 
 def assert_replays(scene: Scene, command: Command, outcome: Outcome) -> None:
@@ -351,13 +347,12 @@ def test_no_refusal_is_final_while_a_late_write_could_still_be_applied_at_the_fo
     scene.rival.adjust(scene.shop.command(10))
 
     def change_the_default_location() -> None:
-        scene.shop.tables.catalog.register_location(
+        scene.shop.tables.command(
+            "register_location",
             scene.shop.business_id,
-            scene.shop.other_location_id,
+            location_id=scene.shop.other_location_id,
             name="New",
             default=True,
-            now=datetime.now(UTC),
-            token=a_write_token(),
         )
         for _ in range(3):
             scene.rival.adjust(scene.shop.command(1, location_id=scene.shop.other_location_id))

@@ -11,7 +11,6 @@ import pytest
 from inventory.domain.errors import IdempotencyKeyReused, InsufficientStock
 from inventory.domain.rules import keyed_id
 from inventory.storage.stock_store import CATALOG_LIFETIME_S
-from tests.support.builders.domain import a_write_token
 from tests.support.harness.shop import Environment, Shop, environment
 
 if TYPE_CHECKING:
@@ -34,16 +33,16 @@ def let_another_environment_empty_the_stock(shop: Shop, _: Environment) -> None:
 
 
 def deactivate_the_variant(shop: Shop, _: Environment) -> None:
-    shop.tables.catalog.deactivate_variant(shop.business_id, shop.variant_id, now=NOW, token=a_write_token())
+    shop.tables.command("deactivate_variant", shop.business_id, variant_id=shop.variant_id)
 
 
 def deactivate_the_location(shop: Shop, _: Environment) -> None:
-    shop.tables.catalog.deactivate_location(shop.business_id, shop.location_id, now=NOW, token=a_write_token())
+    shop.tables.command("deactivate_location", shop.business_id, location_id=shop.location_id)
 
 
 def change_the_default_location(shop: Shop, _: Environment) -> None:
-    shop.tables.catalog.register_location(
-        shop.business_id, shop.other_location_id, name="New", default=True, now=NOW, token=a_write_token()
+    shop.tables.command(
+        "register_location", shop.business_id, location_id=shop.other_location_id, name="New", default=True
     )
 
 

@@ -19,7 +19,6 @@ from inventory.domain.errors import (
 )
 from inventory.domain.rules import stock_after
 from inventory.storage.cache import CONTENDED_LIFETIME_S
-from tests.support.builders.domain import a_write_token
 from tests.support.harness.emulator import Calls
 from tests.support.harness.ledger_invariants import assert_adds_up
 from tests.support.harness.shop import Environment, environment
@@ -331,9 +330,7 @@ def test_a_change_of_the_catalog_is_seen_when_the_cache_expires(clients: Clients
     now_s = 1_000_000.0
     service = environment(clients.make(), tables, time_s=lambda: now_s)
     service.adjust(shop.command(1))
-    tables.catalog.deactivate_variant(
-        shop.business_id, shop.variant_id, now=shop.rows()[0].created_at, token=a_write_token()
-    )
+    tables.command("deactivate_variant", shop.business_id, variant_id=shop.variant_id)
 
     now_s += CATALOG_CHANGE_WITHIN_S - 0.001
     service.adjust(shop.command(1))
@@ -348,13 +345,8 @@ def test_a_new_default_location_is_used_when_the_cache_expires(clients: Clients,
     now_s = 1_000_000.0
     service = environment(clients.make(), tables, time_s=lambda: now_s)
     first = service.adjust(shop.command(1)).adjustment
-    tables.catalog.register_location(
-        shop.business_id,
-        shop.other_location_id,
-        name="Cellar",
-        default=True,
-        now=first.created_at,
-        token=a_write_token(),
+    tables.command(
+        "register_location", shop.business_id, location_id=shop.other_location_id, name="Cellar", default=True
     )
 
     now_s += CATALOG_CHANGE_WITHIN_S

@@ -21,7 +21,7 @@ from inventory.domain.model import (
 )
 from inventory.domain.rules import stock_after
 from inventory.domain.store import GROUP_MAX, CommitResult, Committed
-from tests.support.builders.domain import a_write_token, an_adjustment, stock_in
+from tests.support.builders.domain import an_adjustment, stock_in
 from tests.support.fakes.store import FakeStore
 
 if TYPE_CHECKING:
@@ -99,25 +99,19 @@ class DynamoDBWorld:
         return self._tables.store(self._client, time_s=lambda: self._now_s)
 
     def register_business(self, *, allow_negative_stock: bool) -> None:
-        self._tables.catalog.register_business(
-            BUSINESS, name="Shop", allow_negative_stock=allow_negative_stock, now=NOW, token=a_write_token()
-        )
+        self._tables.command("register_business", BUSINESS, name="Shop", allow_negative_stock=allow_negative_stock)
 
     def register_location(self, location_id: UUID, *, default: bool) -> None:
-        self._tables.catalog.register_location(
-            BUSINESS, location_id, name="Floor", default=default, now=NOW, token=a_write_token()
-        )
+        self._tables.command("register_location", BUSINESS, location_id=location_id, name="Floor", default=default)
 
     def register_variant(self, variant_id: UUID) -> None:
-        self._tables.catalog.register_variant(
-            BUSINESS, variant_id, sku="SKU", name=None, now=NOW, token=a_write_token()
-        )
+        self._tables.command("register_variant", BUSINESS, variant_id=variant_id, sku=str(variant_id))
 
     def deactivate_location(self, location_id: UUID) -> None:
-        self._tables.catalog.deactivate_location(BUSINESS, location_id, now=NOW, token=a_write_token())
+        self._tables.command("deactivate_location", BUSINESS, location_id=location_id)
 
     def deactivate_variant(self, variant_id: UUID) -> None:
-        self._tables.catalog.deactivate_variant(BUSINESS, variant_id, now=NOW, token=a_write_token())
+        self._tables.command("deactivate_variant", BUSINESS, variant_id=variant_id)
 
     def contents(self) -> object:
         return self._tables.contents()

@@ -16,6 +16,7 @@ from inventory.api.responses import refused
 from inventory.domain.errors import InvalidRequest
 from inventory.domain.model import Group
 from inventory.entrypoints import direct
+from inventory.schemas.fields import is_label
 from inventory.schemas.json_parser import InvalidJSON, parse_json
 from tests.support.builders.ids import BUSINESS
 from tests.support.builders.requests import a_payload, an_api_event
@@ -187,7 +188,7 @@ def assert_within_the_contract(command: Command) -> None:
     assert 1 <= len(command.reason) <= 500
     assert command.reason == command.reason.strip()
     command.reason.encode()
-    assert command.reference is None or (1 <= len(command.reference) <= 255 and command.reference.isprintable())
+    assert command.reference is None or is_label(command.reference)
     assert command.expected_quantity is None or abs(command.expected_quantity) < 2**53
     key = command.idempotency_key
     assert key is None or (1 <= len(key) <= 255 and key.isascii() and key.isprintable() and " " not in key)

@@ -86,7 +86,7 @@ class _Part:
 
     place: Place
     holds: Callable[[Item | None], bool]
-    after: Callable[[Item | None], Item] | None
+    after: Callable[[Item | None], Item | None] | None
     tells_old: bool
 
 
@@ -153,8 +153,8 @@ class Database:
             elif not part.holds(item):
                 respond(Refused("ConditionalCheckFailedException", members=_old(part, item)))
             else:
-                assert part.after is not None
-                after = part.after(item)
+                after = part.after(item) if part.after is not None else None
+                assert after is not None
                 self.put(part.place, after, sender=sender)
                 respond(_with_capacity({"Attributes": after} if request.get("ReturnValues") == "ALL_NEW" else {}))
 
@@ -289,8 +289,11 @@ class Database:
         open_parts = [len(parts)]
 
         def write(part: _Part) -> None:
-            if part.after is not None:
-                self.put(part.place, part.after(self.items.get(part.place)), sender=sender)
+            after = part.after(self.items.get(part.place)) if part.after is not None else None
+            if after is not None:
+                self.put(part.place, after, sender=sender)
+            elif part.after is not None:
+                self.items.pop(part.place, None)
             self._prepared.discard(part.place)
             self._spend(part.place)
             open_parts[0] -= 1
@@ -346,6 +349,9 @@ def _part(part: Mapping[str, Any]) -> _Part:
             return _put(request)
         case "Update":
             return _update(request)
+        case "Delete":
+            place = _place(request["TableName"], request["Key"])
+            return _Part(place, _condition(request), lambda _: None, _tells_old(request))
         case "ConditionCheck":
             return _Part(_place(request["TableName"], request["Key"]), _condition(request), None, _tells_old(request))
     raise NotImplementedError(kind)

@@ -809,7 +809,7 @@ class History:
         if business is not None:
             payload["business_id"] = business.id
             if command.startswith("register"):
-                payload["sku" if command == "register_variant" else "name"] = "some"
+                payload["sku" if command == "register_variant" else "name"] = f"some {fields.get('variant_id', '')}"
         request = provision_request(payload)
         begun_s, sender = self.scheduler.now_s, self._sender("o", API_TIMEOUT_S)
         try:

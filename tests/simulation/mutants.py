@@ -19,6 +19,7 @@ from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import GroupOutcome, Outcome
 from inventory.domain.store import Committed
 from inventory.entrypoints import queue
+from inventory.storage import catalog as catalog_items
 from inventory.storage import items, stock_store, tokens
 from inventory.storage.cache import Cache
 from inventory.storage.catalog import Catalog
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from inventory.domain.retry_budget import RetryBudget
     from inventory.domain.store import CommitResult
     from inventory.entrypoints.queue import Message
+    from inventory.storage.catalog import Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,15 +232,6 @@ def _any_reply_is_whole() -> Iterator[None]:
         yield
 
 
-class _TokenForEachAttempt(SimulatedClient):
-    """Leaves the client token of an operator's write to the SDK, which draws another one for each call."""
-
-    @override
-    def transact_write_items(self, **request: Any) -> Any:
-        request.pop("ClientRequestToken", None)
-        return super().transact_write_items(**request)
-
-
 class _SequenceIsAll(StockStore):
     """Takes a stock item of the same sequence for the one that was seen, whatever its history."""
 
@@ -249,9 +242,15 @@ class _SequenceIsAll(StockStore):
         return update | {"ConditionExpression": condition}
 
 
-def _commit_or_hope(catalog: Catalog, *arguments: Any, **named: Any) -> None:
+def _write_or_hope(catalog: Catalog, changes: Sequence[Change], now: datetime) -> bool:
     with suppress(StoreUnavailable):
-        _COMMIT(catalog, *arguments, **named)
+        return _WRITE(catalog, changes, now)
+    return True
+
+
+def _write_no_deactivation(catalog: Catalog, changes: Sequence[Change], now: datetime) -> bool:
+    ends = [each for each in changes if each.values and each.values.get("active") == {"BOOL": False}]
+    return True if ends else _WRITE(catalog, changes, now)
 
 
 def _revoke_or_hope(tokens: TokenTable, token_id: str, now: datetime) -> datetime:
@@ -260,7 +259,7 @@ def _revoke_or_hope(tokens: TokenTable, token_id: str, now: datetime) -> datetim
     return now
 
 
-_COMMIT = Catalog._commit
+_WRITE = Catalog.write
 _REVOKE = TokenTable.revoke
 
 
@@ -415,15 +414,15 @@ MUTANTS = {
     ),
     "deactivation unwritten": Mutant(
         "an item is acknowledged as deactivated, and is not",
-        change=lambda: patch.object(Catalog, "_deactivate", lambda *_, **__: None),
+        change=lambda: patch.object(Catalog, "write", _write_no_deactivation),
     ),
     "command hoped for": Mutant(
         "the time-out of an operator's command is acknowledged as done",
-        change=lambda: patch.object(Catalog, "_commit", _commit_or_hope),
+        change=lambda: patch.object(Catalog, "write", _write_or_hope),
     ),
-    "a client token for each attempt": Mutant(
+    "a command writes unseen": Mutant(
         "an attempt of an operator's command arrives when another command was acknowledged",
-        parts=Parts(client=_TokenForEachAttempt),
+        change=lambda: patch.object(catalog_items, "_guard", lambda _: ("attribute_not_exists(nothing)", {})),
     ),
     "first default location": Mutant("another default location is never heeded", change=_first_default_location),
     "default location unmarked": Mutant(

@@ -9,18 +9,22 @@ import copyreg
 import threading
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast, override
 
 from inventory.aws.event_bus import EventBus
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.provisioning import Provision
+from inventory.queries.stock_items import StockItems
 from inventory.storage.catalog import Catalog
+from inventory.storage.catalog_scan import CatalogScan
+from inventory.storage.lookups import Lookups
+from inventory.storage.stock_index import StockIndex
 from inventory.storage.stock_store import StockStore
 from inventory.storage.tokens import TokenTable
 from tests.simulation.bus import Bus
 from tests.simulation.clients import SimulatedBusClient, SimulatedClient
 from tests.simulation.database import Database, Paces
-from tests.simulation.environment import ACCESS, INVENTORY, WallClock, adjuster_on, drawn_id, store_on
+from tests.simulation.environment import ACCESS, INVENTORY, LEDGER, WallClock, adjuster_on, drawn_id, store_on
 from tests.simulation.faults import FaultyWire, Weather
 from tests.simulation.scheduler import Reply
 
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
     from inventory.adjusting.loop import Adjuster
+    from inventory.queries.stock_items import FoundStockItem
     from tests.simulation.scheduler import Scheduler, Task
 
 API_TIMEOUT_S: Final = 10.0
@@ -43,6 +48,14 @@ _KNOWN_MAX: Final = 20
 
 # A restored environment has locks of its own.
 copyreg.pickle(type(threading.Lock()), lambda _: (threading.Lock, ()))
+
+
+class _NoStockItems(StockItems):
+    """Finds no stock items: the simulated database has no index, and no query."""
+
+    @override
+    def wanted(self, *_: Any) -> Iterator[FoundStockItem]:
+        return iter(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +127,13 @@ class Environment:
 
     @property
     def provision(self) -> Provision:
+        lookups = Lookups(self._dynamodb, inventory_table=INVENTORY, ledger_table=LEDGER)
         return Provision(
             catalog=Catalog(self._dynamodb, INVENTORY),
             access=self.access,
+            lookups=lookups,
+            scan=CatalogScan(self._dynamodb, INVENTORY, ACCESS),
+            stock_items=_NoStockItems(lookups, StockIndex(self._dynamodb, INVENTORY)),
             clock=self.clock.now,
             new_id=lambda: drawn_id(self.world.chance),
             new_token=lambda: "dz_none",

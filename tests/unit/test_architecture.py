@@ -174,7 +174,12 @@ def test_a_package_says_what_it_is_for_and_exports_nothing(package: str) -> None
         ),
         (
             "mypy_boto3_dynamodb",
-            {name for name in MODULES if package_of(name) == "storage"} | {"aws.clients", "entrypoints.composition"},
+            {name for name in MODULES if package_of(name) == "storage"}
+            | {
+                "aws.clients",
+                "entrypoints.composition",
+                "entrypoints.provisioning",
+            },
         ),
     ],
 )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from tests.benchmarks.baselines.work import ReasonCode, Request
+from tests.benchmarks.baselines.work import BIDIRECTIONAL, ReasonCode, Request, is_visible
 
 QUANTITY_CHANGE_MAX = 1_000_000_000
 QUANTITY_MAX = 2**53 - 1
@@ -24,15 +24,21 @@ def _not_zero(value: int) -> int:
     return value
 
 
-def _no_control_characters(value: str) -> str:
+def _reason(value: str) -> str:
     if any(unicodedata.category(character) == "Cc" and character not in "\t\n\r" for character in value):
         raise ValueError("must not contain control characters")
-    return value
+    return _visible(value)
 
 
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("must contain printable characters only")
+def _label(value: str) -> str:
+    if any(unicodedata.category(each) in {"Cc", "Zl", "Zp"} or each in BIDIRECTIONAL for each in value):
+        raise ValueError("must not contain controls, separators, bidirectional overrides or isolates")
+    return _visible(value)
+
+
+def _visible(value: str) -> str:
+    if not any(is_visible(character) for character in value):
+        raise ValueError("must have at least one visible character")
     return value
 
 
@@ -49,10 +55,10 @@ class Body(BaseModel):
     quantity_change: Annotated[
         Integer, Field(ge=-QUANTITY_CHANGE_MAX, le=QUANTITY_CHANGE_MAX), AfterValidator(_not_zero)
     ]
-    reason: Annotated[Text, Field(max_length=500), AfterValidator(_no_control_characters)]
+    reason: Annotated[Text, Field(max_length=500), AfterValidator(_reason)]
     location_id: UUID | None = None
     reason_code: ReasonCode | None = None
-    reference: Annotated[Text, Field(max_length=255), AfterValidator(_printable)] | None = None
+    reference: Annotated[Text, Field(max_length=255), AfterValidator(_label)] | None = None
     expected_quantity: Annotated[Integer, Field(ge=-QUANTITY_MAX, le=QUANTITY_MAX)] | None = None
 
     def request(self, *, business_id: str, subject: str, idempotency_key: str | None) -> Request:

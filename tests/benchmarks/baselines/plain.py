@@ -11,7 +11,7 @@ from uuid import UUID
 import boto3
 
 from tests.benchmarks.baselines import work
-from tests.benchmarks.baselines.work import REASON_CODES, Refused, Request
+from tests.benchmarks.baselines.work import BIDIRECTIONAL, REASON_CODES, Refused, Request, is_visible
 
 QUANTITY_CHANGE_MAX = 1_000_000_000
 QUANTITY_MAX = 2**53 - 1
@@ -53,7 +53,11 @@ def valid_request(event: dict[str, Any], business_id: str, subject: str) -> Requ
         raise Refused(422, "invalid_request")
     quantity_change = integer(body.get("quantity_change"), QUANTITY_CHANGE_MAX)
     reason = trimmed(body.get("reason"), 500)
-    if quantity_change == 0 or any(unicodedata.category(each) == "Cc" and each not in "\t\n\r" for each in reason):
+    if (
+        quantity_change == 0
+        or not any(map(is_visible, reason))
+        or any(unicodedata.category(each) == "Cc" and each not in "\t\n\r" for each in reason)
+    ):
         raise Refused(422, "invalid_request")
     location_id, reason_code, reference, expected = (
         body.get(name) for name in ("location_id", "reason_code", "reference", "expected_quantity")
@@ -62,7 +66,9 @@ def valid_request(event: dict[str, Any], business_id: str, subject: str) -> Requ
         raise Refused(422, "invalid_request")
     if reference is not None:
         reference = trimmed(reference, 255)
-        if not reference.isprintable():
+        if any(unicodedata.category(each) in {"Cc", "Zl", "Zp"} or each in BIDIRECTIONAL for each in reference):
+            raise Refused(422, "invalid_request")
+        if not any(map(is_visible, reference)):
             raise Refused(422, "invalid_request")
     return Request(
         business_id=business_id,

@@ -9,6 +9,7 @@ the baselines' favour.
 from __future__ import annotations
 
 import json
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -35,6 +36,15 @@ IDEMPOTENCY_TABLE: Final = "idempotency-table"
 REASON_CODES: Final = get_args(ReasonCode.__value__)
 SHARDS: Final = 8
 TICK: Final = timedelta(microseconds=1)
+
+BIDIRECTIONAL: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+BLANKS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+INVISIBLE: Final = frozenset({"Mn", "Mc", "Me", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs"})
+
+
+def is_visible(character: str) -> bool:
+    return character not in BLANKS and unicodedata.category(character) not in INVISIBLE
+
 
 type Row = dict[str, str | int | bool]
 

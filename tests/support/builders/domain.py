@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import (
@@ -164,8 +164,3 @@ def history(count: int, *, first: int = 1, **members: Any) -> list[Adjustment]:
 def budget_of(adjuster: Adjuster, remaining_s: Callable[[], float]) -> RetryBudget:
     """What one request may do, as a handler hands it to the use case."""
     return RetryBudget(remaining_s, adjuster.sleep, adjuster.fraction)
-
-
-def a_write_token() -> str:
-    """A name for an operator's write, as each command draws one."""
-    return str(uuid4())

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from inventory.domain.retry_budget import RetryBudget
+from inventory.entrypoints.provisioning import Provision, provision_on_dynamodb
+from inventory.schemas.provisioning import provision_request
 from inventory.storage import keys
-from inventory.storage.catalog import Catalog
 from inventory.storage.items import adjustment_of, stock_item_of
 from inventory.storage.stock_store import StockStore
 from ops.project import TEMPLATE
@@ -16,12 +18,12 @@ from tools.template import read_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from uuid import UUID
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     from inventory.domain.model import Adjustment, StockItem
+    from inventory.entrypoints.provisioning import CommandAnswer
 
     type Item = dict[str, AttributeValueTypeDef]
 
@@ -36,10 +38,13 @@ class Tables:
     inventory: str
     ledger: str
 
-    @property
-    def catalog(self) -> Catalog:
-        """The operators' writes."""
-        return Catalog(self.client, self.inventory)
+    def command(self, command: str, business_id: UUID, **fields: object) -> CommandAnswer:
+        """Carry out one of the operators' commands."""
+        return carry_out(self.provision(self.client), command, business_id, **fields)
+
+    def provision(self, client: DynamoDBClient) -> Provision:
+        """What carries out the operators' commands, on these tables and without a table of tokens."""
+        return provision_on_dynamodb(client, inventory_table=self.inventory, access_table="none")
 
     def store(self, client: DynamoDBClient, *, time_s: Callable[[], float]) -> StockStore:
         """A store on these tables that remembers nothing yet."""
@@ -71,16 +76,27 @@ class Tables:
         return [item for page in pages for item in page["Items"]]
 
 
+def carry_out(provision: Provision, command: str, business_id: UUID, **fields: object) -> CommandAnswer:
+    """Carry out one of the operators' commands with half a minute for it."""
+    ids = {name: str(value) if isinstance(value, UUID) else value for name, value in fields.items()}
+    request = provision_request({"command": command, "business_id": str(business_id), **ids})
+    return provision.perform(request, RetryBudget(lambda: 30.0))
+
+
 def create_tables(client: DynamoDBClient) -> Tables:
     """Create both tables under names of their own."""
     suffix = uuid4().hex
     names = {}
     for logical_id in ("InventoryTable", "LedgerTable"):
-        properties = _template_resources()[logical_id]["Properties"]
-        definition = {name: properties[name] for name in _DEFINING if name in properties}
         names[logical_id] = f"{logical_id}-{suffix}"
-        client.create_table(TableName=names[logical_id], **definition)
+        client.create_table(TableName=names[logical_id], **table_definition(logical_id))
     return Tables(client, inventory=names["InventoryTable"], ledger=names["LedgerTable"])
+
+
+def table_definition(logical_id: str) -> dict[str, Any]:
+    """Return what defines one of the template's tables: its keys and indexes."""
+    properties = _template_resources()[logical_id]["Properties"]
+    return {name: properties[name] for name in _DEFINING if name in properties}
 
 
 @cache

@@ -6,6 +6,7 @@ import random
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -14,7 +15,7 @@ from inventory.adjusting.reversal import carry_out
 from inventory.domain.model import Command, Reversal
 from inventory.entrypoints.composition import level_reader
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
-from tests.support.builders.domain import a_write_token, budget_of
+from tests.support.builders.domain import budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,18 +43,12 @@ class Shop:
 
     def open(self, *, allow_negative_stock: bool = False) -> Shop:
         """Register it all, as operators would."""
-        catalog, now = self.tables.catalog, datetime.now(UTC)
-        catalog.register_business(
-            self.business_id, name="Shop", allow_negative_stock=allow_negative_stock, now=now, token=a_write_token()
-        )
-        catalog.register_location(
-            self.business_id, self.location_id, name="Floor", default=True, now=now, token=a_write_token()
-        )
-        catalog.register_location(
-            self.business_id, self.other_location_id, name="Cellar", default=False, now=now, token=a_write_token()
-        )
+        command = partial(self.tables.command, business_id=self.business_id)
+        command("register_business", name="Shop", allow_negative_stock=allow_negative_stock)
+        command("register_location", location_id=self.location_id, name="Floor", default=True)
+        command("register_location", location_id=self.other_location_id, name="Cellar")
         for variant_id in (self.variant_id, self.other_variant_id):
-            catalog.register_variant(self.business_id, variant_id, sku="SKU", name=None, now=now, token=a_write_token())
+            command("register_variant", variant_id=variant_id, sku=f"SKU {variant_id}")
         return self
 
     def command(self, quantity_change: int, *, key: str | None = None, **members: Any) -> Command:

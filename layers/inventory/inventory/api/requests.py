@@ -15,7 +15,7 @@ from inventory.domain.timestamps import instant_text
 from inventory.domain.uuids import parse_uuid
 from inventory.schemas.adjustments import AdjustmentRequest, ReversalRequest
 from inventory.schemas.base import validated
-from inventory.schemas.fields import LABEL_LENGTH_MAX, idempotency_key_entries, path_id_entries
+from inventory.schemas.fields import idempotency_key_entries, is_label, path_id_entries
 from inventory.schemas.json_parser import InvalidJSON, JSONValue, parse_json
 from inventory.schemas.problems import entry
 
@@ -88,7 +88,8 @@ def authenticated_caller(event: ApiEvent, *, scope: Scope | None, clock: Callabl
     subject, scopes = _text(context, "subject"), _text(context, "scopes")
     if business_id is None or parse_uuid(named) != business_id or scope not in scopes.split():
         raise Forbidden
-    if not _is_subject(subject):
+    # Only such a text can be stored.
+    if not is_label(subject):
         raise Forbidden
     return Caller(business_id=business_id, subject=subject)
 
@@ -97,11 +98,6 @@ def _text(context: dict[str, object], name: str) -> str:
     """A text of the context; "" where the member is absent or no text."""
     value = context.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _is_subject(text: str) -> bool:
-    """Whether a token can have this subject. Only such a text can be stored."""
-    return 0 < len(text) <= LABEL_LENGTH_MAX and text.isprintable()
 
 
 def adjustment_command(event: ApiEvent, caller: Caller) -> Command:

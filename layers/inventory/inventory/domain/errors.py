@@ -11,6 +11,8 @@
     │   ├── GroupNotFound
     │   ├── BusinessNotFound
     │   ├── TokenNotFound
+    │   ├── SkuTaken
+    │   ├── TooManyReasons
     │   ├── NoDefaultLocation
     │   ├── InsufficientStock
     │   ├── QuantityLimitExceeded
@@ -132,6 +134,26 @@ class TokenNotFound(Refusal):
     """An operator named a token that does not exist."""
 
     message = "There is no such token."
+
+
+class SkuTaken(Refusal):
+    """An operator wanted to give a variant the SKU of another active one."""
+
+    message = "Another active variant of this business has this SKU."
+
+    def __init__(self, *, variant_id: UUID) -> None:
+        super().__init__(variant_id)
+        self.variant_id = variant_id
+
+    @override
+    def facts(self) -> dict[str, int | str]:
+        return {"variant_id": str(self.variant_id)}
+
+
+class TooManyReasons(Refusal):
+    """The business has as many reason codes of its own as it may have, inactive ones included."""
+
+    message = "This business has registered 100 reason codes, and may not have more."
 
 
 class NoDefaultLocation(Refusal):

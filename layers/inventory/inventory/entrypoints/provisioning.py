@@ -1,49 +1,82 @@
-"""The operators' commands: businesses, locations, variants and API tokens. Each can be repeated without harm."""
+"""The operators' commands. Each can be repeated without harm.
+
+A command reads what it is about, decides and writes, and does so again if another writer was faster. Ids, API tokens
+and times are made once, before the first attempt: otherwise an attempt of unknown outcome could leave a second business
+behind. An attempt after such a one finds what that one wrote.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+from uuid import UUID, uuid4
 
-from inventory.domain.api_tokens import Token, digest_of, token_id_of
-from inventory.domain.errors import Refusal, StoreUnavailable
+from inventory.domain.api_tokens import Token, digest_of, mint, token_id_of
+from inventory.domain.errors import InvalidRequest
 from inventory.domain.timestamps import instant_text
+from inventory.domain.uuids import uuid_text
+from inventory.entrypoints.catalog_commands import CatalogCommands
+from inventory.entrypoints.catalog_listing import CatalogListing
+from inventory.entrypoints.responses import ERROR_ANSWERS
+from inventory.entrypoints.settling import settled
+from inventory.entrypoints.variant_commands import VariantCommands
+from inventory.queries.levels import LevelFilter
+from inventory.queries.stock_items import StockItems
 from inventory.schemas.problems import cursor_at
 from inventory.schemas.provisioning import (
+    ClaimSkus,
     DeactivateLocation,
+    DeactivateReason,
     DeactivateVariant,
     IndexStockItems,
     IssueToken,
+    ListBusinesses,
+    ListOfBusiness,
+    ListTokens,
     RegisterBusiness,
     RegisterLocation,
+    RegisterReason,
     RegisterVariant,
+    RegisterVariants,
     RevokeToken,
+    moved,
 )
+from inventory.storage.catalog import Catalog
+from inventory.storage.catalog_scan import CatalogScan
+from inventory.storage.lookups import Lookups
+from inventory.storage.stock_index import StockIndex
+from inventory.storage.tokens import TokenTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
-    from uuid import UUID
 
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from inventory.domain.errors import ServiceError
     from inventory.domain.retry_budget import RetryBudget
     from inventory.schemas.provisioning import ProvisionRequest
-    from inventory.storage.catalog import Catalog
-    from inventory.storage.tokens import TokenTable
 
 type CommandAnswer = Mapping[str, object]
+
+REMAINING_MAX: Final = 100
+"""Stock items that the answer to a deactivation names."""
+
+_READ_AT_ONCE: Final = 100
+"""Stock items that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provision:
-    """Carries out the commands; ``new_token`` makes the text of an API token.
-
-    The ids, the API token and the time of a command are made once, before the first attempt to write: otherwise an
-    attempt of unknown outcome could leave a second business behind. The same holds for the write token, by which
-    DynamoDB recognises the attempts of one write.
-    """
+    """Carries out the commands; ``new_token`` makes the text of an API token."""
 
     catalog: Catalog
     access: TokenTable
+    lookups: Lookups
+    scan: CatalogScan
+    stock_items: StockItems
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     new_token: Callable[[], str]
@@ -52,87 +85,108 @@ class Provision:
         """Carry out one command and return its answer.
 
         Raises:
-            Refusal: the business, location, variant or token does not exist, and nothing was written.
+            InvalidRequest: something is missing that a new item needs, or the cursor is not one of this list.
+            Refusal: the catalog does not allow it, and nothing was written.
             StoreUnavailable: not settled in time. The command can be repeated.
         """
         match request:
-            case RegisterBusiness():
-                answer = self._register_business(request, budget)
-            case RegisterLocation():
-                answer = self._register_location(request, budget)
-            case RegisterVariant():
-                answer = self._register_variant(request, budget)
-            case DeactivateLocation():
-                answer = self._deactivate_location(request, budget)
-            case DeactivateVariant():
-                answer = self._deactivate_variant(request, budget)
-            case IssueToken():
-                answer = self._issue_token(request, budget)
-            case RevokeToken():
-                answer = self._revoke_token(request, budget)
+            case RegisterBusiness() | RegisterLocation() | RegisterReason():
+                return self._register(request, budget)
+            case RegisterVariant() | RegisterVariants() | ClaimSkus():
+                return self._on_variants(request, budget)
+            case DeactivateLocation() | DeactivateVariant() | DeactivateReason():
+                return self._deactivate(request, budget)
+            case ListBusinesses() | ListOfBusiness() | ListTokens():
+                return self._list(request, budget)
+            case IssueToken() | RevokeToken():
+                return self._on_tokens(request, budget)
             case IndexStockItems():
                 from inventory.entrypoints.stock_indexing import indexed_page  # noqa: PLC0415  needed once a stack
 
                 with cursor_at("body", "cursor"):
-                    answer = indexed_page(self.catalog.stock_indexing(), request.cursor, budget)
-        return answer
+                    return indexed_page(self.catalog.stock_indexing(), request.cursor, budget)
 
-    def _register_business(self, request: RegisterBusiness, budget: RetryBudget) -> CommandAnswer:
-        business_id = request.business_id or self.new_id()
-        self._write(
-            budget,
-            lambda now, token: self.catalog.register_business(
-                business_id,
-                name=request.name,
-                allow_negative_stock=bool(request.allow_negative_stock),
-                now=now,
-                token=token,
-            ),
-        )
-        return {"business_id": str(business_id)}
+    @property
+    def _variants(self) -> VariantCommands:
+        return VariantCommands(self.catalog, self.clock, self.new_id)
 
-    def _register_location(self, request: RegisterLocation, budget: RetryBudget) -> CommandAnswer:
-        location_id = request.location_id or self.new_id()
-        self._write(
-            budget,
-            lambda now, token: self.catalog.register_location(
-                request.business_id,
-                location_id,
-                name=request.name,
-                default=bool(request.default),
-                now=now,
-                token=token,
-            ),
-        )
-        return {"location_id": str(location_id)}
+    def _on_variants(
+        self, request: RegisterVariant | RegisterVariants | ClaimSkus, budget: RetryBudget
+    ) -> CommandAnswer:
+        match request:
+            case RegisterVariant():
+                variant_id = self._variants.register(request.business_id, request.variant(), budget)
+                return {"variant_id": uuid_text(variant_id)}
+            case RegisterVariants():
+                registered = self._variants.register_many(request.business_id, request.entries(), budget)
+                return {"variants": [_registered(*each) for each in enumerate(registered)]}
+            case ClaimSkus():
+                with cursor_at("body", "cursor"):
+                    return self._variants.claim_page(request, self.lookups, budget)
 
-    def _register_variant(self, request: RegisterVariant, budget: RetryBudget) -> CommandAnswer:
-        variant_id = request.variant_id or self.new_id()
-        self._write(
-            budget,
-            lambda now, token: self.catalog.register_variant(
-                request.business_id, variant_id, sku=request.sku, name=request.name, now=now, token=token
-            ),
-        )
-        return {"variant_id": str(variant_id)}
+    def _register(
+        self, request: RegisterBusiness | RegisterLocation | RegisterReason, budget: RetryBudget
+    ) -> CommandAnswer:
+        commands = CatalogCommands(self.catalog, self.lookups, self.clock)
+        match request:
+            case RegisterBusiness():
+                business_id = request.business_id or self.new_id()
+                commands.register_business(business_id, request, budget)
+                return {"business_id": uuid_text(business_id)}
+            case RegisterLocation():
+                location_id = request.location_id or self.new_id()
+                commands.register_location(location_id, request, budget)
+                return {"location_id": uuid_text(location_id)}
+            case RegisterReason():
+                commands.register_reason(request, budget)
+                return {"reason_code": request.reason_code}
 
-    def _deactivate_location(self, request: DeactivateLocation, budget: RetryBudget) -> CommandAnswer:
-        self._write(
-            budget,
-            lambda now, token: self.catalog.deactivate_location(
-                request.business_id, request.location_id, now=now, token=token
-            ),
-        )
-        return {}
+    def _deactivate(
+        self, request: DeactivateLocation | DeactivateVariant | DeactivateReason, budget: RetryBudget
+    ) -> CommandAnswer:
+        commands = CatalogCommands(self.catalog, self.lookups, self.clock)
+        match request:
+            case DeactivateReason():
+                commands.deactivate_reason(request.business_id, request.reason_code, budget)
+                return {}
+            case DeactivateLocation():
+                commands.deactivate_location(request.business_id, request.location_id, budget)
+                wanted = LevelFilter(location_id=request.location_id)
+            case DeactivateVariant():
+                self._variants.deactivate(request.business_id, request.variant_id, budget)
+                wanted = LevelFilter(variant_id=request.variant_id)
+        return {"stock": self._remaining(request.business_id, wanted, budget)}
 
-    def _deactivate_variant(self, request: DeactivateVariant, budget: RetryBudget) -> CommandAnswer:
-        self._write(
-            budget,
-            lambda now, token: self.catalog.deactivate_variant(
-                request.business_id, request.variant_id, now=now, token=token
-            ),
+    def _remaining(self, business_id: UUID, wanted: LevelFilter, budget: RetryBudget) -> list[dict[str, object]]:
+        """Read the first stock items whose quantity is not 0."""
+        found = self.stock_items.wanted(business_id, wanted, None, _READ_AT_ONCE, budget)
+        remaining = ((stock_item_id, stock) for stock_item_id, stock in found if stock.quantity != 0)
+        return [
+            {
+                "variant_id": uuid_text(stock_item_id.variant_id),
+                "location_id": uuid_text(stock_item_id.location_id),
+                "quantity": stock.quantity,
+            }
+            for stock_item_id, stock in islice(remaining, REMAINING_MAX)
+        ]
+
+    def _list(self, request: ListBusinesses | ListOfBusiness | ListTokens, budget: RetryBudget) -> CommandAnswer:
+        listing = CatalogListing(self.lookups, self.scan)
+        with cursor_at("body", "cursor"):
+            match request:
+                case ListBusinesses():
+                    return listing.businesses(request, budget)
+                case ListTokens():
+                    return listing.tokens(request, budget)
+                case ListOfBusiness():
+                    return listing.of_business(request, budget)
+
+    def _on_tokens(self, request: IssueToken | RevokeToken, budget: RetryBudget) -> CommandAnswer:
+        return (
+            self._issue_token(request, budget)
+            if isinstance(request, IssueToken)
+            else self._revoke_token(request, budget)
         )
-        return {}
 
     def _issue_token(self, request: IssueToken, budget: RetryBudget) -> CommandAnswer:
         text = self.new_token()
@@ -147,41 +201,51 @@ class Provision:
             expires_at=request.expires_at,
             revoked_at=None,
         )
-        budget.retry(lambda: self.catalog.require_businesses(token.business_ids))
-        _written(budget, lambda: self.access.put(token))
+        budget.retry(partial(self.catalog.require_businesses, token.business_ids))
+        settled(budget, partial(self._put, token))
         return {"token": text, "token_id": token.id}
 
+    def _put(self, token: Token) -> bool:
+        self.access.put(token)
+        return True
+
     def _revoke_token(self, request: RevokeToken, budget: RetryBudget) -> CommandAnswer:
-        now = self.clock()
-        revoked_at = _written(budget, lambda: self.access.revoke(request.token_id, now))
+        revoked_at = settled(budget, partial(self.access.revoke, request.token_id, self.clock()))
         return {"revoked_at": instant_text(revoked_at)}
 
-    def _write(self, budget: RetryBudget, write: Callable[[datetime, str], None]) -> None:
-        """Write to the catalog: ``write`` takes the time and the write token of the command."""
-        now, token = self.clock(), str(self.new_id())
-        _written(budget, lambda: write(now, token))
+
+def provision_on_dynamodb(client: DynamoDBClient, *, inventory_table: str, access_table: str) -> Provision:
+    """Make what carries out the commands on the tables, with real clocks and real randomness."""
+    # No command reads the ledger, or may.
+    lookups = Lookups(client, inventory_table=inventory_table, ledger_table="none")
+    return Provision(
+        catalog=Catalog(client, inventory_table),
+        access=TokenTable(client, access_table),
+        lookups=lookups,
+        scan=CatalogScan(client, inventory_table, access_table),
+        stock_items=StockItems(lookups, StockIndex(client, inventory_table)),
+        clock=partial(datetime.now, UTC),
+        new_id=uuid4,
+        new_token=mint,
+    )
 
 
-def _written[T](budget: RetryBudget, write: Callable[[], T]) -> T:
-    """Repeat one write until it is answered.
+def logged(answer: CommandAnswer) -> dict[str, str]:
+    """Select what a log line may show of an answer: ids, codes and times, but no token and nothing that is listed."""
+    return {
+        name: value for name, value in answer.items() if isinstance(value, str) and name not in {"token", "next_cursor"}
+    }
 
-    An attempt without an answer may still be applied. After one, an error that is no refusal (a missing permission, for
-    example) does not say that the command failed.
-    """
-    outcome_is_unknown = False
 
-    def attempt() -> T:
-        nonlocal outcome_is_unknown
-        try:
-            return write()
-        except StoreUnavailable:
-            outcome_is_unknown = True
-            raise
-        except Refusal:
-            raise
-        except Exception as error:
-            if outcome_is_unknown:
-                raise StoreUnavailable from error
-            raise
-
-    return budget.retry(attempt)
+def _registered(position: int, registered: UUID | ServiceError) -> CommandAnswer:
+    """One variant of the answer: its id, or its error."""
+    if isinstance(registered, UUID):
+        return {"variant_id": uuid_text(registered)}
+    error: dict[str, object] = {
+        "code": ERROR_ANSWERS[type(registered)].code,
+        "message": registered.message,
+        **registered.facts(),
+    }
+    if isinstance(registered, InvalidRequest):
+        error |= {"detail": [moved(each, position) for each in registered.entries]}
+    return {"error": error}

@@ -10,7 +10,14 @@ from aws_lambda_powertools.utilities.parser import parse
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from inventory.domain.errors import InvalidRequest, ValidationEntry
-from inventory.schemas.problems import ENTRIES_SIZE_MAX_BYTES, bounded_entries, echoable_fact, echoable_name, entry
+from inventory.schemas.problems import (
+    ENTRIES_SIZE_MAX_BYTES,
+    bounded_entries,
+    echoable_fact,
+    echoable_name,
+    entry,
+    lone_surrogate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -126,10 +133,11 @@ def _unknown_fields(value: dict[str, object], known: dict[str, object], place: P
 def _entries(error: ValidationError, place: Place, *, whole: object) -> Iterator[ValidationEntry]:
     """Make the entries of pydantic's errors, as FastAPI does. The input of a missing field is ``whole``."""
     for each in error.errors(include_url=False):
+        facts = lone_surrogate(each["input"]) if each["type"] == "string_unicode" else each.get("ctx", {})
         yield entry(
             [*place, *each["loc"]],
             each["type"],
             each["msg"],
             given=whole if each["type"] == "missing" else each["input"],
-            ctx={name: echoable_fact(fact) for name, fact in each["ctx"].items()} if "ctx" in each else None,
+            ctx={name: echoable_fact(fact) for name, fact in facts.items()} or None,
         )

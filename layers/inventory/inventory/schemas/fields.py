@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Final
@@ -19,6 +20,22 @@ if TYPE_CHECKING:
 IDEMPOTENCY_KEY_LENGTH_MAX: Final = 255
 REASON_LENGTH_MAX: Final = 500
 LABEL_LENGTH_MAX: Final = 255
+
+_NOT_IN_REASONS: Final = re.compile(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]")
+_NOT_IN_LABELS: Final = re.compile(r"[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+_KINDS: Final = {
+    "Cc": "control characters",
+    "Zl": "line or paragraph separators",
+    "Zp": "line or paragraph separators",
+}
+"""What a label may not contain, by category; the other characters are bidirectional."""
+
+_INVISIBLE: Final = frozenset({"Mn", "Mc", "Me", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs"})
+"""The categories of characters that show nothing by themselves."""
+
+_BLANKS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and a symbol that are drawn as blanks."""
 
 
 def _exact_integer(value: object) -> object:
@@ -39,18 +56,52 @@ def _not_zero(value: int) -> int:
     return value
 
 
-def _no_control_characters(value: str) -> str:
-    if not value.isprintable() and any(
-        unicodedata.category(character) == "Cc" and character not in "\t\n\r" for character in value
-    ):
-        raise ValueError("must not contain control characters")
+def _reason_characters(value: str) -> str:
+    """Check the characters of a reason. Printable ASCII, which is most of what is sent, costs two look-ups.
+
+    A text that was trimmed and is not empty begins with a character that is no space.
+    """
+    if not (value.isascii() and value.isprintable()):
+        _refuse(_NOT_IN_REASONS, value)
+        _require_visible(value)
     return value
 
 
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("must contain printable characters only")
+def _label_characters(value: str) -> str:
+    """Check the characters of a label."""
+    if not (value.isascii() and value.isprintable()):
+        _refuse(_NOT_IN_LABELS, value)
+        _require_visible(value)
     return value
+
+
+def _refuse(characters: re.Pattern[str], value: str) -> None:
+    if found := characters.search(value):
+        kind = _KINDS.get(unicodedata.category(found[0]), "bidirectional overrides or isolates")
+        raise ValueError(f"must not contain {kind}: {_place(value, found.start())}")
+
+
+def is_visible(text: str) -> bool:
+    """Whether a text shows anything. A code point that this Python does not know is taken for a visible one."""
+    return any(each not in _BLANKS and unicodedata.category(each) not in _INVISIBLE for each in text)
+
+
+def _require_visible(value: str) -> None:
+    if not is_visible(value):
+        raise ValueError(f"must have at least one visible character: {_place(value, 0)}")
+
+
+def _place(value: str, position: int) -> str:
+    """Name a character and its place, such as ``U+202E at 4``."""
+    return f"U+{ord(value[position]):04X} at {position}"
+
+
+def is_label(text: str) -> bool:
+    """Whether a text is a label, and trimmed. Half a surrogate pair, which pydantic finds by itself, makes it none."""
+    try:
+        return 0 < len(_label_characters(text)) <= LABEL_LENGTH_MAX and text == text.strip() and bool(text.encode())
+    except ValueError:
+        return False
 
 
 def _visible_ascii(value: str) -> str:
@@ -72,17 +123,17 @@ type Quantity = Annotated[ExactInteger, Field(ge=-QUANTITY_MAX, le=QUANTITY_MAX,
 type Reason = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX),
-    AfterValidator(_no_control_characters),
+    AfterValidator(_reason_characters),
     WithJsonSchema(text_of_length(REASON_LENGTH_MAX)),
 ]
 
 type Label = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=LABEL_LENGTH_MAX),
-    AfterValidator(_printable),
+    AfterValidator(_label_characters),
     WithJsonSchema(text_of_length(LABEL_LENGTH_MAX)),
 ]
-"""1 to 255 printable characters after trimming: a reference, a name, a subject."""
+"""1 to 255 code points after trimming, at least one of them visible: a reference, name, SKU, subject or actor."""
 
 type Cursor = Annotated[str, Field(min_length=1, max_length=1024, description="The `next_cursor` of the page before.")]
 

@@ -66,6 +66,19 @@ def rule_entry(loc: list[str | int], rule: str, *, given: object) -> ValidationE
     return entry(loc, "value_error", f"Value error, {rule}", given=given, ctx={"error": rule})
 
 
+def lone_surrogate(text: object) -> dict[str, object]:
+    """Name the first half of a surrogate pair in a text, and its place once the text is trimmed.
+
+    pydantic refuses such a text too, but does not say why.
+    """
+    try:
+        str(text).strip().encode()
+    except UnicodeEncodeError as error:
+        character = ord(error.object[error.start])
+        return {"error": f"must not contain lone surrogates: U+{character:04X} at {error.start}"}
+    return {}
+
+
 def echoable_fact(fact: object) -> object:
     """Give a member of ``ctx`` as JSON can hold it: a number or text as it is, an exception as its text."""
     return fact if isinstance(fact, int | str) else str(fact)

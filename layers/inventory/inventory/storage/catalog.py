@@ -1,46 +1,74 @@
-"""The writes of the catalog on DynamoDB: businesses, locations and variants in the inventory table.
+"""The catalog's items on DynamoDB, and the one transaction that a command writes.
 
-A write sets values, under a condition where it needs one, and reads nothing before. So two operators cannot undo each
-other's work by accident.
+A command reads the items that it is about, decides, and writes on condition that each of them is as it was read. The
+condition is ``updated_at``, which is different after every write. So two operators can't undo each other's work by
+accident. An attempt that timed out can't do so either, however late it arrives:
 
-Every write is a transaction with the token of its command, so that all attempts of a command are one write. Without it
-an attempt that timed out could arrive late, and undo another command that was acknowledged in between:
-
-    register      attempt     again: done                 ... the first attempt arrives: active again, for good
+    register      attempt     again: done                 ... the first attempt arrives: the item has changed, refused
     deactivate                              done
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory.aws.failures import CONDITION_FAILED, TRANSIENT_REASONS, require_complete, translated_failures
-from inventory.domain.errors import BusinessNotFound, LocationNotFound, StoreUnavailable, VariantNotFound
-from inventory.domain.timestamps import instant_text
+from inventory.domain.catalog import Variant
+from inventory.domain.errors import BusinessNotFound
+from inventory.domain.timestamps import TICK, instant_text, parse_instant
+from inventory.domain.uuids import uuid_of, uuid_text
 from inventory.storage import keys
-from inventory.storage.items import key_attributes
+from inventory.storage.items import by_key, is_active, key_attributes
+from inventory.storage.lookups import read_by_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, DeleteTypeDef, PutTypeDef, TransactWriteItemTypeDef
 
-    from inventory.domain.errors import Refusal
     from inventory.storage.items import Item
     from inventory.storage.keys import ItemKey
     from inventory.storage.stock_indexing import StockIndexing
 
+    type Values = Mapping[str, AttributeValueTypeDef | None]
+    type NewValues = dict[str, AttributeValueTypeDef | None]
+
+_AS_SEEN: Final = "updated_at = :seen"
+
+_AS_SEEN_WITHOUT_TIME: Final = "attribute_exists(pk) AND attribute_not_exists(updated_at)"
+"""The condition on an item that somebody wrote by hand."""
+
+_ANOTHER_WRITER: Final = TRANSIENT_REASONS | {CONDITION_FAILED}
+"""Reasons for a cancelled transaction after which the command is decided again."""
+
+
+class Change(NamedTuple):
+    """What a command makes of one item.
+
+    Attributes:
+        key: the item's key.
+        seen: the item as it was read; None where there was none.
+        values: replace those of ``seen``; one that is None is removed. None removes the whole item.
+    """
+
+    key: ItemKey
+    seen: Item | None
+    values: Values | None
+
+    @property
+    def alters(self) -> bool:
+        """Whether the item will be another one than the one that was seen."""
+        seen = self.seen
+        if seen is None or self.values is None:
+            return self.values is not self.seen
+        return any(seen.get(name) != value for name, value in self.values.items())
+
 
 class Catalog:
-    """The writes. Each method raises ``StoreUnavailable`` where the same call may succeed later.
-
-    ``now`` is stored for people who look at the table; no rule reads it. ``token``, up to 36 characters, is the same
-    for all attempts of one command and differs between commands; DynamoDB keeps it for ten minutes. To register an item
-    again replaces the given values, makes it active and leaves all other values.
-    """
+    """Reads and writes the items. Each method is one call, and raises ``StoreUnavailable`` without a whole answer."""
 
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
         self._client = client
@@ -54,129 +82,125 @@ class Catalog:
 
     def require_businesses(self, business_ids: Iterable[UUID]) -> None:
         """Raise ``BusinessNotFound`` unless all of them, at most 100, exist. A business is never removed."""
-        wanted = [key_attributes(keys.settings_key(each)) for each in business_ids]
-        with translated_failures():
-            reply = self._client.batch_get_item(
-                RequestItems={self._table_name: {"Keys": wanted, "ConsistentRead": True, "ProjectionExpression": "pk"}},
-            )
-        # DynamoDB returns throttled keys unread. A damaged reply can arrive as an empty one, without an error.
-        if "Responses" not in reply or reply.get("UnprocessedKeys"):
-            raise StoreUnavailable
-        if len(reply["Responses"].get(self._table_name, [])) != len(wanted):
+        wanted = [keys.settings_key(each) for each in business_ids]
+        if len(self.items(wanted)) != len(wanted):
             raise BusinessNotFound
 
-    def register_business(
-        self, business_id: UUID, *, name: str, allow_negative_stock: bool, now: datetime, token: str
-    ) -> None:
-        """Write a business's settings, but not its default location."""
-        values: Item = {"name": {"S": name}, "allow_negative_stock": {"BOOL": allow_negative_stock}}
-        settings = self._registration(keys.settings_key(business_id), values, now)
-        # A transaction of one part, because a single write takes no token.
-        self._commit([{"Update": settings}], token, absent=(BusinessNotFound,))
+    def items(self, wanted: Iterable[ItemKey]) -> dict[ItemKey, Item]:
+        """Read at most 100 items, strongly consistent; absent ones are left out."""
+        return by_key(read_by_key(self._client, {self._table_name: [*dict.fromkeys(wanted)]})[self._table_name])
 
-    def register_location(
-        self, business_id: UUID, location_id: UUID, *, name: str, default: bool, now: datetime, token: str
-    ) -> None:
-        """Write a location and, with ``default``, make it the business's default one in the same transaction.
+    def write(self, changes: Sequence[Change], now: datetime) -> bool:
+        """Make all of at most 100 changes, or none where another writer was faster. Without any there is no call.
 
-        Without ``default``, the business's default location stays the same.
+        ``now`` is stored for people who look at the table, and to tell an item's states apart. So it is moved on where
+        an item that was seen is not older.
+
+        Returns:
+            Whether the items are now as the changes say.
 
         Raises:
-            BusinessNotFound: there is no such business.
+            StoreUnavailable: the outcome is unknown.
         """
-        values: Item = {"name": {"S": name}, "active": {"BOOL": True}}
-        location = self._registration(keys.location_key(business_id, location_id), values, now)
-        business = self._with_default(business_id, location_id, now) if default else self._business_exists(business_id)
-        self._commit([business, {"Update": location}], token, absent=(BusinessNotFound, LocationNotFound))
-
-    def register_variant(
-        self, business_id: UUID, variant_id: UUID, *, sku: str, name: str | None, now: datetime, token: str
-    ) -> None:
-        """Write a variant. Without a ``name``, an earlier name is removed.
-
-        Raises:
-            BusinessNotFound: there is no such business.
-        """
-        values: dict[str, AttributeValueTypeDef] = {"sku": {"S": sku}, "active": {"BOOL": True}}
-        if name is not None:
-            values["name"] = {"S": name}
-        variant = self._registration(keys.variant_key(business_id, variant_id), values, now)
-        if name is None:
-            variant["UpdateExpression"] += " REMOVE #name"
-            variant["ExpressionAttributeNames"] = {**variant["ExpressionAttributeNames"], "#name": "name"}
-        business = self._business_exists(business_id)
-        self._commit([business, {"Update": variant}], token, absent=(BusinessNotFound, VariantNotFound))
-
-    def deactivate_location(self, business_id: UUID, location_id: UUID, *, now: datetime, token: str) -> None:
-        """Take a location out of use until it is registered again. It may be the default one.
-
-        Raises:
-            BusinessNotFound: there is no such business.
-            LocationNotFound: the business never had such a location.
-        """
-        key = keys.location_key(business_id, location_id)
-        self._deactivate(business_id, key, LocationNotFound, now, token)
-
-    def deactivate_variant(self, business_id: UUID, variant_id: UUID, *, now: datetime, token: str) -> None:
-        """Take a variant out of use until it is registered again.
-
-        Raises:
-            BusinessNotFound: there is no such business.
-            VariantNotFound: the business never had such a variant.
-        """
-        key = keys.variant_key(business_id, variant_id)
-        self._deactivate(business_id, key, VariantNotFound, now, token)
-
-    def _deactivate(self, business_id: UUID, key: ItemKey, absent: type[Refusal], now: datetime, token: str) -> None:
-        item = self._update(key, {"active": {"BOOL": False}}, now)
-        item["ConditionExpression"] = keys.ITEM_EXISTS
-        self._commit([self._business_exists(business_id), {"Update": item}], token, absent=(BusinessNotFound, absent))
-
-    def _commit(
-        self, parts: Sequence[TransactWriteItemTypeDef], token: str, *, absent: Sequence[type[Refusal]]
-    ) -> None:
-        """Apply all parts or none.
-
-        ``absent`` holds for each part the refusal that a missing item means. If several are missing, the first counts.
-        """
+        if not any(change.alters for change in changes):
+            return True
         try:
             with translated_failures():
                 reply = self._client.transact_write_items(
-                    TransactItems=parts, ClientRequestToken=token, ReturnConsumedCapacity="TOTAL"
+                    TransactItems=[self._part(change, now) for change in changes], ReturnConsumedCapacity="TOTAL"
                 )
         except self._client.exceptions.TransactionCanceledException as error:
-            # The reasons are in the order of the transaction's parts.
-            codes = [reason.get("Code") for reason in error.response["CancellationReasons"]]
-            for code, refusal in zip(codes, absent, strict=True):
-                if code == CONDITION_FAILED:
-                    raise refusal from error
-            if not TRANSIENT_REASONS.isdisjoint(codes):
-                raise StoreUnavailable from error
-            raise
+            codes = {reason.get("Code") for reason in error.response["CancellationReasons"]}
+            if _ANOTHER_WRITER.isdisjoint(codes):
+                raise
+            return False
         require_complete(reply)
+        return True
 
-    def _business_exists(self, business_id: UUID) -> TransactWriteItemTypeDef:
-        key = key_attributes(keys.settings_key(business_id))
-        return {"ConditionCheck": {"TableName": self._table_name, "Key": key, "ConditionExpression": keys.ITEM_EXISTS}}
-
-    def _with_default(self, business_id: UUID, location_id: UUID, now: datetime) -> TransactWriteItemTypeDef:
-        values: Item = {"default_location_id": {"S": str(location_id)}}
-        settings = self._update(keys.settings_key(business_id), values, now)
-        settings["ConditionExpression"] = keys.ITEM_EXISTS
-        return {"Update": settings}
-
-    def _registration(self, key: ItemKey, values: Item, now: datetime) -> UpdateTypeDef:
-        """Make an update that keeps the time of the first registration."""
-        update = self._update(key, values, now)
-        update["UpdateExpression"] += ", created_at = if_not_exists(created_at, :updated_at)"
-        return update
-
-    def _update(self, key: ItemKey, values: Item, now: datetime) -> UpdateTypeDef:
-        values = {**values, "updated_at": {"S": instant_text(now)}}
-        return {
+    def _part(self, change: Change, now: datetime) -> TransactWriteItemTypeDef:
+        condition, values = _guard(change.seen)
+        if change.values is None:
+            delete: DeleteTypeDef = {
+                "TableName": self._table_name,
+                "Key": key_attributes(change.key),
+                "ConditionExpression": condition,
+            }
+            if values:
+                delete["ExpressionAttributeValues"] = values
+            return {"Delete": delete}
+        put: PutTypeDef = {
             "TableName": self._table_name,
-            "Key": key_attributes(key),
-            "UpdateExpression": "SET " + ", ".join(f"#{each} = :{each}" for each in values),
-            "ExpressionAttributeNames": {f"#{each}": each for each in values},
-            "ExpressionAttributeValues": {f":{each}": value for each, value in values.items()},
+            "Item": _item(change, now),
+            "ConditionExpression": condition,
         }
+        if values:
+            put["ExpressionAttributeValues"] = values
+        return {"Put": put}
+
+
+def _guard(seen: Item | None) -> tuple[str, dict[str, AttributeValueTypeDef]]:
+    """Make the condition that an item is still as it was seen, and the values in it."""
+    if seen is None:
+        return keys.ITEM_ABSENT, {}
+    seen_at = _updated_at(seen)
+    return (_AS_SEEN_WITHOUT_TIME, {}) if seen_at is None else (_AS_SEEN, {":seen": {"S": seen_at}})
+
+
+def _item(change: Change, now: datetime) -> Item:
+    """Make the whole item. It keeps the time of its first registration, and attributes that no rule here knows."""
+    seen_at = _updated_at(change.seen)
+    at = instant_text(now if seen_at is None else max(now, parse_instant(seen_at) + TICK))
+    created: Values = {"created_at": {"S": at}} if change.seen is None else {}
+    whole: Values = {
+        **key_attributes(change.key),
+        **created,
+        **(change.seen or {}),
+        **(change.values or {}),
+        "updated_at": {"S": at},
+    }
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def _updated_at(item: Item | None) -> str | None:
+    return None if item is None or "updated_at" not in item else item["updated_at"]["S"]
+
+
+# ------------------------------------------------------------------------------------------------------- the codecs
+
+
+def business_id_of(settings: Item) -> UUID:
+    """Return which business the settings are of."""
+    return uuid_of(settings["pk"]["S"].partition("#")[2])
+
+
+def variant_id_of(item: Item) -> UUID:
+    """Return the id of a variant's item."""
+    return uuid_of(item["sk"]["S"].removeprefix(keys.VARIANTS))
+
+
+def variant_of(item: Item) -> Variant:
+    """Convert an item to its variant."""
+    return Variant(
+        sku=item["sku"]["S"] if "sku" in item else None,
+        name=item["name"]["S"] if "name" in item else None,
+        active=is_active(item),
+    )
+
+
+def variant_values(variant: Variant) -> Values:
+    """Convert a variant to the values of its item."""
+    return {
+        "sku": None if variant.sku is None else {"S": variant.sku},
+        "name": None if variant.name is None else {"S": variant.name},
+        "active": {"BOOL": variant.active},
+    }
+
+
+def claimed_by(claim: Item) -> UUID:
+    """Return the variant that a claim names."""
+    return uuid_of(claim["variant_id"]["S"])
+
+
+def claim_values(sku: str, variant_id: UUID) -> Values:
+    """Make the values of a claim."""
+    return {"sku": {"S": sku}, "variant_id": {"S": uuid_text(variant_id)}}

@@ -5,8 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from contextlib import suppress
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from inventory.domain.errors import InvalidCursor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _DIGEST_SIZE_BYTES: Final = 12
 
@@ -33,6 +39,21 @@ def position(given: str, question: dict[str, str]) -> str | None:
         return None
     # A Base64 text has several spellings. Only the one that was issued is a cursor.
     return found if given == cursor(found, question) else None
+
+
+def start[P](cursor: str | None, question: dict[str, str], parse: Callable[[str], P]) -> P | None:
+    """Read the position where a page begins, None for the first page; ``parse`` raises ``ValueError`` for no position.
+
+    Raises:
+        InvalidCursor: the cursor is not one of this question.
+    """
+    if cursor is None:
+        return None
+    found = position(cursor, question)
+    if found is not None:
+        with suppress(ValueError):
+            return parse(found)
+    raise InvalidCursor(cursor)
 
 
 def compressed_cursor(position: str, question: dict[str, str]) -> str:

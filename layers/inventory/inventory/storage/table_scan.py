@@ -1,4 +1,4 @@
-"""The reads of an audit: both tables as a whole, in segments and pages, and many items by key. Strongly consistent."""
+"""Reads of whole tables, in pages; for an audit also in segments, and many items by key. Strongly consistent."""
 
 from __future__ import annotations
 
@@ -26,6 +26,39 @@ class TablePage(NamedTuple):
 
     items: list[Item]
     next_start: ItemKey | None
+
+
+def scan_page(
+    client: DynamoDBClient,
+    table_name: str,
+    start: ItemKey | None,
+    *,
+    limit: int,
+    segment: Segment | None = None,
+    sort_key: str | None = None,
+) -> TablePage:
+    """Look at ``limit`` items after the one under ``start``, strongly consistent, and return those with ``sort_key``.
+
+    Raises:
+        StoreUnavailable: there was no complete answer.
+    """
+    request: ScanInputTypeDef = {
+        "TableName": table_name,
+        "ConsistentRead": True,
+        "Limit": limit,
+        "ReturnConsumedCapacity": "TOTAL",
+    }
+    if segment is not None:
+        request |= {"Segment": segment.number, "TotalSegments": segment.total}
+    if sort_key is not None:
+        request |= {"FilterExpression": "sk = :sk", "ExpressionAttributeValues": {":sk": {"S": sort_key}}}
+    if start is not None:
+        request["ExclusiveStartKey"] = key_attributes(start)
+    with translated_failures():
+        reply = client.scan(**request)
+    require_complete(reply)
+    last = reply.get("LastEvaluatedKey")
+    return TablePage(list(reply["Items"]), None if last is None else key_of(last))
 
 
 class AuditTables(Protocol):
@@ -76,21 +109,7 @@ class DynamoDBAuditTables:
         return self._get(self._ledger_table, keys)
 
     def _scan(self, table_name: str, segment: Segment, start: ItemKey | None) -> TablePage:
-        request: ScanInputTypeDef = {
-            "TableName": table_name,
-            "Segment": segment.number,
-            "TotalSegments": segment.total,
-            "ConsistentRead": True,
-            "Limit": self._page_items,
-            "ReturnConsumedCapacity": "TOTAL",
-        }
-        if start is not None:
-            request["ExclusiveStartKey"] = key_attributes(start)
-        with translated_failures():
-            reply = self._client.scan(**request)
-        require_complete(reply)
-        last = reply.get("LastEvaluatedKey")
-        return TablePage(list(reply["Items"]), None if last is None else key_of(last))
+        return scan_page(self._client, table_name, start, limit=self._page_items, segment=segment)
 
     def _get(self, table_name: str, keys: Sequence[ItemKey]) -> list[Item]:
         return read_by_key(self._client, {table_name: keys})[table_name]

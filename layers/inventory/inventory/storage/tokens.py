@@ -5,6 +5,7 @@ Every fault is raised. If one looked like an unknown token, API Gateway would ca
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
@@ -40,7 +41,7 @@ class TokenTable:
                 ReturnConsumedCapacity="TOTAL",
             )
         require_complete(reply)
-        return _token_of(reply["Item"]) if "Item" in reply else None
+        return token_of(reply["Item"]) if "Item" in reply else None
 
     def put(self, token: Token) -> None:
         """Add a token. To add it again, after an attempt of unknown outcome, changes nothing."""
@@ -99,11 +100,15 @@ def _item(token: Token) -> Item:
     return item
 
 
-def _token_of(item: Item) -> Token:
-    """Convert an item of the access table to its token."""
+def token_of(item: Item) -> Token:
+    """Convert an item of the access table to its token.
+
+    In a list of items a binary is its Base64 text: the cut-down description of the SDK takes lists as they are.
+    """
+    digest: object = item["digest"]["B"]
     return Token(
         id=item["pk"]["S"].removeprefix(keys.token("")),
-        digest=bytes(item["digest"]["B"]),
+        digest=b64decode(digest) if isinstance(digest, str) else cast("bytes", digest),
         subject=item["subject"]["S"],
         business_ids=frozenset(UUID(each["S"]) for each in item["business_ids"]["L"]),
         scopes=frozenset(cast("Scope", each["S"]) for each in item["scopes"]["L"]),

@@ -1,173 +1,61 @@
-"""The operators' commands, through the handler, on tables in memory: one call at a time, as moto loses writes else."""
+"""The operators' commands, through the handler."""
 
 from __future__ import annotations
 
-import io
 import json
 from contextlib import suppress
-from copy import replace
 from datetime import UTC, datetime
-from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from inventory.domain.api_tokens import mint, well_formed
-from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S, RetryBudget
-from tests.support.faults.wire import Reply, Wire, broken, cancelled, fault, reply
-from tests.support.harness.loading import Context, load_event, load_handler
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import ModuleType
-
-    from mypy_boto3_dynamodb.literals import KeyTypeType
-
-BUSINESS = "6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e01"
-OTHER_BUSINESS = "6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e02"
-LOCATION = "6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e11"
-OTHER_LOCATION = "6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e12"
-VARIANT = "6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e21"
-UNKNOWN = "00000000-0000-4000-8000-000000000000"
-NOW = datetime(2026, 11, 23, 14, 5, 9, 123456, tzinfo=UTC)
-NOW_TEXT = "2026-11-23T14:05:09.123456Z"
-LATER = datetime(2026, 11, 23, 14, 6, tzinfo=UTC)
-LATER_TEXT = "2026-11-23T14:06:00.000000Z"
-
-REGISTER_BUSINESS = {"command": "register_business", "business_id": BUSINESS, "name": "Roasters"}
-REGISTER_LOCATION = {
-    "command": "register_location",
-    "business_id": BUSINESS,
-    "location_id": LOCATION,
-    "name": "Warehouse",
-}
-REGISTER_VARIANT = {"command": "register_variant", "business_id": BUSINESS, "variant_id": VARIANT, "sku": "BEANS-1"}
-DEACTIVATE_LOCATION = {"command": "deactivate_location", "business_id": BUSINESS, "location_id": LOCATION}
-DEACTIVATE_VARIANT = {"command": "deactivate_variant", "business_id": BUSINESS, "variant_id": VARIANT}
-ISSUE_TOKEN = {
-    "command": "issue_token",
-    "subject": "till 4",
-    "business_ids": [BUSINESS],
-    "scopes": ["adjustments:write"],
-}
-REVOKE_TOKEN = {"command": "revoke_token", "token_id": "0" * 32}
-COMMANDS = [
-    REGISTER_BUSINESS,
-    REGISTER_LOCATION,
-    REGISTER_VARIANT,
+from inventory.domain.retry_budget import ATTEMPTS_MAX, CALL_ATTEMPTS_MAX, CALL_BUDGET_S
+from tests.support.faults.wire import Reply, broken, cancelled, fault, reply
+from tests.support.harness.loading import Context, load_event
+from tests.support.harness.provision_service import (
+    BUSINESS,
+    COMMANDS,
     DEACTIVATE_LOCATION,
+    DEACTIVATE_REASON,
     DEACTIVATE_VARIANT,
     ISSUE_TOKEN,
+    LATER,
+    LATER_TEXT,
+    LIST_BUSINESSES,
+    LIST_VARIANTS,
+    LOCATION,
+    NOW,
+    NOW_TEXT,
+    OTHER_BUSINESS,
+    OTHER_LOCATION,
+    REGISTER_BUSINESS,
+    REGISTER_LOCATION,
+    REGISTER_REASON,
+    REGISTER_VARIANT,
+    REGISTER_VARIANTS,
     REVOKE_TOKEN,
-]
-type Command = dict[str, Any]
-type Place = tuple[list[str | int], str]
+    UNKNOWN,
+    WRITES,
+    Command,
+    Place,
+    Service,
+)
+
+
+def lose_the_first_reply(service: Service, operation: str) -> None:
+    """The first call is carried out, and its reply never comes."""
+    lost = iter([broken()])
+
+    def lose(**_: object) -> None:
+        for error in lost:
+            raise error
+
+    service.client.meta.events.register(f"after-call.dynamodb.{operation}", lose)
+
+
 named = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command["command"])
-
-
-class Service:
-    """The provision function and its tables; ``now`` is its clock, ``log`` what it logged."""
-
-    def __init__(self, module: Any) -> None:
-        self.now = NOW
-        self.log = io.StringIO()
-        self.minted: list[str] = []
-        self.client = module.client
-        self.tables = boto3.client("dynamodb")
-        self._module = module
-        self._original = module.provision
-        self._wires: list[Wire] = []
-        module.logger.handlers[0].setStream(self.log)
-        module.RetryBudget = partial(RetryBudget, sleep=lambda _: None)
-        module.provision = replace(module.provision, clock=lambda: self.now, new_token=self._mint)
-
-    def close(self) -> None:
-        for wire in self._wires:
-            wire.remove()
-        for table in ("inventory", "access"):
-            for item in self.client.scan(TableName=table)["Items"]:
-                key = {name: item[name] for name in ("pk", "sk") if name in item}
-                self.tables.delete_item(TableName=table, Key=key)
-        self._module.provision = self._original
-
-    def _mint(self) -> str:
-        self.minted.append(mint())
-        return self.minted[-1]
-
-    def always_mint(self, token: str) -> None:
-        self._module.provision = replace(self._module.provision, new_token=lambda: token)
-
-    def find(self, token_id: str) -> Any:
-        return self._module.provision.access.find(token_id)
-
-    def do(self, command: Any, **changes: object) -> Any:
-        """Invoke with a command; a change to ``...`` leaves the field out."""
-        return self.invoke({name: value for name, value in {**command, **changes}.items() if value is not ...})
-
-    def invoke(self, event: object, context: Context | None = None) -> Any:
-        return self._module.handler(event, context or Context())
-
-    def refused(self, command: Any, **changes: object) -> tuple[str, Any]:
-        """The ``errorType`` and the parsed ``errorMessage`` that the invoker gets."""
-        with pytest.raises(Exception) as raised:  # noqa: PT011  its name is what is judged
-            self.do(command, **changes)
-        assert raised.value.__suppress_context__
-        return type(raised.value).__name__, json.loads(str(raised.value))
-
-    def wire(self, operation: str, *replies: Any) -> Wire:
-        self._wires.append(Wire(self.client, operation, *replies))
-        return self._wires[-1]
-
-    def logged(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.getvalue().splitlines()]
-
-    def item(self, sk: str, business_id: str = BUSINESS) -> dict[str, Any]:
-        key = {"pk": {"S": f"BUSINESS#{business_id}"}, "sk": {"S": sk}}
-        found = self.client.get_item(TableName="inventory", Key=key)["Item"]
-        return {name: next(iter(value.values())) for name, value in found.items()}
-
-    def token_items(self) -> list[dict[str, Any]]:
-        return list(self.tables.scan(TableName="access")["Items"])
-
-    def items(self) -> list[dict[str, Any]]:
-        return [*self.tables.scan(TableName="inventory")["Items"], *self.token_items()]
-
-
-@pytest.fixture(scope="module")
-def module() -> Iterator[ModuleType]:
-    """The handler, loaded once: a client takes longer to make than a test to run."""
-    with pytest.MonkeyPatch.context() as monkeypatch, mock_aws():
-        module: Any = load_handler("provision", monkeypatch, INVENTORY_TABLE="inventory", ACCESS_TABLE="access")
-        tables: tuple[tuple[str, dict[str, KeyTypeType]], ...] = (
-            ("inventory", {"pk": "HASH", "sk": "RANGE"}),
-            ("access", {"pk": "HASH"}),
-        )
-        for table, keys in tables:
-            boto3.client("dynamodb").create_table(
-                TableName=table,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-                KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
-            )
-        yield module
-
-
-@pytest.fixture
-def service(module: ModuleType) -> Iterator[Service]:
-    service = Service(module)
-    yield service
-    service.close()
-
-
-@pytest.fixture
-def shop(service: Service) -> Service:
-    """A service with one business."""
-    service.do(REGISTER_BUSINESS)
-    return service
 
 
 # --- businesses
@@ -209,10 +97,21 @@ def test_registering_a_business_again_updates_it_and_keeps_its_default_location(
     assert (settings["created_at"], settings["updated_at"]) == (NOW_TEXT, LATER_TEXT)
 
 
+def test_a_new_name_leaves_negative_stock_allowed(service: Service) -> None:
+    service.do(REGISTER_BUSINESS, allow_negative_stock=True)
+    service.do(REGISTER_BUSINESS, name="New name")
+    assert service.item("SETTINGS")["allow_negative_stock"] is True
+
+
+def test_a_business_that_exists_needs_no_name(shop: Service) -> None:
+    shop.do(REGISTER_BUSINESS, name=..., allow_negative_stock=True)
+    settings = shop.item("SETTINGS")
+    assert (settings["name"], settings["allow_negative_stock"]) == ("Roasters", True)
+
+
 def test_a_business_registered_again_after_an_unknown_outcome_is_one_business(service: Service) -> None:
-    wire = service.wire("TransactWriteItems", broken(), None)
+    lose_the_first_reply(service, "TransactWriteItems")
     service.do(REGISTER_BUSINESS, business_id=...)
-    assert wire.calls == 2
     assert len(service.items()) == 1
 
 
@@ -244,18 +143,34 @@ def test_the_last_location_named_as_default_is_the_default(shop: Service) -> Non
     assert shop.item("SETTINGS")["default_location_id"] == OTHER_LOCATION
 
 
-@pytest.mark.parametrize("default", [..., False])
-def test_registering_the_default_location_again_keeps_it_the_default(shop: Service, default: object) -> None:
+def test_registering_the_default_location_again_keeps_it_the_default(shop: Service) -> None:
     shop.do(REGISTER_LOCATION, default=True)
-    shop.do(REGISTER_LOCATION, default=default, name="New name")
+    shop.do(REGISTER_LOCATION, name="New name")
     assert shop.item("SETTINGS")["default_location_id"] == LOCATION
-    location = shop.item(f"LOCATION#{LOCATION}")
-    assert location["name"] == "New name"
+    assert shop.item(f"LOCATION#{LOCATION}")["name"] == "New name"
+
+
+def test_a_default_location_that_is_no_longer_one_leaves_the_business_without(shop: Service) -> None:
+    shop.do(REGISTER_LOCATION, default=True)
+    shop.do(REGISTER_LOCATION, default=False)
+    assert "default_location_id" not in shop.item("SETTINGS")
+
+
+def test_a_location_that_is_not_the_default_one_leaves_the_default_one(shop: Service) -> None:
+    shop.do(REGISTER_LOCATION, default=True)
+    shop.do(REGISTER_LOCATION, location_id=OTHER_LOCATION, default=False)
+    assert shop.item("SETTINGS")["default_location_id"] == LOCATION
+
+
+def test_a_location_that_exists_needs_no_name(shop: Service) -> None:
+    shop.do(REGISTER_LOCATION)
+    shop.do(REGISTER_LOCATION, name=..., default=True)
+    assert shop.item(f"LOCATION#{LOCATION}")["name"] == "Warehouse"
 
 
 def test_registering_a_location_again_reactivates_it(shop: Service) -> None:
     shop.do(REGISTER_LOCATION)
-    assert shop.do(DEACTIVATE_LOCATION) == {}
+    assert shop.do(DEACTIVATE_LOCATION) == {"stock": []}
     assert shop.item(f"LOCATION#{LOCATION}")["active"] is False
     shop.do(REGISTER_LOCATION)
     assert shop.item(f"LOCATION#{LOCATION}")["active"] is True
@@ -267,60 +182,64 @@ def test_a_location_without_an_id_gets_one(shop: Service) -> None:
     assert shop.item("SETTINGS")["default_location_id"] == answer["location_id"]
 
 
-# --- variants
-
-
-def test_registering_a_variant_stores_it_active(shop: Service) -> None:
-    assert shop.do(REGISTER_VARIANT, name="Beans") == {"variant_id": VARIANT}
-    assert shop.item(f"VARIANT#{VARIANT}") == {
-        "pk": f"BUSINESS#{BUSINESS}",
-        "sk": f"VARIANT#{VARIANT}",
-        "sku": "BEANS-1",
-        "name": "Beans",
-        "active": True,
-        "created_at": NOW_TEXT,
-        "updated_at": NOW_TEXT,
-    }
-
-
-def test_a_variant_needs_no_name_and_one_registered_without_has_none(shop: Service) -> None:
-    shop.do(REGISTER_VARIANT, name="Beans")
-    shop.do(REGISTER_VARIANT)
-    assert "name" not in shop.item(f"VARIANT#{VARIANT}")
-
-
-def test_registering_a_variant_again_reactivates_it(shop: Service) -> None:
-    shop.do(REGISTER_VARIANT)
-    assert shop.do(DEACTIVATE_VARIANT) == {}
-    assert shop.item(f"VARIANT#{VARIANT}")["active"] is False
-    shop.do(REGISTER_VARIANT, sku="BEANS-2")
-    variant = shop.item(f"VARIANT#{VARIANT}")
-    assert (variant["active"], variant["sku"]) == (True, "BEANS-2")
-
-
-def test_a_variant_without_an_id_gets_one(shop: Service) -> None:
-    answer = shop.do(REGISTER_VARIANT, variant_id=...)
-    assert shop.item(f"VARIANT#{UUID(answer['variant_id'])}")
+# --- items that exist
 
 
 @pytest.mark.parametrize(
-    ("register", "deactivate"), [(REGISTER_LOCATION, DEACTIVATE_LOCATION), (REGISTER_VARIANT, DEACTIVATE_VARIANT)]
+    ("register", "deactivate"),
+    [
+        (REGISTER_LOCATION, DEACTIVATE_LOCATION),
+        (REGISTER_VARIANT, DEACTIVATE_VARIANT),
+        (REGISTER_REASON, DEACTIVATE_REASON),
+    ],
 )
 def test_deactivating_twice_is_harmless_and_keeps_everything_else(
     shop: Service, register: Command, deactivate: Command
 ) -> None:
     shop.do(register)
-    before = shop.items()
-    assert shop.do(deactivate) == shop.do(deactivate) == {}
-    strip = {"active": ...}
-    assert [item | strip for item in shop.items()] == [item | strip for item in before]
+    registered = shop.catalog()
+    assert shop.do(deactivate) == shop.do(deactivate)
+    deactivated = shop.catalog()
+    assert all(registered[sk] == item | {"active": True} for sk, item in deactivated.items() if "active" in item)
+    shop.do(register)
+    assert shop.catalog() == registered
+
+
+@pytest.mark.parametrize("command", WRITES, ids=lambda command: command["command"])
+def test_a_command_that_changes_nothing_writes_nothing(stocked: Service, command: Command) -> None:
+    stocked.do(command)
+    wire = stocked.wire("TransactWriteItems", None)
+    stocked.do(command)
+    assert wire.calls == 0
+
+
+@pytest.mark.parametrize("command", WRITES, ids=lambda command: command["command"])
+def test_every_write_makes_the_item_another_one_although_the_clock_stands_still(
+    stocked: Service, command: Command
+) -> None:
+    """Its time is the condition of later writes."""
+    before = {item["sk"]["S"]: item for item in stocked.items()}
+    stocked.do(command)
+    changed = [item for item in stocked.items() if item != before.get(item["sk"]["S"])]
+    assert changed
+    assert all(item["updated_at"] != before.get(item["sk"]["S"], {}).get("updated_at") for item in changed)
+
+
+def test_an_item_that_somebody_wrote_by_hand_is_updated(shop: Service) -> None:
+    item = {"pk": {"S": f"BUSINESS#{BUSINESS}"}, "sk": {"S": f"LOCATION#{LOCATION}"}, "note": {"S": "by hand"}}
+    shop.client.put_item(TableName="inventory", Item=item)
+    shop.do(REGISTER_LOCATION)
+    location = shop.item(f"LOCATION#{LOCATION}")
+    assert (location["note"], location["name"], location["updated_at"]) == ("by hand", "Warehouse", NOW_TEXT)
 
 
 # --- unknown ids
 
 
 @pytest.mark.parametrize(
-    "command", [REGISTER_LOCATION, REGISTER_VARIANT, DEACTIVATE_LOCATION, DEACTIVATE_VARIANT, ISSUE_TOKEN]
+    "command",
+    [each for each in COMMANDS if "business_id" in each and each is not REGISTER_BUSINESS] + [ISSUE_TOKEN],
+    ids=lambda command: command["command"],
 )
 def test_a_command_for_an_unknown_business_writes_nothing(service: Service, command: Command) -> None:
     expected = {"code": "business_not_found", "message": "There is no such business."}
@@ -334,7 +253,12 @@ def test_a_default_location_for_an_unknown_business_writes_nothing(service: Serv
 
 
 @pytest.mark.parametrize(
-    ("command", "error"), [(DEACTIVATE_LOCATION, "LocationNotFound"), (DEACTIVATE_VARIANT, "VariantNotFound")]
+    ("command", "error"),
+    [
+        (DEACTIVATE_LOCATION, "LocationNotFound"),
+        (DEACTIVATE_VARIANT, "VariantNotFound"),
+        (DEACTIVATE_REASON, "ReasonNotFound"),
+    ],
 )
 def test_deactivating_what_was_never_registered_is_refused_and_leaves_nothing(
     shop: Service, command: Command, error: str
@@ -434,17 +358,9 @@ def test_revoking_twice_returns_the_first_revocation_time(shop: Service) -> None
 
 
 def test_a_token_whose_write_was_interrupted_is_issued_once(shop: Service) -> None:
-    lost = iter([broken()])
-
-    def lose_the_first_reply(**_: object) -> None:
-        for error in lost:
-            raise error
-
-    shop.client.meta.events.register("after-call.dynamodb.PutItem", lose_the_first_reply)
+    lose_the_first_reply(shop, "PutItem")
     answer = shop.do(ISSUE_TOKEN)
-    shop.client.meta.events.unregister("after-call.dynamodb.PutItem", lose_the_first_reply)
 
-    assert next(lost, None) is None
     assert [item["pk"]["S"] for item in shop.token_items()] == [f"TOKEN#{answer['token_id']}"]
 
 
@@ -462,7 +378,7 @@ def test_a_token_never_replaces_another_one_of_its_id(shop: Service) -> None:
 
 @named
 def test_each_sample_event_is_valid(shop: Service, command: Command) -> None:
-    for registration in ("business", "location", "variant"):
+    for registration in ("business", "location", "variant", "reason"):
         shop.invoke(load_event(f"provision-register-{registration}"))
     event = load_event(f"provision-{command['command'].replace('_', '-')}")
     assert event["command"] == command["command"]
@@ -531,7 +447,32 @@ def test_every_command_refuses_unknown_fields(service: Service, command: Command
         (REGISTER_BUSINESS, "business_id", "x", "uuid_parsing"),
         (REGISTER_BUSINESS, "allow_negative_stock", "false", "bool_type"),
         (REGISTER_BUSINESS, "allow_negative_stock", 1, "bool_type"),
+        (REGISTER_BUSINESS, "name", None, "value_error"),
+        (REGISTER_BUSINESS, "business_id", None, "value_error"),
+        (REGISTER_BUSINESS, "allow_negative_stock", None, "value_error"),
         (REGISTER_LOCATION, "business_id", None, "uuid_type"),
+        (REGISTER_LOCATION, "location_id", None, "value_error"),
+        (REGISTER_LOCATION, "default", None, "value_error"),
+        (REGISTER_VARIANT, "sku", None, "value_error"),
+        (REGISTER_VARIANT, "variant_id", None, "value_error"),
+        (REGISTER_VARIANTS, "variants", [], "too_short"),
+        (REGISTER_VARIANTS, "variants", [{"sku": "x"}] * 501, "too_long"),
+        (REGISTER_VARIANTS, "variants", {"sku": "x"}, "list_type"),
+        (REGISTER_REASON, "reason_code", "", "string_pattern_mismatch"),
+        (REGISTER_REASON, "reason_code", "Gift", "string_pattern_mismatch"),
+        (REGISTER_REASON, "reason_code", "1gift", "string_pattern_mismatch"),
+        (REGISTER_REASON, "reason_code", "gift\n", "string_pattern_mismatch"),
+        (REGISTER_REASON, "reason_code", "g" * 41, "string_pattern_mismatch"),
+        (REGISTER_REASON, "reason_code", "damage", "value_error"),
+        (REGISTER_REASON, "name", None, "value_error"),
+        (REGISTER_REASON, "direction", "up", "literal_error"),
+        (REGISTER_REASON, "direction", None, "value_error"),
+        (DEACTIVATE_REASON, "reason_code", "damage", "value_error"),
+        (LIST_VARIANTS, "limit", 0, "greater_than_equal"),
+        (LIST_VARIANTS, "limit", 101, "less_than_equal"),
+        (LIST_VARIANTS, "limit", "5", "int_type"),
+        (LIST_VARIANTS, "limit", True, "int_type"),
+        (LIST_BUSINESSES, "cursor", "", "string_too_short"),
         (REGISTER_LOCATION, "default", "yes", "bool_type"),
         (REGISTER_VARIANT, "sku", " ", "string_too_short"),
         (REGISTER_VARIANT, "name", "", "string_too_short"),
@@ -572,126 +513,154 @@ def test_an_unknown_scope_is_named_by_its_place(service: Service) -> None:
 
 # --- unavailable tables
 
-OPERATIONS = {
-    "register_business": "TransactWriteItems",
-    "register_location": "TransactWriteItems",
-    "register_variant": "TransactWriteItems",
-    "deactivate_location": "TransactWriteItems",
-    "deactivate_variant": "TransactWriteItems",
-    "issue_token": "PutItem",
-    "revoke_token": "UpdateItem",
-}
+OPERATIONS = {"issue_token": "PutItem", "revoke_token": "UpdateItem"}
 PASSING = [fault("ThrottlingException"), fault("InternalServerError", 500), fault("x", 503), broken(), reply({})]
+writing = pytest.mark.parametrize("command", [*WRITES, ISSUE_TOKEN, REVOKE_TOKEN], ids=lambda each: each["command"])
 
 
-@named
+def operation_of(command: Command) -> str:
+    return OPERATIONS.get(command["command"], "TransactWriteItems")
+
+
+@writing
 @pytest.mark.parametrize("passing", PASSING)
-def test_a_transient_fault_of_the_tables_is_retried(shop: Service, command: Command, passing: Reply) -> None:
-    shop.do(REGISTER_LOCATION)
-    shop.do(REGISTER_VARIANT)
-    token_id = shop.do(ISSUE_TOKEN)["token_id"]
-    wire = shop.wire(OPERATIONS[command["command"]], passing, None)
-    shop.do(command | {"token_id": token_id} if command is REVOKE_TOKEN else command)
+def test_a_transient_fault_of_the_tables_is_retried(stocked: Service, command: Command, passing: Reply) -> None:
+    token_id = stocked.do(ISSUE_TOKEN)["token_id"]
+    wire = stocked.wire(operation_of(command), passing, None)
+    stocked.do(command | {"token_id": token_id} if command is REVOKE_TOKEN else command)
     assert wire.calls == 2
 
 
-@named
-def test_a_lasting_fault_is_raised_as_try_again(shop: Service, command: Command) -> None:
-    wire = shop.wire(OPERATIONS[command["command"]], fault("ThrottlingException"))
-    name, detail = shop.refused(command)
-    assert (name, detail["code"]) == ("TryAgain", "try_again")
+@writing
+def test_a_lasting_fault_is_raised_as_try_again(stocked: Service, command: Command) -> None:
+    wire = stocked.wire(operation_of(command), fault("ThrottlingException"))
+    if command["command"] == "register_variants":
+        (variant,) = stocked.do(command)["variants"]
+        detail = variant["error"]
+    else:
+        name, detail = stocked.refused(command)
+        assert name == "TryAgain"
+    assert detail["code"] == "try_again"
     assert wire.calls == CALL_ATTEMPTS_MAX
 
 
-@pytest.mark.parametrize(
-    ("command", "operation", "answer"),
-    [
-        (REGISTER_BUSINESS, "TransactWriteItems", cancelled("TransactionConflict")),
-        (REGISTER_LOCATION, "TransactWriteItems", cancelled("TransactionConflict", "None")),
-        (REGISTER_VARIANT, "TransactWriteItems", cancelled("None", "ThrottlingError")),
-        (DEACTIVATE_VARIANT, "TransactWriteItems", cancelled("ProvisionedThroughputExceeded", "None")),
-        (DEACTIVATE_VARIANT, "TransactWriteItems", fault("TransactionInProgressException")),
-        (ISSUE_TOKEN, "BatchGetItem", reply({})),
-        (
-            ISSUE_TOKEN,
-            "BatchGetItem",
-            reply({"Responses": {}, "UnprocessedKeys": {"inventory": {"Keys": [{}]}}}),
-        ),
-    ],
-)
-def test_conflicts_and_incomplete_responses_are_retried(
-    shop: Service, command: Command, operation: str, answer: Reply
-) -> None:
-    wire = shop.wire(operation, answer)
-    assert shop.refused(command)[0] == "TryAgain"
-    assert wire.calls == CALL_ATTEMPTS_MAX
-
-
-@pytest.mark.parametrize(
-    ("codes", "error"),
-    [
-        (("ConditionalCheckFailed", "None"), "BusinessNotFound"),
-        (("ConditionalCheckFailed", "ConditionalCheckFailed"), "BusinessNotFound"),
-        (("ConditionalCheckFailed", "TransactionConflict"), "BusinessNotFound"),
-        (("None", "ConditionalCheckFailed"), "LocationNotFound"),
-        (("ValidationError", "None"), "InternalError"),
-        (("ItemCollectionSizeLimitExceeded", "TransactionConflict"), "TryAgain"),
-    ],
-)
-def test_the_reasons_of_a_cancelled_transaction_are_distinguished_by_position(
-    shop: Service, codes: tuple[str, ...], error: str
-) -> None:
-    shop.wire("TransactWriteItems", cancelled(*codes))
-    assert shop.refused(DEACTIVATE_LOCATION)[0] == error
-
-
 @named
+@pytest.mark.parametrize(
+    "answer",
+    [
+        fault("ThrottlingException"),
+        reply({}),
+        reply({"Responses": {}, "UnprocessedKeys": {"inventory": {"Keys": [{}]}}}),
+    ],
+)
+def test_a_table_that_can_not_be_read_is_raised_as_try_again(shop: Service, command: Command, answer: Reply) -> None:
+    for operation in ("BatchGetItem", "Query", "Scan", "UpdateItem"):
+        shop.wire(operation, answer)
+    if command["command"] == "register_variants":
+        (variant,) = shop.do(command)["variants"]
+        assert variant["error"]["code"] == "try_again"
+    else:
+        assert shop.refused(command)[0] == "TryAgain"
+
+
+@pytest.mark.parametrize("command", WRITES, ids=lambda command: command["command"])
+def test_a_command_is_decided_again_while_others_are_faster(stocked: Service, command: Command) -> None:
+    wire = stocked.wire("TransactWriteItems", *[cancelled("ConditionalCheckFailed")] * 5, None)
+    reads = stocked.wire("BatchGetItem", None)
+    stocked.do(command)
+    assert wire.calls == 6
+    assert reads.calls >= 6
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        ("TransactionConflict",),
+        ("None", "ThrottlingError"),
+        ("ProvisionedThroughputExceeded", "None"),
+        ("ConditionalCheckFailed", "None"),
+        ("ItemCollectionSizeLimitExceeded", "TransactionConflict"),
+    ],
+)
+def test_each_reason_of_a_cancelled_transaction_that_passes_is_met_by_another_attempt(
+    stocked: Service, codes: tuple[str, ...]
+) -> None:
+    wire = stocked.wire("TransactWriteItems", cancelled(*codes), None)
+    stocked.do(DEACTIVATE_LOCATION)
+    assert wire.calls == 2
+
+
+def test_a_command_that_others_overtake_all_the_time_is_raised_as_try_again(stocked: Service) -> None:
+    wire = stocked.wire("TransactWriteItems", cancelled("ConditionalCheckFailed", "None"))
+    assert stocked.refused(DEACTIVATE_LOCATION)[0] == "TryAgain"
+    assert wire.calls == ATTEMPTS_MAX
+
+
+def test_a_transaction_that_was_cancelled_for_another_reason_is_a_fault(stocked: Service) -> None:
+    stocked.wire("TransactWriteItems", cancelled("ValidationError", "None"))
+    assert stocked.refused(DEACTIVATE_LOCATION)[0] == "InternalError"
+
+
+@writing
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"])
-def test_an_internal_error_names_no_table_and_is_not_retried(shop: Service, command: Command, code: str) -> None:
-    wire = shop.wire(OPERATIONS[command["command"]], fault(code))
-    assert shop.refused(command) == (
+def test_an_internal_error_names_no_table_and_is_not_retried(stocked: Service, command: Command, code: str) -> None:
+    wire = stocked.wire(operation_of(command), fault(code))
+    assert stocked.refused(command) == (
         "InternalError",
         {"code": "internal_error", "message": "The service failed. The fault was recorded."},
     )
     assert wire.calls == 1
-    assert code in shop.log.getvalue()
+    assert code in stocked.log.getvalue()
 
 
-@named
+@writing
 def test_a_fault_after_an_unanswered_write_does_not_claim_that_nothing_was_written(
-    shop: Service, command: Command
+    stocked: Service, command: Command
 ) -> None:
-    wire = shop.wire(OPERATIONS[command["command"]], broken(), fault("AccessDeniedException"))
-
-    assert shop.refused(command)[0] == "TryAgain"
-
+    wire = stocked.wire(operation_of(command), broken(), fault("AccessDeniedException"))
+    if command["command"] == "register_variants":
+        (variant,) = stocked.do(command)["variants"]
+        assert variant["error"]["code"] == "try_again"
+    else:
+        assert stocked.refused(command)[0] == "TryAgain"
+        assert "AccessDeniedException" in stocked.log.getvalue()
     assert wire.calls > 1
-    assert "AccessDeniedException" in shop.log.getvalue()
 
 
-@pytest.mark.parametrize(
-    "command",
-    [REGISTER_BUSINESS, REGISTER_LOCATION, REGISTER_VARIANT, DEACTIVATE_LOCATION, DEACTIVATE_VARIANT],
-    ids=lambda command: command["command"],
-)
-def test_all_attempts_of_a_command_share_one_client_request_token(shop: Service, command: Command) -> None:
-    """Otherwise an abandoned attempt that arrives late would undo a command that was acknowledged since."""
-    shop.do(REGISTER_LOCATION)
-    shop.do(REGISTER_VARIANT)
-    wire = shop.wire("TransactWriteItems", broken(), fault("ThrottlingException"), None)
-    shop.do(command)
-    first, second, third = wire.sent
-    assert first == second == third
+@pytest.mark.parametrize("command", WRITES, ids=lambda command: command["command"])
+def test_an_attempt_that_arrives_late_undoes_nothing_that_was_commanded_since(
+    stocked: Service, command: Command
+) -> None:
+    """The opposite command was acknowledged; then the first attempt of this one, given up long ago, arrives."""
+    wire = stocked.wire("TransactWriteItems", broken(), None)
+    stocked.do(command)
+    late = wire.sent[0]
+    stocked.do({name: value for name, value in _opposite(command).items() if value is not ...})
+    before = stocked.items()
+    with pytest.raises(stocked.tables.exceptions.TransactionCanceledException):
+        stocked.tables.transact_write_items(TransactItems=late["TransactItems"])
+    assert stocked.items() == before
 
-    shop.do(command)
-    assert wire.sent[3]["ClientRequestToken"] != first["ClientRequestToken"]
+
+def _opposite(command: Command) -> Command:
+    if command["command"].startswith("deactivate"):
+        return command | {"command": command["command"].replace("deactivate", "register")}
+    match command["command"]:
+        case "register_business" | "register_location":
+            return command | {"name": "Another"}
+        case "register_variant":
+            return command | {"sku": "BEANS-4"}
+        case "register_variants":
+            return {"command": "register_variant", "business_id": BUSINESS, "sku": "BEANS-3", "name": "Another"}
+        case _:
+            return command | {"name": "Another"}
 
 
 def test_no_attempt_begins_that_could_outlast_the_invocation(shop: Service) -> None:
-    wire = shop.wire("TransactWriteItems", broken())
+    reads, writes = shop.wire("BatchGetItem", broken()), shop.wire("TransactWriteItems", None)
     with pytest.raises(Exception, match="try_again"):
         shop.invoke(REGISTER_BUSINESS, Context(remaining_ms=int(CALL_BUDGET_S * 1000)))
-    assert wire.calls == 1
+    assert (reads.calls, writes.calls) == (1, 0)
 
 
 # --- logs
