@@ -31,6 +31,10 @@ PARLIAMENT := .venv-parliament/.installed
 DYNOXIDE := .dynoxide/.installed
 SDKS := .venv-sdk-1.34/.installed .venv-sdk-1.38/.installed .venv-sdk-newest/.installed
 IAM_SIMULATOR := .iam-simulator/.installed
+ACCESSIBILITY := .accessibility/.installed
+PYTHON_CLIENT := .venv-python-client/.installed
+TYPESCRIPT_CLIENT := .typescript-client/.installed
+OPENAPI_LINTERS := .openapi-linters/.installed
 LOCK := tools/locks
 
 .PHONY: help
@@ -50,8 +54,9 @@ $(FUZZER): $(LOCK)/fuzz.txt
 $(MUTATION): $(LOCK)/mutation.txt
 $(CHECKOV): $(LOCK)/checkov.txt
 $(PARLIAMENT): $(LOCK)/parliament.txt
+$(PYTHON_CLIENT): $(LOCK)/python-client.txt
 $(SDKS): .venv-%/.installed: $(LOCK)/%.txt
-$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT) $(SDKS):
+$(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT) $(SDKS) $(PYTHON_CLIENT):
 	@if [ -f $@ ] && cmp -s <(sed '/^ *#/d' $<) <(sed '/^ *#/d' $@); then touch $@; exit; fi; \
 	python=$$(tools/find-python.sh) || exit 1; \
 	echo "$(@D): installing from $< ..."; \
@@ -59,17 +64,21 @@ $(PROJECT) $(SAM) $(EMULATOR) $(FUZZER) $(MUTATION) $(CHECKOV) $(PARLIAMENT) $(S
 	$(@D)/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-input --require-hashes -r $< && \
 	cp $< $@ && echo "$(@D): ready after $$SECONDS s"
 
-# Engines that are on npm only: a second one of DynamoDB's API, and one that decides as IAM does. `make run` needs none.
+# What is on npm only: a second engine of DynamoDB's API, one that decides as IAM does, a generator of clients, and judges
+# of the API's description. `make run` needs none.
 $(DYNOXIDE): $(LOCK)/dynoxide/package-lock.json
 $(IAM_SIMULATOR): $(LOCK)/iam-simulator/package-lock.json
-$(DYNOXIDE) $(IAM_SIMULATOR):
+$(ACCESSIBILITY): $(LOCK)/accessibility/package-lock.json
+$(TYPESCRIPT_CLIENT): $(LOCK)/typescript-client/package-lock.json
+$(OPENAPI_LINTERS): $(LOCK)/openapi-linters/package-lock.json
+$(DYNOXIDE) $(IAM_SIMULATOR) $(ACCESSIBILITY) $(TYPESCRIPT_CLIENT) $(OPENAPI_LINTERS):
 	@command -v npm >/dev/null || { echo "npm is needed for this: install Node.js" >&2; exit 1; }
 	@rm -rf $(@D) && mkdir $(@D) && cp $(<D)/package*.json $(@D) && \
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && cp $< $@ && echo "$(@D): ready"
 
 # The engines that `make test` uses where it can.
 npm = $(shell command -v npm)
-installable = $(if $(npm),$(IAM_SIMULATOR))
+installable = $(if $(npm),$(IAM_SIMULATOR) $(ACCESSIBILITY))
 
 # Environments do not depend on each other: `$(call install,…)` installs those that are missing at the same time.
 install = { ls $(1) >/dev/null 2>&1 || tools/find-python.sh >/dev/null; } && $(MAKE) --no-print-directory --silent -j3 $(1)
@@ -112,7 +121,7 @@ sam-invoke: ## one function under `sam local invoke` (FUNCTION=CreateAdjustmentF
 
 ops = $(PYTHON) -m ops
 
-.PHONY: audit export provision redrive api-keys report verify-deployed
+.PHONY: audit export import-catalog import-adjustments import-counts provision redrive api-keys reindex report verify-deployed
 audit: ## look for anything that does not add up, with a verdict as exit status (SEGMENTS=24)
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) audit $(call option,STACK,--stack) $(call option,SEGMENTS,--segments)
@@ -121,6 +130,21 @@ export: ## all adjustments of a business as a file (BUSINESS=<id>, FORMAT=ndjson
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) export $(call option,STACK,--stack) $(call option,BUSINESS,--business) $(call option,FORMAT,--format) \
 	$(call option,OUT,--out) $(call option,FROM,--from) $(call option,TO,--to) $(call flag,BOM,--byte-order-mark)
+
+import-catalog: ## variants with their opening stock, from CSV or JSON lines (FILE= BUSINESS=<id>, DRY=1)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(ops) import catalog $(call option,STACK,--stack) $(call option,BUSINESS,--business) $(call flag,DRY,--dry-run)
+
+import_changes = $(call option,STACK,--stack) $(call option,BUSINESS,--business) $(call option,URL,--url) \
+	$(call flag,BY_QUEUE,--by-queue) $(call flag,DRY,--dry-run)
+
+import-adjustments: ## adjustments, from a file through the API or the queue (FILE= BUSINESS= TOKEN=, URL=, BY_QUEUE=1, DRY=1)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(ops) import adjustments $(import_changes)
+
+import-counts: ## stock counts, from a file in the same ways (FILE= BUSINESS= TOKEN=, URL=, BY_QUEUE=1, DRY=1)
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(ops) import counts $(import_changes)
 
 provision: ## one of the operators' commands (PAYLOAD='{"command": …}')
 	@{ $(call install,$(PROJECT)); } >&2
@@ -132,6 +156,10 @@ redrive: $(PROJECT) ## move the messages of a dead-letter queue back (QUEUE=requ
 api-keys: ## give each business that has a token its API key in the usage plan of a stack in AWS
 	@{ $(call install,$(PROJECT)); } >&2
 	@$(ops) api-keys $(call option,STACK,--stack)
+
+reindex: ## let lists of levels show stock items from before their index; may be repeated
+	@{ $(call install,$(PROJECT)); } >&2
+	@$(ops) reindex $(call option,STACK,--stack)
 
 report: ## units lost and found by reason, of an API (URL= TOKEN= BUSINESS=, FROM=, TO=, LOCATION=, VARIANT=, SKU=, SVG=file)
 	@{ $(call install,$(PROJECT)); } >&2
@@ -156,7 +184,7 @@ IN_PARALLEL := --numprocesses=2 --dist=worksteal
 
 ##@ Tests and checks
 
-.PHONY: test test-fast test-thorough test-dynoxide test-sdks test-deployed iam-simulator lint format fuzz mutation chaos soak
+.PHONY: test test-fast test-thorough test-dynoxide test-sdks test-deployed api-tools iam-simulator lint format fuzz mutation chaos soak
 test: ## every test, and which branches of the package they miss; those that need the stack start one of their own
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(installable))
 	$(PYTHON) -m pytest $(IN_PARALLEL) --cov=inventory --cov-branch --cov-report=term-missing:skip-covered --durations=12
@@ -182,6 +210,11 @@ test-sdks: ## what is sent and read, and every function, under other SDKs than t
 test-deployed: $(PROJECT) ## the end-to-end tests on a stack in AWS, with your own credentials (STACK=inventory-adjustments-dev)
 	@[ -n "$$STACK" ] || { echo "which stack? for example: make test-deployed STACK=inventory-adjustments-dev" >&2; exit 1; }
 	DEPLOYED_STACK="$$STACK" $(PYTHON) -m pytest tests/e2e
+
+accessibility: $(ACCESSIBILITY) ## install what checks the accessibility of pages, so that `make test` runs its tests; needs npm
+
+api-tools: ## install what generates clients and judges the API's description, so that `make test` runs those tests; needs npm
+	@$(call install,$(PYTHON_CLIENT) $(TYPESCRIPT_CLIENT) $(OPENAPI_LINTERS))
 
 iam-simulator: $(IAM_SIMULATOR) ## install what decides requests as IAM does, so that `make test` runs its tests; needs npm
 
@@ -258,7 +291,7 @@ sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew f
 
 uv = .venv-uv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-header --no-emit-index-url
 LOCKS := layers/dependencies/requirements \
-	$(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov parliament sdk-1.34 sdk-1.38 sdk-newest)
+	$(addprefix $(LOCK)/,project sam emulator fuzz mutation checkov parliament sdk-1.34 sdk-1.38 sdk-newest python-client)
 
 lock: ## resolve the locks anew from the .in files (UPGRADE=1 takes the newest that they allow)
 	@python=$$(tools/find-python.sh) || exit 1; \
@@ -286,5 +319,5 @@ deploy: $(PROJECT) ## build, and deploy to AWS with your own credentials (STAGE=
 .PHONY: clean
 clean: ## stop the local stack and remove everything that make made, the local data too
 	@if [ -f $(PROJECT) ]; then $(PYTHON) -m local.stack stop; fi
-	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .iam-simulator .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-sdk-* .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf -- "$${LOCAL_DIR:-.local}" .aws-sam .dynoxide .iam-simulator .accessibility .venv .venv-sam .venv-emulator .venv-fuzz .venv-mutation .venv-checkov .venv-parliament .venv-sdk-* .venv-python-client .typescript-client .openapi-linters .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

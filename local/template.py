@@ -41,26 +41,6 @@ def _filled_in(value: Any, values: Mapping[str, str]) -> Any:
             return value
 
 
-def with_fewer_batches_at_once(template: Template, most: int) -> Template:
-    """Return the template with at most `most` batches of a queue at a time.
-
-    The emulator delivers at most 10 messages a batch and starts an interpreter for each batch at a time. On two cores a
-    burst with ten batches at a time, which conflicted on the same stock items, took four times as long as with four.
-    """
-    resources = dict(template["Resources"])
-    for name, resource in resources.items():
-        if resource["Type"] == "AWS::Serverless::Function":
-            events = {
-                key: event | {"Properties": event["Properties"] | {"ScalingConfig": {"MaximumConcurrency": most}}}
-                if event["Type"] == "SQS"
-                and event["Properties"].get("ScalingConfig", {}).get("MaximumConcurrency", most + 1) > most
-                else event
-                for key, event in resource["Properties"].get("Events", {}).items()
-            }
-            resources[name] = resource | {"Properties": resource["Properties"] | ({"Events": events} if events else {})}
-    return template | {"Resources": resources}
-
-
 def with_plain_media_types(template: Template) -> Template:
     """Return the template with `*/*` where API Gateway wants `*~1*`.
 

@@ -10,15 +10,17 @@ from ops.api_keys import api_keys
 from ops.audit import audit
 from ops.command import Command, report
 from ops.export import export
+from ops.imports import imports
 from ops.provision import provision
 from ops.redrive import redrive
+from ops.reindex import reindex
 from ops.report import reasons_report
 from ops.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (audit, export, provision, redrive, api_keys, reasons_report, verify)
+COMMANDS = (audit, export, imports, provision, redrive, api_keys, reindex, reasons_report, verify)
 MISUSED = 2
 
 

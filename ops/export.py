@@ -21,17 +21,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ops.command import Command, for_stack
 from ops.errors import CommandError
-from ops.progress import bar_on
+from ops.progress import Reporter
 from ops.stacks import Target, find_target, invoke_until_done
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rich.progress import Progress, TaskID
-
 FORMATS = ("ndjson", "csv")
 STDOUT = "-"
-_SECONDS_BETWEEN_LINES = 5.0
 _GAPS_SHOWN = 10
 
 
@@ -128,22 +125,6 @@ class Sequences:
         return f"WRONG: sequences have gaps ({len(self.gaps):,}); `make audit` looks further\n{first}"
 
 
-@dataclass(slots=True)
-class _Report:
-    """Shows on the standard error how far an export has come: a bar on a terminal, a line now and then in a log."""
-
-    progress: Progress
-    bar: TaskID
-    printed_s: float
-
-    def show(self, exported: Exported) -> None:
-        if not self.progress.disable:
-            self.progress.update(self.bar, completed=exported.part, description=str(exported), refresh=True)
-        elif time.monotonic() - self.printed_s >= _SECONDS_BETWEEN_LINES:
-            self.printed_s = time.monotonic()
-            click.echo(exported, err=True)
-
-
 def pages(target: Target, command: dict[str, object]) -> Iterator[Page]:
     """Yield one page after the other; where the service asks for it, after a pause.
 
@@ -205,15 +186,14 @@ def export_to(target: Target, command: dict[str, object], path: Path | None, *, 
     """
     exported = Exported(time.monotonic())
     sequences = Sequences(str(command["format"]), is_whole="created_from" not in command)
-    with bar_on(sys.stderr, "{task.percentage:.0f}% of the time") as progress, _output(path) as file:
-        report = _Report(progress, progress.add_task("", total=1.0), time.monotonic())
+    with Reporter(sys.stderr, "{task.percentage:.0f}% of the time") as reporter, _output(path) as file:
         file.write(begin)
         for page in pages(target, command):
             text = page.text.encode()
             file.write(text)
             exported.add(page, len(text))
             sequences.look(page.text)
-            report.show(exported)
+            reporter.show(exported.part, exported)
     where = "" if path is None else f" → {path}"
     end = exported.created_to
     click.echo(f"{exported}{where}\n{sequences}", err=True)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ADJUSTMENTS = "/api/v1/inventory/adjustments"
+COUNTS = "/api/v1/inventory/counts"
 LEVELS = "/api/v1/inventory/levels"
 REASONS_REPORT = "/api/v1/inventory/reports/adjustment-reasons"
 DOCS = "/api/v1/docs"

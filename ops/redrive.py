@@ -30,8 +30,6 @@ if TYPE_CHECKING:
         MessageTypeDef,
     )
 
-    from ops.stacks import Stack
-
 ORIGINAL_ID = "original_id"
 """The message attribute that `ingest_adjustments` takes for the id of a message, where it is set."""
 
@@ -222,12 +220,6 @@ def _say(what: str, message: MessageTypeDef, why: str) -> None:
     click.echo(f"{what:<10} {message['MessageId']}  {sent_at:%Y-%m-%d %H:%M:%SZ}  {why}")
 
 
-def _queue_url(queues: SQSClient, stack: Stack, logical_id: str) -> str:
-    # By its name: the address that the local stack knows has the port of the run that created the queue.
-    name = stack.physical_id(logical_id).rpartition("/")[2]
-    return queues.get_queue_url(QueueName=name)["QueueUrl"]
-
-
 @click.command(
     cls=Command,
     misused=2,
@@ -245,10 +237,9 @@ def redrive(queue: str, dry_run: bool, stack: str | None) -> int:  # noqa: FBT00
     """
     found = find_stack(stack)
     dead_letter_queue, read = DEAD_LETTER_QUEUES[queue]
-    queues = found.aws.queues()
     return Redrive(
-        queues,
-        dead_letter_url=_queue_url(queues, found, dead_letter_queue),
-        requests_url=_queue_url(queues, found, _REQUESTS_QUEUE),
+        found.aws.queues(),
+        dead_letter_url=found.queue_url(dead_letter_queue),
+        requests_url=found.queue_url(_REQUESTS_QUEUE),
         read=read,
     ).run(dry=dry_run)

@@ -116,9 +116,9 @@ def picture(reasons: Sequence[Reason], title: str) -> str:
     most = max((max(each.found, each.lost, 1) for each in reasons), default=1)
     middle = _WIDTH // 2
     height = 40 + _ROW_HEIGHT * len(reasons)
+    box = f'viewBox="0 0 {_WIDTH} {height}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
-        'font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {box} font-family="sans-serif" font-size="13">',
         f"<title>{escape(title)}</title>",
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
         f'<text x="12" y="22" font-weight="bold">{escape(title)}</text>',

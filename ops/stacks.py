@@ -58,6 +58,12 @@ class Stack:
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
         return Target(self.aws.functions(), outputs)
 
+    def queue_url(self, logical_id: str) -> str:
+        """Return the address of a queue of the template."""
+        # By its name: the address that the local stack knows has the port of the run that created the queue.
+        name = self.physical_id(logical_id).rpartition("/")[2]
+        return self.aws.queues().get_queue_url(QueueName=name)["QueueUrl"]
+
     def physical_id(self, logical_id: str) -> str:
         """Return the name that a resource of the template has in AWS."""
         found = self.aws.cloudformation().describe_stack_resource(StackName=self.name, LogicalResourceId=logical_id)
@@ -79,6 +85,20 @@ def find_stack(name: str | None) -> Stack:
     return Stack(STACK_NAME, EmulatedAws(running.endpoint_url))
 
 
+def find_api(name: str | None) -> str:
+    """Return the address of the API of the stack of that name, or of the local one.
+
+    Raises:
+        CommandError: no local stack is running.
+    """
+    stack = find_stack(name)
+    if name is not None:
+        return stack.target().outputs["ApiUrl"]
+    # Its output has the form of AWS's addresses, which do not answer here.
+    base_url: str = json.loads(LocalFiles.from_environment().demo_json.read_text(encoding="utf-8"))["base_url"]
+    return base_url
+
+
 def find_target(name: str | None) -> Target:
     """Return the functions of the stack of that name, or of the local one.
 
@@ -92,7 +112,7 @@ def find_target(name: str | None) -> Target:
 def invoke_until_done(
     target: Target, output: str, payload: Mapping[str, object], *, pause: Callable[[float], object] | None = None
 ) -> Any:
-    """Invoke a function that only reads; after a pause again where it raises ``TryAgain``.
+    """Invoke a function with what may be repeated; after a pause again where it raises ``TryAgain``.
 
     Raises:
         CommandError: it refused or failed, or raised ``TryAgain`` each time.
@@ -114,6 +134,11 @@ def explained(error: FunctionError) -> str:
         detail = error.detail
     except ValueError:
         return f"the service failed: {error.kind} {' '.join(error.message.split())}"
+    return in_words(detail)
+
+
+def in_words(detail: Any) -> str:
+    """Return what the service says about one of its own errors, on one line."""
     if isinstance(detail, list):
         return "; ".join(f"{'.'.join(str(part) for part in each['loc'][1:])}: {each['msg']}" for each in detail)
     facts = [f"{name}: {fact}" for name, fact in detail.items() if name not in {"code", "message"}]

@@ -6,19 +6,24 @@ something else. Quotas are AWS's defaults, prices those of us-east-1; the page n
 
 from __future__ import annotations
 
+import tomllib
+from collections import Counter
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Final, Self
 
 from inventory.aws.event_bus import EVENTS_MAX
 from inventory.domain.store import GROUP_MAX
+from inventory.integrity.proof import PROOF_ROWS_MAX
+from inventory.queries.adjustments import ROWS_EXAMINED_MAX
 from inventory.storage.keys import BUSINESS_SHARDS
 from ops.project import PROJECT_ROOT, TEMPLATE
 from tools.template import Template, read_template
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+SAMCONFIG: Final = PROJECT_ROOT / "samconfig.toml"
 PAGE: Final = PROJECT_ROOT / "docs" / "capacity.md"
 LOADS: Final = (1, 1_000, 100_000)
 """Adjustments a second."""
@@ -41,6 +46,12 @@ START_CPU_S: Final = 0.5
 """To load and initialise a function."""
 LARGEST_BODY_CPU_S: Final = 0.8
 """To find that the largest body that Lambda lets through is none of ours, of the slowest kind: an array of objects."""
+ANSWERED_S: Final = 0.010
+"""Of the authorizer, a preflight or a file: hardly any work."""
+LISTED_BYTES: Final = 70_000
+"""A page of 100 adjustments."""
+FILE_BYTES_MAX: Final = 1_500_000
+"""The largest file of the docs page, to a client that takes no compression."""
 PUT_EVENTS_S: Final = 0.020
 SERIAL_COMMITS_PER_S: Final = 44
 """Of one stock item, one after another; more at a time only conflict. Simulated."""
@@ -58,6 +69,8 @@ NEW_TABLE_WRITE_UNITS_PER_S: Final = 4_000
 IN_TRANSACTION: Final = 2
 GATEWAY_REQUESTS_PER_S: Final = 10_000
 LAMBDA_CONCURRENCY: Final = 1_000
+LAMBDA_UNRESERVED_MIN: Final = 100
+"""Of an account's concurrency, what no function may reserve."""
 LAMBDA_REQUESTS_PER_S: Final = 10
 """Of each unit of concurrency, however short they are."""
 PUT_EVENTS_PER_S: Final = 10_000
@@ -68,7 +81,8 @@ ITEM_OVERHEAD_BYTES: Final = 100
 IN_FLIGHT_MESSAGES: Final = 120_000
 """Of a queue: received and not yet deleted."""
 MESSAGES_A_CALL: Final = 10
-DAY_S: Final = 24 * 60 * 60
+HOUR_S: Final = 60 * 60
+DAY_S: Final = 24 * HOUR_S
 MONTH_S: Final = 30 * DAY_S
 
 # --- AWS: prices in US dollars ----------------------------------------------------------------------------------------
@@ -83,22 +97,29 @@ BACKED_UP_GB_MONTH: Final = 0.20
 EVENT: Final = 1.00e-6
 QUEUE_REQUEST: Final = 0.40e-6
 LOGGED_GB: Final = 0.50
+TRANSFERRED_GB: Final = 0.09
 SNAPSHOT_GB_S: Final = 0.0000015046
 RESTORED_GB: Final = 0.0001397998
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What the template and the package set, as far as it decides what the service can carry."""
+    """What the template and the package set, as far as it decides what the service can carry.
+
+    ``rates`` are the limits of requests a second by the names of their parameters, ``methods`` how many methods of
+    paths have each. ``reserved`` is the concurrency that the stage `prod` reserves, by function.
+    """
 
     architecture: str
     batches_at_once: int
     indexes: int
     memory_mb: int
     messages_a_batch: int
+    methods: Mapping[str, int]
+    rates: Mapping[str, int]
+    reserved: Mapping[str, int]
     rows_a_batch: int
     snapshots: int
-    throttle_requests_per_s: int
 
     @classmethod
     def of(cls, template: Template) -> Self:
@@ -108,13 +129,15 @@ class Service:
         stream = resources["PublishAdjustmentsFunction"]["Properties"]["Events"]["Ledger"]["Properties"]
         return cls(
             architecture=parameters["Architecture"]["Default"],
-            batches_at_once=queue["ScalingConfig"]["MaximumConcurrency"],
+            batches_at_once=parameters[queue["ScalingConfig"]["MaximumConcurrency"]["Ref"]]["Default"],
             indexes=len(resources["LedgerTable"]["Properties"]["GlobalSecondaryIndexes"]),
             memory_mb=parameters["MemorySize"]["Default"],
             messages_a_batch=queue["BatchSize"],
+            methods=Counter(_limited_by(template)),
+            rates={name: parameters[name]["Default"] for name in set(_limited_by(template))},
+            reserved=_reserved(template),
             rows_a_batch=stream["BatchSize"],
             snapshots=sum("SnapStart" in each.get("Properties", {}) for each in resources.values()),
-            throttle_requests_per_s=parameters["ThrottleRequestsPerSecond"]["Default"],
         )
 
     @property
@@ -151,9 +174,44 @@ class Service:
         return (ROW_SIZE_BYTES + ITEM_OVERHEAD_BYTES) * (1 + self.indexes)
 
     @property
+    def published_price(self) -> float:
+        """US dollars for publishing one row: its share of the function's batch, and its event."""
+        publishing_s = ceil(self.rows_a_batch / EVENTS_MAX) * PUT_EVENTS_S / self.rows_a_batch
+        return LAMBDA_REQUEST / self.rows_a_batch + self.gb_s(publishing_s) * LAMBDA_GB_S[self.architecture] + EVENT
+
+    @property
+    def row_price(self) -> float:
+        """US dollars for one row: its write units, those of its stock item, and publishing it."""
+        return (self.stock_units + self.ledger_units) * WRITE_UNIT + self.published_price
+
+    @property
     def published_per_s(self) -> float:
         """Rows of one shard of the stream: a batch at a time, its calls one after another."""
         return self.rows_a_batch / (ceil(self.rows_a_batch / EVENTS_MAX) * PUT_EVENTS_S)
+
+
+def _limited_by(template: Template) -> list[str]:
+    """The parameter that limits each method of each path; those of the stage are for methods that have none."""
+    resources = template["Resources"]
+    every, *settings = resources["Api"]["Properties"]["MethodSettings"]
+    own = {(each["ResourcePath"], each["HttpMethod"]): each["ThrottlingRateLimit"]["Ref"] for each in settings}
+    return [
+        own.get((f"/{event['Path'].replace('/', '~1')}", event["Method"].upper()), every["ThrottlingRateLimit"]["Ref"])
+        for function in resources.values()
+        if function["Type"] == "AWS::Serverless::Function"
+        for event in (each["Properties"] for each in function["Properties"].get("Events", {}).values())
+        if "RestApiId" in event
+    ]
+
+
+def _reserved(template: Template) -> dict[str, int]:
+    stages = tomllib.loads(SAMCONFIG.read_text(encoding="utf-8"))
+    values = stages["prod"]["deploy"]["parameters"]["parameter_overrides"]
+    return {
+        name: int(values[each["Properties"]["ReservedConcurrentExecutions"]["Fn::If"][1]["Ref"]])
+        for name, each in template["Resources"].items()
+        if "ReservedConcurrentExecutions" in each.get("Properties", {})
+    }
 
 
 type Limit = tuple[float, str, str, str]
@@ -208,10 +266,10 @@ def _limits_of_settings(service: Service) -> list[Limit]:
     most_batches = IN_FLIGHT_MESSAGES / service.messages_a_batch
     return [
         (
-            service.throttle_requests_per_s,
-            "the API, all requests",
-            "`ThrottleRequestsPerSecond`",
-            "raise it, and `ThrottleBurst` with it",
+            service.rates["WriteRequestsPerSecond"],
+            "each route that changes something",
+            "`WriteRequestsPerSecond`",
+            "raise it, and `WriteBurst` with it",
         ),
         (
             NEW_TABLE_WRITE_UNITS_PER_S / (service.row_units * IN_TRANSACTION),
@@ -223,11 +281,11 @@ def _limits_of_settings(service: Service) -> list[Limit]:
             service.batches_at_once / service.working_s(CPU_S),
             "the queue, no two messages of one item",
             f"{service.batches_at_once} batches at a time; {grouped:,.0f} with full groups",
-            "`MaximumConcurrency`",
+            "`QueueConcurrency`",
         ),
         (
             most_batches / service.working_s(CPU_S),
-            "the queue, however high its `MaximumConcurrency`",
+            "the queue, however high its `QueueConcurrency`",
             f"{IN_FLIGHT_MESSAGES:,} messages in flight are {most_batches:,.0f} full batches",
             "several queues",
         ),
@@ -311,8 +369,6 @@ def demands(service: Service) -> list[tuple[str, Callable[[int], float]]]:
 def costs(service: Service) -> list[tuple[str, float, float]]:
     """US dollars for a million adjustments: over HTTP one by one, and through the queue in full groups."""
     gb_s = LAMBDA_GB_S[service.architecture]
-    publishing_s = ceil(service.rows_a_batch / EVENTS_MAX) * PUT_EVENTS_S / service.rows_a_batch
-    published = LAMBDA_REQUEST / service.rows_a_batch + service.gb_s(publishing_s) * gb_s
     merged_s = service.working_s(MERGED_CPU_S) + WAITED_S / GROUP_MAX
     lines = [
         ("API Gateway, or the queue", GATEWAY_REQUEST, QUEUE_REQUEST * (1 + 2 / MESSAGES_A_CALL)),
@@ -327,7 +383,7 @@ def costs(service: Service) -> list[tuple[str, float, float]]:
             (service.stock_units / GROUP_MAX + service.ledger_units) * WRITE_UNIT,
         ),
         ("read units", READ_UNITS * READ_UNIT, (1 / GROUP_MAX + 1) * READ_UNIT),
-        ("publishing it: function and event", published + EVENT, published + EVENT),
+        ("publishing it: function and event", service.published_price, service.published_price),
         ("logs", LOGGED_BYTES / 10**9 * LOGGED_GB, LOGGED_MERGED_BYTES / 10**9 * LOGGED_GB),
     ]
     return [(name, http * 10**6, merged * 10**6) for name, http, merged in lines]
@@ -337,6 +393,68 @@ def keeping(service: Service) -> float:
     """US dollars a month for keeping a million rows, the table backed up continuously."""
     backed_up_bytes = ROW_SIZE_BYTES + ITEM_OVERHEAD_BYTES
     return (service.stored_bytes * STORED_GB_MONTH + backed_up_bytes * BACKED_UP_GB_MONTH) / 10**3
+
+
+def callers(service: Service) -> list[tuple[str, float, float]]:
+    """Who can cause costs, with requests a second, and US dollars an hour, at most.
+
+    Requests are counted at the limits of the routes, answers and work at their largest.
+    """
+    gb_s = LAMBDA_GB_S[service.architecture]
+    request = GATEWAY_REQUEST + LAMBDA_REQUEST + LOGGED_BYTES / 10**9 * LOGGED_GB
+    brief = request + service.gb_s(ANSWERED_S) * gb_s
+    refused = brief - GATEWAY_REQUEST + READ_UNIT  # the authorizer's work; API Gateway bills no request that it refuses
+    listed = request + _read(ROWS_EXAMINED_MAX) + LISTED_BYTES / 10**9 * TRANSFERRED_GB
+    proved = request + _read(PROOF_ROWS_MAX)
+    opened, asked, reads, scans, writes = (_per_s(service, name) for name in _KINDS)
+    at_work = service.reserved["ReadInventoryFunction"]  # all the time
+    files = opened / 3 * FILE_BYTES_MAX / 10**9 * TRANSFERRED_GB  # HEAD and OPTIONS have none
+    guarded = reads + scans + writes
+    rows_per_s = TABLE_WRITE_UNITS_PER_S / service.ledger_units
+    lines = [
+        ("without a token: open routes", opened, opened * brief + files),
+        ("without a token: preflights", asked, asked * brief),
+        ("with made-up tokens, where the limit comes before the authorizer", guarded, guarded * refused),
+        ("with made-up tokens, otherwise", GATEWAY_REQUESTS_PER_S, GATEWAY_REQUESTS_PER_S * refused),
+        (
+            "with a token that may read",
+            reads + scans,
+            reads * listed + scans * proved + service.gb_s(at_work) * gb_s,
+        ),
+        ("with a token that may write, a row a request", writes, writes * (brief + service.row_price)),
+        ("with a token that may write, as fast as the ledger is", rows_per_s, rows_per_s * service.row_price),
+    ]
+    return [(who, per_s, dollars * HOUR_S) for who, per_s, dollars in lines]
+
+
+_KINDS: Final = (
+    "OpenRequestsPerSecond",
+    "PreflightsPerSecond",
+    "ReadRequestsPerSecond",
+    "ScanRequestsPerSecond",
+    "WriteRequestsPerSecond",
+)
+
+
+def _per_s(service: Service, parameter: str) -> int:
+    """Requests a second of all methods that a parameter limits."""
+    return service.methods.get(parameter, 0) * service.rates.get(parameter, 0)
+
+
+def _read(rows: int) -> float:
+    """US dollars for so many rows of an index, read eventually consistently: half a unit for 4 KB."""
+    return rows * ROW_SIZE_BYTES / 4096 / 2 * READ_UNIT
+
+
+def concurrency(service: Service) -> list[tuple[str, int]]:
+    """Executions at a time that the stage `prod` reserves, by function, and what is left of a new quota."""
+    reserved = sorted(service.reserved.items())
+    total = sum(service.reserved.values())
+    return [
+        *reserved,
+        ("**reserved**", total),
+        ("left to all other functions of the account", LAMBDA_CONCURRENCY - total),
+    ]
 
 
 def memories(service: Service) -> list[tuple[int, float, float, float, float]]:
@@ -384,6 +502,14 @@ def tables(service: Service) -> dict[str, str]:
         "keeping": _table(
             ["", "US dollars"],
             [["keeping a million rows, a month", f"{keeping(service):.2f}"]],
+        ),
+        "callers": _table(
+            ["a caller", "requests or rows a second", "US dollars an hour"],
+            [[who, _number(per_s), f"{dollars:,.2f}"] for who, per_s, dollars in callers(service)],
+        ),
+        "concurrency": _table(
+            ["in `prod`", "executions at a time"],
+            [[f"`{name}`" if name.isalnum() else name, _number(at_once)] for name, at_once in concurrency(service)],
         ),
         "memories": _table(
             ["MB", "a request, ms", "a million, US dollars", "a start, s", "the largest body, s"],

@@ -39,6 +39,7 @@ class LocalStack:
     places: Places
     port: int
     output: str = ""
+    allowed_origin: str = ""
 
     def make(self, target: str, *, project: Path = PROJECT_ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
@@ -55,10 +56,10 @@ class LocalStack:
 
 
 @contextmanager
-def running_stack(folder: Path) -> Iterator[LocalStack]:
-    """Start a stack with its files in this folder; stop it at the end."""
-    stack = LocalStack(Places(folder), free_port())
-    started = stack.make("run", DETACH="1")
+def running_stack(folder: Path, allowed_origin: str = "") -> Iterator[LocalStack]:
+    """Start a stack with its files in this folder, which pages of one origin may call; stop it at the end."""
+    stack = LocalStack(Places(folder), free_port(), allowed_origin=allowed_origin)
+    started = stack.make("run", DETACH="1", ALLOWED_ORIGIN=allowed_origin)
     try:
         assert started.returncode == 0, started.stdout + started.stderr
         yield replace(stack, output=started.stdout)
@@ -72,7 +73,7 @@ def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack
     if DEPLOYED_STACK:
         pytest.skip("about the local service; a deployed one is under test")
     directory: Path = tmp_path_factory.mktemp("local")
-    with running_stack(directory) as stack:
+    with running_stack(directory, allowed_origin=f"http://localhost:{free_port()}") as stack:
         yield stack
 
 

@@ -6,11 +6,13 @@ import { readFileSync } from "node:fs";
 const { runSimulation } = createRequire(`${process.cwd()}/`)("@cloud-copilot/iam-simulate");
 const { account, policies, resourcePolicies, requests } = JSON.parse(readFileSync(0, "utf8"));
 
+const isService = (principal) => principal.endsWith(".amazonaws.com");
+
 const decide = async ([principal, action, resource, contextVariables, policyHolder]) => {
   const simulation = {
-    request: { principal: `arn:aws:iam::${account}:role/${principal}`, action,
+    request: { principal: isService(principal) ? principal : `arn:aws:iam::${account}:role/${principal}`, action,
       resource: { resource, accountId: account }, contextVariables },
-    identityPolicies: policies[principal],
+    identityPolicies: policies[principal] ?? [],
     resourcePolicy: resourcePolicies[policyHolder],
     serviceControlPolicies: [],
     resourceControlPolicies: [],

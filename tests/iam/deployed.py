@@ -32,16 +32,17 @@ BUS: Final = "AWS::Events::EventBus"
 LOG_GROUP: Final = "AWS::Logs::LogGroup"
 FUNCTION: Final = "AWS::Lambda::Function"
 ROLE: Final = "AWS::IAM::Role"
+RULE: Final = "AWS::Events::Rule"
 
 _NO_VALUE: Final = object()
-_NAMES: Final = {BUS: "Name", LOG_GROUP: "LogGroupName", "AWS::Events::Rule": "Name"}
+_NAMES: Final = {BUS: "Name", LOG_GROUP: "LogGroupName", RULE: "Name"}
 """Which property names a resource, where the template names it."""
 
 _ARNS: Final = {
     TABLE: "dynamodb:{place}:table/{name}",
     QUEUE: "sqs:{place}:{name}",
     BUS: "events:{place}:event-bus/{name}",
-    "AWS::Events::Rule": "events:{place}:rule/{name}",
+    RULE: "events:{place}:rule/{name}",
     LOG_GROUP: "logs:{place}:log-group:{name}:*",
     FUNCTION: "lambda:{place}:function:{name}",
     ROLE: "iam::" + ACCOUNT + ":role/{name}",
@@ -96,7 +97,7 @@ class Deployed:
 
     @property
     def resource_policies(self) -> dict[str, dict[str, Any]]:
-        """By ARN, the policies of tables and queues."""
+        """By ARN, the policies of tables, queues and the aliases of functions."""
         tables = {
             self.arn(name): each["ResourcePolicy"]["PolicyDocument"]
             for name, each in self.of_type(TABLE).items()
@@ -107,7 +108,22 @@ class Deployed:
             for each in self.of_type("AWS::SQS::QueuePolicy").values()
             for queue in each["Queues"]
         }
-        return tables | queues
+        return tables | queues | self._function_policies()
+
+    def _function_policies(self) -> dict[str, dict[str, Any]]:
+        """By the ARN of an alias, the permissions to invoke it, written as Lambda does."""
+        statements: dict[str, list[dict[str, Any]]] = {}
+        for each in self.of_type("AWS::Lambda::Permission").values():
+            statement: dict[str, Any] = {
+                "Effect": "Allow",
+                "Principal": {"Service": each["Principal"]},
+                "Action": each["Action"],
+                "Resource": each["FunctionName"],
+            }
+            if "SourceArn" in each:
+                statement["Condition"] = {"ArnLike": {"AWS:SourceArn": each["SourceArn"]}}
+            statements.setdefault(each["FunctionName"], []).append(statement)
+        return {arn: {"Version": "2012-10-17", "Statement": each} for arn, each in statements.items()}
 
     def physical_name(self, logical_id: str) -> str:
         """What a resource is called: its own name, or one that is made of its logical id."""
@@ -167,8 +183,11 @@ class Deployed:
         known = {"AWS::NoValue": _NO_VALUE} | PSEUDO_PARAMETERS | self._parameters
         if name in known:
             return known[name]
-        if self._template["Resources"][name]["Type"] == QUEUE:
-            return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{self.physical_name(name)}"
+        match self._template["Resources"][name]:
+            case {"Type": "AWS::SQS::Queue"}:
+                return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{self.physical_name(name)}"
+            case {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": {"Ref": str(function)}, "Name": alias}}:
+                return f"{self.arn(function)}:{alias}"
         return self.physical_name(name)
 
     def _attribute(self, name: str, attribute: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tests.iam.denials import alterations_of_the_ledger, left_to_administrators, unneeded
 from tests.iam.engine import DENIED_EXPLICITLY, Decision, decide
 from tests.iam.requests import requests_of, requests_of_lambda
+from tests.iam.services import deliveries, forged_deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +25,8 @@ class Judgement(NamedTuple):
     unneeded: list[Decision]
     alterations: list[Decision]
     left: list[Decision]
+    deliveries: list[Decision]
+    forged: list[Decision]
 
     @property
     def problems(self) -> list[str]:
@@ -37,6 +40,8 @@ class Judgement(NamedTuple):
                 if each.outcome != DENIED_EXPLICITLY
             ),
             *(_told(each, "should be left") for each in self.left if not each.is_allowed),
+            *(_told(each, "is needed") for each in self.deliveries if not each.is_allowed),
+            *(_told(each, "is forged") for each in self.forged if each.is_allowed),
         ]
 
 
@@ -46,10 +51,13 @@ def needed_by(calls: Iterable[Call], stack: Deployed) -> list[Request]:
     return list({each.cell: each for each in asked}.values())
 
 
-def judge(stack: Deployed, needed: list[Request], *, role: str | None = None) -> Judgement:
-    """Decide everything with the policies of a stack, or what concerns one role (its logical id)."""
-    groups = (needed, unneeded(needed, stack), alterations_of_the_ledger(stack), left_to_administrators(stack))
-    chosen = [[each for each in group if role in {None, each.principal}] for group in groups]
+def judge(stack: Deployed, needed: list[Request], *, principal: str | None = None) -> Judgement:
+    """Decide everything with the policies of a stack, or what one principal asks: a role's logical id, or a service."""
+    groups = (
+        *(needed, unneeded(needed, stack), alterations_of_the_ledger(stack), left_to_administrators(stack)),
+        *(deliveries(stack), forged_deliveries(stack)),
+    )
+    chosen = [[each for each in group if principal in {None, each.principal}] for group in groups]
     decided = iter(decide([each for group in chosen for each in group], stack))
     return Judgement(*([next(decided) for _ in group] for group in chosen))
 

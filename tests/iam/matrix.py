@@ -41,6 +41,8 @@ def figures(judgement: Judgement) -> str:
         "what none of them needs": judgement.unneeded,
         "altering the ledger, by each role and by an administrator": judgement.alterations,
         "what the ledger's policy leaves to an administrator": judgement.left,
+        "what API Gateway and rules invoke and send to": judgement.deliveries,
+        "the same from elsewhere": judgement.forged,
         "together": [each for group in judgement for each in group],
     }
     return _table(["requests", "allowed", "denied", "of these explicitly"], (_counted(*row) for row in rows.items()))

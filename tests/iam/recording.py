@@ -66,11 +66,12 @@ class InlineExecutor:
 
 @dataclass
 class Recorder:
-    """The stack in memory, from its beginning to its end; a context manager."""
+    """The stack in memory, from its beginning to its end; a context manager. ``modules`` has the handlers by folder."""
 
     stack: Deployed
     calls: list[Call] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
+    modules: dict[str, Any] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         self._exits = contextlib.ExitStack()
@@ -79,7 +80,7 @@ class Recorder:
         self._patch.setenv("AWS_DEFAULT_REGION", REGION)
         self._patch.setattr("concurrent.futures.ThreadPoolExecutor", InlineExecutor)
         self._make_resources()
-        self._modules = {function.folder: self._loaded(name) for name, function in self.stack.functions.items()}
+        self.modules = {function.folder: self._loaded(name) for name, function in self.stack.functions.items()}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,7 +88,7 @@ class Recorder:
 
     def invoke(self, folder: str, event: Any) -> Any:
         """Hand an event to the function in this folder; the answer, or the exception that left the handler."""
-        module, printed = self._modules[folder], io.StringIO()
+        module, printed = self.modules[folder], io.StringIO()
         if hasattr(module, "logger"):
             module.logger.registered_handler.stream = printed
         value, raised = None, None
@@ -103,7 +104,7 @@ class Recorder:
     def answered(self, service_event: str, operation: str, answer: dict[str, Any]) -> Iterator[None]:
         """Let AWS answer this operation with this meanwhile, in whichever function calls it."""
         name = f"before-send.{service_event}.{operation}"
-        clients = [each for module in self._modules.values() for each in _clients_of(module)]
+        clients = [each for module in self.modules.values() for each in _clients_of(module)]
 
         def answer_it(**_: object) -> Any:
             return reply(answer)

@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
 ENCLOSING: Final = "dynamodb:EnclosingOperation"
 LEADING_KEYS: Final = "dynamodb:LeadingKeys"
+ATTRIBUTES: Final = "dynamodb:Attributes"
 LAMBDA_ITSELF: Final = "Lambda"
 
 _PARTS: Final = {"Get": "GetItem", "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
 _PARTS_OF_A_TRANSACTION: Final = _PARTS | {"ConditionCheck": "ConditionCheckItem"}
+_WORDS_OF_EXPRESSIONS: Final = frozenset(
+    {"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT"}
+    | {"attribute_exists", "attribute_not_exists", "if_not_exists", "begins_with"}
+)
 _KIND: Final = re.compile(r"([A-Z]+)#")
 
 
@@ -65,10 +70,7 @@ def requests_of(call: Call, stack: Deployed) -> Iterator[Request]:
     role, parameters = stack.functions[call.function].role, call.parameters
     match call.service, call.operation:
         case "dynamodb", "TransactGetItems" | "TransactWriteItems":
-            for part in parameters["TransactItems"]:
-                ((kind, item),) = part.items()
-                context: dict[str, list[str]] = {ENCLOSING: [call.operation], LEADING_KEYS: _leading_keys(item, stack)}
-                yield _made(role, _PARTS_OF_A_TRANSACTION[kind], item, context, call.place)
+            yield from _of_a_transaction(call, role, stack)
         case "dynamodb", "BatchGetItem" | "BatchWriteItem":
             for table, wanted in parameters["RequestItems"].items():
                 keys = [
@@ -89,6 +91,15 @@ def requests_of(call: Call, stack: Deployed) -> Iterator[Request]:
             yield Request(role, f"sqs:{operation}", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}", why=call.place)
         case service, operation:
             raise AssertionError(f"what does IAM decide for {service}'s {operation}?")
+
+
+def _of_a_transaction(call: Call, role: str, stack: Deployed) -> Iterator[Request]:
+    for part in call.parameters["TransactItems"]:
+        ((kind, item),) = part.items()
+        context = {ENCLOSING: [call.operation], LEADING_KEYS: _leading_keys(item, stack)}
+        if kind == "Update":
+            context[ATTRIBUTES] = _attributes(item)
+        yield _made(role, _PARTS_OF_A_TRANSACTION[kind], item, context, call.place)
 
 
 def table_arn(name: str) -> str:
@@ -116,6 +127,14 @@ def _leading_keys(item: dict[str, Any], stack: Deployed) -> list[str]:
         return [_value_in_condition(attribute, item)]
     key = item.get("Key", item.get("Item"))
     return [] if key is None else [next(iter(key[attribute].values()))]
+
+
+def _attributes(update: dict[str, Any]) -> list[str]:
+    """The attributes that an update names, its key's among them."""
+    text = f"{update['UpdateExpression']} {update.get('ConditionExpression', '')}"
+    names = update.get("ExpressionAttributeNames", {})
+    words = {names.get(word, word) for word in re.findall(r"(?<![:\w])#?\w+", text)}
+    return sorted({name for name in words if name not in _WORDS_OF_EXPRESSIONS} | update["Key"].keys())
 
 
 def _partition_key(table: str, index: str | None, stack: Deployed) -> str:
@@ -154,11 +173,10 @@ def requests_of_lambda(stack: Deployed) -> Iterator[Request]:
 
 
 def function_named(name: str, stack: Deployed) -> str:
-    """The logical id of a function, by its name or the name of its alias."""
-    return max(
-        (each for each in stack.functions if name.startswith(stack.physical_name(each))),
-        key=len,
-    )
+    """The logical id of a function, by its name or the ARN of its alias."""
+    physical_name = name.partition(":function:")[2].partition(":")[0] or name
+    (found,) = [each for each in stack.functions if stack.physical_name(each) == physical_name]
+    return found
 
 
 def _reads_of(source: str) -> list[tuple[str, str]]:

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from uuid import uuid4
+from uuid import UUID, uuid4
+
+import boto3
 
 from inventory.api.routes import LIST_ADJUSTMENTS, LIST_LEVELS, ROUTES
+from inventory.domain.model import Command
+from inventory.domain.retry_budget import RetryBudget
+from inventory.storage.keys import stock_item_key
 from local.demo import SHOPS
 from tests.iam.deployed import deployed
 from tests.iam.recording import Recorder
@@ -115,6 +121,35 @@ def refused_messages_are_published(stack: Recorder) -> None:
         stack.invoke("ingest_adjustments", {"Records": [message]})
 
 
+def counts_of_an_earlier_moment_read_the_level_as_of_it(stack: Recorder) -> None:
+    shop = SHOPS[1]
+    for folder, variant_id in zip(("create_adjustment", "ingest_adjustments"), shop.variant_ids.values(), strict=False):
+        adjuster = stack.modules[folder].adjuster
+        count = Command(
+            business_id=UUID(shop.business_id),
+            variant_id=UUID(variant_id),
+            quantity_change=None,
+            reason="Counted before the opening stock arrived",
+            actor="stock-count-app",
+            kind="count",
+            counted_quantity=1,
+            counted_at=datetime.now(UTC) - timedelta(hours=1),
+        )
+        adjuster.carry_out(count, RetryBudget(lambda: 60.0, adjuster.sleep, adjuster.fraction))
+
+
+def stock_items_from_before_their_index_are_indexed(stack: Recorder) -> None:
+    shop = SHOPS[0]
+    variant_id, location_id = next(iter(shop.variant_ids.values())), shop.default_location_id
+    pk, sk = stock_item_key(UUID(shop.business_id), UUID(variant_id), UUID(location_id))
+    boto3.client("dynamodb").update_item(
+        TableName=stack.stack.physical_name("InventoryTable"),
+        Key={"pk": {"S": pk}, "sk": {"S": sk}},
+        UpdateExpression="REMOVE business_shard, location_variant",
+    )
+    stack.invoke("provision", {"command": "index_stock_items"})
+
+
 def everything_is_read_in_other_ways(stack: Recorder) -> None:
     """Each list without any parameter, and with those that lead to another index."""
     shop = SHOPS[0]
@@ -149,6 +184,8 @@ SCENARIOS: Final = (
     refused_creations_look_once_more_before_they_are_refused,
     refused_reversals_look_once_more,
     refused_messages_are_published,
+    counts_of_an_earlier_moment_read_the_level_as_of_it,
+    stock_items_from_before_their_index_are_indexed,
     everything_is_read_in_other_ways,
     rows_that_the_bus_refuses_go_to_the_dead_letter_queue,
     the_whole_audit,

@@ -23,8 +23,9 @@ from inventory.queries import reader as readers
 from inventory.queries.adjustments import AdjustmentFilter
 from inventory.queries.ledger_order import Position
 from inventory.queries.levels import LevelFilter
+from inventory.queries.reason_report import ROWS_LOOKED_AT_MAX, ReasonReports, ReportQuery
 from inventory.storage import keys
-from inventory.storage.items import ledger_item
+from inventory.storage.items import ledger_item, stock_index_attributes
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups
 from inventory.storage.stock_index import StockIndex
@@ -322,6 +323,7 @@ def an_archive(client: DynamoDBClient, count: int) -> Archive:
                 "sequence": {"N": str(stock.sequence)},
                 "updated_at": {"S": instant_text(stock.updated_at)},
                 "head_hash": {"S": stock.head_hash},
+                **stock_index_attributes(row.stock_item_id),
             },
         )
     return Archive(tables, business_id, places, rows)
@@ -360,6 +362,47 @@ def of_item(archive: Archive) -> AdjustmentFilter:
     return of_variant(archive, location_id=archive.places[0][1])
 
 
+def feed(*, from_middle: bool) -> Callable[[Reader, Archive], int]:
+    def ask(reader: Reader, archive: Archive) -> int:
+        after = archive.middle if from_middle else archive.rows[-1]
+        position = Position(after.created_at, after.id)
+        page = reader.feed(archive.business_id, AdjustmentFilter(), after=position, limit=20, budget=AMPLE_BUDGET)
+        assert len(page.adjustments) == (20 if from_middle else 0)
+        return len(page.adjustments)
+
+    return ask
+
+
+def levels_of_all(*, location: bool) -> Callable[[Reader, Archive], int]:
+    def ask(reader: Reader, archive: Archive) -> int:
+        wanted = LevelFilter(location_id=archive.places[0][1] if location else None)
+        page = reader.levels(archive.business_id, wanted, after=None, limit=100, budget=AMPLE_BUDGET)
+        assert len(page.levels) == (2 if location else 4)
+        return len(page.levels)
+
+    return ask
+
+
+def report(reader: Reader, archive: Archive) -> int:
+    page = ReasonReports(reader.lookups, reader.history.index).page(
+        archive.business_id, ReportQuery(), None, {}, now=datetime.now(UTC), budget=AMPLE_BUDGET
+    )
+    assert page.rows == min(len(archive.rows), ROWS_LOOKED_AT_MAX)
+    return page.rows
+
+
+def of_key(reader: Reader, archive: Archive) -> int:
+    page = reader.adjustments(
+        archive.business_id,
+        AdjustmentFilter(),
+        idempotency_key="unknown",
+        below=None,
+        limit=20,
+        budget=AMPLE_BUDGET,
+    )
+    return len(page.adjustments)
+
+
 REQUESTS: dict[str, Callable[[Reader, Archive], int]] = {
     "one adjustment": one,
     "20 adjustments of the business": listing(lambda _: AdjustmentFilter()),
@@ -368,6 +411,12 @@ REQUESTS: dict[str, Callable[[Reader, Archive], int]] = {
     "20 from the middle of the history on": listing(lambda a: AdjustmentFilter(created_to=a.middle.created_at)),
     "20 by a reason code that one row in ten has": listing(lambda _: AdjustmentFilter(reason_code="damage")),
     "none by a reference that no row has": listing(lambda _: AdjustmentFilter(reference="CC-0")),
+    "20 of the feed, from the middle of the history on": feed(from_middle=True),
+    "the feed when there is nothing new": feed(from_middle=False),
+    "what an unknown idempotency key has made": of_key,
+    "the report by reason, its first request": report,
+    "levels of the business's four stock items": levels_of_all(location=False),
+    "levels of a location with two of them": levels_of_all(location=True),
     "levels of a variant at two locations": levels_of(location=False, as_of=False),
     "the same as of the middle of the history": levels_of(location=False, as_of=True),
     "the level at one location": levels_of(location=True, as_of=False),

@@ -33,7 +33,7 @@ texts = st.text(
     min_size=1,
     max_size=20,
 )
-FREE_TEXT = ("reason", "reference", "created_by")
+FREE_TEXT = ("reason", "reference", "created_by", "sku")
 CELL_ENDS = re.compile("[;\t\r\n\x0b\x0c\x85\u2028\u2029]")
 text_sizes = st.one_of(st.integers(1, 3_000), st.just(1_000_000))
 
@@ -58,7 +58,8 @@ def exported(rows: list[Adjustment], form: ExportFormat, text_size_max_bytes: in
 def with_texts(rows: list[Adjustment], found: list[str]) -> list[Adjustment]:
     """The rows with these texts in turn, with matching hashes (their chain does not match, and is not tested here)."""
     rows_with_texts = [
-        replace(row, reason=found[n % len(found)], reference=found[-n % len(found)]) for n, row in enumerate(rows)
+        replace(row, reason=found[n % len(found)], reference=found[-n % len(found)], sku=found[n % len(found)])
+        for n, row in enumerate(rows)
     ]
     return [replace(row, hash=row_hash(row)) for row in rows_with_texts]
 
@@ -132,8 +133,8 @@ def others(record: dict[str, str]) -> dict[str, str]:
 
 def cells(row: Adjustment) -> dict[str, str]:
     """A row's cells, free text aside, written independently of the code under test."""
-    members: dict[str, object] = {name: getattr(row, name) for name in COLUMNS[1:]}
-    members |= {"form": 1, "created_at": row.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
+    members: dict[str, object] = {name: getattr(row, name) for name in COLUMNS}
+    members |= {"created_at": row.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
     return {name: cell_text(value) for name, value in members.items()}
 
 

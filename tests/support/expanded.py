@@ -30,6 +30,7 @@ def stage(name: str) -> dict[str, str]:
     return {parameter: str(value) for parameter, value in values.items() if parameter in load_root()["Parameters"]}
 
 
+_RESERVED: Final = {"WriteConcurrency": "150", "ReadConcurrency": "100"}
 _WITH_A_PLAN: Final = {"BusinessRequestsPerDay": "1000", "BusinessRequestsPerSecond": "5"}
 _PROD: Final = stage("prod") | {"AlarmAddress": "night@example.com"}
 PARAMETER_SETS: Final[dict[str, dict[str, str]]] = {
@@ -204,8 +205,8 @@ def write_for_linters(folder: Path) -> None:
         if part != "policies":  # the template names the nested one as a neighbour
             shutil.copy(MONITORING, folder / part)
     for name, values in PARAMETER_SETS.items():
-        # A linter looks at the usage plan even where its condition is false.
-        _write(folder / "conditions" / f"{name}.json", expanded(**values | _WITH_A_PLAN))
+        # A linter looks at what needs a number even where its condition is false.
+        _write(folder / "conditions" / f"{name}.json", expanded(**values | _WITH_A_PLAN | _RESERVED))
         _write(folder / "decided" / f"{name}.json", decided(expanded(**values), values))
         _write(folder / "decided" / f"{name}-monitoring.json", decided(read_template(MONITORING), values))
     everything = PARAMETER_SETS["everything"]

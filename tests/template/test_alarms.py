@@ -11,6 +11,7 @@ import pytest
 
 from inventory.entrypoints import telemetry
 from inventory.entrypoints.responses import ERROR_ANSWERS
+from tests.support.harness.metric_math import goes_off, seen
 from tests.support.harness.signals import (
     NAMESPACE,
     counted_in_logs,
@@ -21,13 +22,16 @@ from tests.support.harness.signals import (
     why_not,
     written_by,
 )
-from tests.support.sam_template import load_template, resources
+from tests.support.sam_template import TEMPLATE, load_template, resources
+from tools.capacity import Service
+from tools.template import read_template
 
 ALARMS = resources("AWS::CloudWatch::Alarm")
 WIDGETS = dashboard()["widgets"]
 FILTERS = resources("AWS::Logs::MetricFilter")
 GATEWAY_ANSWERS = load_template()["Resources"]["Api"]["Properties"]["GatewayResponses"]
 
+CAPACITY = Service.of(read_template(TEMPLATE))
 STOPPED = ALARMS["PublishingStoppedAlarm"]["Properties"]
 
 each_alarm = pytest.mark.parametrize("alarm", ALARMS)
@@ -180,18 +184,118 @@ def test_a_fault_of_our_own_is_watched_in_every_service_that_counts_it() -> None
     assert watched == {service for service in services() if "InternalError" in written_by(service)}
 
 
+# --- how an alarm sees a minute, or a quarter of an hour
+
+
+def period_s(alarm: str) -> int:
+    properties = ALARMS[alarm]["Properties"]
+    stats = [each["MetricStat"] for each in properties.get("Metrics", []) if "MetricStat" in each] or [properties]
+    (period,) = {each["Period"] for each in stats}
+    return int(period)
+
+
+def metrics_of(
+    period: float, *, reads: float = 0, garbage: float = 0, done: float = 0, failed: float = 0
+) -> dict[str, float]:
+    """What is written in a period of so many seconds, of requests a second that end in these ways.
+
+    ``reads`` are answered with 200, ``garbage`` with 4xx, ``done`` and ``failed`` are changes.
+    """
+    counted = {
+        "Count": reads + garbage + done + failed,
+        "4XXError": garbage,
+        "5XXError": failed,
+        "ChangesDone": done,
+        "ChangesFailed": failed,
+        "create_adjustment/TryAgain": failed,
+    }
+    # API Gateway writes its metrics for every request; a log filter writes nothing where it counts nothing.
+    written = {"Count", "4XXError", "5XXError"}
+    return {name: each * period for name, each in counted.items() if each or name in written}
+
+
+def noticed(**requests: float) -> set[str]:
+    return {
+        name
+        for name in ("ApiFaultsAlarm", "ApiOutageAlarm", "ManyFaultsAlarm", "TryAgainAlarm")
+        if goes_off(ALARMS[name]["Properties"], metrics_of(period_s(name), **requests))
+    }
+
+
+def requests_at_most(*kinds: str) -> float:
+    """Requests a second that the limits of these kinds of routes let through, all methods together."""
+    return sum(
+        CAPACITY.methods[f"{kind}RequestsPerSecond"] * CAPACITY.rates[f"{kind}RequestsPerSecond"] for kind in kinds
+    )
+
+
 @pytest.mark.parametrize(
     ("requests_a_minute", "alarm"),
     [(1000, "ApiFaultsAlarm"), (5, "ApiFaultsAlarm"), (4, "ApiOutageAlarm"), (0.2, "ApiOutageAlarm")],
 )
 def test_an_outage_is_noticed_however_few_requests_there_are(requests_a_minute: float, alarm: str) -> None:
-    properties = ALARMS[alarm]["Properties"]
-    percent, *watched = properties["Metrics"]
-    floor = re.fullmatch(r"IF\(faults >= (\d+), 100 \* faults / requests, 0\)", percent["Expression"])
-    assert floor
-    (period,) = {each["MetricStat"]["Period"] for each in watched}
-    assert requests_a_minute * period / 60 >= int(floor[1])
-    assert properties["Threshold"] < 100
+    assert alarm in noticed(failed=requests_a_minute / 60)
+
+
+@pytest.mark.parametrize(
+    ("mutes", "alarms"),
+    [
+        # Five changes a second that all fail, beside garbage: of all requests they are 0.99 %.
+        ({"garbage": 500}, {"ApiFaultsAlarm", "ManyFaultsAlarm", "TryAgainAlarm"}),
+        # All that a token which may read can ask for; every page and file that anybody can.
+        ({"reads": requests_at_most("Read", "Scan", "Open")}, {"ApiFaultsAlarm", "ManyFaultsAlarm", "TryAgainAlarm"}),
+        # A token that may write makes as many changes that succeed.
+        ({"done": requests_at_most("Write")}, {"ManyFaultsAlarm", "TryAgainAlarm"}),
+        ({"garbage": 9000, "reads": 1000, "done": requests_at_most("Write")}, {"ManyFaultsAlarm", "TryAgainAlarm"}),
+    ],
+    ids=["garbage", "reads", "changes", "everything"],
+)
+def test_nobody_can_hide_that_changes_fail(mutes: dict[str, float], alarms: set[str]) -> None:
+    assert noticed(failed=5, **mutes) >= alarms
+
+
+def test_nobody_without_a_token_to_write_can_hide_that_a_few_changes_fail() -> None:
+    flood = {"garbage": 9000.0, "reads": requests_at_most("Read", "Scan", "Open")}
+    assert "ApiFaultsAlarm" in noticed(failed=5 / 60, **flood)
+    assert "ApiOutageAlarm" in noticed(failed=3 / 900, **flood)
+
+
+@pytest.mark.parametrize(
+    "calm",
+    [{}, {"reads": 300, "done": 100, "failed": 0.5}, {"garbage": 500}, {"garbage": 500, "reads": 1000}, {"done": 0.01}],
+)
+def test_what_is_usual_sets_no_alarm_off(calm: dict[str, float]) -> None:
+    assert noticed(**calm) == set()
+
+
+def test_a_deployment_that_breaks_changes_is_rolled_back_whatever_else_is_sent() -> None:
+    _, alarms, _ = load_template()["Globals"]["Function"]["DeploymentPreference"]["Alarms"]["Fn::If"]
+    assert {"Fn::GetAtt": ["MonitoringStack", "Outputs.ApiFaultsAlarm"]} in alarms
+
+
+def test_what_is_not_settled_in_time_is_watched_in_every_service_that_takes_requests() -> None:
+    watched = {
+        str(dimensions["service"]) for _, name, dimensions in watched_by(ALARMS["TryAgainAlarm"]["Properties"]) if name
+    }
+    takes_requests = {
+        function["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        for function in resources("AWS::Serverless::Function").values()
+        if any(event["Type"] in {"Api", "SQS"} for event in function["Properties"].get("Events", {}).values())
+        and "POWERTOOLS_SERVICE_NAME" in function["Properties"].get("Environment", {"Variables": {}})["Variables"]
+    }
+    assert watched == {each for each in takes_requests if "TryAgain" in written_by(each)}
+
+
+@pytest.mark.parametrize("kind", ["reads", "garbage"])
+def test_no_flood_of_requests_is_silent(kind: str) -> None:
+    """What is asked for is compared with what is usual, whatever it is: reads, pages, or requests without a token."""
+    properties = ALARMS["UnusualRequestsAlarm"]["Properties"]
+    period = period_s("UnusualRequestsAlarm")
+    assert seen(properties, metrics_of(period, **{kind: 100.0})) == 100 * period
+    assert seen(properties, metrics_of(period, **{kind: 0.1})) == 1000, "by night a few would be far more than usual"
+    (band,) = [each for each in properties["Metrics"] if each["Id"] == properties["ThresholdMetricId"]]
+    assert re.fullmatch(r"ANOMALY_DETECTION_BAND\(volume, \d\)", band["Expression"])
+    assert properties["ComparisonOperator"] == "GreaterThanUpperThreshold"
 
 
 def test_stopped_publishing_is_noticed_by_comparing_who_writes_and_who_publishes() -> None:
@@ -219,7 +323,11 @@ def test_throttles_are_watched_in_every_function_table_and_index() -> None:
         str(metric[2]["FunctionName"]) for metric in watched_by(ALARMS["FunctionThrottlesAlarm"]["Properties"])
     }
     assert functions == {str({"Ref": each}) for each in resources("AWS::Serverless::Function")}
-    places = {json.dumps(metric[2]) for metric in watched_by(ALARMS["TableThrottlesAlarm"]["Properties"])}
+    places = {
+        json.dumps(metric[2])
+        for alarm in ("TableThrottlesAlarm", "IndexThrottlesAlarm")
+        for metric in watched_by(ALARMS[alarm]["Properties"])
+    }
     for table, each in resources("AWS::DynamoDB::Table").items():
         of_table: dict[str, object] = {"TableName": {"Ref": table}}
         indexes = [index["IndexName"] for index in each["Properties"].get("GlobalSecondaryIndexes", [])]
@@ -348,6 +456,7 @@ NEVER_OVER = {
     "LostEventsAlarm",
     "LostInvocationsAlarm",
     "ServiceFaultsAlarm",
+    "UnusualRequestsAlarm",
     "UnusualVolumeAlarm",
 }
 """These report an event: that it did not happen again is no news."""

@@ -13,9 +13,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+import yaml
 
 from tests.support.expanded import PARAMETER_SETS, decided, expanded, policies
-from tests.support.sam_template import MONITORING
+from tests.support.sam_template import MONITORING, PROJECT_ROOT
 from tools.template import read_template
 
 if TYPE_CHECKING:
@@ -185,3 +186,11 @@ def test_every_role_has_policies_for_the_linter_with_nothing_left_to_fill_in() -
     roles = [each for each, role in of_kind("everything", "AWS::IAM::Role").items() if "Policies" in role]
     assert {name.partition("-")[0] for name in found} == set(roles)
     assert not re.findall(r'"(?:Ref|Fn::\w+)"|\$\{', json.dumps(found))
+
+
+def test_checkov_looks_at_files_that_are_written() -> None:
+    """It takes a file that is missing for one without findings."""
+    looked_at = yaml.safe_load((PROJECT_ROOT / "tools/checkov.yaml").read_text(encoding="utf-8"))["file"]
+    written = {f".aws-sam/expanded/{part}/{name}.json" for part in ("conditions", "decided") for name in PARAMETER_SETS}
+    assert set(looked_at) <= written | {MONITORING.name}
+    assert set(looked_at) & written

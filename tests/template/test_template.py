@@ -11,9 +11,21 @@ from typing import Any
 import pytest
 
 from inventory.api.headers import cors_headers
-from inventory.api.routes import API_DESCRIPTION, APP_ASSET, APP_PAGE, DOCS_ASSET, DOCS_PAGE
+from inventory.api.routes import (
+    API_DESCRIPTION,
+    APP_ASSET,
+    APP_PAGE,
+    DOCS_ASSET,
+    DOCS_PAGE,
+    PROVE_LEVEL,
+    REPORT_REASONS,
+)
+from inventory.domain.model import StockItem
 from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from inventory.queries.settled import SETTLED_AFTER
+from inventory.storage.items import stock_item_attributes
 from local.template import gateway_responses
+from tests.support.builders.ids import NOW
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 
 FUNCTIONS = resources("AWS::Serverless::Function")
@@ -116,30 +128,80 @@ def test_bodies_reach_the_function_as_bytes() -> None:
 def test_the_api_is_throttled_and_writes_no_execution_log() -> None:
     every, *_ = API["MethodSettings"]
     assert (every["ResourcePath"], every["HttpMethod"]) == ("/*", "*")
-    assert every["ThrottlingRateLimit"] == {"Ref": "ThrottleRequestsPerSecond"}
-    assert every["ThrottlingBurstLimit"] == {"Ref": "ThrottleBurst"}
+    assert every["ThrottlingRateLimit"] == {"Ref": "ReadRequestsPerSecond"}
+    assert every["ThrottlingBurstLimit"] == {"Ref": "ReadBurst"}
     assert every["LoggingLevel"] == "OFF"
     assert every["DataTraceEnabled"] is False
 
 
-def test_each_open_route_and_each_preflight_has_a_limit_of_its_own() -> None:
-    """Settings of a method replace those of the stage. A slash in a path is written as ``~1``."""
-    _, *settings = API["MethodSettings"]
-    limits = {}
+SCANNING = {PROVE_LEVEL.path, REPORT_REASONS.path}
+"""What looks at thousands of rows for one answer."""
+
+
+def kind_of(event: dict[str, Any]) -> str:
+    """What a method of a path is for, as the parameters of its limits say it."""
+    if event["Path"] in OPEN_ROUTES:
+        return "Open"
+    if event["Method"] == "options":
+        return "Preflight"
+    if event["Method"] == "post":
+        return "Write"
+    return "Scan" if event["Path"] in SCANNING else "Read"
+
+
+def test_each_route_has_a_limit_by_what_it_is_for() -> None:
+    """A limit of the stage is of each method by itself, so it has to suit every method that has none of its own.
+
+    A slash in a path is written as ``~1``.
+    """
+    every, *settings = API["MethodSettings"]
+    own = {(each["HttpMethod"].lower(), each["ResourcePath"].removeprefix("/").replace("~1", "/")) for each in settings}
+    assert len(own) == len(settings)
     for each in settings:
-        path = each["ResourcePath"].removeprefix("/").replace("~1", "/")
-        limits[each["HttpMethod"].lower(), path] = (
-            each["ThrottlingRateLimit"]["Ref"],
-            each["ThrottlingBurstLimit"]["Ref"],
-        )
-    assert limits == {
-        (event["Method"], event["Path"]): ("OpenRequestsPerSecond", "OpenBurst")
-        if event["Path"] in OPEN_ROUTES
-        else ("PreflightsPerSecond", "PreflightBurst")
-        for _, event in sources("Api")
-        if "Auth" in event
+        assert each.get("LoggingLevel", "OFF") == "OFF"
+    limits = {
+        (each["HttpMethod"].lower(), each["ResourcePath"].removeprefix("/").replace("~1", "/")): each
+        for each in settings
     }
-    assert {each.get("LoggingLevel", "OFF") for each in settings} == {"OFF"}
+    methods = {(event["Method"], event["Path"]): kind_of(event) for _, event in sources("Api")}
+    assert own == {method for method, kind in methods.items() if kind != "Read"}
+    for method, kind in methods.items():
+        limit = limits.get(method, every)
+        rate = "PreflightsPerSecond" if kind == "Preflight" else f"{kind}RequestsPerSecond"
+        assert (limit["ThrottlingRateLimit"], limit["ThrottlingBurstLimit"]) == ({"Ref": rate}, {"Ref": f"{kind}Burst"})
+
+
+def test_what_costs_more_has_the_lower_limit() -> None:
+    defaults = {name: each.get("Default") for name, each in load_template()["Parameters"].items()}
+    rates = [defaults[f"{kind}RequestsPerSecond"] for kind in ("Open", "Scan", "Read", "Write")]
+    assert rates == sorted(rates)
+
+
+FOR_WRITES = {"Fn::If": ["ReserveForWrites", {"Ref": "WriteConcurrency"}, {"Ref": "AWS::NoValue"}]}
+
+
+def test_the_way_of_a_change_is_reserved_and_reading_is_limited() -> None:
+    """By what a function serves: a change needs the authorizer too, and the open routes are kept by their limits."""
+    kinds: dict[str, set[str]] = {}
+    for function, event in sources("Api"):
+        kinds.setdefault(function, set()).add(kind_of(event))
+    wanted: dict[str, object] = {"AuthorizerFunction": FOR_WRITES}
+    for function, served in kinds.items():
+        if "Write" in served:
+            wanted[function] = FOR_WRITES
+        elif served & {"Read", "Scan"}:
+            wanted[function] = {"Fn::If": ["CapReads", {"Ref": "ReadConcurrency"}, {"Ref": "AWS::NoValue"}]}
+    ((queue, _),) = sources("SQS")
+    wanted[queue] = {"Fn::If": ["ReserveForWrites", {"Ref": "QueueConcurrency"}, {"Ref": "AWS::NoValue"}]}
+    found = {name: each["Properties"].get("ReservedConcurrentExecutions") for name, each in FUNCTIONS.items()}
+    assert {name: each for name, each in found.items() if each is not None} == wanted
+
+
+def test_a_queues_function_may_run_as_often_as_its_trigger_starts_it() -> None:
+    """Lambda's page on scaling: a trigger that starts more than is reserved loses messages to the dead-letter queue."""
+    ((queue, source),) = sources("SQS")
+    reserved = FUNCTIONS[queue]["Properties"]["ReservedConcurrentExecutions"]["Fn::If"][1]
+    assert reserved == source["ScalingConfig"]["MaximumConcurrency"] == {"Ref": "QueueConcurrency"}
 
 
 def test_every_path_answers_a_browsers_preflight_without_a_token() -> None:
@@ -384,12 +446,14 @@ def test_no_role_can_alter_the_ledger(function: str) -> None:
         assert denied >= ALTER
 
 
-def test_only_the_audit_may_scan_and_it_may_only_read() -> None:
+def test_only_the_audit_may_scan_the_ledger_and_it_may_only_read() -> None:
     scanning = {
         function
         for function in FUNCTIONS
         for statement in statements(role_of(function))
-        if statement["Effect"] == "Allow" and "dynamodb:Scan" in listed(statement["Action"])
+        if statement["Effect"] == "Allow"
+        and "dynamodb:Scan" in listed(statement["Action"])
+        and LEDGER in listed(statement["Resource"])
     }
     assert scanning == {"AuditLedgerFunction"}
     of_the_audit = statements(role_of("AuditLedgerFunction"))
@@ -403,7 +467,8 @@ def test_only_the_audit_may_scan_and_it_may_only_read() -> None:
 def test_the_audit_is_scheduled_unless_the_stack_holds_test_data() -> None:
     ((function, schedule),) = sources("Schedule")
     assert function == "AuditLedgerFunction"
-    assert schedule["Schedule"] == "rate(1 hour)"  # the hour's number says which segment it is
+    # The hour's number says which segment it is: so far from the next hour no delay makes it another.
+    assert schedule["Schedule"] == "cron(30 * * * ? *)"
     assert schedule["State"] == {"Fn::If": ["KeepData", "ENABLED", "DISABLED"]}
 
 
@@ -431,7 +496,8 @@ def test_no_function_may_both_move_stock_and_change_the_catalog() -> None:
     for function in FUNCTIONS:
         for statement in statements(role_of(function)):
             writes = WRITES & set(listed(statement["Action"]))
-            if statement["Effect"] == "Allow" and writes and INVENTORY in listed(statement["Resource"]):
+            indexes = "ForAllValues:StringEquals" in statement.get("Condition", {})
+            if statement["Effect"] == "Allow" and writes and INVENTORY in listed(statement["Resource"]) and not indexes:
                 leading_keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
                 writers.setdefault(function, {}).update(dict.fromkeys(writes, leading_keys))
     assert writers == {
@@ -442,7 +508,12 @@ def test_no_function_may_both_move_stock_and_change_the_catalog() -> None:
     }
 
 
-def test_reversing_may_do_what_creating_may_and_put_links_within_a_transaction() -> None:
+def test_reversing_may_do_what_creating_may_but_read_the_past_and_put_links_within_a_transaction() -> None:
+    levels = {
+        "Effect": "Allow",
+        "Action": "dynamodb:Query",
+        "Resource": {"Fn::Sub": "${LedgerTable.Arn}/index/by_stock_item"},
+    }
     links = {
         "Effect": "Allow",
         "Action": "dynamodb:PutItem",
@@ -452,7 +523,26 @@ def test_reversing_may_do_what_creating_may_and_put_links_within_a_transaction()
             "ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": ["TransactWriteItems"]},
         },
     }
-    assert on_tables("ReverseAdjustmentFunction") == [*on_tables("CreateAdjustmentFunction"), links]
+    of_creating = on_tables("CreateAdjustmentFunction")
+    of_creating.remove(levels)
+    assert on_tables("ReverseAdjustmentFunction") == [*of_creating, links]
+
+
+def test_of_stock_items_operators_may_set_only_what_the_index_knows_them_by() -> None:
+    (of_stock,) = [each for each in on_tables("ProvisionFunction") if "STOCK#*" in json.dumps(each)]
+    keys = TABLES["InventoryTable"]["Properties"]["GlobalSecondaryIndexes"][0]["KeySchema"]
+    assert of_stock == {
+        "Effect": "Allow",
+        "Action": "dynamodb:UpdateItem",
+        "Resource": INVENTORY,
+        "Condition": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STOCK#*"]},
+            "ForAllValues:StringEquals": {
+                "dynamodb:Attributes": ["pk", "sk", *(each["AttributeName"] for each in keys)]
+            },
+            "ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": ["TransactWriteItems"]},
+        },
+    }
 
 
 def test_ingesting_may_do_on_the_tables_what_creating_may() -> None:
@@ -468,10 +558,42 @@ def test_reading_may_do_nothing_else_and_on_the_indexes_only_query() -> None:
         "dynamodb:BatchGetItem",
         "dynamodb:Query",
     }
-    of_indexes, of_stock_items = [each for each in role if each["Action"] == "dynamodb:Query"]
-    assert of_indexes["Resource"] == {"Fn::Sub": "${LedgerTable.Arn}/index/*"}
-    assert of_stock_items["Resource"] == {"Fn::GetAtt": ["InventoryTable", "Arn"]}
-    assert of_stock_items["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STOCK#*"]}}
+    of_indexes, of_table = [each for each in role if each["Action"] == "dynamodb:Query"]
+    assert of_indexes["Resource"] == [
+        {"Fn::Sub": "${LedgerTable.Arn}/index/*"},
+        {"Fn::Sub": "${InventoryTable.Arn}/index/by_business"},
+    ]
+    assert of_table["Resource"] == {"Fn::GetAtt": ["InventoryTable", "Arn"]}
+    assert of_table["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STOCK#*", "BUSINESS#*"]}}
+
+
+def test_a_business_s_stock_items_have_one_sparse_index_with_keys_only() -> None:
+    """CloudFormation adds one index in an update; and what an adjustment changes may not be in it."""
+    (index,) = TABLES["InventoryTable"]["Properties"]["GlobalSecondaryIndexes"]
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    keys = [each["AttributeName"] for each in index["KeySchema"]]
+    assert keys == ["business_shard", "location_variant"]
+    assert set(keys).isdisjoint(stock_item_attributes(StockItem(1, 1, NOW, "", counted_at=NOW, counted_through=NOW)))
+
+
+def test_the_ledger_is_settled_long_after_the_longest_invocation_that_commits() -> None:
+    """Half of the time is for a commit that is cut off at the end of its invocation, the other half for the rest."""
+    committing = [
+        function
+        for name, function in resources("AWS::Serverless::Function").items()
+        if "dynamodb:PutItem"
+        in {
+            action
+            for each in statements(role_of(name))
+            if each["Effect"] == "Allow"
+            for action in listed(each["Action"])
+        }
+        and "LEDGER_TABLE" in json.dumps(function)
+    ]
+    common_s = load_template()["Globals"]["Function"]["Timeout"]
+    timeouts_s = [each["Properties"].get("Timeout", common_s) for each in committing]
+    assert len(timeouts_s) == 3
+    assert max(timeouts_s) * 2 <= SETTLED_AFTER.total_seconds()
 
 
 # ------------------------------------------------------------------------------------------------------------- tables
@@ -533,7 +655,8 @@ def test_the_requests_queue_fills_large_batches_and_limits_its_function() -> Non
     ((function, source),) = sources("SQS")
     assert function == "IngestAdjustmentsFunction"
     assert (source["BatchSize"], source["MaximumBatchingWindowInSeconds"]) == (1000, 1)
-    assert source["ScalingConfig"] == {"MaximumConcurrency": 10}
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "QueueConcurrency"}}
+    assert load_template()["Parameters"]["QueueConcurrency"]["Default"] == 10
     assert FUNCTIONS[function]["Properties"]["Timeout"] == 30
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from inventory.domain.errors import ValidationEntry
-from inventory.domain.model import ReasonCode
+from inventory.domain.model import Direction, Kind, ReasonCode
 from inventory.integrity.chain_check import ProblemKind
 
 type Units = Annotated[int, Field(json_schema_extra={"format": "int64"})]
@@ -33,14 +33,25 @@ class InventoryAdjustmentResponse(TypedDict):
     reference: Annotated[str | None, Field(description="The caller's own document.")]
     created_by: Annotated[str, Field(description="The token's subject.")]
     reverses: Annotated[UUID | None, Field(description="The adjustment that this one reverses.")]
+    kind: Annotated[Kind, Field(description="What it was asked for as.")]
+    group_id: Annotated[UUID | None, Field(description="The group that it was made with; null where it was alone.")]
+    group_line: Annotated[int | None, Field(ge=0, description="Its place in the group: 0, 1, 2 …")]
+    group_size: Annotated[int | None, Field(ge=1, description="How many adjustments the group has.")]
+    counted_quantity: Annotated[Units | None, Field(description="Of a count: what was counted.")]
+    counted_at: Annotated[datetime | None, Field(description="Of a count: when, where the request named an instant.")]
+    sku: Annotated[str | None, Field(description="The SKU by which the variant was asked for, if it was.")]
+    occurred_at: Annotated[datetime | None, Field(description="When it happened, where the request said so.")]
     reversed_by: NotRequired[Annotated[UUID, Field(description="The adjustment that reverses this one, if any does.")]]
 
 
 class InventoryAdjustmentsPage(TypedDict):
-    """Adjustments, newest first."""
+    """Adjustments, newest first, or oldest first in the feed."""
 
     data: list[InventoryAdjustmentResponse]
-    next_cursor: Annotated[str | None, Field(description="For the next page; null on the last one.")]
+    next_cursor: Annotated[str | None, Field(description="For the next page; null on the last one, never in the feed.")]
+    settled_to: NotRequired[
+        Annotated[datetime, Field(description="Of the feed: no adjustment before this instant will still appear.")]
+    ]
 
 
 class InventoryLevel(TypedDict):
@@ -51,13 +62,84 @@ class InventoryLevel(TypedDict):
     quantity: Annotated[Units, Field(description="Quantity on hand.")]
     sequence: Annotated[Units, Field(ge=1, description="Of the last adjustment that it includes.")]
     updated_at: Annotated[datetime, Field(description="When that adjustment was made.")]
+    sku: Annotated[str | None, Field(description="The variant's SKU today; null where it has none.")]
+    counted_at: Annotated[datetime | None, Field(description="When it was last counted until today; null if never.")]
 
 
 class InventoryLevelsPage(TypedDict):
-    """A variant's levels, a location each."""
+    """Levels, each of a variant at a location."""
 
     data: list[InventoryLevel]
     next_cursor: Annotated[str | None, Field(description="For the next page; null on the last one.")]
+
+
+class InventoryVariant(TypedDict):
+    """A variant of the catalog."""
+
+    variant_id: UUID
+    sku: str | None
+    name: str | None
+    active: Annotated[bool, Field(description="Whether it may be adjusted.")]
+
+
+class InventoryVariantsPage(TypedDict):
+    """Variants in the order of their ids."""
+
+    data: list[InventoryVariant]
+    next_cursor: Annotated[str | None, Field(description="For the next page; null on the last one.")]
+
+
+class InventoryLocation(TypedDict):
+    """A location of the catalog."""
+
+    location_id: UUID
+    name: str | None
+    default: Annotated[bool, Field(description="Whether requests that name no location are for this one.")]
+    active: Annotated[bool, Field(description="Whether it may be adjusted.")]
+
+
+class InventoryLocationsPage(TypedDict):
+    """Locations in the order of their ids."""
+
+    data: list[InventoryLocation]
+    next_cursor: Annotated[str | None, Field(description="For the next page; null on the last one.")]
+
+
+class InventoryReason(TypedDict):
+    """A reason code."""
+
+    reason_code: str
+    name: str
+    direction: Annotated[Direction, Field(description="The sign of the changes that it may explain.")]
+    active: Annotated[bool, Field(description="Whether requests may name it.")]
+    built_in: Annotated[bool, Field(description="Whether every business has it.")]
+
+
+class InventoryReasonsPage(TypedDict):
+    """Reason codes: those that are built in first."""
+
+    data: list[InventoryReason]
+    next_cursor: Annotated[str | None, Field(description="For the next page; null on the last one.")]
+
+
+class InventoryReasonSums(TypedDict):
+    """What the rows of one reason code add up to, in units without sign."""
+
+    reason_code: Annotated[str | None, Field(description="Null for adjustments without one.")]
+    adjustments: Annotated[Units, Field(description="Rows that are no reversals.")]
+    units_in: Annotated[Units, Field(description="What these brought.")]
+    units_out: Annotated[Units, Field(description="What these took.")]
+    reversed_in: Annotated[Units, Field(description="What reversals in the period took back of increases.")]
+    reversed_out: Annotated[Units, Field(description="What reversals in the period took back of decreases.")]
+
+
+class InventoryReasonsReport(TypedDict):
+    """Sums by reason code: so far, while `complete` is false."""
+
+    data: list[InventoryReasonSums]
+    rows: Annotated[Units, Field(description="Rows that were counted.")]
+    complete: bool
+    next_cursor: Annotated[str | None, Field(description="To go on with; null when complete.")]
 
 
 class InventoryProofProblem(TypedDict):

@@ -5,6 +5,8 @@ import re
 
 from inventory.schemas.fields import IdempotencyKey
 from ops.project import PROJECT_ROOT
+from tools.openapi.descriptions import INTRODUCTION
+from tools.openapi.examples import PARAMETERS
 from tools.openapi.operations import OPERATIONS, Operation
 from tools.openapi.problems import HEADERS, headers, refused
 from tools.openapi.schemas import Components, Schema
@@ -17,11 +19,15 @@ _BUSINESS_ID: Schema = {
     "in": "header",
     "required": True,
     "description": "The business, one of the token's.",
-    "schema": {"type": "string", "format": "uuid"},
+    # No format: a generated client that makes an object of it would send no text.
+    "schema": {"type": "string"},
+    "example": PARAMETERS["x-business-id"],
 }
 _TAGS = {
     "inventory:adjustments": "Changes of stock, one row of the ledger each; no row is ever altered.",
     "inventory:levels": "The quantities on hand that the adjustments add up to.",
+    "inventory:catalog": "Variants, locations and reason codes, as operators registered them.",
+    "inventory:reports": "What the adjustments of a period add up to.",
 }
 
 
@@ -37,9 +43,7 @@ def document() -> Schema:
         "info": {
             "title": "Inventory adjustments",
             "version": "1",
-            "description": (
-                "Takes manual stock adjustments from many businesses and never loses, duplicates or corrupts one."
-            ),
+            "description": INTRODUCTION,
         },
         # Relative to where the document is served, which is below the stage wherever the API has one.
         "servers": [{"url": "../..", "description": "The API that serves this document."}],
@@ -86,7 +90,7 @@ def _described(operation: Operation, components: Components) -> Schema:
             },
         }
     described["responses"] = _success(operation, components) | refused(
-        operation.refusals, components, has_body=operation.body_model is not None
+        operation.all_refusals, components, name=operation.name, has_body=operation.body_model is not None
     )
     return described
 
@@ -99,8 +103,9 @@ def _parameters(operation: Operation, components: Components) -> list[Schema]:
                 "name": "Idempotency-Key",
                 "in": "header",
                 "description": (
-                    "Yours to choose, unique within the business, for example `count-2026-11-23-0001`: a request that "
-                    "is repeated with it is applied once."
+                    "1–255 visible ASCII characters, yours to choose, unique within the business, for example "
+                    "`count-2026-11-23-0001`: a request that is repeated with it is applied once. It is taken as "
+                    'written: `"k"` with quotes and `k` are two keys.'
                 ),
                 "schema": components.schema(IdempotencyKey),
             }
@@ -126,7 +131,12 @@ def _success(operation: Operation, components: Components) -> Schema:
         "201" if operation.creates else "200": {
             "description": "Successful Response",
             "headers": headers("Location", "Idempotent-Replayed") if operation.creates else headers(),
-            "content": {"application/json": {"schema": components.reference(operation.answer)}},
+            "content": {
+                "application/json": {
+                    "schema": components.reference(operation.answer),
+                    "examples": {name: {"value": value} for name, value in operation.answers.items()},
+                }
+            },
             **_links(operation),
         }
     }

@@ -9,21 +9,42 @@ from inventory.api.routes import (
     GET_ADJUSTMENT,
     LIST_ADJUSTMENTS,
     LIST_LEVELS,
+    LIST_LOCATIONS,
+    LIST_REASONS,
+    LIST_VARIANTS,
     PROVE_LEVEL,
+    REPORT_REASONS,
     REVERSE_ADJUSTMENT,
     Route,
 )
 from inventory.domain import errors
 from inventory.schemas.adjustments import AdjustmentRequest, ReversalRequest
 from inventory.schemas.base import RequestModel
+from inventory.schemas.business_reading import AdjustmentReasonsQuery, LocationsQuery, ReasonsQuery, VariantsQuery
 from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
 from tools.openapi.answers import (
     InventoryAdjustmentResponse,
     InventoryAdjustmentsPage,
     InventoryLevelProof,
     InventoryLevelsPage,
+    InventoryLocationsPage,
+    InventoryReasonsPage,
+    InventoryReasonsReport,
+    InventoryVariantsPage,
 )
-from tools.openapi.problems import SOME_ID
+from tools.openapi.examples import (
+    CREATED,
+    FOUND,
+    LEVELS,
+    LISTED,
+    LOCATIONS,
+    PROVED,
+    REASONS,
+    REPORTED,
+    REVERSED,
+    VARIANT,
+    VARIANTS,
+)
 
 _ANY: tuple[type[errors.ServiceError], ...] = (
     errors.Unauthorized,
@@ -47,7 +68,7 @@ class Operation:
     """One route.
 
     ``name`` is the part of the operation's id that FastAPI would take from a function, ``links`` are the names of
-    operations whose path takes the id that is answered.
+    operations whose path takes the id that is answered. ``examples`` are bodies, ``answers`` what is answered.
     """
 
     name: str
@@ -56,6 +77,7 @@ class Operation:
     summary: str
     description: str
     answer: type
+    answers: Mapping[str, Any]
     refusals: tuple[type[errors.ServiceError], ...]
     creates: bool = False
     links: tuple[str, ...] = ()
@@ -63,6 +85,11 @@ class Operation:
     query_model: type[RequestModel] | None = None
     body_model: type[RequestModel] | None = None
     examples: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def all_refusals(self) -> tuple[type[errors.ServiceError], ...]:
+        """All that it refuses: a body may not be encoded."""
+        return (*self.refusals, errors.UnsupportedEncoding) if self.body_model is not None else self.refusals
 
     @property
     def method(self) -> str:
@@ -88,7 +115,7 @@ OPERATIONS = (
         body_model=AdjustmentRequest,
         examples={
             "damage": {
-                "variant_id": SOME_ID,
+                "variant_id": str(VARIANT),
                 "quantity_change": -3,
                 "reason": "Damaged in transit",
                 "reason_code": "damage",
@@ -97,17 +124,30 @@ OPERATIONS = (
         creates=True,
         links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
         answer=InventoryAdjustmentResponse,
-        refusals=(*_ANY_CHANGE, errors.StaleQuantity, errors.NoDefaultLocation),
+        answers=CREATED,
+        refusals=(
+            *_ANY_CHANGE,
+            errors.ReasonNotFound,
+            errors.StaleQuantity,
+            errors.NoDefaultLocation,
+            errors.ReasonDirection,
+            errors.InstantOutOfWindow,
+        ),
     ),
     Operation(
         name="list_inventory_adjustments",
         route=LIST_ADJUSTMENTS,
         tag="inventory:adjustments",
         summary="List inventory adjustments",
-        description="The business's adjustments, newest first, in pages. Unknown parameters are refused.",
+        description=(
+            "The business's adjustments in pages, newest first; or with `order=asc` a feed to poll, oldest first: it "
+            "ends at `settled_to`, its `next_cursor` is never null, and who follows it sees every adjustment once. "
+            "Unknown parameters are refused."
+        ),
         query_model=AdjustmentsQuery,
         answer=InventoryAdjustmentsPage,
-        refusals=_ANY,
+        answers=LISTED,
+        refusals=(*_ANY, errors.VariantNotFound),
     ),
     Operation(
         name="get_inventory_adjustment",
@@ -117,6 +157,7 @@ OPERATIONS = (
         description="One adjustment, as it was answered when it was made; and by which it was reversed, if it was.",
         path_model=AdjustmentPath,
         answer=InventoryAdjustmentResponse,
+        answers=FOUND,
         refusals=(*_ANY, errors.AdjustmentNotFound),
     ),
     Operation(
@@ -131,19 +172,28 @@ OPERATIONS = (
         creates=True,
         links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
         answer=InventoryAdjustmentResponse,
-        refusals=(*_ANY_CHANGE, errors.AdjustmentNotFound, errors.AlreadyReversed),
+        answers=REVERSED,
+        refusals=(
+            *_ANY_CHANGE,
+            errors.AdjustmentNotFound,
+            errors.AlreadyReversed,
+            errors.PartOfGroup,
+            errors.NothingToReverse,
+        ),
     ),
     Operation(
         name="list_inventory_levels",
         route=LIST_LEVELS,
         tag="inventory:levels",
-        summary="List a variant's inventory levels",
+        summary="List inventory levels",
         description=(
-            "The quantity on hand of a variant at each location where it was ever adjusted, or at one; now, or as it "
-            "was at an instant. Unknown parameters are refused."
+            "The quantities on hand of a variant, of a location or of the whole business, wherever there ever was an "
+            "adjustment; now, or of a variant as they were at an instant. A page looks at 1,000 of them at most, so it "
+            "may be short and have a `next_cursor`. Unknown parameters are refused."
         ),
         query_model=LevelsQuery,
         answer=InventoryLevelsPage,
+        answers=LEVELS,
         refusals=(*_ANY, errors.VariantNotFound, errors.LocationNotFound),
     ),
     Operation(
@@ -155,6 +205,58 @@ OPERATIONS = (
         path_model=LevelPath,
         query_model=ProofQuery,
         answer=InventoryLevelProof,
+        answers=PROVED,
         refusals=(*_ANY, errors.VariantNotFound, errors.LocationNotFound),
+    ),
+    Operation(
+        name="list_inventory_variants",
+        route=LIST_VARIANTS,
+        tag="inventory:catalog",
+        summary="List variants",
+        description=(
+            "The variants of the business as they were registered, in the order of their ids; with `sku` the active "
+            "one that has it, if any."
+        ),
+        query_model=VariantsQuery,
+        answer=InventoryVariantsPage,
+        answers=VARIANTS,
+        refusals=_ANY,
+    ),
+    Operation(
+        name="list_inventory_locations",
+        route=LIST_LOCATIONS,
+        tag="inventory:catalog",
+        summary="List locations",
+        description="The locations of the business as they were registered, in the order of their ids.",
+        query_model=LocationsQuery,
+        answer=InventoryLocationsPage,
+        answers=LOCATIONS,
+        refusals=_ANY,
+    ),
+    Operation(
+        name="list_inventory_reasons",
+        route=LIST_REASONS,
+        tag="inventory:catalog",
+        summary="List reason codes",
+        description="The reason codes that are built in, and then those that the business registered.",
+        query_model=ReasonsQuery,
+        answer=InventoryReasonsPage,
+        answers=REASONS,
+        refusals=_ANY,
+    ),
+    Operation(
+        name="report_inventory_adjustment_reasons",
+        route=REPORT_REASONS,
+        tag="inventory:reports",
+        summary="Sum adjustments by reason",
+        description=(
+            "How many units the adjustments of a period brought and took, by reason code, and what reversals took "
+            "back. A request looks at 2,000 rows at most: while `complete` is false, `next_cursor` goes on with the "
+            "sums so far."
+        ),
+        query_model=AdjustmentReasonsQuery,
+        answer=InventoryReasonsReport,
+        answers=REPORTED,
+        refusals=(*_ANY, errors.VariantNotFound),
     ),
 )

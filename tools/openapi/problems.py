@@ -2,20 +2,34 @@
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from uuid import UUID
 
 from inventory.domain.errors import ServiceError
+from inventory.domain.uuids import parse_uuid
 from inventory.entrypoints.responses import ERROR_ANSWERS
 from ops.project import TEMPLATE
 from tools.openapi.answers import HTTPValidationError
-from tools.openapi.schemas import Components, Schema
+from tools.openapi.descriptions import WORDS
+from tools.openapi.examples import INVALID
+from tools.openapi.schemas import Components, Schema, worded
 from tools.template import read_template
 
-SOME_ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-_SAMPLES: dict[str, object] = {"quantity_on_hand": 2, "quantity_change": -3, "reversed_by": UUID(SOME_ID)}
-_FACTS: dict[type, Schema] = {int: {"type": "integer", "format": "int64"}, str: {"type": "string", "format": "uuid"}}
+_SAMPLES: dict[str, object] = {
+    "quantity_on_hand": 2,
+    "quantity_change": -3,
+    "reversed_by": UUID("3fa85f64-5717-4562-b3fc-2c963f66afa6"),
+    "group_id": UUID("3fa85f64-5717-4562-b3fc-2c963f66afa6"),
+    "location_id": None,
+    "direction": "decrease",
+    "counted_through": datetime(2026, 11, 23, 14, 9, 31, 902417, UTC),
+    "content_encoding": "gzip",
+}
+_ENVELOPE_CODES_MAX = 2
+"""A wrapper of more codes is named after its operation."""
 
 HEADERS: dict[str, Schema] = {
     "x-request-id": {"description": "Quote it when you ask for help.", "required": True, "schema": {"type": "string"}},
@@ -28,7 +42,11 @@ HEADERS: dict[str, Schema] = {
         "description": "There, and true, where the request was repeated: nothing was written this time.",
         "schema": {"type": "boolean", "const": True},
     },
-    "WWW-Authenticate": {"required": True, "schema": {"type": "string", "const": "Bearer"}},
+    "WWW-Authenticate": {
+        "description": "How to authenticate.",
+        "required": True,
+        "schema": {"type": "string", "const": "Bearer"},
+    },
     "Retry-After": {
         "description": "Seconds to wait before the request is repeated.",
         "required": True,
@@ -45,8 +63,10 @@ def headers(*names: str) -> Schema:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in ("x-request-id", *names)}
 
 
-def refused(errors: Iterable[type[ServiceError]], components: Components, *, has_body: bool) -> dict[str, Schema]:
-    """Describe the answers, by status, to these errors and to the gateway's own."""
+def refused(
+    errors: Iterable[type[ServiceError]], components: Components, *, name: str, has_body: bool
+) -> dict[str, Schema]:
+    """Describe the answers, by status, of the operation ``name`` to these errors, and the gateway's own."""
     details: dict[int, dict[str, Schema]] = {}
     for status, kind in (_BY_THE_GATEWAY | (_OF_A_BODY if has_body else {})).items():
         details[status] = {(detail := _of_the_gateway(kind))["code"]: detail}
@@ -54,7 +74,7 @@ def refused(errors: Iterable[type[ServiceError]], components: Components, *, has
         answer = ERROR_ANSWERS[error]
         if answer.status != HTTPStatus.UNPROCESSABLE_ENTITY:
             details.setdefault(answer.status, {})[answer.code] = _of(error)
-    answers = {status: _problem(status, each, components) for status, each in details.items()}
+    answers = {status: _problem(status, each, components, name) for status, each in details.items()}
     answers[422] = _invalid(components)
     return {str(status): answers[status] for status in sorted(answers)}
 
@@ -73,42 +93,72 @@ def _of_the_gateway(kind: str) -> Schema:
     return detail
 
 
-def _problem(status: int, details: dict[str, Schema], components: Components) -> Schema:
+def _problem(status: int, details: dict[str, Schema], components: Components, operation: str) -> Schema:
     """Describe one status with its ``details`` by code; a status with one code is described once for all operations."""
-    references = {code: _named(detail, components) for code, detail in details.items()}
-    (schema, *others) = references.values()
-    if others:
-        mapping = {code: reference["$ref"] for code, reference in references.items()}
-        schema = {"oneOf": [*references.values()], "discriminator": {"propertyName": "code", "mapping": mapping}}
     answer = {
         "description": HTTPStatus(status).phrase,
         "headers": headers(*_HEADERS_OF_STATUS.get(status, ())),
         "content": {
             "application/json": {
-                "schema": {"type": "object", "properties": {"detail": schema}, "required": ["detail"]},
+                "schema": _envelope(status, details, components, operation),
                 "examples": {code: {"value": {"detail": detail}} for code, detail in details.items()},
             }
         },
     }
-    return answer if others else _common(_camel_case(*details), answer, components)
+    return answer if len(details) > 1 else _common(_camel_case(*details), answer, components)
+
+
+def _envelope(status: int, details: dict[str, Schema], components: Components, operation: str) -> Schema:
+    """Refer to the body with one of these details. Each has a ``code`` of its own, by which they are told apart.
+
+    It has a name, as a generator makes a type of its own from each body that has none. Operations share it where its
+    name says which codes it holds.
+    """
+    schemas = [_named(detail, components) for detail in details.values()]
+    detail = schemas[0] if len(schemas) == 1 else {"description": WORDS["detail"], "oneOf": schemas}
+    codes = "Or".join(map(_camel_case, details))
+    phrase = HTTPStatus(status).phrase.title().replace(" ", "")
+    name = f"{codes}Response" if len(schemas) <= _ENVELOPE_CODES_MAX else f"{_camel_case(operation)}{phrase}Response"
+    components.schemas[name] = {
+        "description": f"The body of an answer with status {status}.",
+        "type": "object",
+        "properties": {"detail": detail},
+        "required": ["detail"],
+    }
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _named(detail: Schema, components: Components) -> Schema:
     """Refer to the schema of a detail, made from its example."""
     name = _camel_case(detail["code"])
-    facts = {fact: _FACTS[type(value)] for fact, value in detail.items() if fact not in {"code", "message"}}
+    properties = {member: worded(member, _schema_of(value)) for member, value in detail.items()}
+    properties["code"] |= {"const": detail["code"]}
     components.schemas[name] = {
         "description": detail["message"],
         "type": "object",
-        "properties": {"code": {"type": "string", "const": detail["code"]}, "message": {"type": "string"}, **facts},
+        "properties": properties,
         "required": [*detail],
     }
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+def _schema_of(value: object) -> Schema:
+    """The schema of a member of a detail, from an example of it."""
+    if isinstance(value, int):
+        return {"type": "integer", "format": "int64"}
+    text = str(value)
+    if parse_uuid(text) is not None:
+        return {"type": "string", "format": "uuid"}
+    with suppress(ValueError):
+        datetime.fromisoformat(text)
+        return {"type": "string", "format": "date-time"}
+    return {"type": "string"}
+
+
 def _invalid(components: Components) -> Schema:
     """FastAPI's answer, under FastAPI's names."""
-    content = {"application/json": {"schema": components.reference(HTTPValidationError)}}
+    examples = {name: {"value": value} for name, value in INVALID.items()}
+    content = {"application/json": {"schema": components.reference(HTTPValidationError), "examples": examples}}
     answer = {"description": "Validation Error", "headers": headers(), "content": content}
     return _common("InvalidRequest", answer, components)
 

@@ -5,6 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from tools.openapi.descriptions import WORDS
+from tools.openapi.examples import PARAMETERS
+
 type Schema = dict[str, Any]
 
 # The names of the public page, where ours are others.
@@ -45,6 +48,7 @@ class Components:
         required: list[str] = schema.get("required", [])
         return [
             {"name": name, "in": place, "required": name in required, **_described(_not_null(member))}
+            | ({"example": PARAMETERS[name]} if name in required else {})
             for name, member in schema["properties"].items()
         ]
 
@@ -58,7 +62,7 @@ class Components:
                 case "$ref", str(path):
                     plain |= self._defined(path.rpartition("/")[2], definitions)
                 case "properties", dict():
-                    plain[key] = {name: self._plain(each, definitions) for name, each in value.items()}
+                    plain[key] = {name: worded(name, self._plain(each, definitions)) for name, each in value.items()}
                 case "anyOf", list():
                     plain[key] = [self._plain(each, definitions) for each in value]
                 case "items", dict():
@@ -75,6 +79,11 @@ class Components:
         name = _NAMES.get(name, name)
         self.schemas.setdefault(name, definition)
         return {"$ref": f"#/components/schemas/{name}"}
+
+
+def worded(name: str, member: Schema) -> Schema:
+    """Say what a member means, where its model does not."""
+    return member if "description" in member or name not in WORDS else member | {"description": WORDS[name]}
 
 
 def _described(member: Schema) -> Schema:

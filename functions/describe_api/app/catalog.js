@@ -56,7 +56,8 @@ export function search(wanted, limit) {
   return found;
 }
 
-const fold = (value) => value.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+// Capitals first: they make one text of `ß` and `ss`.
+const fold = (value) => value.normalize("NFKD").replace(/\p{M}/gu, "").toUpperCase();
 
 /** Forget everything: another business may be looked at. */
 export function forget() {

@@ -12,22 +12,22 @@ const FORM_2 = [
 const MEMBERS = { 1: FORM_1, 2: FORM_2 };
 
 /**
- * Check rows of one stock item, oldest first, and go on where an earlier part of it ended.
- *
- * `end` is `{sequence, quantity, hash}`. The answer is the new end; `problem` says what does not fit, or is null.
+ * Check all rows of one stock item, oldest first: each is a row's canonical form and its hash, as the list has it in the
+ * member `chain`. The answer is what does not fit, or null.
  */
-export async function check(rows, end = { sequence: 0, quantity: 0, hash: GENESIS }) {
+export async function problemIn(rows) {
+  let end = { sequence: 0, quantity_after: 0, hash: GENESIS };
   for (const row of rows) {
     const problem = await problemOf(row, end);
-    if (problem !== null) return { end, problem: `Row ${end.sequence + 1}: ${problem}` };
-    end = { sequence: row.sequence, quantity: row.quantity_after, hash: row.hash };
+    if (problem !== null) return `Row ${end.sequence + 1}: ${problem}`;
+    end = row;
   }
-  return { end, problem: null };
+  return null;
 }
 
 async function problemOf(row, end) {
   if (row.sequence !== end.sequence + 1) return "a row is missing or out of order.";
-  if (row.quantity_after !== end.quantity + row.delta) return "the quantity does not follow from the row before.";
+  if (row.quantity_after !== end.quantity_after + row.delta) return "the quantity does not follow from the row before.";
   if (row.previous_hash !== end.hash) return "it does not follow the row before.";
   if (!(row.form in MEMBERS)) return "its form is unknown to this page.";
   if ((await sha256(canonical(row))) !== row.hash) return "it was altered: its hash is another one.";
@@ -36,8 +36,7 @@ async function problemOf(row, end) {
 
 /** The canonical form: JSON, ASCII only, keys sorted, no white space. */
 export function canonical(row) {
-  const renamed = { ...row, reason: row.correction_reason };
-  return `{${MEMBERS[row.form].map((name) => `"${name}":${ascii(renamed[name] ?? null)}`).join(",")}}`;
+  return `{${MEMBERS[row.form].map((name) => `"${name}":${ascii(row[name])}`).join(",")}}`;
 }
 
 const ascii = (value) =>

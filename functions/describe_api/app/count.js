@@ -2,7 +2,7 @@
 
 import { messageOf, pages, post, serviceTime } from "./api.js";
 import { activeLocations, readVariants, variant } from "./catalog.js";
-import { announce, field, h, instant, problem, quantity, select, show, signed, table, text } from "./dom.js";
+import { announce, counted, field, h, instant, problem, quantity, select, show, signed, table, text } from "./dom.js";
 import { kept, sent } from "./keys.js";
 import { picker } from "./picker.js";
 
@@ -62,7 +62,7 @@ async function draw(sheet, locationId) {
     store(locationId, entries);
     const filled = Object.keys(entries).length;
     button.disabled = kept(form) === null && (filled === 0 || filled > LINES_MAX);
-    button.textContent = kept(form) !== null ? "Send again" : filled > LINES_MAX ? `At most ${LINES_MAX} at once` : filled === 1 ? "Book 1 count" : `Book ${filled} counts`;
+    button.textContent = kept(form) !== null ? "Send again" : filled > LINES_MAX ? `At most ${LINES_MAX} at once` : `Book ${counted(filled, "count")}`;
   };
   const submit = async (event) => {
     event.preventDefault();
@@ -112,7 +112,7 @@ function line(id, level, entries, changed) {
 
 /** Send the sheet; what was settled leaves it, what was refused stays with its message. */
 async function book(form, locationId, entries, says) {
-  const lines = Object.entries(entries).map(([id, { counted, at }]) => ({ variant_id: id, location_id: locationId, counted_quantity: counted, counted_at: at }));
+  const lines = Object.entries(entries).map(([id, entry]) => ({ variant_id: id, location_id: locationId, counted_quantity: entry.counted, counted_at: entry.at }));
   let asked = lines;
   const answer = await sent(form, { mode: "each", lines }, async (body, key) => {
     asked = body.lines;

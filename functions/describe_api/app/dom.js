@@ -96,5 +96,8 @@ export function instant(value) {
   return h("time", { datetime: value, title: value }, dateTime.format(new Date(value)));
 }
 
+/** `1 row`, `2 rows`. */
+export const counted = (value, noun) => `${number.format(value)} ${noun}${value === 1 ? "" : "s"}`;
+
 export const quantity = (value) => number.format(value);
 export const signed = (value) => (value > 0 ? `+${number.format(value)}` : number.format(value).replace("-", "−"));

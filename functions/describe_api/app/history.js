@@ -1,10 +1,10 @@
 // One variant at one location: how its quantity came about, and whether its books are whole.
 
 import { get, pages, post } from "./api.js";
-import { check } from "./chain.js";
+import { problemIn } from "./chain.js";
 import { activeLocations, locationName, readVariants, variant } from "./catalog.js";
 import { steps } from "./charts.js";
-import { announce, field, h, instant, problem, quantity, show, signed, table, text } from "./dom.js";
+import { announce, counted, field, h, instant, problem, quantity, show, signed, table, text } from "./dom.js";
 import { sent } from "./keys.js";
 
 export const title = "History";
@@ -77,15 +77,15 @@ function ledger(found) {
     { title: "By", kind: "long", cell: (row) => text(row.created_by) },
     { title: "Reverse", cell: reversal },
   ];
-  return table(`${found.length} latest changes, newest first`, columns, found, "It was never adjusted here.");
+  return table(`${counted(found.length, "change")}, newest first`, columns, found, "It was never adjusted here.");
 }
 
 function why(row) {
   const tags = [row.kind === "adjustment" ? null : row.kind, row.reason_code, row.reference]
     .filter((each) => each !== null && each !== undefined)
     .map((each) => h("span", { class: "tag" }, text(each)));
-  const counted = row.counted_quantity === null || row.counted_quantity === undefined ? null : h("span", { class: "tag" }, `counted ${quantity(row.counted_quantity)}`);
-  return h("div", {}, h("div", {}, text(row.correction_reason)), counted, tags);
+  const count = row.counted_quantity === null ? null : h("span", { class: "tag" }, `counted ${quantity(row.counted_quantity)}`);
+  return h("div", {}, h("div", {}, text(row.correction_reason)), count, tags);
 }
 
 function reversal(row) {
@@ -141,7 +141,7 @@ function proof(item) {
   const button = h("button", { type: "button", onclick: async () => {
     button.disabled = true;
     try {
-      show(says, ...(await verdict(item, (rows) => show(says, `${quantity(rows)} rows checked …`))));
+      show(says, ...(await verdict(item, (rows) => show(says, `${counted(rows, "row")} read …`))));
     } catch (error) {
       show(says, problem(error));
     }
@@ -152,18 +152,21 @@ function proof(item) {
 
 async function verdict(item, progress) {
   if (!crypto.subtle) return [problem({ message: "This browser computes hashes only on pages that came over HTTPS." })];
-  // The end of the chain is read first: rows that are added meanwhile come after it.
+  // What is to be proved is read first: rows that are added meanwhile come after it.
   const stated = await get(`levels/${item.variant_id}/${item.location_id}/proof`);
-  let found = { end: undefined, problem: null };
-  let passed = stated.sequence === 0;
-  for await (const page of pages("adjustments", { ...item, order: "asc", include: "chain", limit: PAGE })) {
-    found = await check(page, found.end);
-    if (found.problem !== null) return [h("span", { class: "cross" }, "✗ "), found.problem];
-    passed ||= page.some((row) => row.sequence === stated.sequence && row.hash === stated.head_hash && row.quantity_after === stated.quantity);
-    progress(found.end.sequence);
-    if (found.end.sequence >= stated.sequence) break;
+  const newestFirst = [];
+  for await (const page of pages("adjustments", { ...item, include: "chain", limit: PAGE })) {
+    newestFirst.push(...page.map((row) => row.chain));
+    progress(newestFirst.length);
   }
-  if (!passed) return [h("span", { class: "cross" }, "✗ "), "The rows do not lead to the quantity that the service states."];
-  const text = ` ${quantity(stated.sequence)} rows, computed by this browser: none is missing, none was altered, and they add up to ${quantity(stated.quantity)}.`;
+  const rows = newestFirst.reverse();
+  const wrong = await problemIn(rows);
+  if (wrong !== null) return [h("span", { class: "cross" }, "✗ "), wrong];
+  if (rows.length < stated.sequence) return [problem({ message: "The newest rows can't be listed yet. Try again in a moment." })];
+  const last = rows[stated.sequence - 1];
+  if (last && (last.hash !== stated.head_hash || last.quantity_after !== stated.quantity)) {
+    return [h("span", { class: "cross" }, "✗ "), "The rows do not lead to the quantity that the service states."];
+  }
+  const text = ` ${counted(stated.sequence, "row")}, computed by this browser: none is missing, none was altered, and they add up to ${quantity(stated.quantity)}.`;
   return [h("span", { class: "tick" }, "✓"), text, h("br", {}), h("small", {}, "Head hash ", h("code", {}, stated.head_hash))];
 }

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { activeLocations } from "./catalog.js";
 import { bars } from "./charts.js";
-import { field, h, problem, quantity, select, show, signed, table, text } from "./dom.js";
+import { counted, field, h, problem, quantity, select, show, signed, table, text } from "./dom.js";
 
 export const title = "Reasons";
 const DAY_MS = 86_400_000;
@@ -66,7 +66,7 @@ function drawn(report) {
     { title: "Out, reversed", kind: "number", cell: (row) => quantity(row.reversed_out) },
     { title: "Net", kind: "number amount", cell: (row) => signed(row.in - row.out) },
   ];
-  const state = report.complete ? `${quantity(report.rows)} rows counted.` : `${quantity(report.rows)} rows counted so far …`;
+  const state = report.complete ? `${counted(report.rows, "row")} counted.` : `${counted(report.rows, "row")} counted so far …`;
   return h(
     "div",
     {},

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { activeLocations, locationName, readVariants, search, variant } from "./catalog.js";
-import { field, h, instant, problem, quantity, select, show, table, text } from "./dom.js";
+import { counted, field, h, instant, problem, quantity, select, show, table, text } from "./dom.js";
 
 export const title = "Stock";
 const MATCHES = 25;
@@ -107,7 +107,7 @@ function levels(rows) {
     { title: "Last change", cell: (row) => instant(row.updated_at) },
     { title: "Last count", cell: (row) => instant(row.counted_at) },
   ];
-  return table(`${rows.length} stock items`, columns, rows, "Nothing here.");
+  return table(counted(rows.length, "stock item"), columns, rows, "Nothing here.");
 }
 
 const link = (row) =>

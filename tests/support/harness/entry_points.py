@@ -104,8 +104,7 @@ def _wire_adjuster(module: Any) -> None:
 
 def _wire_reader(module: Any) -> None:
     _wire_tables(module.client)
-    reader = module.reader
-    module.reader = replace(reader, at_once=map, history=replace(reader.history, at_once=map))
+    module.reader = module.reader_on(module.lookups, module.index, module.stock_index)
     module.RetryBudget = partial(RetryBudget, sleep=lambda _: None)
 
 

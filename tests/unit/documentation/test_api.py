@@ -118,10 +118,10 @@ def test_what_is_said_of_reading_is_what_code_and_template_say() -> None:
 
 
 def test_the_rate_limit_is_the_templates_default() -> None:
-    default = load_template()["Parameters"]["ThrottleRequestsPerSecond"]["Default"]
-    assert f"(`ThrottleRequestsPerSecond`, {default} by default" in section(NAME, "Rate limits")
-    default = load_template()["Parameters"]["OpenRequestsPerSecond"]["Default"]
-    assert f"(`OpenRequestsPerSecond`, {default} by default" in section(NAME, "Rate limits")
+    parameters = load_template()["Parameters"]
+    for kind in ("Write", "Read", "Scan", "Open"):
+        name = f"{kind}RequestsPerSecond"
+        assert f"(`{name}`, {parameters[name]['Default']} by default" in section(NAME, "Rate limits")
 
 
 def test_what_is_said_of_browsers_is_what_the_code_answers() -> None:

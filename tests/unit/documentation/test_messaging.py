@@ -33,7 +33,8 @@ def test_what_is_said_of_the_queue_is_what_template_and_code_say() -> None:
     assert queue["VisibilityTimeout"] % 60 == 0
     assert f"Up to {source['BatchSize']:,} messages" in text
     assert f"within {source['MaximumBatchingWindowInSeconds']} second," in text
-    assert f"up to {source['ScalingConfig']['MaximumConcurrency']} batches" in text
+    at_once = load_template()["Parameters"][source["ScalingConfig"]["MaximumConcurrency"]["Ref"]]["Default"]
+    assert f"up to {at_once} batches" in text
     assert f"one transaction for each {GROUP_MAX} adjustments" in text
     assert f"A batch has {function['Timeout']} seconds" in text
     assert f"The last {PUBLISHING_TIME_S:.0f} are for publishing rejections" in text

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+import click
 
 from inventory.aws.amazon_roots import FELL_BACK
 from inventory.entrypoints.responses import ERROR_ANSWERS
@@ -11,6 +14,9 @@ from ops.command_line import ops
 from tests.support.harness.signals import counted_in_logs, services, written_by
 from tests.support.pages import rows, section
 from tests.support.sam_template import load_template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NAME = "docs/operations.md"
 
@@ -21,8 +27,18 @@ def test_every_subcommand_of_ops_stands_in_the_table_with_its_options() -> None:
         for _, subcommand, options, _ in rows(section(NAME, "Commands"))[1:]
     }
     assert documented == {
-        name: {option for each in command.params for option in each.opts} for name, command in ops.commands.items()
+        name: {option for each in command.params if isinstance(each, click.Option) for option in each.opts}
+        for name, command in subcommands()
     }
+
+
+def subcommands() -> Iterator[tuple[str, click.Command]]:
+    """Each subcommand by what is typed for it, those of a group by both names."""
+    for name, command in ops.commands.items():
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {each}", leaf) for each, leaf in command.commands.items())
+        else:
+            yield name, command
 
 
 def test_every_operators_command_stands_in_the_table_with_its_fields() -> None:

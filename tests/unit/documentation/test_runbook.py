@@ -42,9 +42,10 @@ def test_every_alarm_has_its_section_and_every_section_of_an_alarm_its_alarm() -
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_a_section_says_what_it_means_where_to_look_and_what_to_do(alarm: str) -> None:
+def test_a_section_says_how_urgent_it_is_what_it_means_where_to_look_and_what_to_do(alarm: str) -> None:
     section = sections()[alarm]
-    assert re.findall(r"^\*\*(\w+)\*\*", section, re.MULTILINE) == ["Means", "Look", "Do"]
+    assert re.findall(r"^\*\*(\w+)\*\*", section, re.MULTILINE) == ["Urgency", "Means", "Look", "Do"]
+    assert re.search(r"^\*\*Urgency\*\*: (now|today|this week); \S", section, re.MULTILINE)
     assert "```console" in section, "nothing to paste"
 
 

@@ -416,6 +416,7 @@ def a_level(location_id: UUID, quantity: int, sequence: int, seconds: int) -> di
         "sequence": sequence,
         "updated_at": instant_text(NOW + timedelta(seconds=seconds)),
         "sku": None,
+        "counted_at": None,
     }
 
 

@@ -20,7 +20,7 @@ from ops.stacks import Target
 from tests.support.harness.terminal import ERASED, become_terminal, drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from mypy_boto3_lambda import LambdaClient
@@ -49,7 +49,7 @@ def a_page(text: str, next_cursor: str | None = None) -> dict[str, object]:
 class FakeService:
     """Answers one invocation after the other; a function is called and its answer given."""
 
-    answers: list[object]
+    answers: Sequence[object]
     asked: list[dict[str, Any]] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=lambda: {"ReadInventoryFunctionName": "read"})
 
@@ -331,7 +331,7 @@ def test_a_gap_in_a_sequence_is_named_and_the_exit_status_1(pages: list[str], ga
 
 
 def test_a_gap_is_found_in_csv_too(shell: Shell) -> None:
-    pages = [a_page(f'{HEADER}v,l,1,"a\nb"\r\n', "c"), a_page("v,l,3,\r\n")]
+    pages: list[object] = [a_page(f'{HEADER}v,l,1,"a\nb"\r\n', "c"), a_page("v,l,3,\r\n")]
     status, said = shell.run(FakeService(pages), "--format=csv")
     assert status == 1
     assert "sequence 3 follows 1" in said
@@ -346,7 +346,7 @@ def test_an_export_from_an_instant_on_may_begin_with_any_sequence(shell: Shell) 
 
 
 def test_a_byte_order_mark_begins_a_csv_once(shell: Shell) -> None:
-    pages = [a_page(f"{HEADER}v,l,1,Größe\r\n", "c"), a_page("v,l,2,\r\n")]
+    pages: list[object] = [a_page(f"{HEADER}v,l,1,Größe\r\n", "c"), a_page("v,l,2,\r\n")]
     assert shell.run(FakeService(pages), "--format=csv", "--byte-order-mark", "--out=out")[0] == 0
     written = (shell.folder / "out").read_bytes()
     assert written == f"\ufeff{HEADER}v,l,1,Größe\r\nv,l,2,\r\n".encode()

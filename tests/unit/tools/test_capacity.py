@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from inventory.api.routes import ROUTES
+from tests.support.pages import prose
 from tests.support.sam_template import TEMPLATE
 from tools import capacity
-from tools.capacity import PAGE, Service, costs, demands, keeping, limits, tables, written
+from tools.capacity import (
+    PAGE,
+    Service,
+    callers,
+    concurrency,
+    costs,
+    demands,
+    keeping,
+    limits,
+    tables,
+    written,
+)
 from tools.template import read_template
 
 SERVICE = Service.of(read_template(TEMPLATE))
@@ -19,14 +33,17 @@ TEXT = PAGE.read_text(encoding="utf-8")
 @pytest.mark.parametrize(
     ("setting", "value", "changed"),
     [
-        ("architecture", "x86_64", {"costs", "demands", "memories"}),
+        ("architecture", "x86_64", {"callers", "costs", "demands", "memories"}),
         ("batches_at_once", 20, {"limits"}),
-        ("indexes", 3, {"costs", "demands", "keeping", "limits"}),
-        ("memory_mb", 512, {"costs", "demands", "limits", "snapshots"}),
+        ("indexes", 3, {"callers", "costs", "demands", "keeping", "limits"}),
+        ("memory_mb", 512, {"callers", "costs", "demands", "limits", "snapshots"}),
         ("messages_a_batch", 500, {"limits"}),
-        ("rows_a_batch", 10, {"costs", "demands"}),
+        ("methods", Counter({"OpenRequestsPerSecond": 1}), {"callers"}),
+        ("rates", dict(SERVICE.rates) | {"ReadRequestsPerSecond": 99}, {"callers"}),
+        ("rates", dict(SERVICE.rates) | {"WriteRequestsPerSecond": 900}, {"callers", "limits"}),
+        ("reserved", dict(SERVICE.reserved) | {"ReadInventoryFunction": 1}, {"callers", "concurrency"}),
+        ("rows_a_batch", 10, {"callers", "costs", "demands"}),
         ("snapshots", 5, {"snapshots"}),
-        ("throttle_requests_per_s", 900, {"limits"}),
     ],
 )
 def test_each_setting_shows_in_the_tables(setting: str, value: Any, changed: set[str]) -> None:
@@ -52,7 +69,51 @@ def test_the_first_limit_is_a_hot_item_and_the_last_ones_are_the_regions() -> No
     assert per_s["one stock item, through the queue"] == min(44 * 99, 1_000)
     assert per_s["one business"] == 8 * 1_000
     assert per_s["the ledger"] == 40_000 / (2 + 1 + 1)
-    assert per_s["the API, all requests"] == 500
+    assert per_s["each route that changes something"] == 500
+
+
+def test_every_method_of_every_path_has_its_limit_in_the_sums() -> None:
+    """A limit of a stage is of each method by itself: as many times it as there are methods."""
+    asked = {path for event in events() for path in [event["Path"]] if event["Method"] == "options"}
+    assert sum(SERVICE.methods.values()) == len(events())
+    per_s = {who: at for who, at, _ in callers(SERVICE)}
+    assert per_s["without a token: preflights"] == 50 * (len(asked) - len({r.path for r in ROUTES if r.scope is None}))
+    assert per_s["without a token: open routes"] == 5 * 3 * len([route for route in ROUTES if route.scope is None])
+    assert per_s["with a token that may write, a row a request"] == 500 * len([r for r in ROUTES if r.method == "POST"])
+
+
+def events() -> list[dict[str, Any]]:
+    return [
+        event["Properties"]
+        for function in read_template(TEMPLATE)["Resources"].values()
+        for event in function.get("Properties", {}).get("Events", {}).values()
+        if event["Type"] == "Api"
+    ]
+
+
+def test_the_worst_caller_costs_what_the_limits_let_through() -> None:
+    dollars = {who: cost for who, _, cost in callers(SERVICE)}
+    # 1.5 MB of the docs page, from each open route at its limit, is most of it.
+    files_gb = 5 * len([route for route in ROUTES if route.scope is None]) * 0.0015 * 3600
+    assert files_gb * 0.09 < dollars["without a token: open routes"] < files_gb * 0.09 * 1.5
+    # However many proofs are asked for, the function runs a hundred times at a time.
+    unlimited = replace(SERVICE, reserved=dict(SERVICE.reserved) | {"ReadInventoryFunction": 1_000})
+    more = {who: cost for who, _, cost in callers(unlimited)}
+    assert dollars["with a token that may read"] < more["with a token that may read"]
+    assert dollars["with a token that may write, as fast as the ledger is"] == pytest.approx(
+        10_000 * 3600 * (6 * 0.625e-6 + 1.03e-6), rel=0.01
+    )
+
+
+def test_what_production_reserves_leaves_what_lambda_keeps_for_others() -> None:
+    *functions, (_, total), (_, left) = concurrency(SERVICE)
+    assert total == sum(at_once for _, at_once in functions)
+    assert left == capacity.LAMBDA_CONCURRENCY - total >= capacity.LAMBDA_UNRESERVED_MIN
+    assert f"fewer than {total + capacity.LAMBDA_UNRESERVED_MIN} at a time" in prose(TEXT)
+    # The authorizer answers in a hundredth of a second, and API Gateway lets no more through than its quota.
+    assert dict(functions)["AuthorizerFunction"] / capacity.ANSWERED_S > capacity.GATEWAY_REQUESTS_PER_S
+    # At its limit a route that changes something needs fewer by far.
+    assert SERVICE.rates["WriteRequestsPerSecond"] * SERVICE.duration_s < dict(functions)["CreateAdjustmentFunction"]
 
 
 def test_a_row_of_over_a_kilobyte_takes_twice_the_units(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 TEXT: Final = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS: Final = re.findall(r"^([a-z-]+):(?!.*export)", TEXT, re.MULTILINE)
-ENVIRONMENTS: Final = ("project", "sam", "emulator", "fuzz", "mutation", "checkov", "parliament")
-ON_NPM: Final = ("dynoxide", "iam-simulator")
+ENVIRONMENTS: Final = ("project", "sam", "emulator", "fuzz", "mutation", "checkov", "parliament", "python-client")
+ON_NPM: Final = ("dynoxide", "iam-simulator", "accessibility", "typescript-client", "openapi-linters")
 
 HOSTILE: Final = (
     'it\'s "quoted" $HOME $$ ${HOME} $(HOME) $(shell touch canary) `touch canary` $(touch canary) \\ ;& | > canary'
@@ -35,9 +35,13 @@ OPTIONS: Final = {
     "audit": {"STACK": "--stack", "SEGMENTS": "--segments"},
     "export": {"STACK": "--stack", "BUSINESS": "--business", "FORMAT": "--format"}
     | {"OUT": "--out", "FROM": "--from", "TO": "--to"},
+    "import-catalog": {"STACK": "--stack", "BUSINESS": "--business"},
+    "import-adjustments": {"STACK": "--stack", "BUSINESS": "--business", "URL": "--url"},
+    "import-counts": {"STACK": "--stack", "BUSINESS": "--business", "URL": "--url"},
     "provision": {"STACK": "--stack"},
     "redrive": {"STACK": "--stack", "QUEUE": "--queue"},
     "api-keys": {"STACK": "--stack"},
+    "reindex": {"STACK": "--stack"},
     "report": {"URL": "--url", "BUSINESS": "--business", "FROM": "--from", "TO": "--to"}
     | {"LOCATION": "--location", "VARIANT": "--variant", "SKU": "--sku", "SVG": "--svg"},
     "verify-deployed": {"URL": "--url", "BUSINESS": "--business", "VARIANT": "--variant", "LOCATION": "--location"},
@@ -47,6 +51,8 @@ OPTIONS: Final = {
 """Variables that become an option, by target."""
 FROM_ENVIRONMENT: Final = {
     "run": {"LOCAL_DIR": "LOCAL_DIR"},
+    "import-catalog": {"FILE": "FILE"},
+    "import-adjustments": {"FILE": "FILE", "TOKEN": "TOKEN"},
     "provision": {"PAYLOAD": "PAYLOAD"},
     "report": {"TOKEN": "TOKEN"},
     "verify-deployed": {"TOKEN": "TOKEN", "READ_TOKEN": "READ_TOKEN"},
@@ -60,6 +66,9 @@ FLAGS: Final = {
     "run": ("DETACH", "--detach"),
     "logs": ("RAW", "--raw"),
     "export": ("BOM", "--byte-order-mark"),
+    "import-catalog": ("DRY", "--dry-run"),
+    "import-adjustments": ("BY_QUEUE", "--by-queue"),
+    "import-counts": ("DRY", "--dry-run"),
     "redrive": ("DRY", "--dry-run"),
     "chaos": ("CRASHES", "--crashes"),
     "lock": ("UPGRADE", "--upgrade"),
@@ -259,7 +268,7 @@ def test_no_recipe_writes_a_variable_of_the_command_line_itself() -> None:
 # --- what is exported does not choose a stack in AWS
 
 
-@pytest.mark.parametrize("target", ["audit", "export", "provision", "redrive", "api-keys"])
+@pytest.mark.parametrize("target", ["audit", "export", "provision", "redrive", "api-keys", "reindex"])
 def test_what_was_exported_does_not_choose_a_stack_in_aws(project: Project, target: str) -> None:
     """A local command in a shell that was used for production before must not run on production."""
     received = project.received(target, exported={"STACK": "production", "STAGE": "production", "AT_ONCE": "1"})

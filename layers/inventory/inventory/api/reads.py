@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from inventory.api.paging import parse_id, query_string, question_of, start
 from inventory.api.routes import GET_ADJUSTMENT, LIST_ADJUSTMENTS, LIST_LEVELS, PROVE_LEVEL, ROUTES
 from inventory.domain.errors import InvalidRequest
+from inventory.domain.hash_chain import canonical_members
 from inventory.domain.model import StockItemId
 from inventory.domain.timestamps import instant_text
 from inventory.entrypoints.responses import adjustment_members, proof_members
@@ -67,18 +68,21 @@ def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, budget: Ret
         reason_code=query.reason_code,
         reference=query.reference,
         created_by=query.created_by,
+        kind=query.kind,
+        group_id=query.group_id,
         created_from=query.created_from,
         created_to=query.created_to,
     )
     settled: Members = {}
     page: AdjustmentsPage | AdjustmentsFeed
+    key, limit = query.idempotency_key, query.limit
     if query.order == "asc":
-        page = reader.feed(business_id, wanted, after=begin, limit=query.limit, budget=budget)
+        page = reader.feed(business_id, wanted, idempotency_key=key, after=begin, limit=limit, budget=budget)
         settled = {"settled_to": instant_text(page.settled_to)}
     else:
-        page = reader.adjustments(business_id, wanted, below=begin, limit=query.limit, budget=budget)
+        page = reader.adjustments(business_id, wanted, idempotency_key=key, below=begin, limit=limit, budget=budget)
     return {
-        "data": [_members(each) for each in page.adjustments],
+        "data": [_members(each) | _chain_members(each, query) for each in page.adjustments],
         "next_cursor": None if page.next_position is None else cursors.cursor(page.next_position.text(), question),
         **settled,
     }
@@ -151,6 +155,13 @@ def _members(recorded: Recorded) -> Members:
     return adjustment_members(recorded.adjustment) | reversed_by
 
 
+def _chain_members(recorded: Recorded, query: AdjustmentsQuery) -> Members:
+    """The row as an export has it, if it is asked for: whoever has all rows of a stock item can check their chain."""
+    if query.include is None:
+        return {}
+    return {"chain": canonical_members(recorded.adjustment) | {"hash": recorded.adjustment.hash}}
+
+
 def _level_members(named: NamedLevel) -> Members:
     level = named.level
     return {
@@ -160,4 +171,5 @@ def _level_members(named: NamedLevel) -> Members:
         "sequence": level.sequence,
         "updated_at": instant_text(level.updated_at),
         "sku": named.sku,
+        "counted_at": None if level.counted_at is None else instant_text(level.counted_at),
     }

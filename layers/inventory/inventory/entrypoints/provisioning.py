@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from inventory.domain.api_tokens import Token, digest_of, token_id_of
 from inventory.domain.errors import Refusal, StoreUnavailable
 from inventory.domain.timestamps import instant_text
+from inventory.entrypoints.stock_indexing import indexed_page
+from inventory.schemas.problems import cursor_at
 from inventory.schemas.provisioning import (
     DeactivateLocation,
     DeactivateVariant,
+    IndexStockItems,
     IssueToken,
     RegisterBusiness,
     RegisterLocation,
@@ -19,7 +22,7 @@ from inventory.schemas.provisioning import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from inventory.storage.catalog import Catalog
     from inventory.storage.tokens import TokenTable
 
-type CommandAnswer = dict[str, str]
+type CommandAnswer = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,9 @@ class Provision:
                 answer = self._issue_token(request, budget)
             case RevokeToken():
                 answer = self._revoke_token(request, budget)
+            case IndexStockItems():
+                with cursor_at("body", "cursor"):
+                    answer = indexed_page(self.catalog.stock_indexing(), request.cursor, budget)
         return answer
 
     def _register_business(self, request: RegisterBusiness, budget: RetryBudget) -> CommandAnswer:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from inventory.domain.concurrency import AtOnce
-    from inventory.domain.model import Adjustment, ReasonCode, StockItem
+    from inventory.domain.model import Adjustment, Kind, StockItem
     from inventory.domain.retry_budget import RetryBudget
     from inventory.storage.ledger_index import LedgerIndex, Partition
 
@@ -47,9 +47,11 @@ class AdjustmentFilter(NamedTuple):
 
     variant_id: UUID | None = None
     location_id: UUID | None = None
-    reason_code: ReasonCode | None = None
+    reason_code: str | None = None
     reference: str | None = None
     created_by: str | None = None
+    kind: Kind | None = None
+    group_id: UUID | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
 
@@ -59,8 +61,16 @@ class AdjustmentFilter(NamedTuple):
             self.variant_id in (None, row.variant_id)
             and self.location_id in (None, row.location_id)
             and self.reason_code in (None, row.reason_code)
+            and self.kind in (None, row.kind)
+            and self.group_id in (None, row.group_id)
             and (self.reference is None or _same_text(self.reference, row.reference))
             and (self.created_by is None or _same_text(self.created_by, row.created_by))
+        )
+
+    def spans(self, row: Adjustment) -> bool:
+        """Whether a row was created within the bounds of time."""
+        return (self.created_from is None or row.created_at >= self.created_from) and (
+            self.created_to is None or row.created_at < self.created_to
         )
 
 
@@ -153,6 +163,16 @@ class History:
             (Position(stock.updated_at, LAST_ID), stock_item_partition(business_id, variant_id, location_id))
             for location_id, stock in found
         ]
+
+
+def page_of_known(
+    rows: Iterable[Adjustment], wanted: AdjustmentFilter, *, below: Position | None, limit: int
+) -> HistoryPage:
+    """Take a page of rows that were read by their ids, in the order of a history."""
+    top = below or LAST_POSITION
+    positioned = ((Position(row.created_at, row.id), row) for row in rows if wanted.spans(row))
+    in_order = sorted(positioned, key=itemgetter(0), reverse=True)
+    return _take_page((each for each in in_order if each[0] < top), wanted, limit)
 
 
 def _take_page(rows: Iterable[tuple[Position, Adjustment]], wanted: AdjustmentFilter, limit: int) -> HistoryPage:

@@ -46,19 +46,23 @@ class LevelFilter(NamedTuple):
 
 
 class Level(NamedTuple):
-    """A variant's quantity on hand at one location, in units, after the adjustment with that ``sequence``."""
+    """A variant's quantity on hand at one location, in units, after the adjustment with that ``sequence``.
+
+    ``counted_at`` is when it was last counted until today, None if never: also where the level is one of the past.
+    """
 
     variant_id: UUID
     location_id: UUID
     quantity: int
     sequence: int
     updated_at: datetime
+    counted_at: datetime | None = None
 
 
 def level_now(stock_item_id: StockItemId, stock: StockItem) -> Level:
     """Give the level of a stock item."""
     _, variant_id, location_id = stock_item_id
-    return Level(variant_id, location_id, stock.quantity, stock.sequence, stock.updated_at)
+    return Level(variant_id, location_id, stock.quantity, stock.sequence, stock.updated_at, stock.counted_at)
 
 
 def level_at(
@@ -96,4 +100,5 @@ def level_at(
     if not before:
         return None
     _, variant_id, location_id = stock_item_id
-    return Level(variant_id, location_id, before[0].quantity_after, before[0].sequence, before[0].created_at)
+    last = before[0]
+    return Level(variant_id, location_id, last.quantity_after, last.sequence, last.created_at, stock.counted_at)

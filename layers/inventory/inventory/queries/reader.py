@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from inventory.domain.errors import AdjustmentNotFound, GroupNotFound, LocationNotFound, VariantNotFound
+from inventory.domain.rules import keyed_id
 from inventory.integrity.proof import Prover
-from inventory.queries.adjustments import History
-from inventory.queries.feed import Feed
+from inventory.queries.adjustments import History, page_of_known
+from inventory.queries.feed import Feed, feed_of_known
 from inventory.queries.level_pages import LevelPages
 from inventory.queries.stock_items import StockItems
 
@@ -109,18 +110,59 @@ class Reader:
         return [Recorded(row, reversals.get(row.id)) for row in rows]
 
     def adjustments(
-        self, business_id: UUID, wanted: AdjustmentFilter, *, below: Position | None, limit: int, budget: RetryBudget
+        self,
+        business_id: UUID,
+        wanted: AdjustmentFilter,
+        *,
+        idempotency_key: str | None = None,
+        below: Position | None,
+        limit: int,
+        budget: RetryBudget,
     ) -> AdjustmentsPage:
-        """Read a page of adjustments."""
-        page = self.history.page(business_id, wanted, below=below, limit=limit, budget=budget)
+        """Read a page of adjustments.
+
+        With ``idempotency_key``, those that the key made: found in the ledger itself, as a group's are by its id.
+        """
+        known = self._known_rows(business_id, wanted, idempotency_key, budget)
+        if known is None:
+            page = self.history.page(business_id, wanted, below=below, limit=limit, budget=budget)
+        else:
+            page = page_of_known(known, wanted, below=below, limit=limit)
         return AdjustmentsPage(self._recorded(business_id, page.rows, budget), page.next_position)
 
     def feed(
-        self, business_id: UUID, wanted: AdjustmentFilter, *, after: Position | None, limit: int, budget: RetryBudget
+        self,
+        business_id: UUID,
+        wanted: AdjustmentFilter,
+        *,
+        idempotency_key: str | None = None,
+        after: Position | None,
+        limit: int,
+        budget: RetryBudget,
     ) -> AdjustmentsFeed:
-        """Read a page of the feed."""
-        page = self.feeds.page(business_id, wanted, after=after, limit=limit, now=self.clock(), budget=budget)
+        """Read a page of the feed, or of what is known by a key or a group's id in the feed's order."""
+        now = self.clock()
+        known = self._known_rows(business_id, wanted, idempotency_key, budget)
+        if known is None:
+            page = self.feeds.page(business_id, wanted, after=after, limit=limit, now=now, budget=budget)
+        else:
+            page = feed_of_known(known, wanted, after=after, limit=limit, now=now)
         return AdjustmentsFeed(self._recorded(business_id, page.rows, budget), page.next_position, page.settled_to)
+
+    def _known_rows(
+        self, business_id: UUID, wanted: AdjustmentFilter, idempotency_key: str | None, budget: RetryBudget
+    ) -> list[Adjustment] | None:
+        """Read the rows that a key or a group's id names; None where neither is given."""
+        group_id = wanted.group_id
+        if idempotency_key is not None:
+            first_id = keyed_id(business_id, idempotency_key)
+            found = budget.retry(partial(self.lookups.adjustments, business_id, [first_id]))
+            if first_id not in found or found[first_id].group_id is None:
+                return [*found.values()]
+            group_id = first_id
+        if group_id is None:
+            return None
+        return budget.retry(partial(self.lookups.group, business_id, group_id)) or []
 
     def _recorded(self, business_id: UUID, rows: Sequence[Adjustment], budget: RetryBudget) -> list[Recorded]:
         reversals = budget.retry(partial(self.lookups.reversals, business_id, rows))

@@ -13,8 +13,10 @@ from inventory.domain.errors import InvalidRequest, ValidationEntry
 from inventory.schemas.problems import ENTRIES_SIZE_MAX_BYTES, bounded_entries, echoable_fact, echoable_name, entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from uuid import UUID
+
+    from pydantic.fields import FieldInfo
 
 
 class RequestModel(BaseModel):
@@ -24,9 +26,9 @@ class RequestModel(BaseModel):
 
     @classmethod
     @cache
-    def names(cls) -> frozenset[str]:
-        """Give the names of the fields as a caller writes them."""
-        return frozenset(field.alias or name for name, field in cls.model_fields.items())
+    def names(cls) -> Mapping[str, FieldInfo]:
+        """Give the fields by their names as a caller writes them, in their order."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
 
 
 def validated[R: RequestModel](
@@ -79,7 +81,7 @@ def _known_fields(model: type[RequestModel], value: dict[str, object]) -> dict[s
     A million unknown fields would fill the memory with errors, and pydantic fails on a name with half a surrogate pair.
     """
     names = model.names()
-    if value.keys() <= names:
+    if value.keys() <= names.keys():
         return value
     return {name: member for name, member in value.items() if name in names}
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from inventory.domain.model import QUANTITY_CHANGE_MAX, QUANTITY_MAX
 from inventory.schemas.base import value_entries
-from inventory.schemas.json_schema import CONTROL_BUT_TAB_AND_LINE_ENDS, printable_text, trimmed_text, visible_ascii
+from inventory.schemas.json_schema import text_of_length, visible_ascii
 
 if TYPE_CHECKING:
     from inventory.domain.errors import ValidationEntry
@@ -73,14 +73,14 @@ type Reason = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX),
     AfterValidator(_no_control_characters),
-    WithJsonSchema(trimmed_text(REASON_LENGTH_MAX, without=CONTROL_BUT_TAB_AND_LINE_ENDS)),
+    WithJsonSchema(text_of_length(REASON_LENGTH_MAX)),
 ]
 
 type Label = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=LABEL_LENGTH_MAX),
     AfterValidator(_printable),
-    WithJsonSchema(printable_text(LABEL_LENGTH_MAX)),
+    WithJsonSchema(text_of_length(LABEL_LENGTH_MAX)),
 ]
 """1 to 255 printable characters after trimming: a reference, a name, a subject."""
 

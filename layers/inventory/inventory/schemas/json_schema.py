@@ -1,36 +1,18 @@
 """The rules for texts as JSON Schema, for the API's description. Standard library only.
 
-The patterns use the part of ECMA-262 that Python and Rust read in the same way. Lengths count code points after
-trimming, so patterns take the place of ``minLength`` and ``maxLength``, which count before it.
+A schema gives the lengths alone, and the description the rest in words: Unicode's tables define what can be seen or
+printed, no short pattern can, and generators trip over long ones. So a text that fits its schema may still be refused.
+Lengths count code points after trimming; a client that keeps to them before it is on the safe side.
 """
 
 from __future__ import annotations
 
-from typing import Final
 
-BLANK: Final = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-"""The characters that trimming removes: Unicode's White_Space."""
-
-CONTROL: Final = r"\u0000-\u001f\u007f-\u009f"
-"""Unicode's category Cc."""
-
-CONTROL_BUT_TAB_AND_LINE_ENDS: Final = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
-
-
-def trimmed_text(length_max: int, *, without: str) -> dict[str, object]:
-    """Describe a text of 1 to ``length_max`` code points after trimming, without the characters ``without``."""
-    inner, edge = f"[^{without}]", f"[^{without}{BLANK}]"
-    return {"type": "string", "pattern": f"^[{BLANK}]*{edge}(?:{inner}{{0,{length_max - 2}}}{edge})?[{BLANK}]*$"}
-
-
-def printable_text(length_max: int) -> dict[str, object]:
-    """Describe a text of printable characters: letters, marks, numbers, punctuation, symbols and the space.
-
-    Unicode's tables define them and no short pattern can, so the format only has a name.
-    """
-    return trimmed_text(length_max, without=CONTROL) | {"format": "printable"}
+def text_of_length(length_max: int) -> dict[str, object]:
+    """Describe a text of 1 to ``length_max`` code points."""
+    return {"type": "string", "minLength": 1, "maxLength": length_max}
 
 
 def visible_ascii(length_max: int) -> dict[str, object]:
     """Describe a text of 1 to ``length_max`` visible ASCII characters, which is not trimmed."""
-    return {"type": "string", "minLength": 1, "maxLength": length_max, "pattern": "^[!-~]*$"}
+    return text_of_length(length_max) | {"pattern": "^[!-~]*$"}

@@ -11,6 +11,7 @@ from inventory.domain.api_tokens import BUSINESSES_MAX, ID_LENGTH, Scope
 from inventory.schemas.base import RequestModel, validated
 from inventory.schemas.fields import Label
 from inventory.schemas.instants import FromInstant
+from inventory.schemas.reading import Cursor
 
 SCOPES_MAX: Final = 3
 
@@ -30,6 +31,7 @@ type CommandName = Literal[
     "deactivate_variant",
     "issue_token",
     "revoke_token",
+    "index_stock_items",
 ]
 
 type TokenId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-f]{{{ID_LENGTH}}}$")]
@@ -105,6 +107,13 @@ class RevokeToken(RequestModel):
     token_id: TokenId
 
 
+class IndexStockItems(RequestModel):
+    """Put stock items from before their index into it, a page at a time; it may be repeated."""
+
+    command: Literal["index_stock_items"]
+    cursor: Cursor | None = None
+
+
 type ProvisionRequest = (
     RegisterBusiness
     | RegisterLocation
@@ -113,6 +122,7 @@ type ProvisionRequest = (
     | DeactivateVariant
     | IssueToken
     | RevokeToken
+    | IndexStockItems
 )
 
 COMMAND_MODELS: Final[dict[CommandName, type[ProvisionRequest]]] = {
@@ -123,6 +133,7 @@ COMMAND_MODELS: Final[dict[CommandName, type[ProvisionRequest]]] = {
     "deactivate_variant": DeactivateVariant,
     "issue_token": IssueToken,
     "revoke_token": RevokeToken,
+    "index_stock_items": IndexStockItems,
 }
 
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from inventory.domain.model import QUANTITY_MAX, ExportFormat, ReasonCode
+from inventory.domain.model import QUANTITY_MAX, ExportFormat, Kind
 from inventory.schemas.base import RequestModel
-from inventory.schemas.fields import Label
+from inventory.schemas.fields import IdempotencyKey, Label
 from inventory.schemas.instants import FromInstant, UpToInstant
 
 PAGE_ROWS_DEFAULT: Final = 50
@@ -42,6 +42,9 @@ def _of_a_variant(as_of: datetime, info: ValidationInfo) -> datetime:
 type OtherwiseSku = Annotated[Label, AfterValidator(_alone)]
 """A SKU in place of a variant's id. Its model has the field ``variant_id`` before it."""
 
+type ReasonCodeText = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$", max_length=40)]
+"""A reason code that is built in, or that a business can register."""
+
 type QuantityLimit = Annotated[int, Field(ge=-QUANTITY_MAX, le=QUANTITY_MAX, json_schema_extra={"format": "int64"})]
 
 
@@ -64,13 +67,22 @@ class AdjustmentsQuery(RequestModel):
     variant_id: UUID | None = None
     sku: OtherwiseSku | None = Field(default=None, description=SKU_OF_A_QUERY)
     location_id: UUID | None = None
-    reason_code: ReasonCode | None = None
+    reason_code: ReasonCodeText | None = None
     reference: Label | None = None
     created_by: Label | None = Field(default=None, description="The token's subject.")
+    kind: Kind | None = None
+    group_id: UUID | None = Field(default=None, description="The batch, transfer or reversal of one.")
+    idempotency_key: IdempotencyKey | None = Field(
+        default=None, description="What a request with this key has made. It is read from the ledger itself."
+    )
     created_from: FromInstant | None = Field(default=None, description="Not before this instant.")
     created_to: FromInstant | None = Field(default=None, description="Before this instant.")
     order: Literal["desc", "asc"] = Field(
         default="desc", description="`desc`: the newest first. `asc`: the oldest first, a feed to poll."
+    )
+    include: Literal["chain"] | None = Field(
+        default=None,
+        description="`chain`: with each row's canonical form and hash, to check the hash chain yourself.",
     )
     limit: Limit = PAGE_ROWS_DEFAULT
     cursor: Cursor | None = None

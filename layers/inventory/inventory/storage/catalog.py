@@ -19,6 +19,7 @@ from inventory.domain.errors import BusinessNotFound, LocationNotFound, StoreUna
 from inventory.domain.timestamps import instant_text
 from inventory.storage import keys
 from inventory.storage.items import key_attributes
+from inventory.storage.stock_indexing import StockIndexing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,6 +45,10 @@ class Catalog:
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
         self._client = client
         self._table_name = table_name
+
+    def stock_indexing(self) -> StockIndexing:
+        """Give what puts stock items of the same table into their index."""
+        return StockIndexing(self._client, self._table_name)
 
     def require_businesses(self, business_ids: Iterable[UUID]) -> None:
         """Raise ``BusinessNotFound`` unless all of them, at most 100, exist. A business is never removed."""

@@ -19,6 +19,9 @@ type ItemKey = tuple[str, ...]
 
 SETTINGS: Final = "SETTINGS"
 REVERSAL: Final = "REVERSAL"
+STOCK: Final = "STOCK#"
+"""How the partition keys of stock items begin."""
+
 VARIANTS: Final = "VARIANT#"
 LOCATIONS: Final = "LOCATION#"
 REASONS: Final = "REASON#"
@@ -88,7 +91,7 @@ def stock_item_key(business_id: UUID, variant_id: UUID, location_id: UUID) -> It
 
 def stock(business_id: UUID, variant_id: UUID) -> str:
     """Partition key of all stock items of a variant."""
-    return f"STOCK#{uuid_text(business_id)}#{uuid_text(variant_id)}"
+    return f"{STOCK}{uuid_text(business_id)}#{uuid_text(variant_id)}"
 
 
 def stock_shard(business_id: UUID, shard: int) -> str:
