@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from inventory.api.paging import parse_id, query_string, question_of, start
-from inventory.api.routes import GET_ADJUSTMENT, LIST_ADJUSTMENTS, LIST_LEVELS, PROVE_LEVEL, ROUTES
+from inventory.api.routes import GET_ADJUSTMENT, GET_GROUP, LIST_ADJUSTMENTS, LIST_LEVELS, PROVE_LEVEL, ROUTES
 from inventory.domain.errors import InvalidRequest
 from inventory.domain.hash_chain import canonical_members
 from inventory.domain.model import StockItemId
@@ -17,7 +17,15 @@ from inventory.queries.ledger_order import parse_position
 from inventory.queries.levels import LevelFilter
 from inventory.schemas.base import RequestModel, invalid_entries, validated
 from inventory.schemas.problems import cursor_at
-from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, NoQuery, ProofQuery
+from inventory.schemas.reading import (
+    AdjustmentPath,
+    AdjustmentsQuery,
+    GroupPath,
+    LevelPath,
+    LevelsQuery,
+    NoQuery,
+    ProofQuery,
+)
 from inventory.storage import cursors
 
 if TYPE_CHECKING:
@@ -36,7 +44,7 @@ def answer(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudg
 
     Raises:
         InvalidRequest: path or query string break their model, or the cursor is not from an answer to the same query.
-        AdjustmentNotFound, VariantNotFound, LocationNotFound: it does not exist.
+        AdjustmentNotFound, GroupNotFound, VariantNotFound, LocationNotFound: it does not exist.
         StoreUnavailable: it could not be read in time.
     """
     with cursor_at("query", "cursor"):
@@ -55,6 +63,12 @@ def _business_read(path: str) -> Read:
 def _adjustment(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
     path = _validated_path(AdjustmentPath, NoQuery, event)
     return _members(reader.adjustment(business_id, path.id, budget=budget))
+
+
+def _group(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
+    path = _validated_path(GroupPath, NoQuery, event)
+    rows = reader.group(business_id, path.group_id, budget=budget)
+    return {"group_id": str(path.group_id), "data": [_members(each) for each in rows]}
 
 
 def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
@@ -127,6 +141,7 @@ def _proof(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudg
 _READS: Final[Mapping[Route, Read]] = {
     LIST_ADJUSTMENTS: _adjustments,
     GET_ADJUSTMENT: _adjustment,
+    GET_GROUP: _group,
     LIST_LEVELS: _levels,
     PROVE_LEVEL: _proof,
 }

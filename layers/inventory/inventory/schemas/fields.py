@@ -92,7 +92,7 @@ type IdempotencyKey = Annotated[
 ]
 
 _IDEMPOTENCY_KEY: Final[TypeAdapter[str]] = TypeAdapter(IdempotencyKey)
-_ADJUSTMENT_ID: Final[TypeAdapter[UUID]] = TypeAdapter(UUID)
+_PATH_ID: Final[TypeAdapter[UUID]] = TypeAdapter(UUID)
 
 
 def idempotency_key_entries(key: str) -> list[ValidationEntry]:
@@ -100,6 +100,6 @@ def idempotency_key_entries(key: str) -> list[ValidationEntry]:
     return value_entries(_IDEMPOTENCY_KEY, key, ["header", "idempotency-key"])
 
 
-def adjustment_id_entries(text: str) -> list[ValidationEntry]:
-    """Give the errors of the ``{id}`` of a path, an empty list for a UUID in any spelling that a body may have."""
-    return value_entries(_ADJUSTMENT_ID, text, ["path", "id"])
+def path_id_entries(text: str, parameter: str) -> list[ValidationEntry]:
+    """Give the errors of an id in a path, an empty list for a UUID in any spelling that a body may have."""
+    return value_entries(_PATH_ID, text, ["path", parameter])

@@ -34,9 +34,7 @@ def cursor_at(*loc: str) -> Iterator[None]:
         yield
     except InvalidCursor as error:
         fact = "must be one that an earlier answer to the same question issued"
-        raise InvalidRequest(
-            [entry([*loc], "value_error", f"Value error, {fact}", given=error.cursor, ctx={"error": fact})]
-        ) from None
+        raise InvalidRequest([rule_entry([*loc], fact, given=error.cursor)]) from None
 
 
 def bounded_entries(entries: Iterable[ValidationEntry], size_max_bytes: int) -> list[ValidationEntry]:
@@ -61,6 +59,11 @@ def entry(
     if ctx is not None:
         rendered["ctx"] = dict(ctx)
     return rendered
+
+
+def rule_entry(loc: list[str | int], rule: str, *, given: object) -> ValidationEntry:
+    """Make the entry of a rule of our own, as pydantic does for a ``ValueError``."""
+    return entry(loc, "value_error", f"Value error, {rule}", given=given, ctx={"error": rule})
 
 
 def echoable_fact(fact: object) -> object:

@@ -54,6 +54,12 @@ class AdjustmentPath(RequestModel):
     id: UUID
 
 
+class GroupPath(RequestModel):
+    """The path of a group of adjustments or its reversal."""
+
+    group_id: UUID
+
+
 class NoQuery(RequestModel):
     """The query string of a route without parameters."""
 
