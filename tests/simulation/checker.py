@@ -308,7 +308,7 @@ class _Judge:
             yield f"{where}: but it stood in the ledger before"
         # The reversal of a group names no line: each of its lines may be the one.
         number = facts.get("line", 0) if request.lines else 0
-        numbers = range(len(request.lines)) if request.kind is Kind.REVERSE_GROUP else [number]
+        numbers = range(len(request.lines) or 1) if request.kind is Kind.REVERSE_GROUP else [number]
         if not any(
             self._is_justified(_request_of_line(request, number), number, begun_s, answered_s, name, facts)
             for number in numbers

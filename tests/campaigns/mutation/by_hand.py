@@ -28,28 +28,18 @@ class Change(NamedTuple):
 
 
 CHANGES: Final = (
-    Change("domain.store.GROUP_MAX", "GROUP_MAX: Final = 99", "GROUP_MAX: Final = 100"),
+    Change("domain.store.OPERATIONS_MAX", "OPERATIONS_MAX: Final = 100", "OPERATIONS_MAX: Final = 101"),
     Change("domain.timestamps.TICK", "timedelta(microseconds=1)", "timedelta(microseconds=0)"),
     Change("domain.timestamps.TICK", "timedelta(microseconds=1)", "timedelta(microseconds=2)"),
     Change(
         "adjusting.loop._Request",
-        '__slots__ = ("command", "id")',
-        '__slots__ = ("command", "id")\n'
-        "    __eq__ = lambda self, other: (self.command, self.id) == (other.command, other.id)\n"
-        "    __hash__ = lambda self: hash((self.command, self.id))",
+        '__slots__ = ("group", "id", "identities", "lines")',
+        '__slots__ = ("group", "id", "identities", "lines")\n'
+        "    __eq__ = lambda self, other: (self.lines, self.id) == (other.lines, other.id)\n"
+        "    __hash__ = lambda self: hash((self.lines, self.id))",
     ),
-    Change("adjusting.loop._Group._pending", "if request not in self._results]", "]"),
-    Change("adjusting.loop._Group._pending", "if request not in self._results]", "if request in self._results]"),
-    Change(
-        "adjusting.loop._Group._request_to_load_for",
-        "each.command.location_id is not None), pending[0]",
-        "True), pending[0]",
-    ),
-    Change(
-        "adjusting.loop._Group._request_to_load_for",
-        "each.command.location_id is not None), pending[0]",
-        "each.command.location_id is not None), pending[-1]",
-    ),
+    Change("adjusting.loop._Run._pending", "if request not in self._results]", "]"),
+    Change("adjusting.loop._Run._pending", "if request not in self._results]", "if request in self._results]"),
     Change(
         "storage.stock_store.CATALOG_ENTRIES_MAX",
         "CATALOG_ENTRIES_MAX: Final = 10_000",
@@ -57,9 +47,6 @@ CHANGES: Final = (
     ),
     Change("storage.lookups.KEYS_MAX", "KEYS_MAX: Final = 100", "KEYS_MAX: Final = 101"),
     Change("storage.lookups.KEYS_MAX", "KEYS_MAX: Final = 100", "KEYS_MAX: Final = 99"),
-    Change("storage.stock_store._PartIndex", "STOCK = 0", "STOCK = 2"),
-    Change("storage.stock_store._PartIndex", "FIRST_ROW = 1", "FIRST_ROW = 0"),
-    Change("storage.stock_store._PartIndex", "FIRST_ROW = 1", "FIRST_ROW = 2"),
     Change("storage.stock_store._NOT_AT_FAULT", '_NOT_AT_FAULT: Final = "None"', '_NOT_AT_FAULT: Final = ""'),
     Change(
         "storage.stock_store.STOCK_ENTRIES_MAX",

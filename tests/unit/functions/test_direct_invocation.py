@@ -65,6 +65,14 @@ def test_a_payload_is_answered_with_the_members_of_a_201(service: Service) -> No
         "reference": "count 7",
         "created_by": "night shift",
         "reverses": None,
+        "kind": "adjustment",
+        "group_id": None,
+        "group_line": None,
+        "group_size": None,
+        "counted_quantity": None,
+        "counted_at": None,
+        "sku": None,
+        "occurred_at": None,
     }
 
 

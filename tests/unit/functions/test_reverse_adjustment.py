@@ -75,6 +75,14 @@ def test_a_reversal_is_answered_with_201_and_its_own_path(service: Service) -> N
         "reference": None,
         "created_by": "till 4",
         "reverses": str(ADJUSTMENT),
+        "kind": "reversal",
+        "group_id": None,
+        "group_line": None,
+        "group_size": None,
+        "counted_quantity": None,
+        "counted_at": None,
+        "sku": None,
+        "occurred_at": None,
     }
 
 

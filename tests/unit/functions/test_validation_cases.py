@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from inventory.api.requests import Caller, adjustment_command
+from inventory.domain.model import Command
 from tests.support.builders.domain import a_stock_item
 from tests.support.builders.ids import BUSINESS, LOCATION, SUBJECT
 from tests.support.builders.requests import an_api_event
@@ -68,11 +69,11 @@ def test_a_valid_case_becomes_exactly_the_command_that_it_says(case: dict[str, A
     parsed = dict(case["parsed"])
     for name in ("variant_id", "location_id"):
         parsed[name] = None if parsed[name] is None else UUID(parsed[name])
-    expected = parsed | {"business_id": BUSINESS, "actor": SUBJECT, "idempotency_key": None, "reverses": None}
+    expected = Command(business_id=BUSINESS, actor=SUBJECT, **parsed)
 
     command = adjustment_command(an_api_event(raw_body(case), headers=headers(case)), CALLER)
 
-    assert command._asdict() == expected
+    assert command == expected
     assert type(command.quantity_change) is int
     if (text := decoded_body(case)) is not None:
         assert adjustment_command(an_api_event(text=text), CALLER) == command

@@ -15,6 +15,7 @@ from inventory.storage.items import (
     read_reversal_link,
     read_stock_item,
     reversal_link_item,
+    stock_index_attributes,
     stock_item_attributes,
 )
 
@@ -81,10 +82,12 @@ def sequence_of_altered_stock_item(item: Item) -> int | None:
 
     It may have more attributes, or a time in another spelling. A proof finds a stock item that is unreadable.
     """
-    stock = read_stock_item(item)
-    if stock is None or item == key_attributes(key_of(item)) | stock_item_attributes(stock):
+    stock, stock_item_id = read_stock_item(item), stock_item_id_of(item)
+    if stock is None or stock_item_id is None:
         return None
-    return stock.sequence
+    written = key_attributes(key_of(item)) | stock_item_attributes(stock)
+    # A stock item that is older than the index of a business's stock items may lack the index's attributes.
+    return None if item in (written, written | stock_index_attributes(stock_item_id)) else stock.sequence
 
 
 def reversal_link_of(link_id: LinkId, item: Item) -> ReversalLink | None:
