@@ -57,6 +57,12 @@ class App:
     def view(self, name: str) -> None:
         self.browser.evaluate(f"location.hash = {json.dumps(name)}")
 
+    def reload(self) -> None:
+        """Load the page anew, and wait until the old one is gone."""
+        self.browser.evaluate("window.old = true")
+        self.browser.call("Page.reload")
+        self.browser.wait_for("window.old === undefined && document.readyState === 'complete'")
+
     def field(self, label: str) -> str:
         """An expression for the field with this label."""
         wanted = json.dumps(label)
@@ -167,7 +173,7 @@ def test_stock_is_found_by_location_sku_name_and_quantity(app: App) -> None:
     variant(app.business, "X-1", HOSTILE, stock=40)
     variant(app.business, LONG, LONG, stock=50)
     app.view("reasons")
-    app.browser.evaluate("location.reload()")
+    app.reload()
     app.view("stock")
     assert len(app.wait_for_rows(4)) == 4
     app.type("Search", "no such cup")
@@ -231,7 +237,7 @@ def test_a_count_sheet_survives_a_reload_and_a_double_click(app: App) -> None:
     other = variant(app.business, "CUP-RED", "Red cup", stock=5)
     app.view("count")
     app.type("Counted of SKU-1", "8")
-    app.browser.evaluate("location.reload()")
+    app.reload()
     app.type("Counted of CUP-RED", "5")
     app.business.adjust(-1)  # somebody sells one after it was counted
     app.press("Book 2 counts", times=2)
