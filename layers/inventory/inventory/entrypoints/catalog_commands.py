@@ -72,7 +72,8 @@ class CatalogCommands(NamedTuple):
             if request.default is None or request.default == (default_location_id_of(settings) == location_id):
                 return [location]
             default: Values = {"default_location_id": {"S": uuid_text(location_id)} if request.default else None}
-            return [location, Change(settings_key, settings, default)]
+            # A location that stays as it is has no part in it: after an answer, nothing of the command appears any more.
+            return [*([location] if location.alters else []), Change(settings_key, settings, default)]
 
         self._settle([settings_key, key], decide, budget)
 
