@@ -25,6 +25,7 @@ _KEPT_DOCUMENT: Final = PROJECT_ROOT / "functions" / "describe_api" / "openapi.j
 _MEMBERS: Final = {
     *("id", "business_id", "variant_id", "location_id", "delta", "correction_reason", "created_at", "created_by"),
     *("quantity_after", "sequence", "reason_code", "reference", "reverses"),
+    *("kind", "group_id", "group_line", "group_size", "counted_quantity", "counted_at", "sku", "occurred_at"),
 }
 
 

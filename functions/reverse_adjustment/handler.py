@@ -1,4 +1,4 @@
-"""Reverse an adjustment, over HTTP: translate, call the one use case, translate."""
+"""Reverse an adjustment or a group, over HTTP: translate, call the one use case, translate."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from inventory.entrypoints.cold_start import start_finished
 
 from aws_lambda_powertools import Metrics
 
-from inventory.adjusting.reversal import carry_out
+from inventory.adjusting.reversal import carry_out, carry_out_group
 from inventory.api import requests, responses
 from inventory.api.routes import REVERSE_ADJUSTMENT
 from inventory.aws.clients import dynamodb_client
 from inventory.domain.errors import Unauthorized
+from inventory.domain.model import GroupReversal
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.composition import adjuster_on_dynamodb
 from inventory.entrypoints.log_lines import line_logger
@@ -20,6 +21,7 @@ from inventory.entrypoints.telemetry import entry_point, report_error, report_ou
 
 if TYPE_CHECKING:
     from inventory.api.shapes import ApiEvent, Response
+    from inventory.domain.model import GroupOutcome, Outcome
     from inventory.entrypoints.telemetry import Invocation
 
 
@@ -46,6 +48,10 @@ def _reverse(event: ApiEvent, invocation: Invocation) -> Response:
     invocation.business_id = caller.business_id
     request = requests.reversal(event, caller)
     invocation.budget = RetryBudget(invocation.remaining_s, adjuster.sleep, adjuster.fraction)
-    outcome = carry_out(adjuster, request, invocation.budget)
+    outcome: Outcome | GroupOutcome
+    if isinstance(request, GroupReversal):
+        outcome = carry_out_group(adjuster, request, invocation.budget)
+    else:
+        outcome = carry_out(adjuster, request, invocation.budget)
     report_outcome(outcome, invocation)
     return responses.created(event, outcome, request_id=invocation.context.aws_request_id)

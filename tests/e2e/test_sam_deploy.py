@@ -147,7 +147,9 @@ def test_every_function_and_layer_is_uploaded_with_its_code_and_nothing_else(sen
     functions = {name: deployment.template["Resources"][name] for name in resources("AWS::Serverless::Function")}
     for name, function in functions.items():
         folder = PROJECT_ROOT / resources("AWS::Serverless::Function")[name]["Properties"]["CodeUri"]
-        assert set(deployment.archive(function["Properties"]["CodeUri"])) == {each.name for each in folder.iterdir()}
+        files = {each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()}
+        sent_files = {each for each in deployment.archive(function["Properties"]["CodeUri"]) if not each.endswith("/")}
+        assert sent_files == {each for each in files if "__pycache__" not in each}
     layers = {name: deployment.template["Resources"][name]["Properties"]["ContentUri"] for name in LAYERS}
     assert set(resources("AWS::Serverless::LayerVersion")) == LAYERS
     assert all(each.startswith("python/") for name in LAYERS for each in deployment.archive(layers[name]))

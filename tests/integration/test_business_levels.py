@@ -44,7 +44,7 @@ def pages(reader: Reader, shop: Shop, wanted: LevelFilter, limit: int) -> list[l
     after: StockItemId | None = None
     while True:
         page = reader.levels(shop.business_id, wanted, after=after, limit=limit, budget=BUDGET)
-        found.append([each.level for each in page.levels])
+        found.append(list(page.levels))
         after = page.next_after
         if after is None:
             return found

@@ -191,7 +191,7 @@ def levels(reader: Reader, shop: Shop, as_of: datetime | None) -> list[Level]:
     wanted = LevelFilter(shop.variant_id, as_of=as_of)
     page = reader.levels(shop.business_id, wanted, after=None, limit=100, budget=AMPLE_BUDGET)
     assert page.next_after is None
-    return [each.level for each in page.levels]
+    return list(page.levels)
 
 
 def test_levels_of_now_are_the_stock_items(shop: Shop, clients: Clients) -> None:

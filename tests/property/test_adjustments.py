@@ -153,9 +153,15 @@ def matching(rows: list[Adjustment], wanted: AdjustmentFilter) -> list[Adjustmen
     st.lists(PAGES, min_size=1, max_size=12),
     st.sampled_from([1, 10]),
     st.sampled_from([1, 4, 1_000]),
+    st.sampled_from([1, 100]),
 )
 def test_all_pages_together_hold_every_row_once_and_in_order(
-    arrivals: list[Arrival], wanted: AdjustmentFilter, pages: list[Page], chunk_rows_min: int, rows_examined_max: int
+    arrivals: list[Arrival],
+    wanted: AdjustmentFilter,
+    pages: list[Page],
+    chunk_rows_min: int,
+    rows_examined_max: int,
+    merged_max: int,
 ) -> None:
     shop = Shop(arrivals)
     there = matching(shop.ledger.rows, wanted)
@@ -166,6 +172,7 @@ def test_all_pages_together_hold_every_row_once_and_in_order(
     with (
         patch.object(adjustments, "_CHUNK_ROWS_MIN", chunk_rows_min),
         patch.object(adjustments, "ROWS_EXAMINED_MAX", rows_examined_max),
+        patch.object(adjustments, "_STOCK_ITEMS_MERGED_MAX", merged_max),
     ):
         while True:
             try:

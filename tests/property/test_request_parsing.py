@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from inventory.api.requests import Caller, adjustment_command
 from inventory.api.responses import refused
 from inventory.domain.errors import InvalidRequest
+from inventory.domain.model import Group
 from inventory.entrypoints import direct
 from inventory.schemas.fields import is_label
 from inventory.schemas.json_parser import InvalidJSON, parse_json
@@ -131,11 +132,12 @@ def test_any_bytes_are_a_value_or_invalid_json(body: bytes) -> None:
 @given(objects | mutated_payloads | values)
 def test_any_value_is_a_command_or_an_invalid_request_that_can_be_answered(value: object) -> None:
     try:
-        command = direct.adjustment_command(value, default_key="invocation")
+        command = direct.requested(value, default_key="invocation")
     except InvalidRequest as error:
         assert_answerable(error)
     else:
-        assert_within_the_contract(command)
+        for line in command.lines if isinstance(command, Group) else (command,):
+            assert_within_the_contract(line)
 
 
 @examples(300)

@@ -22,6 +22,7 @@ from inventory.api.responses import refused
 from inventory.api.routes import PROVE_LEVEL
 from inventory.domain.api_tokens import well_formed
 from inventory.domain.errors import InvalidRequest
+from inventory.domain.model import Group
 from inventory.domain.retry_budget import RetryBudget
 from inventory.domain.uuids import parse_uuid
 from inventory.entrypoints.messages import UnreadableMessage, read_message
@@ -194,11 +195,11 @@ def message(data: bytes) -> None:
     with contextlib.suppress(UnreadableMessage):
         request = read_message(record)
         try:
-            command = request.command()
+            command = request.requested()
         except InvalidRequest as error:
-            json.loads(rejection(request.payload, error))
+            json.loads(rejection(request, error))
         else:
-            assert command.idempotency_key
+            assert (command.lines[0] if isinstance(command, Group) else command).idempotency_key
 
 
 def header_values(data: bytes) -> None:

@@ -10,7 +10,8 @@ from inventory.api.headers import cors_headers, preflight_headers
 from inventory.domain.model import ReasonCode
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
 from inventory.queries.adjustments import ROWS_EXAMINED_MAX
-from inventory.schemas.adjustments import AdjustmentRequest, DirectAdjustmentRequest
+from inventory.schemas.adjustments import AdjustmentRequest
+from inventory.schemas.direct import CallerFields
 from inventory.schemas.reading import PAGE_ROWS_MAX, AdjustmentsQuery, LevelsQuery
 from tests.support.builders.domain import an_adjustment
 from tests.support.pages import code, page, rows, section
@@ -134,7 +135,7 @@ def test_what_is_said_of_browsers_is_what_the_code_answers() -> None:
 
 def test_the_example_of_a_direct_invocation_names_every_field_that_it_takes() -> None:
     (example,) = code(section(NAME, "Direct invocation"), "json")
-    assert set(json.loads(example)) == set(DirectAdjustmentRequest.model_fields)
+    assert set(json.loads(example)) == CallerFields.model_fields.keys() | AdjustmentRequest.model_fields.keys()
 
 
 def test_what_is_said_of_asynchronous_invocation_is_what_the_template_says() -> None:

@@ -44,13 +44,13 @@ def an_adjusted(**changes: object) -> dict[str, Any]:
 
 
 def a_rejected(error: errors.ServiceError, payload: JSONValue = None) -> dict[str, Any]:
-    detail = rejection(payload, error)
+    detail = rejection(MessageRequest(payload, "m-1"), error)
     return delivered({"DetailType": REJECTED, "Source": SOURCE, "Detail": detail})
 
 
 def an_invalid(payload: JSONValue) -> errors.InvalidRequest:
     with pytest.raises(errors.InvalidRequest) as raised:
-        MessageRequest(payload, "m-1").command()
+        MessageRequest(payload, "m-1").requested()
     return raised.value
 
 

@@ -11,7 +11,8 @@ from inventory.domain.api_tokens import mint
 from inventory.domain.rules import keyed_id
 from inventory.entrypoints.direct import DIRECT_ACTOR
 from inventory.entrypoints.responses import MASKED
-from inventory.schemas.adjustments import DirectAdjustmentRequest
+from inventory.schemas.adjustments import AdjustmentRequest
+from inventory.schemas.direct import CallerFields
 from tests.support.builders.domain import a_stock_item
 from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.builders.requests import a_payload
@@ -277,7 +278,7 @@ def test_a_token_in_a_fields_value_is_left_out_of_the_error(service: Service) ->
     token = mint()
 
     raised: list[str] = []
-    for name in (*DirectAdjustmentRequest.model_fields, "other"):
+    for name in (*CallerFields.model_fields, *AdjustmentRequest.model_fields, "other"):
         try:
             service.invoke(a_payload(**{name: token}))
         except Exception as error:  # noqa: BLE001  the class is made for each error

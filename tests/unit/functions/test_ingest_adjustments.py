@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from inventory.domain.errors import ServiceError
     from inventory.entrypoints.messages import MessageRequest
     from inventory.entrypoints.shapes import QueueRecord
-    from inventory.schemas.json_parser import JSONValue
     from tests.support.faults.wire import Reply
 
 BUS = "the-bus"
@@ -552,10 +551,10 @@ def test_a_rejection_that_cannot_be_serialized_returns_only_its_message_to_the_q
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    def failing(payload: JSONValue, error: ServiceError) -> str:
-        if "spoilt" in str(payload):
+    def failing(message: MessageRequest, error: ServiceError) -> str:
+        if "spoilt" in str(message.payload):
             raise AssertionError("a bug")
-        return rejection(payload, error)
+        return rejection(message, error)
 
     monkeypatch.setattr(queue, "rejection", failing)
 

@@ -18,6 +18,7 @@ from inventory.queries.adjustments import (
     HistoryPage,
 )
 from inventory.queries.ledger_order import Position, parse_position
+from inventory.storage import keys
 from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, NOW, OTHER_LOCATION, OTHER_VARIANT, TICK, VARIANT
 from tests.support.fakes.ledger import MemoryLedger
 
@@ -29,6 +30,13 @@ THERE: Place = (VARIANT, OTHER_LOCATION)
 OF_VARIANT = AdjustmentFilter(variant_id=VARIANT)
 OF_ITEM = AdjustmentFilter(variant_id=VARIANT, location_id=LOCATION)
 ANY = AdjustmentFilter()
+VARIANT_OF_ITS_SHARD = next(
+    variant_id
+    for variant_id in (UUID(int=each) for each in range(1_000))
+    if keys.shard_number(variant_id) == keys.shard_number(VARIANT)
+)
+"""Another variant, whose rows are in the same shard of the business."""
+
 each_way = pytest.mark.parametrize("wanted", [ANY, OF_VARIANT], ids=["of the business", "of the variant"])
 
 
@@ -81,6 +89,42 @@ def reread(count: int) -> MemoryLedger:
     ledger.limits.clear()
     ledger.rows_read = 0
     return ledger
+
+
+# --- many locations --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("locations", [100, 101, 3_000])
+def test_a_list_of_a_variant_takes_few_calls_however_many_locations_it_has(locations: int) -> None:
+    """Below a cursor one Query for each location would be needed before the first row is known."""
+    ledger = MemoryLedger()
+    for number in range(1, locations + 1):
+        ledger.append(UUID(int=number), (VARIANT, UUID(int=number)), NOW + timedelta(seconds=number))
+    below = Position(NOW + timedelta(seconds=50, microseconds=1), UUID(int=0))
+
+    found = page(ledger, OF_VARIANT, below=below, limit=10)
+
+    assert numbers(found) == [*range(50, 40, -1)]
+    assert len(ledger.limits) <= 110
+
+
+def test_a_variant_with_many_locations_among_many_others_comes_in_short_pages() -> None:
+    ledger = MemoryLedger()
+    for number in range(1, 3_001):
+        place = (VARIANT, UUID(int=number)) if number % 20 == 0 else (VARIANT_OF_ITS_SHARD, LOCATION)
+        ledger.append(UUID(int=number), place, NOW + timedelta(seconds=number))
+    found: list[int] = []
+    sizes: list[int] = []
+    below = None
+    while not sizes or below is not None:
+        one = page(ledger, OF_VARIANT, below=below)
+        found += numbers(one)
+        sizes.append(len(one.rows))
+        below = one.next_position
+
+    assert found == [*range(3_000, 0, -20)]
+    assert max(sizes) <= ROWS_EXAMINED_MAX / 20
+    assert len(sizes) == 3
 
 
 # --- order -----------------------------------------------------------------------------------------------------------

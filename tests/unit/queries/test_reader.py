@@ -14,8 +14,9 @@ from inventory.domain import retry_budget
 from inventory.domain.errors import LocationNotFound, Refusal, RowMissing, StoreUnavailable, VariantNotFound
 from inventory.domain.model import StockItem, StockItemId
 from inventory.domain.rules import stock_after
+from inventory.queries.level_pages import LevelPages
 from inventory.queries.levels import INDEX_DELAY_MAX, Level, LevelFilter, level_at
-from inventory.queries.reader import NamedLevelsPage, reader_on
+from inventory.queries.reader import reader_on
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.lookups import Lookups, StockItemsPage
 from inventory.storage.stock_index import StockIndex
@@ -40,9 +41,9 @@ class Shown(NamedTuple):
     next_location_id: UUID | None
 
 
-def shown(page: NamedLevelsPage) -> Shown:
+def shown(page: LevelsPage) -> Shown:
     next_location_id = None if page.next_after is None else page.next_after.location_id
-    return Shown([each.level for each in page.levels], next_location_id)
+    return Shown(list(page.levels), next_location_id)
 
 
 @dataclass
@@ -384,7 +385,7 @@ def test_each_of_the_two_reads_of_an_instant_begins_only_where_there_is_time_for
     def levels() -> LevelsPage:
         budget = retry_budget.RetryBudget(lambda: slow.remaining_s, sleep=lambda _: None)
         wanted = LevelFilter(VARIANT, LOCATION, NOW)
-        return pages._replace(ledger=slow).page(BUSINESS, wanted, after=None, limit=1, now=NOW, budget=budget)
+        return LevelPages(pages.stock_items, slow).page(BUSINESS, wanted, after=None, limit=1, now=NOW, budget=budget)
 
     if calls == 2:
         assert levels().levels == [Level(VARIANT, LOCATION, 5, 1, NOW)]

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from inventory.api.paging import parse_id, query_string, question_of, start
-from inventory.api.routes import GET_ADJUSTMENT, LIST_ADJUSTMENTS, LIST_LEVELS, PROVE_LEVEL, ROUTES
+from inventory.api.routes import GET_ADJUSTMENT, GET_GROUP, LIST_ADJUSTMENTS, LIST_LEVELS, PROVE_LEVEL, ROUTES
 from inventory.domain.errors import InvalidRequest
 from inventory.domain.hash_chain import canonical_members
 from inventory.domain.model import StockItemId
@@ -17,7 +17,15 @@ from inventory.queries.ledger_order import parse_position
 from inventory.queries.levels import LevelFilter
 from inventory.schemas.base import RequestModel, invalid_entries, validated
 from inventory.schemas.problems import cursor_at
-from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, NoQuery, ProofQuery
+from inventory.schemas.reading import (
+    AdjustmentPath,
+    AdjustmentsQuery,
+    GroupPath,
+    LevelPath,
+    LevelsQuery,
+    NoQuery,
+    ProofQuery,
+)
 from inventory.storage import cursors
 
 if TYPE_CHECKING:
@@ -28,7 +36,8 @@ if TYPE_CHECKING:
     from inventory.api.routes import Route
     from inventory.api.shapes import ApiEvent
     from inventory.domain.retry_budget import RetryBudget
-    from inventory.queries.reader import AdjustmentsFeed, AdjustmentsPage, NamedLevel, Reader, Recorded
+    from inventory.queries.levels import Level
+    from inventory.queries.reader import Reader, Recorded
 
 
 def answer(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
@@ -36,7 +45,7 @@ def answer(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudg
 
     Raises:
         InvalidRequest: path or query string break their model, or the cursor is not from an answer to the same query.
-        AdjustmentNotFound, VariantNotFound, LocationNotFound: it does not exist.
+        AdjustmentNotFound, GroupNotFound, VariantNotFound, LocationNotFound: it does not exist.
         StoreUnavailable: it could not be read in time.
     """
     with cursor_at("query", "cursor"):
@@ -57,6 +66,12 @@ def _adjustment(event: ApiEvent, business_id: UUID, reader: Reader, budget: Retr
     return _members(reader.adjustment(business_id, path.id, budget=budget))
 
 
+def _group(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
+    path = _validated_path(GroupPath, NoQuery, event)
+    rows = reader.group(business_id, path.group_id, budget=budget)
+    return {"group_id": str(path.group_id), "data": [_members(each) for each in rows]}
+
+
 def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudget) -> Members:
     query = validated(AdjustmentsQuery, query_string(event), place="query")
     variant_id = reader.variant_id(business_id, query.variant_id, query.sku, budget=budget)
@@ -73,18 +88,15 @@ def _adjustments(event: ApiEvent, business_id: UUID, reader: Reader, budget: Ret
         created_from=query.created_from,
         created_to=query.created_to,
     )
-    settled: Members = {}
-    page: AdjustmentsPage | AdjustmentsFeed
     key, limit = query.idempotency_key, query.limit
     if query.order == "asc":
         page = reader.feed(business_id, wanted, idempotency_key=key, after=begin, limit=limit, budget=budget)
-        settled = {"settled_to": instant_text(page.settled_to)}
     else:
         page = reader.adjustments(business_id, wanted, idempotency_key=key, below=begin, limit=limit, budget=budget)
     return {
         "data": [_members(each) | _chain_members(each, query) for each in page.adjustments],
         "next_cursor": None if page.next_position is None else cursors.cursor(page.next_position.text(), question),
-        **settled,
+        **({} if page.settled_to is None else {"settled_to": instant_text(page.settled_to)}),
     }
 
 
@@ -127,6 +139,7 @@ def _proof(event: ApiEvent, business_id: UUID, reader: Reader, budget: RetryBudg
 _READS: Final[Mapping[Route, Read]] = {
     LIST_ADJUSTMENTS: _adjustments,
     GET_ADJUSTMENT: _adjustment,
+    GET_GROUP: _group,
     LIST_LEVELS: _levels,
     PROVE_LEVEL: _proof,
 }
@@ -162,14 +175,13 @@ def _chain_members(recorded: Recorded, query: AdjustmentsQuery) -> Members:
     return {"chain": canonical_members(recorded.adjustment) | {"hash": recorded.adjustment.hash}}
 
 
-def _level_members(named: NamedLevel) -> Members:
-    level = named.level
+def _level_members(level: Level) -> Members:
     return {
         "variant_id": str(level.variant_id),
         "location_id": str(level.location_id),
         "quantity": level.quantity,
         "sequence": level.sequence,
         "updated_at": instant_text(level.updated_at),
-        "sku": named.sku,
+        "sku": level.sku,
         "counted_at": None if level.counted_at is None else instant_text(level.counted_at),
     }

@@ -1,4 +1,4 @@
-"""API Gateway's proxy events (payload format 1.0) as requests: the caller, and the command or reversal."""
+"""API Gateway's proxy events (payload format 1.0) as requests: the caller, and what is asked for."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeIs
 from uuid import UUID
 
 from inventory.api.headers import has_headers, header, is_text_by_name, is_texts_by_name
+from inventory.api.routes import REVERSE_GROUP
 from inventory.domain.errors import Forbidden, InvalidRequest, Unauthorized, UnsupportedEncoding, ValidationEntry
-from inventory.domain.model import Reversal
+from inventory.domain.model import GroupReversal, Reversal
 from inventory.domain.timestamps import instant_text
 from inventory.domain.uuids import parse_uuid
 from inventory.schemas.adjustments import AdjustmentRequest, ReversalRequest
-from inventory.schemas.base import RequestModel, validated
-from inventory.schemas.fields import adjustment_id_entries, idempotency_key_entries, is_label
+from inventory.schemas.base import validated
+from inventory.schemas.fields import idempotency_key_entries, is_label, path_id_entries
 from inventory.schemas.json_parser import InvalidJSON, JSONValue, parse_json
 from inventory.schemas.problems import entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from inventory.api.shapes import ApiEvent
@@ -106,52 +107,53 @@ def adjustment_command(event: ApiEvent, caller: Caller) -> Command:
         UnsupportedEncoding: the body is compressed.
         InvalidRequest: with the errors of the ``Idempotency-Key`` header, then those of the body.
     """
-    key, problems = _idempotency_key(event)
-    request = _valid_body(event, AdjustmentRequest, problems)
+    key, request = keyed_request(event, _adjustment)
     return request.command(business_id=caller.business_id, actor=caller.subject, idempotency_key=key)
 
 
-def reversal(event: ApiEvent, caller: Caller) -> Reversal:
-    """Translate a reversal.
+def reversal(event: ApiEvent, caller: Caller) -> Reversal | GroupReversal:
+    """Translate a reversal, of one adjustment or of a group.
 
     Raises:
         UnsupportedEncoding: the body is compressed.
         InvalidRequest: with the errors of the path, then of the ``Idempotency-Key`` header, then those of the body,
             which is FastAPI's order.
     """
+    of_group = event["resource"] == REVERSE_GROUP.path
+    parameter = "group_id" if of_group else "id"
     # The gateway has decoded what was percent-encoded in the path.
-    adjustment_id = (event.get("pathParameters") or {}).get("id", "")
-    key, problems = _idempotency_key(event)
-    request = _valid_body(event, ReversalRequest, adjustment_id_entries(adjustment_id) + problems)
-    return Reversal(
-        business_id=caller.business_id,
-        adjustment_id=UUID(adjustment_id),
-        reason=request.reason,
-        actor=caller.subject,
-        idempotency_key=key,
-    )
+    reversed_id = (event.get("pathParameters") or {}).get(parameter, "")
+    key, request = keyed_request(event, _reversal, path_id_entries(reversed_id, parameter))
+    make = GroupReversal if of_group else Reversal
+    return make(caller.business_id, UUID(reversed_id), request.reason, caller.subject, key)
 
 
-def _idempotency_key(event: ApiEvent) -> tuple[str | None, list[ValidationEntry]]:
-    """The header's value, None where it is absent, and the errors in it."""
-    key = header(event, "idempotency-key")
-    return key, [] if key is None else idempotency_key_entries(key)
-
-
-def _valid_body[R: RequestModel](event: ApiEvent, model: type[R], others: list[ValidationEntry]) -> R:
-    """Validate the body. ``others`` are the errors of the rest of the request; they come first in the answer.
+def keyed_request[R](
+    event: ApiEvent, validate: Callable[[JSONValue], R], others: Sequence[ValidationEntry] = ()
+) -> tuple[str | None, R]:
+    """Read the ``Idempotency-Key``, None where it is absent, and the body; ``others`` are the errors of the path.
 
     Raises:
         UnsupportedEncoding: the body is compressed.
-        InvalidRequest: with all errors of the request.
+        InvalidRequest: with all errors of the request: ``others``, those of the header, those of the body.
     """
+    key = header(event, "idempotency-key")
+    problems = [*others, *([] if key is None else idempotency_key_entries(key))]
     try:
-        request = validated(model, _json_body(event))
+        request = validate(_json_body(event))
     except InvalidRequest as error:
-        raise InvalidRequest(others + error.entries) from None
-    if others:
-        raise InvalidRequest(others)
-    return request
+        raise InvalidRequest(problems + error.entries) from None
+    if problems:
+        raise InvalidRequest(problems)
+    return key, request
+
+
+def _adjustment(body: JSONValue) -> AdjustmentRequest:
+    return validated(AdjustmentRequest, body)
+
+
+def _reversal(body: JSONValue) -> ReversalRequest:
+    return validated(ReversalRequest, body)
 
 
 def _json_body(event: ApiEvent) -> JSONValue:

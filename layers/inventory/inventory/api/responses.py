@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from inventory.api.headers import cors_headers
 from inventory.api.requests import gateway_request_id
-from inventory.api.routes import GET_ADJUSTMENT
+from inventory.api.routes import GET_ADJUSTMENT, GET_GROUP
 from inventory.domain.errors import ServiceError, TryAgain, Unauthorized
-from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members, detail_of
+from inventory.domain.model import GroupOutcome
+from inventory.entrypoints.responses import ERROR_ANSWERS, detail_of, outcome_members
 from inventory.entrypoints.telemetry import report_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from inventory.api.shapes import ApiEvent, Response
     from inventory.domain.model import Outcome
@@ -45,13 +46,21 @@ def respond(
     return response
 
 
-def created(event: ApiEvent, outcome: Outcome, *, request_id: str) -> Response:
-    """Answer 201 with the adjustment's own URL, and with a header where it is a replay."""
-    members = adjustment_members(outcome.adjustment)
-    headers = {"Location": relative_reference(event, GET_ADJUSTMENT.path.format(id=outcome.adjustment.id))}
+def created(event: ApiEvent, outcome: Outcome | GroupOutcome, *, request_id: str) -> Response:
+    """Answer 201 with the URL of the adjustment or of the group, and with a header where it is a replay."""
+    if isinstance(outcome, GroupOutcome):
+        path = GET_GROUP.path.format(group_id=outcome.group_id)
+    else:
+        path = GET_ADJUSTMENT.path.format(id=outcome.adjustment.id)
+    headers = {"Location": relative_reference(event, path)}
     if outcome.replayed:
         headers["Idempotent-Replayed"] = "true"
-    return _response(HTTPStatus.CREATED, members, headers, request_id)
+    return _response(HTTPStatus.CREATED, outcome_members(outcome), headers, request_id)
+
+
+def settled(lines: Sequence[object], *, request_id: str) -> Response:
+    """Answer 200 with what became of each line."""
+    return _response(HTTPStatus.OK, {"data": lines}, {}, request_id)
 
 
 def relative_reference(event: ApiEvent, path: str) -> str:
@@ -96,5 +105,6 @@ def _response(status: int, body: object, headers: dict[str, str], request_id: st
     return {
         "statusCode": int(status),
         "headers": {"Content-Type": "application/json", "x-request-id": request_id, **headers},
-        "body": json.dumps(body, separators=(",", ":")),
+        # As it is: an escape is up to three times as long, and the answer to 500 lines must fit into one of Lambda's.
+        "body": json.dumps(body, separators=(",", ":"), ensure_ascii=False),
     }

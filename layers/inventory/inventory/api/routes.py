@@ -39,6 +39,17 @@ REVERSE_ADJUSTMENT: Final = Route(
     "POST", "/api/v1/inventory/adjustments/{id}/reversal", "reverse_adjustment", "adjustments:reverse"
 )
 
+CREATE_BATCH: Final = Route("POST", "/api/v1/inventory/adjustments/batch", "create_adjustment", "adjustments:write")
+
+GET_GROUP: Final = Route("GET", "/api/v1/inventory/adjustments/groups/{group_id}", "read_inventory", "adjustments:read")
+
+REVERSE_GROUP: Final = Route(
+    "POST", "/api/v1/inventory/adjustments/groups/{group_id}/reversal", "reverse_adjustment", "adjustments:reverse"
+)
+
+RECORD_COUNT: Final = Route("POST", "/api/v1/inventory/counts", "create_adjustment", "adjustments:write")
+TRANSFER: Final = Route("POST", "/api/v1/inventory/transfers", "create_adjustment", "adjustments:write")
+
 LIST_LEVELS: Final = Route("GET", "/api/v1/inventory/levels", "read_inventory", "adjustments:read")
 
 PROVE_LEVEL: Final = Route(
@@ -64,6 +75,11 @@ ROUTES: Final = (
     LIST_ADJUSTMENTS,
     GET_ADJUSTMENT,
     REVERSE_ADJUSTMENT,
+    CREATE_BATCH,
+    GET_GROUP,
+    REVERSE_GROUP,
+    RECORD_COUNT,
+    TRANSFER,
     LIST_LEVELS,
     PROVE_LEVEL,
     LIST_VARIANTS,

@@ -8,15 +8,22 @@ from inventory.domain.errors import InvalidRequest
 from inventory.entrypoints import direct
 from inventory.schemas.fields import IDEMPOTENCY_KEY_LENGTH_MAX, idempotency_key_entries
 from inventory.schemas.json_parser import InvalidJSON, parse_json
-from inventory.schemas.problems import entry
+from inventory.schemas.problems import rule_entry
 
 if TYPE_CHECKING:
-    from inventory.domain.model import Command
+    from inventory.domain.model import Command, Group
     from inventory.entrypoints.shapes import QueueRecord
     from inventory.schemas.json_parser import JSONValue
 
 QUEUE_ACTOR: Final = "queue"
 """``created_by`` of an adjustment whose message names no actor: IAM only says that the sender may send."""
+
+_SNS_ENVELOPE: Final = {"Type", "TopicArn", "Message"}
+"""Members that Amazon SNS wraps around a message, and that no request has."""
+
+_RAW_MESSAGE_DELIVERY: Final = (
+    "is an envelope of Amazon SNS around the request: turn on raw message delivery for the subscription of the queue"
+)
 
 ORIGINAL_ID: Final = "original_id"
 """Message attribute of a message that was moved out of a dead-letter queue: the id that it was first sent with."""
@@ -27,18 +34,26 @@ class UnreadableMessage(Exception):
 
 
 class MessageRequest(NamedTuple):
-    """The request in a message: a payload as of a direct invocation, and the key to use where it names none."""
+    """The request in a message: a payload as of a direct invocation, and the ids by which its sender knows it.
+
+    ``message_id`` is the id that the message was first sent with. ``event_id`` is that of the event in the message;
+    None where the message is no event, or its id could be no key.
+    """
 
     payload: JSONValue
-    default_key: str
+    message_id: str
+    event_id: str | None = None
 
-    def command(self) -> Command:
-        """Translate the payload.
+    def requested(self) -> Command | Group:
+        """Translate the payload; where it names no key, the id of the event or message serves.
 
         Raises:
-            InvalidRequest: the payload breaks ``DirectAdjustmentRequest``.
+            InvalidRequest: the payload is not valid.
         """
-        return direct.adjustment_command(self.payload, default_key=self.default_key, default_actor=QUEUE_ACTOR)
+        if isinstance(self.payload, dict) and self.payload.keys() >= _SNS_ENVELOPE:
+            raise InvalidRequest([rule_entry(["body"], _RAW_MESSAGE_DELIVERY, given=self.payload)])
+        key = self.event_id or self.message_id
+        return direct.requested(self.payload, default_key=key, default_actor=QUEUE_ACTOR)
 
 
 def records_of(event: object) -> list[QueueRecord]:
@@ -49,10 +64,7 @@ def records_of(event: object) -> list[QueueRecord]:
     """
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list) or not records or not all(_is_record(each) for each in records):
-        fact = "must be messages of the queue"
-        raise InvalidRequest(
-            [entry(["body", "Records"], "value_error", f"Value error, {fact}", given=None, ctx={"error": fact})]
-        )
+        raise InvalidRequest([rule_entry(["body", "Records"], "must be messages of the queue", given=None)])
     return records
 
 
@@ -89,7 +101,7 @@ def read_message(record: QueueRecord) -> MessageRequest:
         raise UnreadableMessage("Not an object")
     # A payload has no such members: they would be unknown fields.
     if "detail-type" in body and "detail" in body:
-        return MessageRequest(body["detail"], _as_key(body.get("id")) or _original_id(record))
+        return MessageRequest(body["detail"], _original_id(record), _as_key(body.get("id")))
     return MessageRequest(body, _original_id(record))
 
 

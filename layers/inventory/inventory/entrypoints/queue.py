@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from inventory.adjusting.merging import Fault, adjust_many
 from inventory.aws.event_bus import Event, EventRefused
 from inventory.domain.errors import InvalidRequest, Refusal, ServiceError, StoreUnavailable, TryAgain
-from inventory.domain.model import Outcome
+from inventory.domain.model import GroupOutcome, Outcome
+from inventory.entrypoints.applying import business_id_of
 from inventory.entrypoints.messages import UnreadableMessage, read_message
 from inventory.entrypoints.rejections import REJECTED, rejection
 from inventory.entrypoints.responses import batch_response
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from inventory.adjusting.loop import Adjuster, Result
     from inventory.aws.event_bus import EventBus, PutResult
     from inventory.domain.concurrency import AtOnce
-    from inventory.domain.model import Command
+    from inventory.domain.model import Command, Group
     from inventory.domain.retry_budget import RetryBudget
     from inventory.entrypoints.messages import MessageRequest
     from inventory.entrypoints.shapes import BatchResponse, QueueRecord
@@ -35,14 +36,14 @@ RESPONSE_TIME_S: Final = 2.0
 
 @dataclass(slots=True)
 class Message:
-    """One message and its progress: its request, as far as it can be read, and its result.
+    """One message and its progress: its request, as far as it can be read, what that asks for, and the result.
 
     ``is_done``: it need not be delivered again.
     """
 
     record: QueueRecord
     request: MessageRequest | None = None
-    command: Command | None = None
+    requested: Command | Group | None = None
     result: Result | InvalidRequest | UnreadableMessage | Fault | None = None
     is_done: bool = False
 
@@ -59,11 +60,11 @@ def ingest(
         and then one would be rejected and the other applied.
     """
     messages = [_read(record) for record in _distinct(records)]
-    readable = [(message, message.command) for message in messages if message.command is not None]
+    readable = [(message, message.requested) for message in messages if message.requested is not None]
     deciding = budget.reserve(PUBLISHING_TIME_S)
-    results = adjust_many(adjuster, [command for _, command in readable], budget=deciding, at_once=at_once)
+    results = adjust_many(adjuster, [requested for _, requested in readable], budget=deciding, at_once=at_once)
     for (message, _), result in zip(readable, results, strict=True):
-        message.result, message.is_done = result, isinstance(result, Outcome)
+        message.result, message.is_done = result, isinstance(result, Outcome | GroupOutcome)
     _publish_rejections(messages, bus, budget.reserve(RESPONSE_TIME_S))
     return messages
 
@@ -79,9 +80,9 @@ def report_messages(messages: Sequence[Message], invocation: Invocation) -> None
 
 
 def _report(message: Message, invocation: Invocation) -> None:
-    invocation.business_id = None if message.command is None else message.command.business_id
+    invocation.business_id = None if message.requested is None else business_id_of(message.requested)
     match message.result:
-        case Outcome() as outcome:
+        case (Outcome() | GroupOutcome()) as outcome:
             report_outcome(outcome, invocation)
         case UnreadableMessage() as error:
             report_unreadable(str(error), invocation)
@@ -105,7 +106,7 @@ def _read(record: QueueRecord) -> Message:
     message = Message(record)
     try:
         message.request = read_message(record)
-        message.command = message.request.command()
+        message.requested = message.request.requested()
     except (UnreadableMessage, InvalidRequest) as error:
         message.result = error
     except Exception as error:  # noqa: BLE001  a fault of one message must not end the batch
@@ -131,7 +132,7 @@ def _event_of(message: Message) -> Event | None:
     if message.request is None or not isinstance(message.result, Refusal | InvalidRequest):
         return None
     try:
-        return Event(REJECTED, rejection(message.request.payload, message.result))
+        return Event(REJECTED, rejection(message.request, message.result))
     except Exception as error:  # noqa: BLE001  a fault of one message must not end the batch
         message.result = Fault(error)
         return None

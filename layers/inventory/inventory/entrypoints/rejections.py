@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, detail_text
 from inventory.entrypoints.responses import detail_of, detail_without_input, error_type
-from inventory.schemas.adjustments import DirectAdjustmentRequest
+from inventory.schemas.adjustments import AdjustmentRequest
+from inventory.schemas.direct import CallerFields
 
 if TYPE_CHECKING:
     from inventory.domain.errors import ServiceError
+    from inventory.entrypoints.messages import MessageRequest
     from inventory.schemas.json_parser import JSONValue
 
 REJECTED: Final = "InventoryAdjustmentRejected"
@@ -19,30 +21,40 @@ _KEPT_SIZE_MAX_BYTES: Final = 1024
 _KEPT_ENTRIES_MAX: Final = 50
 
 
-def rejection(payload: JSONValue, error: ServiceError) -> str:
-    """Write the event's detail: ``{"request": …, "error": {"type", "detail"}}``.
+def rejection(message: MessageRequest, error: ServiceError) -> str:
+    """Write the event's detail: ``{"request", "error": {"type", "detail"}, "message_id"}``, also ``event_id`` if any.
 
     A detail that is too large for an event is trimmed, and then always fits: ``request`` to those of its known fields
     that are up to 1 KB (null where it is no object), the list in ``error.detail`` to its first 50 entries without
     ``input``.
     """
-    whole = _rejection(payload, error, detail_of(error))
+    whole = _rejection(message, error, message.payload, detail_of(error))
     if len(whole) <= DETAIL_SIZE_MAX_BYTES:
         return whole
     detail = detail_without_input(error)
     brief = detail[:_KEPT_ENTRIES_MAX] if isinstance(detail, list) else detail
-    return _rejection(_trimmed(payload), error, brief)
+    return _rejection(message, error, _trimmed(message.payload), brief)
 
 
-def _rejection(payload: JSONValue, error: ServiceError, detail: object) -> str:
-    return detail_text({"request": payload, "error": {"type": error_type(error), "detail": detail}})
+def _rejection(message: MessageRequest, error: ServiceError, payload: JSONValue, detail: object) -> str:
+    members = {
+        "request": payload,
+        "error": {"type": error_type(error), "detail": detail},
+        "message_id": message.message_id,
+        "event_id": message.event_id,
+    }
+    return detail_text({name: member for name, member in members.items() if name != "event_id" or member is not None})
 
 
 def _trimmed(payload: JSONValue) -> JSONValue:
     if not isinstance(payload, dict):
         return None
+    # Few rejections are too large, and most environments see no request of these models.
+    from inventory.schemas.groups import BatchRequest, CountRequest, TransferRequest  # noqa: PLC0415
+
     return {
         name: payload[name]
-        for name in DirectAdjustmentRequest.model_fields
+        for model in (CallerFields, AdjustmentRequest, CountRequest, TransferRequest, BatchRequest)
+        for name in model.model_fields
         if name in payload and len(detail_text(payload[name])) <= _KEPT_SIZE_MAX_BYTES
     }

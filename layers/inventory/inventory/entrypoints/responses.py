@@ -38,6 +38,7 @@ from inventory.domain.errors import (
     UnsupportedEncoding,
     VariantNotFound,
 )
+from inventory.domain.model import Outcome
 from inventory.domain.timestamps import instant_text
 from inventory.domain.uuids import uuid_text
 from inventory.schemas.problems import entry
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inventory.domain.errors import ValidationEntry
-    from inventory.domain.model import Adjustment
+    from inventory.domain.model import Adjustment, GroupOutcome
     from inventory.entrypoints.shapes import BatchResponse
     from inventory.integrity.audit import AuditResult
     from inventory.integrity.proof import Proof
@@ -182,6 +183,13 @@ def adjustment_members(adjustment: Adjustment) -> dict[str, object]:
         "sku": adjustment.sku,
         "occurred_at": None if adjustment.occurred_at is None else instant_text(adjustment.occurred_at),
     }
+
+
+def outcome_members(outcome: Outcome | GroupOutcome) -> dict[str, object]:
+    """What a request has become: the adjustment; or the group, whose adjustments are in the order of the lines."""
+    if isinstance(outcome, Outcome):
+        return adjustment_members(outcome.adjustment)
+    return {"group_id": uuid_text(outcome.group_id), "data": [adjustment_members(row) for row in outcome.adjustments]}
 
 
 def proof_members(proof: Proof) -> dict[str, object]:

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Final, Protocol
 from aws_lambda_powertools.metrics import MetricUnit
 
 from inventory.domain.errors import CorruptData, ExportStopped, InternalError, ServiceError, StoreUnavailable, TryAgain
+from inventory.domain.model import GroupOutcome
 from inventory.domain.uuids import uuid_text
 from inventory.entrypoints.deadline import remaining_s
 from inventory.entrypoints.responses import ERROR_ANSWERS, raised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from uuid import UUID
 
     from aws_lambda_powertools import Logger, Metrics
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from inventory.domain.model import Outcome
+    from inventory.domain.model import Kind, Outcome
     from inventory.domain.retry_budget import RetryBudget
     from inventory.entrypoints.ledger_stream import PublishResult
     from inventory.entrypoints.schedule import AuditTask
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 
 CREATED: Final = "AdjustmentCreated"
+COUNTED: Final = "StockCounted"
+TRANSFERRED: Final = "StockTransferred"
 REVERSED: Final = "AdjustmentReversed"
 REPLAYED: Final = "AdjustmentReplayed"
 READ: Final = "ReadAnswered"
@@ -58,8 +61,13 @@ PUBLISHED: Final = "AdjustmentPublished"
 ROW_SET_ASIDE: Final = "LedgerRowSetAside"
 ROW_ALTERED: Final = "LedgerRowAltered"
 
-_OUTCOMES: Final = {CREATED: "created", REVERSED: "reversed", REPLAYED: "replayed"}
-"""The code in the log line of an adjustment, by its metric."""
+_BY_KIND: Final[Mapping[Kind, Sequence[str]]] = {
+    "adjustment": (CREATED,),
+    "count": (CREATED, COUNTED),
+    "transfer": (CREATED, TRANSFERRED),
+    "reversal": (REVERSED,),
+}
+"""The metrics that count a new row."""
 
 
 class MetricSums:
@@ -173,22 +181,26 @@ def _is_fault_of_unknown_outcome(error: Exception) -> bool:
     return isinstance(error, TryAgain) and error.__cause__ is not None
 
 
-def report_outcome(outcome: Outcome, invocation: Invocation) -> None:
-    """Log and count an adjustment. A reversal has a metric of its own, and so has a replay, which wrote nothing."""
-    row = outcome.adjustment
+def report_outcome(outcome: Outcome | GroupOutcome, invocation: Invocation) -> None:
+    """Log a request that was applied, in one line, and count its rows by kind; or a replay, which wrote nothing."""
+    rows = outcome.adjustments if isinstance(outcome, GroupOutcome) else (outcome.adjustment,)
     if outcome.replayed:
-        metric, message = REPLAYED, "adjustment replayed"
-    elif row.reverses is not None:
-        metric, message = REVERSED, "adjustment reversed"
+        code, counted = "replayed", [REPLAYED]
     else:
-        metric, message = CREATED, "adjustment created"
-    invocation.count(metric)
-    members = invocation.members(_OUTCOMES[metric], outcome.attempts)
-    members["adjustment_id"] = uuid_text(row.id)
-    members["sequence"] = row.sequence
-    if row.reverses is not None:
-        members["reverses"] = uuid_text(row.reverses)
-    invocation.logger.info(message, extra=members)
+        code = "reversed" if rows[0].kind == "reversal" else "created"
+        counted = [metric for row in rows for metric in _BY_KIND[row.kind]]
+    for metric, count in Counter(counted).items():
+        invocation.count(metric, count)
+    members = invocation.members(code, outcome.attempts)
+    if isinstance(outcome, GroupOutcome):
+        members |= {"group_id": uuid_text(outcome.group_id), "rows": len(rows)}
+        invocation.logger.info("group %s", code, extra=members)
+        return
+    members["adjustment_id"] = uuid_text(rows[0].id)
+    members["sequence"] = rows[0].sequence
+    if rows[0].reverses is not None:
+        members["reverses"] = uuid_text(rows[0].reverses)
+    invocation.logger.info("adjustment %s", code, extra=members)
 
 
 def report_read(resource: str, invocation: Invocation) -> None:

@@ -111,15 +111,15 @@ class VariantCommands(NamedTuple):
         budget.retry(partial(self.catalog.require_businesses, [request.business_id]))
         after = cursors.start(request.cursor, question, _sort_key)
         read = partial(lookups.catalog_page, request.business_id, keys.VARIANTS, after=after, limit=CLAIM_PAGE)
-        page = budget.retry(read)
+        variants, next_after = budget.retry(read)
         claimed = 0
         duplicates: list[Duplicate] = []
-        for some in batched(page.items, AT_ONCE, strict=False):
+        for some in batched(variants, AT_ONCE, strict=False):
             ids = [variant_id_of(item) for item in some]
             attempt = partial(self._attempt, request.business_id, ids, [], partial(_claim, ids), self.clock(), budget)
             number, found = settled(budget, attempt)
             claimed, duplicates = claimed + number, duplicates + found
-        cursor = None if page.next_after is None else cursors.cursor(page.next_after, question)
+        cursor = None if next_after is None else cursors.cursor(next_after, question)
         return {"claimed": claimed, "duplicates": duplicates, "next_cursor": cursor}
 
     def _registration(self, fields: VariantFields) -> Registration:

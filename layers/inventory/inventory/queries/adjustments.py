@@ -6,7 +6,6 @@ pages that were read, do not move the next pages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
@@ -96,13 +95,13 @@ class StockItemsOfVariant(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class History:
     """Reads pages of adjustments."""
 
-    index: LedgerIndex
-    stock_items: StockItemsOfVariant
-    at_once: AtOnce = map
+    def __init__(self, index: LedgerIndex, stock_items: StockItemsOfVariant, at_once: AtOnce = map) -> None:
+        self.index = index
+        self.stock_items = stock_items
+        self.at_once = at_once
 
     def page(
         self, business_id: UUID, wanted: AdjustmentFilter, *, below: Position | None, limit: int, budget: RetryBudget

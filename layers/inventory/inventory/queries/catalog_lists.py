@@ -74,8 +74,8 @@ class CatalogLists(NamedTuple):
         """Read variants after one, in the order of their ids."""
         start = None if after is None else keys.variant(after)
         read = partial(self.lookups.catalog_page, business_id, keys.VARIANTS, after=start, limit=limit)
-        page = budget.retry(read)
-        return ListPage([_variant(item) for item in page.items], _id_after(page.next_after))
+        items, next_after = budget.retry(read)
+        return ListPage([_variant(item) for item in items], _id_after(next_after))
 
     def variant_with_sku(self, business_id: UUID, sku: str, budget: RetryBudget) -> ListPage:
         """Read the active variant with a SKU, if there is one."""
@@ -90,16 +90,17 @@ class CatalogLists(NamedTuple):
         """Read locations after one, in the order of their ids."""
         start = None if after is None else keys.location(after)
         read = partial(self.lookups.catalog_page, business_id, keys.LOCATIONS, after=start, limit=limit)
-        page = budget.retry(read)
+        items, next_after = budget.retry(read)
         settings_key = keys.settings_key(business_id)
         settings = budget.retry(partial(self.lookups.catalog_items, [settings_key])).get(settings_key)
         default_id = default_location_id_of(settings)
-        return ListPage([_location(item, default_id) for item in page.items], _id_after(page.next_after))
+        return ListPage([_location(item, default_id) for item in items], _id_after(next_after))
 
     def reasons(self, business_id: UUID, *, after: str | None, limit: int, budget: RetryBudget) -> ListPage:
         """Read reasons after a code: those that are built in first, then the business's in the order of their codes."""
         read = partial(self.lookups.catalog_page, business_id, keys.REASONS, after=None, limit=REASONS_MAX)
-        reasons = [*BUILT_IN_REASONS, *map(_reason, budget.retry(read).items)]
+        items, _ = budget.retry(read)
+        reasons = [*BUILT_IN_REASONS, *map(_reason, items)]
         codes = [each["reason_code"] for each in reasons]
         begin = codes.index(after) + 1 if after in codes else 0
         entries = reasons[begin : begin + limit]

@@ -40,11 +40,12 @@ class FeedPage(NamedTuple):
     settled_to: datetime
 
 
-class Feed(NamedTuple):
+class Feed:
     """Reads pages of the feed."""
 
-    ledger: LedgerIndex
-    at_once: AtOnce = map
+    def __init__(self, ledger: LedgerIndex, at_once: AtOnce = map) -> None:
+        self.ledger = ledger
+        self.at_once = at_once
 
     def page(
         self,

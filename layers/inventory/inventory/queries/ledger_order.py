@@ -135,14 +135,22 @@ class PartitionRows:
         return (min if self.query.newest_first else max)(position, previous)
 
 
-class PartitionReading(NamedTuple):
+class PartitionReading:
     """How partitions are read: chunks as in ``PartitionRows``, the first ones at once where ``at_once`` is given."""
 
-    ledger: LedgerIndex
-    budget: RetryBudget
-    chunk_rows: int
-    growth: int = 1
-    at_once: AtOnce | None = None
+    def __init__(
+        self,
+        ledger: LedgerIndex,
+        budget: RetryBudget,
+        chunk_rows: int,
+        growth: int = 1,
+        at_once: AtOnce | None = None,
+    ) -> None:
+        self.ledger = ledger
+        self.budget = budget
+        self.chunk_rows = chunk_rows
+        self.growth = growth
+        self.at_once = at_once
 
     def rows(self, query: IndexQuery, bound: Position) -> PartitionRows:
         """Make the reader of one partition."""

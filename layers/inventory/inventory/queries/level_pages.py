@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -40,12 +39,13 @@ class LevelsPage(NamedTuple):
     examined: int
 
 
-class LevelPages(NamedTuple):
+class LevelPages:
     """Reads pages of levels."""
 
-    stock_items: StockItems
-    ledger: LedgerIndex
-    at_once: AtOnce = map
+    def __init__(self, stock_items: StockItems, ledger: LedgerIndex, at_once: AtOnce = map) -> None:
+        self.stock_items = stock_items
+        self.ledger = ledger
+        self.at_once = at_once
 
     def page(
         self,
@@ -90,15 +90,15 @@ class LevelPages(NamedTuple):
         return budget.retry(partial(read, between_calls=budget.require_time))
 
 
-@dataclass(slots=True)
 class _Filling:
     """A page while it fills: ``last`` is the last stock item that was examined."""
 
-    wanted: LevelFilter
-    limit: int
-    last: StockItemId | None
-    levels: list[Level] = field(default_factory=list)
-    examined: int = 0
+    def __init__(self, wanted: LevelFilter, limit: int, last: StockItemId | None) -> None:
+        self.wanted = wanted
+        self.limit = limit
+        self.last = last
+        self.levels: list[Level] = []
+        self.examined = 0
 
     def room(self) -> int:
         """How many stock items to examine next; 0 where the page is full, or enough were examined."""

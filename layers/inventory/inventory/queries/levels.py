@@ -48,7 +48,8 @@ class LevelFilter(NamedTuple):
 class Level(NamedTuple):
     """A variant's quantity on hand at one location, in units, after the adjustment with that ``sequence``.
 
-    ``counted_at`` is when it was last counted until today, None if never: also where the level is one of the past.
+    ``counted_at`` is when it was last counted until today, None if never, and ``sku`` is the variant's SKU today: also
+    where the level is one of the past.
     """
 
     variant_id: UUID
@@ -57,6 +58,7 @@ class Level(NamedTuple):
     sequence: int
     updated_at: datetime
     counted_at: datetime | None = None
+    sku: str | None = None
 
 
 def level_now(stock_item_id: StockItemId, stock: StockItem) -> Level:

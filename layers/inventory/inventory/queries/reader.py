@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +11,7 @@ from inventory.domain.rules import keyed_id
 from inventory.integrity.proof import Prover
 from inventory.queries.adjustments import History, page_of_known
 from inventory.queries.feed import Feed, feed_of_known
-from inventory.queries.level_pages import LevelPages
+from inventory.queries.level_pages import LevelPages, LevelsPage
 from inventory.queries.stock_items import StockItems
 
 if TYPE_CHECKING:
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
     from inventory.integrity.proof import Proof
     from inventory.queries.adjustments import AdjustmentFilter
     from inventory.queries.ledger_order import Position
-    from inventory.queries.levels import Level, LevelFilter
-    from inventory.queries.stock_items import StockItemIds
+    from inventory.queries.levels import LevelFilter
     from inventory.storage.ledger_index import LedgerIndex
     from inventory.storage.lookups import Lookups
+    from inventory.storage.stock_index import StockIndex
 
 
 def _now() -> datetime:
@@ -43,36 +42,17 @@ class Recorded(NamedTuple):
 
 
 class AdjustmentsPage(NamedTuple):
-    """Adjustments, newest first. The next page starts below ``next_position``, None on the last page."""
+    """Adjustments, newest first. The next page starts below ``next_position``, None on the last page.
+
+    In the feed, oldest first: the next page starts after it, and ``settled_to`` is where the feed ends.
+    """
 
     adjustments: list[Recorded]
     next_position: Position | None
+    settled_to: datetime | None = None
 
 
-class AdjustmentsFeed(NamedTuple):
-    """Adjustments, oldest first, as in ``FeedPage``."""
-
-    adjustments: list[Recorded]
-    next_position: Position
-    settled_to: datetime
-
-
-class NamedLevel(NamedTuple):
-    """A level, and the SKU of its variant today, None where it has none."""
-
-    level: Level
-    sku: str | None
-
-
-class NamedLevelsPage(NamedTuple):
-    """Levels. The next page starts after ``next_after``, None on the last page."""
-
-    levels: list[NamedLevel]
-    next_after: StockItemId | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """Reads adjustments, levels and proofs.
 
     Each method raises ``StoreUnavailable`` if a part could not be read in time, and ``CorruptData`` if the tables were
@@ -139,7 +119,7 @@ class Reader:
         after: Position | None,
         limit: int,
         budget: RetryBudget,
-    ) -> AdjustmentsFeed:
+    ) -> AdjustmentsPage:
         """Read a page of the feed, or of what is known by a key or a group's id in the feed's order."""
         now = self.clock()
         known = self._known_rows(business_id, wanted, idempotency_key, budget)
@@ -147,7 +127,7 @@ class Reader:
             page = self.feeds.page(business_id, wanted, after=after, limit=limit, now=now, budget=budget)
         else:
             page = feed_of_known(known, wanted, after=after, limit=limit, now=now)
-        return AdjustmentsFeed(self._recorded(business_id, page.rows, budget), page.next_position, page.settled_to)
+        return AdjustmentsPage(self._recorded(business_id, page.rows, budget), page.next_position, page.settled_to)
 
     def _known_rows(
         self, business_id: UUID, wanted: AdjustmentFilter, idempotency_key: str | None, budget: RetryBudget
@@ -170,7 +150,7 @@ class Reader:
 
     def levels(
         self, business_id: UUID, wanted: LevelFilter, *, after: StockItemId | None, limit: int, budget: RetryBudget
-    ) -> NamedLevelsPage:
+    ) -> LevelsPage:
         """Read a page of levels, one for each place where a variant was ever adjusted.
 
         Raises:
@@ -181,7 +161,7 @@ class Reader:
         if not page.examined and after is None:
             self._require_active(business_id, wanted.variant_id, wanted.location_id, budget)
         skus = budget.retry(partial(self.lookups.skus, business_id, {each.variant_id for each in page.levels}))
-        return NamedLevelsPage([NamedLevel(each, skus.get(each.variant_id)) for each in page.levels], page.next_after)
+        return page._replace(levels=[each._replace(sku=skus.get(each.variant_id)) for each in page.levels])
 
     def variant_id(
         self, business_id: UUID, variant_id: UUID | None, sku: str | None, *, budget: RetryBudget
@@ -229,7 +209,7 @@ class Reader:
 def reader_on(
     lookups: Lookups,
     ledger: LedgerIndex,
-    stock_item_ids: StockItemIds,
+    stock_item_ids: StockIndex,
     at_once: AtOnce = map,
     clock: Callable[[], datetime] = _now,
 ) -> Reader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import batched
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 from inventory.domain.errors import StockItemUnreadable, StoreUnavailable
 from inventory.domain.model import StockItemId
@@ -21,30 +21,21 @@ if TYPE_CHECKING:
     from inventory.domain.retry_budget import RetryBudget
     from inventory.queries.levels import LevelFilter
     from inventory.storage.lookups import Lookups
-    from inventory.storage.stock_index import StockItemIdsPage
+    from inventory.storage.stock_index import StockIndex
 
     type FoundStockItem = tuple[StockItemId, StockItem]
 
 
-class StockItemIds(Protocol):
-    """Reads the ids of a business's stock items."""
-
-    def page(
-        self, business_id: UUID, shard: int, *, location_id: UUID | None, after: StockItemId | None, limit: int
-    ) -> StockItemIdsPage:
-        """Read ids of one shard after one of its stock items."""
-        ...
-
-
-class StockItems(NamedTuple):
+class StockItems:
     """Reads stock items lazily, in chunks of ``chunk`` (up to 101), each at most once.
 
     Every iterator raises ``StoreUnavailable`` if the next ones could not be read in time, and ``StockItemUnreadable``
     if the next one can't be read. What it gave before is good.
     """
 
-    lookups: Lookups
-    ids: StockItemIds
+    def __init__(self, lookups: Lookups, ids: StockIndex) -> None:
+        self.lookups = lookups
+        self.ids = ids
 
     def wanted(
         self, business_id: UUID, wanted: LevelFilter, after: StockItemId | None, chunk: int, budget: RetryBudget
@@ -83,11 +74,11 @@ class StockItems(NamedTuple):
             while True:
                 read = partial(self.ids.page, business_id, shard, location_id=location_id, after=after)
                 try:
-                    page = budget.retry(partial(read, limit=chunk - len(ids)))
+                    found, after = budget.retry(partial(read, limit=chunk - len(ids)))
                 except (StoreUnavailable, StockItemUnreadable):
                     yield from self._read(ids, budget)
                     raise
-                ids, after = ids + page.ids, page.next_after
+                ids += found
                 if len(ids) == chunk:
                     yield from self._read(ids, budget)
                     ids = []

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
+type Place = list[str | int]
+"""Where a value is in a request, as a ``loc`` begins."""
+
 
 class RequestModel(BaseModel):
     """A request that refuses unknown fields, because a misspelt one must not be ignored, and that can't be changed."""
@@ -37,29 +40,54 @@ class RequestModel(BaseModel):
         """Give the fields by their names as a caller writes them, in their order."""
         return {field.alias or name: field for name, field in cls.model_fields.items()}
 
+    @classmethod
+    def broken_rules(cls, members: Mapping[str, object], place: Place) -> list[ValidationEntry]:  # noqa: ARG003
+        """Make the entries of the rules about several fields; ``members`` are as they were sent.
+
+        A validator of the whole model can't do that: pydantic calls it only where each field is valid, and all errors
+        of a request are answered together.
+        """
+        return []
+
 
 def validated[R: RequestModel](
-    model: type[R], value: object, *, place: str = "body", entries_size_max_bytes: int = ENTRIES_SIZE_MAX_BYTES
+    model: type[R],
+    value: object,
+    *,
+    place: str = "body",
+    line: int | None = None,
+    entries_size_max_bytes: int = ENTRIES_SIZE_MAX_BYTES,
 ) -> R:
     """Validate a parsed JSON value, or the members of another ``place``: ``path`` or ``query``.
+
+    ``line`` says which of the request's ``lines`` the value is.
 
     Raises:
         InvalidRequest: with the errors of the known fields in field order, and then of the unknown ones, as many as
             ``entries_size_max_bytes`` hold in JSON.
     """
+    at: Place = [place] if line is None else [place, "lines", line]
     if not isinstance(value, dict):
         message = "Input should be a valid dictionary or object to extract fields from"
-        raise InvalidRequest([entry([place], "model_attributes_type", message, given=value)])
+        raise InvalidRequest([entry(at, "model_attributes_type", message, given=value)])
     known = _known_fields(model, value)
-    unknown = _unknown_fields(value, known, place) if model.model_config["extra"] == "forbid" else iter(())
+    unknown = _unknown_fields(value, known, at) if model.model_config["extra"] == "forbid" else iter(())
+    broken = model.broken_rules(known, at)
     try:
         request = parse(known, model)
     except ValidationError as error:
-        found = chain(_entries(error, [place], whole=value), unknown)
-        raise InvalidRequest(bounded_entries(found, entries_size_max_bytes)) from None
-    if entries := bounded_entries(unknown, entries_size_max_bytes):
+        broken += _entries(error, at, whole=value)
+    if entries := bounded_entries(chain(_in_field_order(model, broken, at), unknown), entries_size_max_bytes):
         raise InvalidRequest(entries)
     return request
+
+
+def _in_field_order(model: type[RequestModel], entries: list[ValidationEntry], place: Place) -> list[ValidationEntry]:
+    """Sort entries by the fields that they are about. One about the whole, where there is any, is the only one."""
+    if len(entries) <= 1:
+        return entries
+    order = [*model.model_fields]
+    return sorted(entries, key=lambda each: order.index(str(each["loc"][len(place)])))
 
 
 def invalid_entries(model: type[RequestModel], value: object, *, place: str) -> list[ValidationEntry]:
@@ -71,9 +99,7 @@ def invalid_entries(model: type[RequestModel], value: object, *, place: str) -> 
     return []
 
 
-def value_entries(
-    adapter: TypeAdapter[str] | TypeAdapter[UUID], text: str, place: list[str | int]
-) -> list[ValidationEntry]:
+def value_entries(adapter: TypeAdapter[str] | TypeAdapter[UUID], text: str, place: Place) -> list[ValidationEntry]:
     """Give the errors of a text that is in the request's path or headers, an empty list for a valid one."""
     try:
         adapter.validate_python(text)
@@ -93,16 +119,18 @@ def _known_fields(model: type[RequestModel], value: dict[str, object]) -> dict[s
     return {name: member for name, member in value.items() if name in names}
 
 
-def _unknown_fields(value: dict[str, object], known: dict[str, object], place: str) -> Iterator[ValidationEntry]:
+def _unknown_fields(value: dict[str, object], known: dict[str, object], place: Place) -> Iterator[ValidationEntry]:
     """Make the entries of the unknown fields, as pydantic does."""
     if len(known) == len(value):
         return
     for name, member in value.items():
         if name not in known:
-            yield entry([place, echoable_name(name)], "extra_forbidden", "Extra inputs are not permitted", given=member)
+            yield entry(
+                [*place, echoable_name(name)], "extra_forbidden", "Extra inputs are not permitted", given=member
+            )
 
 
-def _entries(error: ValidationError, place: list[str | int], *, whole: object) -> Iterator[ValidationEntry]:
+def _entries(error: ValidationError, place: Place, *, whole: object) -> Iterator[ValidationEntry]:
     """Make the entries of pydantic's errors, as FastAPI does. The input of a missing field is ``whole``."""
     for each in error.errors(include_url=False):
         facts = lone_surrogate(each["input"]) if each["type"] == "string_unicode" else each.get("ctx", {})

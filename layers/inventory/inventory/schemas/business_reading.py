@@ -8,9 +8,9 @@ from uuid import UUID
 from pydantic import Field
 
 from inventory.schemas.base import RequestModel
-from inventory.schemas.fields import Label
+from inventory.schemas.fields import Cursor, Label
 from inventory.schemas.instants import FromInstant
-from inventory.schemas.reading import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, SKU_OF_A_QUERY, Cursor, Limit, OtherwiseSku
+from inventory.schemas.reading import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, SKU_OF_A_QUERY, Limit, OtherwiseSku
 
 REPORT_CURSOR_LENGTH_MAX: Final = 9_000
 """A cursor with five sums for each reason code. API Gateway takes 10,240 bytes of request line and headers."""

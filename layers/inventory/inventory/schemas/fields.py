@@ -135,6 +135,8 @@ type Label = Annotated[
 ]
 """1 to 255 code points after trimming, at least one of them visible: a reference, name, SKU, subject or actor."""
 
+type Cursor = Annotated[str, Field(min_length=1, max_length=1024, description="The `next_cursor` of the page before.")]
+
 type IdempotencyKey = Annotated[
     str,
     StringConstraints(min_length=1, max_length=IDEMPOTENCY_KEY_LENGTH_MAX),
@@ -143,7 +145,7 @@ type IdempotencyKey = Annotated[
 ]
 
 _IDEMPOTENCY_KEY: Final[TypeAdapter[str]] = TypeAdapter(IdempotencyKey)
-_ADJUSTMENT_ID: Final[TypeAdapter[UUID]] = TypeAdapter(UUID)
+_PATH_ID: Final[TypeAdapter[UUID]] = TypeAdapter(UUID)
 
 
 def idempotency_key_entries(key: str) -> list[ValidationEntry]:
@@ -151,6 +153,6 @@ def idempotency_key_entries(key: str) -> list[ValidationEntry]:
     return value_entries(_IDEMPOTENCY_KEY, key, ["header", "idempotency-key"])
 
 
-def adjustment_id_entries(text: str) -> list[ValidationEntry]:
-    """Give the errors of the ``{id}`` of a path, an empty list for a UUID in any spelling that a body may have."""
-    return value_entries(_ADJUSTMENT_ID, text, ["path", "id"])
+def path_id_entries(text: str, parameter: str) -> list[ValidationEntry]:
+    """Give the errors of an id in a path, an empty list for a UUID in any spelling that a body may have."""
+    return value_entries(_PATH_ID, text, ["path", parameter])

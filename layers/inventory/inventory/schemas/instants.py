@@ -1,4 +1,4 @@
-"""The field types for instants. A module of its own, because the requests that create adjustments have none.
+"""The field types for instants.
 
 A caller's instant can be finer than a microsecond, unlike ours. It is then moved to the microsecond that selects the
 same adjustments: the last one before it for "up to", the first one after it for "from".
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Final, NamedTuple
 
 from pydantic import AwareDatetime, BeforeValidator
@@ -15,17 +16,23 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from inventory.domain.timestamps import TICK
 
-# Stricter than ``datetime.fromisoformat``, which accepts more than ISO 8601, and pydantic, which accepts seconds since
-# 1970. In a query string a plus that was not encoded arrives as a space, and is read as a plus.
-_INSTANT: Final = re.compile(
-    r"(?P<date>[\dW-]+)"
-    r"(?:[Tt ](?P<time>\d\d(?::?\d\d(?::?\d\d(?:[.,](?P<fraction>\d+))?)?)?)"
-    r"(?P<offset>[Zz]|[+\- ]\d\d(?::?\d\d(?::?\d\d)?)?)?)?",
-    re.ASCII,
-)
-
 _DIGITS: Final = 6
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
+
+
+@cache
+def _instant_pattern() -> re.Pattern[str]:
+    """Compile the pattern of an instant when the first one is read: few requests to create an adjustment name one.
+
+    It is stricter than ``datetime.fromisoformat``, which accepts more than ISO 8601, and pydantic, which accepts
+    seconds since 1970. In a query string a plus that was not encoded arrives as a space, and is read as a plus.
+    """
+    return re.compile(
+        r"(?P<date>[\dW-]+)"
+        r"(?:[Tt ](?P<time>\d\d(?::?\d\d(?::?\d\d(?:[.,](?P<fraction>\d+))?)?)?)"
+        r"(?P<offset>[Zz]|[+\- ]\d\d(?::?\d\d(?::?\d\d)?)?)?)?",
+        re.ASCII,
+    )
 
 
 class _ParsedInstant(NamedTuple):
@@ -36,7 +43,7 @@ class _ParsedInstant(NamedTuple):
 
 
 def _parse(value: object) -> _ParsedInstant:
-    parts = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+    parts = _instant_pattern().fullmatch(value) if isinstance(value, str) else None
     if parts is None:
         raise _not_an_instant()
     offset = (parts["offset"] or "").replace(" ", "+").upper()

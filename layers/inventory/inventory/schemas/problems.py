@@ -34,9 +34,7 @@ def cursor_at(*loc: str) -> Iterator[None]:
         yield
     except InvalidCursor as error:
         fact = "must be one that an earlier answer to the same question issued"
-        raise InvalidRequest(
-            [entry([*loc], "value_error", f"Value error, {fact}", given=error.cursor, ctx={"error": fact})]
-        ) from None
+        raise InvalidRequest([rule_entry([*loc], fact, given=error.cursor)]) from None
 
 
 def bounded_entries(entries: Iterable[ValidationEntry], size_max_bytes: int) -> list[ValidationEntry]:
@@ -74,6 +72,11 @@ def lone_surrogate(text: object) -> dict[str, object]:
         character = ord(error.object[error.start])
         return {"error": f"must not contain lone surrogates: U+{character:04X} at {error.start}"}
     return {}
+
+
+def rule_entry(loc: list[str | int], rule: str, *, given: object) -> ValidationEntry:
+    """Make the entry of a rule of our own, as pydantic does for a ``ValueError``."""
+    return entry(loc, "value_error", f"Value error, {rule}", given=given, ctx={"error": rule})
 
 
 def echoable_fact(fact: object) -> object:

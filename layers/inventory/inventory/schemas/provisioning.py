@@ -11,10 +11,9 @@ from inventory.domain.api_tokens import BUSINESSES_MAX, ID_LENGTH, Scope
 from inventory.domain.errors import InvalidRequest, ValidationEntry
 from inventory.domain.model import ReasonCode
 from inventory.schemas.base import RequestModel, validated
-from inventory.schemas.fields import Label
+from inventory.schemas.fields import Cursor, Label
 from inventory.schemas.instants import FromInstant
 from inventory.schemas.problems import ENTRIES_SIZE_MAX_BYTES, bounded_entries
-from inventory.schemas.reading import Cursor
 
 SCOPES_MAX: Final = 3
 VARIANTS_MAX: Final = 500

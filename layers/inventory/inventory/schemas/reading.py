@@ -10,13 +10,11 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from inventory.domain.model import QUANTITY_MAX, ExportFormat, Kind
 from inventory.schemas.base import RequestModel
-from inventory.schemas.fields import IdempotencyKey, Label
+from inventory.schemas.fields import Cursor, IdempotencyKey, Label
 from inventory.schemas.instants import FromInstant, UpToInstant
 
 PAGE_ROWS_DEFAULT: Final = 50
 PAGE_ROWS_MAX: Final = 100
-
-type Cursor = Annotated[str, Field(min_length=1, max_length=1024, description="The `next_cursor` of the page before.")]
 
 type Limit = Annotated[int, Field(ge=1, le=PAGE_ROWS_MAX, description="The maximum size of a page.")]
 
@@ -52,6 +50,12 @@ class AdjustmentPath(RequestModel):
     """The path of one adjustment or its reversal."""
 
     id: UUID
+
+
+class GroupPath(RequestModel):
+    """The path of a group of adjustments or its reversal."""
+
+    group_id: UUID
 
 
 class NoQuery(RequestModel):

@@ -86,13 +86,6 @@ class StockItemsPage(NamedTuple):
     next_after: UUID | None
 
 
-class CatalogPage(NamedTuple):
-    """Items of a catalog, by their sort keys. The next page begins after ``next_after``, None at the end."""
-
-    items: Sequence[Item]
-    next_after: str | None
-
-
 class Lookups:
     """Reads by key. Each method is one call, and raises ``StoreUnavailable`` where it got no complete answer."""
 
@@ -175,8 +168,14 @@ class Lookups:
         """Read at most ``KEYS_MAX`` items of the catalog; absent ones are left out."""
         return by_key(self._by_key(inventory=item_keys)[1])
 
-    def catalog_page(self, business_id: UUID, prefix: str, *, after: str | None, limit: int) -> CatalogPage:
-        """Read a business's catalog items whose sort keys begin with ``prefix``, after one of these sort keys."""
+    def catalog_page(
+        self, business_id: UUID, prefix: str, *, after: str | None, limit: int
+    ) -> tuple[list[Item], str | None]:
+        """Read a business's catalog items whose sort keys begin with ``prefix``, after one of these sort keys.
+
+        Returns:
+            The items, in the order of their sort keys, and the key after which the next page begins, None at the end.
+        """
         request: QueryInputTypeDef = {
             "TableName": self._inventory_table,
             "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
@@ -193,7 +192,7 @@ class Lookups:
         require_complete(reply)
         items = reply["Items"][:limit]
         has_more = len(reply["Items"]) > limit or (bool(items) and "LastEvaluatedKey" in reply)
-        return CatalogPage(items, items[-1]["sk"]["S"] if has_more else None)
+        return [*items], items[-1]["sk"]["S"] if has_more else None
 
     def adjustments(self, business_id: UUID, adjustment_ids: Iterable[UUID]) -> dict[UUID, Adjustment]:
         """Read at most ``KEYS_MAX`` ledger rows; absent ones are left out.

@@ -6,7 +6,7 @@ item that is new may be missing for a moment, as an index follows its table.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from inventory.aws.failures import require_complete, translated_failures
 from inventory.domain.errors import StockItemUnreadable
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
     from inventory.storage.items import Item
 
 
-class StockItemIdsPage(NamedTuple):
-    """Ids of stock items in the index's order. The next page begins after ``next_after``, None at the end."""
-
-    ids: list[StockItemId]
-    next_after: StockItemId | None
-
-
 class StockIndex:
     """Reads the index, one shard after another. Each call is one Query."""
 
@@ -41,10 +34,13 @@ class StockIndex:
 
     def page(
         self, business_id: UUID, shard: int, *, location_id: UUID | None, after: StockItemId | None, limit: int
-    ) -> StockItemIdsPage:
+    ) -> tuple[list[StockItemId], StockItemId | None]:
         """Read at most ``limit`` ids of one shard after one of its stock items, of a location where it is given.
 
         A page ends before an entry that the service did not write, so that those before it can be read.
+
+        Returns:
+            The ids in the index's order, and the one after which the next page begins, None at the end.
 
         Raises:
             StoreUnavailable: there was no complete answer.
@@ -71,9 +67,9 @@ class StockIndex:
         if unreadable is not None:
             if not ids:
                 raise unreadable
-            return StockItemIdsPage(ids, ids[-1])
+            return ids, ids[-1]
         last = reply.get("LastEvaluatedKey")
-        return StockItemIdsPage(ids, None if last is None else _stock_item_id(business_id, last))
+        return ids, (None if last is None else _stock_item_id(business_id, last))
 
 
 def shard_of(stock_item_id: StockItemId) -> int:
