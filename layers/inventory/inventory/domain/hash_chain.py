@@ -26,7 +26,7 @@ FIRST_FORM: Final = 1
 
 _NO_PARTS: Final = ("",) * 5
 
-_USUAL: Final = ("adjustment", None, None, None, None)
+_USUAL: Final = ("adjustment", None, None, None, None, None)
 _USUAL_PARTS: Final = (
     ',"counted_at":null,"counted_quantity":null',
     ',"group_id":null,"group_line":null,"group_size":null',
@@ -113,7 +113,7 @@ def canonical_text(row: Adjustment) -> str:
 
 def _parts_since_form_2(row: Adjustment) -> tuple[str, ...]:
     """Write the members that form 2 added, each part for its place among those of form 1."""
-    if (row.kind, row.group_id, row.counted_quantity, row.occurred_at, row.sku) == _USUAL:
+    if (row.kind, row.group_id, row.counted_quantity, row.counted_at, row.occurred_at, row.sku) == _USUAL:
         return _USUAL_PARTS
     return (
         f',"counted_at":{_json(_instant_or_none(row.counted_at))},"counted_quantity":{_json(row.counted_quantity)}',
