@@ -17,7 +17,15 @@ from inventory.api.authorizer import patterns_of
 from inventory.api.headers import cors_headers
 from inventory.api.responses import created, refused
 from inventory.api.routes import CREATE_ADJUSTMENT, ROUTES
-from inventory.domain.errors import BusinessNotFound, ExportStopped, InvalidRequest, ServiceError, TokenNotFound
+from inventory.domain.errors import (
+    BusinessNotFound,
+    ExportStopped,
+    InvalidRequest,
+    ServiceError,
+    SkuTaken,
+    TokenNotFound,
+    TooManyReasons,
+)
 from inventory.domain.model import Outcome
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
 from inventory.schemas.adjustments import AdjustmentRequest
@@ -34,7 +42,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = document()
 CREATION = DOCUMENT["paths"]["/api/v1/inventory/adjustments"]["post"]
-OPERATORS_ONLY = {BusinessNotFound, ExportStopped, TokenNotFound}
+OPERATORS_ONLY = {BusinessNotFound, ExportStopped, SkuTaken, TokenNotFound, TooManyReasons}
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
 
@@ -226,7 +234,6 @@ def test_it_has_the_names_of_the_public_page() -> None:
 
 PAGE: dict[str, dict[str, tuple[str, bool, str | None]]] = {
     "InventoryAdjustmentRequest": {
-        "variant_id": ("string", True, "Product variant UUID to adjust."),
         "quantity_change": (
             "integer",
             True,
@@ -266,6 +273,16 @@ def test_a_schema_of_the_public_page_is_as_it_is_there(name: str) -> None:
         alone = property_ if "type" in property_ else property_["anyOf"][0]
         assert (alone["type"], field in schema["required"]) == (kind, required)
         assert property_["description"] == description or description is None
+
+
+def test_the_variant_of_the_public_page_is_required_unless_a_sku_names_it() -> None:
+    schema = DOCUMENT["components"]["schemas"]["InventoryAdjustmentRequest"]
+    described = schema["properties"]["variant_id"]["description"]
+    assert described.startswith("Product variant UUID to adjust.")
+    assert (schema["if"], schema["then"]["required"]) == (
+        {"properties": {"sku": {"type": "null"}}},
+        ["variant_id"],
+    )
 
 
 # -------------------------------------------------------------------------------------------- what the code answers
