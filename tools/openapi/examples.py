@@ -10,12 +10,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from inventory.domain.errors import IdempotencyKeyReused, InsufficientStock, InvalidRequest, ValidationEntry
+from inventory.domain.errors import (
+    BadInstant,
+    IdempotencyKeyReused,
+    InstantOutOfWindow,
+    InsufficientStock,
+    InvalidRequest,
+    ValidationEntry,
+)
 from inventory.domain.model import GENESIS_HASH, Adjustment
 from inventory.entrypoints.responses import adjustment_members, detail_of
 from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.base import validated
-from inventory.schemas.groups import batch_request
 from inventory.schemas.reading import AdjustmentsQuery
 
 if TYPE_CHECKING:
@@ -192,7 +198,12 @@ BATCHES: Final[Example] = {
         "lines": [
             {"variant_id": str(VARIANT), "counted_quantity": 98, "reference": "Sheet 12"},
             {"sku": "BOOT-42", "quantity_change": -1000, "reason": "Damaged in the flood", "reason_code": "damage"},
-            {"sku": "MUG-ENAMEL", "quantity_change": 0, "reason": "Nothing"},
+            {
+                "sku": "MUG-ENAMEL",
+                "quantity_change": -1,
+                "reason": "Broken last year",
+                "occurred_at": "2025-11-01T09:00:00Z",
+            },
         ],
     },
 }
@@ -351,13 +362,9 @@ def _refused(model: type[RequestModel], value: object, place: str = "body") -> l
     raise ValueError("the example is valid")
 
 
-def _refused_line(batch: Example, line: int) -> list[ValidationEntry]:
-    """What is said of a line of a batch in mode ``each``."""
-    requests = batch_request(batch)
-    if isinstance(requests, list) and isinstance(error := requests[line], InvalidRequest):
-        return error.entries
-    raise ValueError("the line is valid")
-
+_TOO_EARLY: Final = BadInstant(
+    2, "occurred_at", datetime(2025, 11, 1, 9, tzinfo=UTC), "at most 366 days ago and 60 seconds ahead"
+)
 
 SETTLED: Final[Example] = {
     "count sheet": {
@@ -368,7 +375,7 @@ SETTLED: Final[Example] = {
                 "status": 409,
                 "error": detail_of(InsufficientStock(quantity_on_hand=100, quantity_change=-1000)),
             },
-            {"line": 2, "status": 422, "error": _refused_line(BATCHES["count sheet"], 2)},
+            {"line": 2, "status": 422, "error": detail_of(InstantOutOfWindow([_TOO_EARLY]))},
         ]
     }
 }
