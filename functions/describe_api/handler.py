@@ -7,15 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from inventory.api.routes import API_DESCRIPTION, APP_ASSET, APP_PAGE, DOCS_PAGE, is_open
-from inventory.api.static_files import (
-    ANY_ORIGIN,
-    StaticFiles,
-    is_page_event,
-    moved,
-    not_found,
-    preflight,
-    without_body,
-)
+from inventory.api.static_files import ANY_ORIGIN, StaticFiles, is_page_event, moved, not_found, preflight, without_body
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -28,7 +20,7 @@ CSS: Final = "text/css; charset=utf-8"
 JAVASCRIPT: Final = "text/javascript; charset=utf-8"
 
 ALLOWED_ORIGIN: Final = os.environ.get("ALLOWED_ORIGIN", "")
-PAGES: Final = {DOCS_PAGE.path: "docs", APP_PAGE.path: "app"}
+PAGES: Final = {DOCS_PAGE.path: "../docs", APP_PAGE.path: "../app"}
 docs: Final = StaticFiles(
     Path(__file__).parent,
     "swagger_ui",  # a layer of its own
@@ -36,12 +28,12 @@ docs: Final = StaticFiles(
     {"docs.css": CSS, "docs.js": JAVASCRIPT, "swagger-ui.css": CSS, "swagger-ui-bundle.js": JAVASCRIPT},
     prefix="docs",
 )
-MODULES: Final = "api catalog chain charts count dom history keys main picker reasons stock transfer"
+APP: Final = Path(__file__).parent / "app"
 app: Final = StaticFiles(
-    Path(__file__).parent / "app",
+    APP,
     "swagger_ui",
     {APP_PAGE.path: ("app.html", HTML)},
-    {"app.css": CSS} | {f"{each}.js": JAVASCRIPT for each in MODULES.split()},
+    {"app.css": CSS} | {each.name: JAVASCRIPT for each in APP.glob("*.js")},
     prefix="app",
 )
 
@@ -55,7 +47,7 @@ def handler(event: object, context: LambdaContext) -> PageResponse:
         return preflight(origin, request_id=context.aws_request_id)
     # The gateway serves `/docs/` as `/docs`, but there the page's relative links would be wrong.
     if event["resource"] in PAGES and event.get("path", "").endswith("/"):
-        return moved(f"../{PAGES[event['resource']]}", request_id=context.aws_request_id)
+        return moved(PAGES[event["resource"]], request_id=context.aws_request_id)
     files = app if event["resource"] in (APP_PAGE.path, APP_ASSET.path) else docs
     answer = files.answer(event, request_id=context.aws_request_id)
     return without_body(answer) if event.get("httpMethod") == "HEAD" else answer

@@ -68,7 +68,7 @@ class Grown:
         self._subject.forget()
         if self._kind is not Kind.UNKNOWN:
             for each in set(self._places):
-                self._subject.module.adjuster.store.load(command(each, "none"), [])
+                self._subject.module.adjuster.store.load([command(each, "none")])
         self._asked = [self._subject.asked(number) for number in range(passes * REQUESTS_OF_SAMPLE)]
 
     def run(self) -> None:

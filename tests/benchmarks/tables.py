@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 INVENTORY_TABLE: Final = "inventory-table"
 LEDGER_TABLE: Final = "ledger-table"
-_STOCK_ATTRIBUTES: Final = {":quantity": "quantity", ":sequence": "sequence", ":at": "updated_at", ":hash": "head_hash"}
 
 
 @dataclass
@@ -163,8 +162,13 @@ def written_units(kind: str, part: Any, *, applied: bool, of_ledger: bool) -> in
 
 
 def _updated(update: Any) -> Item:
+    """The item that an update leaves, of an expression that sets attributes and does nothing else."""
+    names = update.get("ExpressionAttributeNames", {})
     values = update["ExpressionAttributeValues"]
-    after: Item = update["Key"] | {name: values[variable] for variable, name in _STOCK_ATTRIBUTES.items()}
+    after: Item = dict(update["Key"])
+    for assignment in update["UpdateExpression"].removeprefix("SET ").split(", "):
+        name, variable = assignment.split(" = ")
+        after[names.get(name, name)] = values[variable]
     return after
 
 

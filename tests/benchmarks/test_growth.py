@@ -64,7 +64,7 @@ def test_the_meter_bills_what_the_tables_in_memory_bill(
     transport = Transport(*ours.clients)
     stock_the_tables(transport, [VARIANT])
     if known:
-        ours.module.adjuster.store.load(command(Place(BUSINESS, VARIANT), "none"), [])
+        ours.module.adjuster.store.load([command(Place(BUSINESS, VARIANT), "none")])
     meter = Meter(ours.clients[0])
     transport.begin_recording()
     meter.begin()

@@ -420,23 +420,21 @@ class _Judge:
     # ------------------------------------------------------------------------------------------ what was known of old
 
     def _commands_were_done(self) -> Iterator[str]:
-        """The effect of an acknowledged command was in the tables by then, and did not come again later."""
-        written: dict[str, list[Written]] = defaultdict(list)
+        """The effect of an acknowledged command was in the tables by then, and did not come again later.
+
+        A command that found it there already writes nothing.
+        """
         changed_s: dict[str, float] = {}
         last_of: dict[Place, Item] = {}
         for each in self.database.journal:
-            written[each.sender].append(each)
             if last_of.get(each.place) != each.item:
                 changed_s[each.sender] = each.at_s
             last_of[each.place] = each.item
         for command in self.record.commanded:
-            own = written[command.sender]
             for place, attributes in command.leaves.items():
                 if not any(
-                    each.place == place
-                    and each.at_s <= command.answered_s
-                    and all(_holds(each.item, name, value) for name, value in attributes.items())
-                    for each in own
+                    all(_holds(item, name, value) for name, value in attributes.items())
+                    for item in self._in_force(place, command.begun_s, command.answered_s)
                 ):
                     yield f"{command.command} of {command.sender}: done, but {place[2] or place[1]} is not changed"
             if changed_s.get(command.sender, 0.0) > command.answered_s:

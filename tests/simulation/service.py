@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, cast, override
 from inventory.aws.event_bus import EventBus
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.provisioning import Provision
-from inventory.queries.stock_items import StockItems
 from inventory.storage.catalog import Catalog
 from inventory.storage.catalog_scan import CatalogScan
 from inventory.storage.lookups import Lookups
-from inventory.storage.stock_index import StockIndex
 from inventory.storage.stock_store import StockStore
 from inventory.storage.tokens import TokenTable
 from tests.simulation.bus import Bus
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
     from inventory.adjusting.loop import Adjuster
-    from inventory.queries.stock_items import FoundStockItem
     from tests.simulation.scheduler import Scheduler, Task
 
 API_TIMEOUT_S: Final = 10.0
@@ -50,12 +47,12 @@ _KNOWN_MAX: Final = 20
 copyreg.pickle(type(threading.Lock()), lambda _: (threading.Lock, ()))
 
 
-class _NoStockItems(StockItems):
-    """Finds no stock items: the simulated database has no index, and no query."""
+class _ProvisionWithoutIndex(Provision):
+    """Finds nothing that remains: the simulated database has no index of stock items."""
 
     @override
-    def wanted(self, *_: Any) -> Iterator[FoundStockItem]:
-        return iter(())
+    def remaining(self, *_: Any, **__: Any) -> list[dict[str, object]]:
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +125,11 @@ class Environment:
     @property
     def provision(self) -> Provision:
         lookups = Lookups(self._dynamodb, inventory_table=INVENTORY, ledger_table=LEDGER)
-        return Provision(
+        return _ProvisionWithoutIndex(
             catalog=Catalog(self._dynamodb, INVENTORY),
             access=self.access,
             lookups=lookups,
             scan=CatalogScan(self._dynamodb, INVENTORY, ACCESS),
-            stock_items=_NoStockItems(lookups, StockIndex(self._dynamodb, INVENTORY)),
             clock=self.clock.now,
             new_id=lambda: drawn_id(self.world.chance),
             new_token=lambda: "dz_none",

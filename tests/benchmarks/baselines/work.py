@@ -3,7 +3,7 @@
 Standard library only, and as plain as a good engineer would write it for one function. It is what our own service does
 for a fresh request whose stock item this environment knows: same checks, same parts, same answer, no second call. What
 surrounds that in our service (unknown stock, replays, reversals, refusals read again, retries) is left out, in
-the baselines' favour.
+the baselines' favour; so are SKUs, times of occurrence and a business's own reason codes.
 """
 
 from __future__ import annotations
@@ -45,6 +45,17 @@ INVISIBLE: Final = frozenset({"Mn", "Mc", "Me", "Zs", "Zl", "Zp", "Cc", "Cf", "C
 def is_visible(character: str) -> bool:
     return character not in BLANKS and unicodedata.category(character) not in INVISIBLE
 
+
+OF_OTHER_KINDS: Final = (
+    "group_id",
+    "group_line",
+    "group_size",
+    "counted_quantity",
+    "counted_at",
+    "sku",
+    "occurred_at",
+)
+"""Members of a row that only counts, groups, SKUs and times of occurrence have."""
 
 type Row = dict[str, str | int | bool]
 
@@ -131,7 +142,7 @@ def new_row(request: Request) -> tuple[Row, Stock]:
     row_id = adjustment_id(business_id, request.idempotency_key)
     created_at = instant_text(max(now(), stock.updated_at + TICK))
     hashed: dict[str, str | int | None] = {
-        "form": 1,
+        "form": 2,
         "id": row_id,
         "business_id": business_id,
         "variant_id": variant_id,
@@ -148,14 +159,15 @@ def new_row(request: Request) -> tuple[Row, Stock]:
         "created_by": request.subject,
         "reverses": None,
         "previous_hash": stock.head_hash,
+        **dict.fromkeys(OF_OTHER_KINDS),
+        "kind": "adjustment",
     }
-    shard = sha256(UUID(variant_id).bytes).digest()[0] % SHARDS
     row: Row = {
         "pk": f"{business_id}#{row_id}",
         "stock_item": f"{business_id}#{variant_id}#{location_id}",
-        "business_shard": f"{business_id}#{shard}",
+        "business_shard": business_shard(business_id, variant_id),
         "created_at_id": f"{created_at}#{row_id}",
-        **{name: value for name, value in hashed.items() if value is not None and name != "form"},
+        **{name: value for name, value in hashed.items() if value is not None and name != "kind"},
         "hash": sha256(json.dumps(hashed, separators=(",", ":"), sort_keys=True).encode()).hexdigest(),
     }
     return row, stock
@@ -166,9 +178,14 @@ def parts(row: Row, stock: Stock) -> list[dict[str, Any]]:
     values = {
         ":quantity": row["quantity_after"],
         ":sequence": row["sequence"],
-        ":at": row["created_at"],
-        ":hash": row["hash"],
+        ":updated_at": row["created_at"],
+        ":head_hash": row["hash"],
     }
+    expression = "SET quantity = :quantity, #sequence = :sequence, updated_at = :updated_at, head_hash = :head_hash"
+    if not stock.sequence:
+        expression += ", business_shard = :business_shard, location_variant = :location_variant"
+        values[":business_shard"] = row["business_shard"]
+        values[":location_variant"] = f"{row['location_id']}#{row['variant_id']}"
     if stock.sequence:
         values[":seen"] = stock.sequence
         values[":seen_quantity"] = stock.quantity
@@ -178,8 +195,7 @@ def parts(row: Row, stock: Stock) -> list[dict[str, Any]]:
             "Update": {
                 "TableName": known.inventory_table,
                 "Key": {"pk": f"STOCK#{row['business_id']}#{row['variant_id']}", "sk": row["location_id"]},
-                "UpdateExpression": "SET quantity = :quantity, #sequence = :sequence, updated_at = :at, "
-                "head_hash = :hash",
+                "UpdateExpression": expression,
                 "ConditionExpression": "#sequence = :seen AND quantity = :seen_quantity AND head_hash = :seen_hash"
                 if stock.sequence
                 else "attribute_not_exists(pk)",
@@ -234,6 +250,8 @@ def answer(row: Row) -> dict[str, object]:
         "reference": row.get("reference"),
         "created_by": row["created_by"],
         "reverses": None,
+        "kind": "adjustment",
+        **dict.fromkeys(OF_OTHER_KINDS),
     }
 
 
@@ -250,6 +268,11 @@ def adjustment_id(business_id: str, key: str | None) -> str:
     digest[6] = digest[6] & 0x0F | 0x80
     digest[8] = digest[8] & 0x3F | 0x80
     return str(UUID(bytes=bytes(digest)))
+
+
+def business_shard(business_id: str, variant_id: str) -> str:
+    shard = sha256(UUID(variant_id).bytes).digest()[0] % SHARDS
+    return f"{business_id}#{shard}"
 
 
 def instant_text(instant: datetime) -> str:

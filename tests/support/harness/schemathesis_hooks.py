@@ -47,9 +47,8 @@ def _make_printable(node: Any) -> None:
 
 @schemathesis.hook
 def filter_failure(_context: HookContext, failure: Failure, _case: object, response: Response) -> bool:
-    """Let pass what no schema can say.
+    """Let pass what no schema says: whether a key was used, a cursor is one of this list, parameters go together.
 
-    It is whether a key was used before, a cursor is one of this list, parameters go together, or a text shows anything.
     And requests that are too long for the HTTP server of an emulator.
     """
     if response.status_code == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:

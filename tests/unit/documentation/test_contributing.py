@@ -47,7 +47,8 @@ def test_every_field_of_the_body_reaches_the_command() -> None:
 
 
 def test_the_validating_baselines_take_the_same_fields() -> None:
-    assert Body.model_fields.keys() == AdjustmentRequest.model_fields.keys()
+    left_out = {"sku", "occurred_at"}  # in the baselines' favour
+    assert Body.model_fields.keys() == AdjustmentRequest.model_fields.keys() - left_out
 
 
 def test_the_plain_baseline_takes_the_same_reason_codes() -> None:

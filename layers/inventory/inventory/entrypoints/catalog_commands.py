@@ -72,7 +72,8 @@ class CatalogCommands(NamedTuple):
             if request.default is None or request.default == (default_location_id_of(settings) == location_id):
                 return [location]
             default: Values = {"default_location_id": {"S": uuid_text(location_id)} if request.default else None}
-            return [location, Change(settings_key, settings, default)]
+            # A location that stays as it is has no part in it: nothing of a command may appear after its answer.
+            return [*([location] if location.alters else []), Change(settings_key, settings, default)]
 
         self._settle([settings_key, key], decide, budget)
 
@@ -118,8 +119,8 @@ class CatalogCommands(NamedTuple):
 
     def _require_room(self, business_id: UUID, budget: RetryBudget) -> None:
         budget.require_time()
-        registered, _ = self.lookups.catalog_page(business_id, keys.REASONS, after=None, limit=REASONS_MAX)
-        if len(registered) >= REASONS_MAX:
+        reasons, _ = self.lookups.catalog_page(business_id, keys.REASONS, after=None, limit=REASONS_MAX)
+        if len(reasons) >= REASONS_MAX:
             raise TooManyReasons
 
     def _deactivate(self, business_id: UUID, key: ItemKey, absent: type[Refusal], budget: RetryBudget) -> None:

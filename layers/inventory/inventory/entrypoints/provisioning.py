@@ -19,12 +19,9 @@ from inventory.domain.errors import InvalidRequest
 from inventory.domain.timestamps import instant_text
 from inventory.domain.uuids import uuid_text
 from inventory.entrypoints.catalog_commands import CatalogCommands
-from inventory.entrypoints.catalog_listing import CatalogListing
 from inventory.entrypoints.responses import ERROR_ANSWERS
 from inventory.entrypoints.settling import settled
 from inventory.entrypoints.variant_commands import VariantCommands
-from inventory.queries.levels import LevelFilter
-from inventory.queries.stock_items import StockItems
 from inventory.schemas.problems import cursor_at
 from inventory.schemas.provisioning import (
     ClaimSkus,
@@ -47,7 +44,6 @@ from inventory.schemas.provisioning import (
 from inventory.storage.catalog import Catalog
 from inventory.storage.catalog_scan import CatalogScan
 from inventory.storage.lookups import Lookups
-from inventory.storage.stock_index import StockIndex
 from inventory.storage.tokens import TokenTable
 
 if TYPE_CHECKING:
@@ -76,7 +72,6 @@ class Provision:
     access: TokenTable
     lookups: Lookups
     scan: CatalogScan
-    stock_items: StockItems
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     new_token: Callable[[], str]
@@ -151,15 +146,26 @@ class Provision:
                 return {}
             case DeactivateLocation():
                 commands.deactivate_location(request.business_id, request.location_id, budget)
-                wanted = LevelFilter(location_id=request.location_id)
+                return {"stock": self.remaining(request.business_id, budget, location_id=request.location_id)}
             case DeactivateVariant():
                 self._variants.deactivate(request.business_id, request.variant_id, budget)
-                wanted = LevelFilter(variant_id=request.variant_id)
-        return {"stock": self._remaining(request.business_id, wanted, budget)}
+                return {"stock": self.remaining(request.business_id, budget, variant_id=request.variant_id)}
 
-    def _remaining(self, business_id: UUID, wanted: LevelFilter, budget: RetryBudget) -> list[dict[str, object]]:
-        """Read the first stock items whose quantity is not 0."""
-        found = self.stock_items.wanted(business_id, wanted, None, _READ_AT_ONCE, budget)
+    def remaining(
+        self,
+        business_id: UUID,
+        budget: RetryBudget,
+        *,
+        variant_id: UUID | None = None,
+        location_id: UUID | None = None,
+    ) -> list[dict[str, object]]:
+        """Read the first stock items, of a variant or at a location, whose quantity is not 0."""
+        from inventory.queries.levels import LevelFilter  # noqa: PLC0415  needed after a deactivation only
+        from inventory.queries.stock_items import StockItems  # noqa: PLC0415
+
+        stock_items = StockItems(self.lookups, self.catalog.stock_index())
+        wanted = LevelFilter(variant_id=variant_id, location_id=location_id)
+        found = stock_items.wanted(business_id, wanted, None, _READ_AT_ONCE, budget)
         remaining = ((stock_item_id, stock) for stock_item_id, stock in found if stock.quantity != 0)
         return [
             {
@@ -171,6 +177,8 @@ class Provision:
         ]
 
     def _list(self, request: ListBusinesses | ListOfBusiness | ListTokens, budget: RetryBudget) -> CommandAnswer:
+        from inventory.entrypoints.catalog_listing import CatalogListing  # noqa: PLC0415  rarely needed
+
         listing = CatalogListing(self.lookups, self.scan)
         with cursor_at("body", "cursor"):
             match request:
@@ -223,7 +231,6 @@ def provision_on_dynamodb(client: DynamoDBClient, *, inventory_table: str, acces
         access=TokenTable(client, access_table),
         lookups=lookups,
         scan=CatalogScan(client, inventory_table, access_table),
-        stock_items=StockItems(lookups, StockIndex(client, inventory_table)),
         clock=partial(datetime.now, UTC),
         new_id=uuid4,
         new_token=mint,

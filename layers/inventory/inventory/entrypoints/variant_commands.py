@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from inventory.domain.catalog import Variant
     from inventory.domain.retry_budget import RetryBudget
-    from inventory.schemas.provisioning import ClaimSkus, VariantFields
+    from inventory.schemas.provisioning import ClaimSkus, VariantEntry
     from inventory.storage.catalog import Catalog
     from inventory.storage.items import Item
     from inventory.storage.keys import ItemKey
@@ -61,7 +61,7 @@ class VariantCommands(NamedTuple):
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
 
-    def register(self, business_id: UUID, fields: VariantFields, budget: RetryBudget) -> UUID:
+    def register(self, business_id: UUID, fields: VariantEntry, budget: RetryBudget) -> UUID:
         """Register one variant, and return its id.
 
         Raises:
@@ -74,7 +74,7 @@ class VariantCommands(NamedTuple):
         return registered
 
     def register_many(
-        self, business_id: UUID, several: Iterable[VariantFields], budget: RetryBudget
+        self, business_id: UUID, several: Iterable[VariantEntry], budget: RetryBudget
     ) -> list[UUID | ServiceError]:
         """Register variants one after the other; for each, return its id or its error, ``TryAgain`` included."""
         registrations = [self._registration(fields) for fields in several]
@@ -111,10 +111,10 @@ class VariantCommands(NamedTuple):
         budget.retry(partial(self.catalog.require_businesses, [request.business_id]))
         after = cursors.start(request.cursor, question, _sort_key)
         read = partial(lookups.catalog_page, request.business_id, keys.VARIANTS, after=after, limit=CLAIM_PAGE)
-        items, next_after = budget.retry(read)
+        variants, next_after = budget.retry(read)
         claimed = 0
         duplicates: list[Duplicate] = []
-        for some in batched(items, AT_ONCE, strict=False):
+        for some in batched(variants, AT_ONCE, strict=False):
             ids = [variant_id_of(item) for item in some]
             attempt = partial(self._attempt, request.business_id, ids, [], partial(_claim, ids), self.clock(), budget)
             number, found = settled(budget, attempt)
@@ -122,7 +122,7 @@ class VariantCommands(NamedTuple):
         cursor = None if next_after is None else cursors.cursor(next_after, question)
         return {"claimed": claimed, "duplicates": duplicates, "next_cursor": cursor}
 
-    def _registration(self, fields: VariantFields) -> Registration:
+    def _registration(self, fields: VariantEntry) -> Registration:
         keeps_name = "name" not in fields.model_fields_set
         return Registration(fields.sku, fields.variant_id, self.new_id(), fields.name, keeps_name)
 

@@ -61,11 +61,6 @@ def entry(
     return rendered
 
 
-def rule_entry(loc: list[str | int], rule: str, *, given: object) -> ValidationEntry:
-    """Make the entry of a rule of our own, as pydantic does for a ``ValueError``."""
-    return entry(loc, "value_error", f"Value error, {rule}", given=given, ctx={"error": rule})
-
-
 def lone_surrogate(text: object) -> dict[str, object]:
     """Name the first half of a surrogate pair in a text, and its place once the text is trimmed.
 
@@ -77,6 +72,11 @@ def lone_surrogate(text: object) -> dict[str, object]:
         character = ord(error.object[error.start])
         return {"error": f"must not contain lone surrogates: U+{character:04X} at {error.start}"}
     return {}
+
+
+def rule_entry(loc: list[str | int], rule: str, *, given: object) -> ValidationEntry:
+    """Make the entry of a rule of our own, as pydantic does for a ``ValueError``."""
+    return entry(loc, "value_error", f"Value error, {rule}", given=given, ctx={"error": rule})
 
 
 def echoable_fact(fact: object) -> object:

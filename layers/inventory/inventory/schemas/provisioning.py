@@ -93,7 +93,7 @@ class RegisterNewLocation(RegisterLocation):
     name: Label
 
 
-class VariantFields(RequestModel):
+class VariantEntry(RequestModel):
     """What is registered of a variant. Null clears its name."""
 
     sku: Optional[Label] = None
@@ -101,14 +101,14 @@ class VariantFields(RequestModel):
     name: Label | None = None
 
 
-class NewVariantFields(VariantFields):
+class NewVariantEntry(VariantEntry):
     """A variant that is named by its SKU alone. If no active variant has it, it gets a new id."""
 
     sku: Label
 
 
 class RegisterVariant(RequestModel):
-    """A variant of a business: the fields of ``VariantFields``."""
+    """A variant of a business: the fields of ``VariantEntry``."""
 
     command: Literal["register_variant"]
     business_id: UUID
@@ -116,10 +116,10 @@ class RegisterVariant(RequestModel):
     variant_id: Optional[UUID] = None
     name: Label | None = None
 
-    def variant(self) -> VariantFields:
+    def variant(self) -> VariantEntry:
         """Return what is registered, without a name if that was left out."""
-        return VariantFields.model_construct(
-            self.model_fields_set & VariantFields.model_fields.keys(),
+        return VariantEntry.model_construct(
+            self.model_fields_set & VariantEntry.model_fields.keys(),
             sku=self.sku,
             variant_id=self.variant_id,
             name=self.name,
@@ -139,16 +139,16 @@ class RegisterVariants(RequestModel):
     business_id: UUID
     variants: Annotated[list[object], Field(min_length=1, max_length=VARIANTS_MAX)]
 
-    def entries(self) -> list[VariantFields]:
+    def entries(self) -> list[VariantEntry]:
         """Validate each variant.
 
         Raises:
             InvalidRequest: with the errors of all of them.
         """
-        entries: list[VariantFields] = []
+        entries: list[VariantEntry] = []
         problems: list[ValidationEntry] = []
         for position, value in enumerate(self.variants):
-            model = NewVariantFields if _is_new(value, "variant_id") else VariantFields
+            model = NewVariantEntry if _is_new(value, "variant_id") else VariantEntry
             try:
                 entries.append(validated(model, value))
             except InvalidRequest as error:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from inventory.storage.items import Item
     from inventory.storage.keys import ItemKey
+    from inventory.storage.stock_index import StockIndex
     from inventory.storage.stock_indexing import StockIndexing
 
     type Values = Mapping[str, AttributeValueTypeDef | None]
@@ -79,6 +80,12 @@ class Catalog:
         from inventory.storage.stock_indexing import StockIndexing  # noqa: PLC0415  needed once a stack
 
         return StockIndexing(self._client, self._table_name)
+
+    def stock_index(self) -> StockIndex:
+        """Give what reads the index of the same table's stock items."""
+        from inventory.storage.stock_index import StockIndex  # noqa: PLC0415  needed after a deactivation only
+
+        return StockIndex(self._client, self._table_name)
 
     def require_businesses(self, business_ids: Iterable[UUID]) -> None:
         """Raise ``BusinessNotFound`` unless all of them, at most 100, exist. A business is never removed."""
