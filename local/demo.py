@@ -29,6 +29,8 @@ WRITER_SCOPES = ("adjustments:write", "adjustments:read", "adjustments:reverse")
 READER_SCOPES = ("adjustments:read",)
 OPENING_QUANTITY = 100
 _OUTPUTS = ("AdjustmentRequestsQueueUrl", "EventBusName", "CreateAdjustmentFunctionName", "ProvisionFunctionName")
+# Applied to the demo data as it stands in events/: the group that the samples of reading and reversing one name.
+_DELIVERY = "create-adjustment-batch-direct"
 # Registered with the demo data, so that the samples in events/ work in any order: others of them deactivate these.
 _SAMPLES = ("provision-register-location", "provision-register-variant")
 
@@ -110,7 +112,7 @@ class _Shop:
             ],
         }
 
-    def registrations(self) -> Iterator[dict[str, object]]:
+    def registrations(self) -> Iterator[dict[str, Any]]:
         """Return the operators' commands that make the business and its catalog, in their order."""
         business_id = self.business_id
         yield {"command": "register_business", "name": self.name, "business_id": business_id}
@@ -120,10 +122,12 @@ class _Shop:
         for sku, variant_id in self.variant_ids.items():
             fields = {"sku": sku, "name": self.skus[sku], "variant_id": variant_id}
             yield {"command": "register_variant", "business_id": business_id, **fields}
-        for sample in _SAMPLES:
-            registration = json.loads((EVENTS / f"{sample}.json").read_text(encoding="utf-8"))
-            if registration["business_id"] == business_id:
-                yield registration
+        yield from self._samples(*_SAMPLES)
+
+    def changes(self) -> Iterator[dict[str, Any]]:
+        """Return what the business's stock begins with: each variant at the default location, and a delivery."""
+        yield from (self.opening_stock(sku) for sku in self.skus)
+        yield from self._samples(_DELIVERY)
 
     def opening_stock(self, sku: str) -> dict[str, object]:
         """Return the adjustment that a variant begins with, at the default location."""
@@ -137,6 +141,13 @@ class _Shop:
             "idempotency_key": f"opening-stock-{sku}",
             "actor": "demo",
         }
+
+    def _samples(self, *names: str) -> Iterator[dict[str, Any]]:
+        """Return those of the samples that are for this business."""
+        for name in names:
+            payload = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+            if payload["business_id"] == self.business_id:
+                yield payload
 
     def _id(self, kind: str, name: str) -> str:
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{kind}.{name}.{self.name}.demo.invalid"))
@@ -240,8 +251,8 @@ def _provision_shop(target: Target, base_url: str, shop: _Shop) -> Business:
 
     for command in shop.registrations():
         _operate(target, command)
-    for sku in shop.variant_ids:
-        _invoke(target, "CreateAdjustmentFunctionName", shop.opening_stock(sku))
+    for change in shop.changes():
+        _invoke(target, "CreateAdjustmentFunctionName", change)
 
     def issue(role: str, scopes: Sequence[str]) -> str:
         fields = {"subject": f"demo {role}", "business_ids": [business_id], "scopes": list(scopes)}

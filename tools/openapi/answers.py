@@ -4,13 +4,13 @@ Answers may get further members one day, so their schemas do not forbid any.
 """
 
 from datetime import datetime
-from typing import Annotated, NotRequired, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 from uuid import UUID
 
 from pydantic import Field
 
 from inventory.domain.errors import ValidationEntry
-from inventory.domain.model import Direction, Kind, ReasonCode
+from inventory.domain.model import Direction, Kind
 from inventory.integrity.chain_check import ProblemKind
 
 type Units = Annotated[int, Field(json_schema_extra={"format": "int64"})]
@@ -29,7 +29,7 @@ class InventoryAdjustmentResponse(TypedDict):
     created_at: Annotated[datetime, Field(description="When adjustment was made.")]
     quantity_after: Annotated[Units, Field(description="Quantity on hand after it: the running balance.")]
     sequence: Annotated[Units, Field(ge=1, description="1, 2, 3 … for each variant at each location, without a gap.")]
-    reason_code: Annotated[ReasonCode | None, Field(description="Why, for reports.")]
+    reason_code: Annotated[str | None, Field(description="Why, for reports: built in, or registered by the business.")]
     reference: Annotated[str | None, Field(description="The caller's own document.")]
     created_by: Annotated[str, Field(description="The token's subject.")]
     reverses: Annotated[UUID | None, Field(description="The adjustment that this one reverses.")]
@@ -42,6 +42,48 @@ class InventoryAdjustmentResponse(TypedDict):
     sku: Annotated[str | None, Field(description="The SKU by which the variant was asked for, if it was.")]
     occurred_at: Annotated[datetime | None, Field(description="When it happened, where the request said so.")]
     reversed_by: NotRequired[Annotated[UUID, Field(description="The adjustment that reverses this one, if any does.")]]
+
+
+class InventoryAdjustmentGroup(TypedDict):
+    """Adjustments that were made together: all of them are in the ledger."""
+
+    group_id: Annotated[UUID, Field(description="The group's id, which is that of its first adjustment.")]
+    data: Annotated[list[InventoryAdjustmentResponse], Field(description="Its adjustments, in their order.")]
+
+
+class InventoryLineApplied(TypedDict):
+    """A line that was applied."""
+
+    line: Annotated[int, Field(ge=0, description="Its place among the request's lines, from 0.")]
+    status: Literal[201]
+    replayed: Annotated[bool, Field(description="Whether it was applied by an earlier request with this key.")]
+    adjustment: InventoryAdjustmentResponse
+
+
+class InventoryLineProblem(TypedDict):
+    """Why a line was refused; further facts stand beside the code, as where it is sent alone."""
+
+    code: str
+    message: str
+
+
+class InventoryLineRefused(TypedDict):
+    """A line that was not applied."""
+
+    line: Annotated[int, Field(ge=0, description="Its place among the request's lines, from 0.")]
+    status: Annotated[int, Field(ge=400, description="The status that it would have had alone; 503: send it again.")]
+    error: Annotated[
+        InventoryLineProblem | list[ValidationEntry],
+        Field(description="The `detail` that it would have had alone; its places begin with `body`, `lines`, line."),
+    ]
+
+
+class InventoryLineResults(TypedDict):
+    """What has become of each line of a batch in mode `each`."""
+
+    data: Annotated[
+        list[InventoryLineApplied | InventoryLineRefused], Field(description="One for each line, in their order.")
+    ]
 
 
 class InventoryAdjustmentsPage(TypedDict):

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from inventory.schemas.fields import IdempotencyKey
 from ops.project import PROJECT_ROOT
@@ -117,9 +119,14 @@ def _parameters(operation: Operation, components: Components) -> list[Schema]:
 
 
 def _links(operation: Operation) -> Schema:
-    parameters = {"path.id": "$response.body#/id", "header.x-business-id": "$request.header.x-business-id"}
     links = {
-        each.name: {"operationId": operation_id(each), "parameters": parameters}
+        each.name: {
+            "operationId": operation_id(each),
+            "parameters": {
+                **{f"path.{name}": f"$response.body#/{name}" for name in re.findall(r"\{(\w+)\}", each.path)},
+                "header.x-business-id": "$request.header.x-business-id",
+            },
+        }
         for each in OPERATIONS
         if each.name in operation.links
     }
@@ -127,16 +134,22 @@ def _links(operation: Operation) -> Schema:
 
 
 def _success(operation: Operation, components: Components) -> Schema:
-    return {
+    def content(answer: type, examples: Mapping[str, Any]) -> Schema:
+        described = {name: {"value": value} for name, value in examples.items()}
+        return {"application/json": {"schema": components.reference(answer), "examples": described}}
+
+    answers: Schema = {
         "201" if operation.creates else "200": {
             "description": "Successful Response",
             "headers": headers("Location", "Idempotent-Replayed") if operation.creates else headers(),
-            "content": {
-                "application/json": {
-                    "schema": components.reference(operation.answer),
-                    "examples": {name: {"value": value} for name, value in operation.answers.items()},
-                }
-            },
+            "content": content(operation.answer, operation.answers),
             **_links(operation),
         }
     }
+    if operation.line_answer is not None:
+        answers["200"] = {
+            "description": "Of mode `each`: what has become of each line",
+            "headers": headers(),
+            "content": content(operation.line_answer, operation.line_answers),
+        }
+    return dict(sorted(answers.items()))

@@ -6,35 +6,48 @@ from typing import Any
 
 from inventory.api.routes import (
     CREATE_ADJUSTMENT,
+    CREATE_BATCH,
     GET_ADJUSTMENT,
+    GET_GROUP,
     LIST_ADJUSTMENTS,
     LIST_LEVELS,
     LIST_LOCATIONS,
     LIST_REASONS,
     LIST_VARIANTS,
     PROVE_LEVEL,
+    RECORD_COUNT,
     REPORT_REASONS,
     REVERSE_ADJUSTMENT,
+    REVERSE_GROUP,
+    TRANSFER,
     Route,
 )
 from inventory.domain import errors
 from inventory.schemas.adjustments import AdjustmentRequest, ReversalRequest
 from inventory.schemas.base import RequestModel
 from inventory.schemas.business_reading import AdjustmentReasonsQuery, LocationsQuery, ReasonsQuery, VariantsQuery
-from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, LevelPath, LevelsQuery, ProofQuery
+from inventory.schemas.groups import BatchRequest, CountRequest, TransferRequest
+from inventory.schemas.reading import AdjustmentPath, AdjustmentsQuery, GroupPath, LevelPath, LevelsQuery, ProofQuery
 from tools.openapi.answers import (
+    InventoryAdjustmentGroup,
     InventoryAdjustmentResponse,
     InventoryAdjustmentsPage,
     InventoryLevelProof,
     InventoryLevelsPage,
+    InventoryLineResults,
     InventoryLocationsPage,
     InventoryReasonsPage,
     InventoryReasonsReport,
     InventoryVariantsPage,
 )
 from tools.openapi.examples import (
+    BATCHES,
+    COUNTED,
+    COUNTS,
     CREATED,
     FOUND,
+    GROUP_REVERSED,
+    GROUPED,
     LEVELS,
     LISTED,
     LOCATIONS,
@@ -42,6 +55,9 @@ from tools.openapi.examples import (
     REASONS,
     REPORTED,
     REVERSED,
+    SETTLED,
+    TRANSFERRED,
+    TRANSFERS,
     VARIANT,
     VARIANTS,
 )
@@ -61,6 +77,14 @@ _ANY_CHANGE = (
     errors.InsufficientStock,
     errors.QuantityLimitExceeded,
 )
+_ANY_NEW_CHANGE = (
+    *_ANY_CHANGE,
+    errors.ReasonNotFound,
+    errors.StaleQuantity,
+    errors.NoDefaultLocation,
+    errors.ReasonDirection,
+    errors.InstantOutOfWindow,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +92,8 @@ class Operation:
     """One route.
 
     ``name`` is the part of the operation's id that FastAPI would take from a function, ``links`` are the names of
-    operations whose path takes the id that is answered. ``examples`` are bodies, ``answers`` what is answered.
+    operations whose path takes the id that is answered. ``examples`` are bodies, ``answers`` what is answered;
+    ``line_answers`` are those to lines that are settled one by one.
     """
 
     name: str
@@ -85,6 +110,8 @@ class Operation:
     query_model: type[RequestModel] | None = None
     body_model: type[RequestModel] | None = None
     examples: Mapping[str, Any] = field(default_factory=dict)
+    line_answer: type | None = None
+    line_answers: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def all_refusals(self) -> tuple[type[errors.ServiceError], ...]:
@@ -125,14 +152,7 @@ OPERATIONS = (
         links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
         answer=InventoryAdjustmentResponse,
         answers=CREATED,
-        refusals=(
-            *_ANY_CHANGE,
-            errors.ReasonNotFound,
-            errors.StaleQuantity,
-            errors.NoDefaultLocation,
-            errors.ReasonDirection,
-            errors.InstantOutOfWindow,
-        ),
+        refusals=_ANY_NEW_CHANGE,
     ),
     Operation(
         name="list_inventory_adjustments",
@@ -180,6 +200,91 @@ OPERATIONS = (
             errors.PartOfGroup,
             errors.NothingToReverse,
         ),
+    ),
+    Operation(
+        name="create_inventory_adjustment_batch",
+        route=CREATE_BATCH,
+        tag="inventory:adjustments",
+        summary="Create several inventory adjustments and counts",
+        description=(
+            "Up to 98 adjustments and counts as one (mode `atomic`): all of them or none, in one transaction, answered "
+            "with 201; lines and distinct stock items together are at most 99. Or up to 500 that are settled each on "
+            "its own (mode `each`), answered with 200 and what has become of each line: a line with status 503 was not "
+            "settled in time, and the same request under the same key goes on with it. The lines are decided one after "
+            "the other. A line with `counted_quantity` is a count."
+        ),
+        body_model=BatchRequest,
+        examples=BATCHES,
+        creates=True,
+        links=("get_inventory_adjustment_group", "reverse_inventory_adjustment_group"),
+        answer=InventoryAdjustmentGroup,
+        answers=GROUPED,
+        line_answer=InventoryLineResults,
+        line_answers=SETTLED,
+        refusals=(*_ANY_NEW_CHANGE, errors.CountSuperseded),
+    ),
+    Operation(
+        name="get_inventory_adjustment_group",
+        route=GET_GROUP,
+        tag="inventory:adjustments",
+        summary="Get a group of inventory adjustments",
+        description="All adjustments of a batch, a transfer or a group's reversal, with by what they were reversed.",
+        path_model=GroupPath,
+        answer=InventoryAdjustmentGroup,
+        answers=GROUPED,
+        refusals=(*_ANY, errors.GroupNotFound),
+    ),
+    Operation(
+        name="reverse_inventory_adjustment_group",
+        route=REVERSE_GROUP,
+        tag="inventory:adjustments",
+        summary="Reverse a group of inventory adjustments",
+        description=(
+            "Take back every adjustment of a group, last to first, as one group; at most once. Adjustments of delta 0 "
+            "are left out."
+        ),
+        path_model=GroupPath,
+        body_model=ReversalRequest,
+        examples={"mistake": {"reason": "Counted the wrong shelf"}},
+        creates=True,
+        links=("get_inventory_adjustment_group", "reverse_inventory_adjustment_group"),
+        answer=InventoryAdjustmentGroup,
+        answers=GROUP_REVERSED,
+        refusals=(*_ANY_CHANGE, errors.GroupNotFound, errors.AlreadyReversed, errors.NothingToReverse),
+    ),
+    Operation(
+        name="record_inventory_count",
+        route=RECORD_COUNT,
+        tag="inventory:adjustments",
+        summary="Record a stock count",
+        description=(
+            "Correct the quantity on hand to what was counted; with `counted_at` to what was counted then, and what "
+            "happened since stays. A count that was right is recorded too, with a delta of 0."
+        ),
+        body_model=CountRequest,
+        examples=COUNTS,
+        creates=True,
+        links=("get_inventory_adjustment", "reverse_inventory_adjustment"),
+        answer=InventoryAdjustmentResponse,
+        answers=COUNTED,
+        refusals=(*_ANY_NEW_CHANGE, errors.CountSuperseded),
+    ),
+    Operation(
+        name="create_inventory_transfer",
+        route=TRANSFER,
+        tag="inventory:adjustments",
+        summary="Transfer stock between two locations",
+        description=(
+            "Move up to 24 variants from one location to another: for each line the adjustment that takes and the one "
+            "that adds, all in one transaction, so nothing is ever lost between the two."
+        ),
+        body_model=TransferRequest,
+        examples=TRANSFERS,
+        creates=True,
+        links=("get_inventory_adjustment_group", "reverse_inventory_adjustment_group"),
+        answer=InventoryAdjustmentGroup,
+        answers=TRANSFERRED,
+        refusals=(*_ANY_CHANGE, errors.ReasonNotFound, errors.StaleQuantity, errors.InstantOutOfWindow),
     ),
     Operation(
         name="list_inventory_levels",

@@ -8,7 +8,15 @@ from functools import cache
 from http import HTTPStatus
 from uuid import UUID
 
-from inventory.domain.errors import ServiceError
+from inventory.domain.errors import (
+    AdjustmentNotFound,
+    AlreadyReversed,
+    GroupNotFound,
+    LocationNotFound,
+    PartOfGroup,
+    Refusal,
+    ServiceError,
+)
 from inventory.domain.uuids import parse_uuid
 from inventory.entrypoints.responses import ERROR_ANSWERS
 from ops.project import TEMPLATE
@@ -28,13 +36,16 @@ _SAMPLES: dict[str, object] = {
     "counted_through": datetime(2026, 11, 23, 14, 9, 31, 902417, UTC),
     "content_encoding": "gzip",
 }
+_OF_A_LINE: dict[str, Schema] = {"line": {"type": "integer", "minimum": 0}}
+_OF_A_TRANSFER: dict[str, Schema] = {"location_id": {"type": "string", "format": "uuid"}}
+_OF_ONE_ADJUSTMENT = {AdjustmentNotFound, AlreadyReversed, GroupNotFound, PartOfGroup}
 _ENVELOPE_CODES_MAX = 2
 """A wrapper of more codes is named after its operation."""
 
 HEADERS: dict[str, Schema] = {
     "x-request-id": {"description": "Quote it when you ask for help.", "required": True, "schema": {"type": "string"}},
     "Location": {
-        "description": "The adjustment's own URL, relative to that of the request.",
+        "description": "The URL of the adjustment or of the group, relative to that of the request.",
         "required": True,
         "schema": {"type": "string", "format": "uri-reference"},
     },
@@ -131,7 +142,8 @@ def _envelope(status: int, details: dict[str, Schema], components: Components, o
 def _named(detail: Schema, components: Components) -> Schema:
     """Refer to the schema of a detail, made from its example."""
     name = _camel_case(detail["code"])
-    properties = {member: worded(member, _schema_of(value)) for member, value in detail.items()}
+    members = {member: _schema_of(value) for member, value in detail.items()} | _optional_of(detail["code"])
+    properties = {member: worded(member, schema) for member, schema in members.items()}
     properties["code"] |= {"const": detail["code"]}
     components.schemas[name] = {
         "description": detail["message"],
@@ -140,6 +152,14 @@ def _named(detail: Schema, components: Components) -> Schema:
         "required": [*detail],
     }
     return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _optional_of(code: str) -> dict[str, Schema]:
+    """The members that a detail has in some answers only."""
+    (error,) = {kind for kind, answer in ERROR_ANSWERS.items() if answer.code == code} or {ServiceError}
+    return (_OF_A_TRANSFER if error is LocationNotFound else {}) | (
+        _OF_A_LINE if issubclass(error, Refusal) and error not in _OF_ONE_ADJUSTMENT else {}
+    )
 
 
 def _schema_of(value: object) -> Schema:

@@ -13,8 +13,12 @@ type Schema = dict[str, Any]
 # The names of the public page, where ours are others.
 _NAMES = {
     "AdjustmentRequest": "InventoryAdjustmentRequest",
+    "BatchRequest": "InventoryAdjustmentBatchRequest",
+    "CountRequest": "InventoryCountRequest",
     "ProblemKind": "InventoryProofProblemKind",
     "ReversalRequest": "InventoryAdjustmentReversalRequest",
+    "TransferLine": "InventoryTransferLine",
+    "TransferRequest": "InventoryTransferRequest",
     "ValidationEntry": "ValidationError",
 }
 

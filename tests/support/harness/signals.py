@@ -15,7 +15,7 @@ from inventory.entrypoints.responses import ERROR_ANSWERS
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 type Reference = tuple[object, str, dict[str, object]]
 """Namespace, name, and dimensions by name, as the template writes them."""
@@ -108,9 +108,19 @@ def _written_in(named: Iterable[object], seen: set[object]) -> set[str]:
             written |= {error.__name__ for error in ERROR_ANSWERS}
         within = named_in(ast.parse(inspect.getsource(function)), function.__globals__)
         if function.__module__ == telemetry.__name__:
-            written |= {constant for constant in within if isinstance(constant, str)}
+            written |= set(_texts_in(within))
         written |= _written_in(within, seen)
     return written
+
+
+def _texts_in(named: Iterable[object]) -> Iterator[str]:
+    """The names of metrics: constants, and those that stand in a table."""
+    for each in named:
+        match each:
+            case str():
+                yield each
+            case dict() if each is not ERROR_ANSWERS:
+                yield from (name for names in each.values() for name in names)
 
 
 def counted_in_logs() -> dict[str, list[dict[str, Any]]]:

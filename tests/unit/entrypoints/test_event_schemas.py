@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args
 from uuid import UUID
 
@@ -11,11 +13,12 @@ import pytest
 
 from inventory.aws.event_bus import SOURCE, detail_text
 from inventory.domain import errors
-from inventory.domain.model import QUANTITY_CHANGE_MAX, QUANTITY_MAX, ReasonCode
+from inventory.domain.model import BUILT_IN_REASON_CODES, QUANTITY_MAX, Kind
 from inventory.entrypoints.ledger_stream import ADJUSTED
 from inventory.entrypoints.messages import MessageRequest
 from inventory.entrypoints.rejections import REJECTED, rejection
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
+from inventory.schemas.groups import ATOMIC_OPERATIONS_MAX
 from tests.support.builders.domain import an_adjustment
 from tests.support.builders.requests import a_payload
 from tests.support.harness.event_schemas import SCHEMAS, assert_event, delivered, problems, schema
@@ -31,6 +34,9 @@ TELLABLE: list[errors.ServiceError] = [
     errors.InsufficientStock(quantity_on_hand=2, quantity_change=-3),
     errors.QuantityLimitExceeded(),
     errors.StaleQuantity(quantity_on_hand=2),
+    errors.ReasonNotFound(),
+    errors.ReasonDirection(direction="decrease"),
+    errors.CountSuperseded(counted_through=datetime.now(UTC)),
     errors.AlreadyReversed(reversed_by=UUID(int=7)),
     errors.IdempotencyKeyReused(key="k"),
 ]
@@ -67,10 +73,14 @@ def test_the_schema_of_an_adjustment_names_its_members_and_the_domains_limits() 
     adjustment = schema("inventory-adjusted")["$defs"]["adjustment"]
     members = adjustment["properties"]
     assert adjustment["required"] == list(members) == list(adjustment_members(an_adjustment()))
-    assert (members["delta"]["minimum"], members["delta"]["maximum"]) == (-QUANTITY_CHANGE_MAX, QUANTITY_CHANGE_MAX)
+    # A count can correct from one end of the quantities to the other.
+    assert (members["delta"]["minimum"], members["delta"]["maximum"]) == (-2 * QUANTITY_MAX, 2 * QUANTITY_MAX)
     balance = members["quantity_after"]
     assert (balance["minimum"], balance["maximum"]) == (-QUANTITY_MAX, QUANTITY_MAX)
-    assert members["reason_code"]["enum"] == [*get_args(ReasonCode.__value__), None]
+    assert members["counted_quantity"]["maximum"] == QUANTITY_MAX
+    assert members["kind"]["enum"] == [*get_args(Kind.__value__)]
+    assert members["group_size"]["maximum"] == ATOMIC_OPERATIONS_MAX - 1
+    assert all(re.fullmatch(members["reason_code"]["pattern"], each) for each in BUILT_IN_REASON_CODES)
 
 
 def test_an_adjustment_may_have_further_members_some_day() -> None:
@@ -87,8 +97,7 @@ def test_an_adjustment_event_without_one_of_its_members_is_invalid(member: str) 
     [
         {"id": "x"},
         {"business_id": None},
-        {"delta": 0},
-        {"delta": 10**9 + 1},
+        {"delta": 2 * 2**53 - 1},
         {"delta": "5"},
         {"correction_reason": ""},
         {"created_at": "2026-11-23T14:05:09Z"},
@@ -96,7 +105,14 @@ def test_an_adjustment_event_without_one_of_its_members_is_invalid(member: str) 
         {"quantity_after": 2**53},
         {"quantity_after": 1.5},
         {"sequence": 0},
-        {"reason_code": "whim"},
+        {"reason_code": "A whim"},
+        {"kind": "whim"},
+        {"group_line": -1},
+        {"group_size": 0},
+        {"counted_quantity": -1},
+        {"counted_at": "today"},
+        {"sku": ""},
+        {"occurred_at": "2026-11-23T14:05:09Z"},
         {"reverses": "x"},
     ],
     ids=str,

@@ -12,7 +12,7 @@ from inventory.api.responses import refused
 from inventory.domain import errors
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members, detail_of, raised
 from tests.support.builders.domain import an_adjustment
-from tests.support.builders.ids import ADJUSTMENT, NOW
+from tests.support.builders.ids import ADJUSTMENT, NOW, VARIANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,8 @@ EVERY_ERROR: list[errors.ServiceError] = [
     errors.NothingToReverse(parameter="id"),
     errors.InstantOutOfWindow([errors.BadInstant(None, "occurred_at", NOW, "too early")]),
     errors.UnsupportedEncoding(content_encoding="gzip"),
+    errors.SkuTaken(variant_id=VARIANT),
+    errors.TooManyReasons(),
     errors.ExportStopped(ledger_key="a#b"),
     errors.InternalError(),
     errors.TryAgain(),

@@ -44,10 +44,22 @@ DIGEST = digest_of(TOKEN)
 TOKEN_ID = token_id_of(DIGEST)
 STAGE_ARN = "arn:aws:execute-api:eu-central-1:000000000000:abcdefghij/dev"
 POST_ADJUSTMENT = f"{STAGE_ARN}/POST/api/v1/inventory/adjustments"
-OPEN = [f"{POST_ADJUSTMENT}{rest}" for rest in ("", "/", "/*/reversal", "/*/reversal/")]
+OPEN = [
+    f"{STAGE_ARN}/POST/api/v1/inventory/{route}{slash}"
+    for route in (
+        "adjustments",
+        "adjustments/*/reversal",
+        "adjustments/batch",
+        "adjustments/groups/*/reversal",
+        "counts",
+        "transfers",
+    )
+    for slash in ("", "/")
+]
 """The routes that the scopes of ``stored`` allow."""
 READS = [
     "/api/v1/inventory/adjustments",
+    "/api/v1/inventory/adjustments/groups/{group_id}",
     "/api/v1/inventory/adjustments/{id}",
     "/api/v1/inventory/levels",
     "/api/v1/inventory/levels/{variant_id}/{location_id}/proof",
@@ -57,9 +69,13 @@ READS = [
     "/api/v1/inventory/variants",
 ]
 OPENED = {
-    "adjustments:write": ["POST /api/v1/inventory/adjustments"],
+    "adjustments:write": [
+        f"POST /api/v1/inventory/{route}" for route in ("adjustments", "adjustments/batch", "counts", "transfers")
+    ],
     "adjustments:read": [f"{method} {path}" for method in ("GET", "HEAD") for path in READS],
-    "adjustments:reverse": ["POST /api/v1/inventory/adjustments/{id}/reversal"],
+    "adjustments:reverse": [
+        f"POST /api/v1/inventory/adjustments/{reversed_}/reversal" for reversed_ in ("groups/{group_id}", "{id}")
+    ],
 }
 """The template's routes that each scope allows."""
 READ = {"ConsumedCapacity": {"TableName": "access", "CapacityUnits": 1.0}}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from inventory.domain.api_tokens import mint
 from inventory.domain.rules import keyed_id
+from inventory.domain.timestamps import instant_text
 from inventory.entrypoints.direct import DIRECT_ACTOR
 from inventory.entrypoints.responses import MASKED
 from inventory.schemas.adjustments import AdjustmentRequest
@@ -38,12 +40,14 @@ def problems(service: Service, payload: object) -> list[tuple[tuple[str, ...], s
 
 def test_a_payload_is_answered_with_the_members_of_a_201(service: Service) -> None:
     service.tables.with_location(OTHER_LOCATION)
+    occurred_at = instant_text(datetime.now(UTC) - timedelta(days=1))
 
     answer = service.invoke(
         a_payload(
             location_id=str(OTHER_LOCATION),
             reason_code="damage",
             reference="count 7",
+            occurred_at=occurred_at,
             expected_quantity=0,
             idempotency_key="key",
             actor="night shift",
@@ -72,7 +76,7 @@ def test_a_payload_is_answered_with_the_members_of_a_201(service: Service) -> No
         "counted_quantity": None,
         "counted_at": None,
         "sku": None,
-        "occurred_at": None,
+        "occurred_at": occurred_at,
     }
 
 

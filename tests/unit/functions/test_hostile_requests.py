@@ -245,13 +245,21 @@ def test_every_unknown_field_is_listed(service: Service, count: int) -> None:
     ]
 
 
-@pytest.mark.parametrize("field", ["variant_id", "reason", "location_id", "reason_code", "reference"])
+@pytest.mark.parametrize("field", ["variant_id", "sku", "reason", "location_id", "reference"])
 def test_half_a_surrogate_pair_is_refused_in_every_text(service: Service, field: str) -> None:
-    answer = service.post(a_body(**{field: "\ud83d"}))
+    answer = service.post(a_body(**{"variant_id": ...} if field == "sku" else {}, **{field: "\ud83d"}))
 
     assert answer.status == 422
     assert [where for where, _ in answer.problems] == [("body", field)]
     assert "input" not in answer.body["detail"][0]
+
+
+@pytest.mark.parametrize("code", ["\ud83d", "", " damage", "Damage", "SKU#", "x" * 100_000, "damage\x00"])
+def test_a_text_that_no_reason_code_can_be_is_a_code_that_is_not_found(service: Service, code: str) -> None:
+    answer = service.post(a_body(reason_code=code))
+
+    assert (answer.status, answer.code) == (404, "reason_not_found")
+    assert service.tables.rows == []
 
 
 def sent_bytes(answer: Answer) -> int:

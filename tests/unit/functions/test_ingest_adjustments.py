@@ -277,7 +277,7 @@ def test_a_rejection_is_published_and_the_message_is_done(
         "DetailType": "InventoryAdjustmentRejected",
     }
     assert rejection["error"]["detail"].pop("message")
-    assert rejection == {"request": payload, "error": {"type": kind, "detail": detail}}
+    assert rejection == {"request": payload, "error": {"type": kind, "detail": detail}, "message_id": "m-0"}
     assert ingest.rows == []
 
 
@@ -412,7 +412,7 @@ def test_a_rejection_of_a_request_of_any_size_can_be_published(ingest: Ingest, b
 
     (entry,) = ingest.bus.entries
     assert len(entry["Detail"].encode()) <= DETAIL_SIZE_MAX_BYTES
-    assert set(json.loads(entry["Detail"])) == {"request", "error"}
+    assert json.loads(entry["Detail"]).keys() - {"event_id"} == {"request", "error", "message_id"}
 
 
 # --- a rejection that can't be published -----------------------------------------------------------------------------

@@ -83,8 +83,9 @@ def test_every_error_is_listed_in_the_order_of_the_fields(service: Service) -> N
     body = {
         "other": 1,
         "expected_quantity": 0.5,
+        "occurred_at": "yesterday",
         "reference": "",
-        "reason_code": "stolen",
+        "reason_code": 5,
         "location_id": "y",
         "reason": " ",
         "quantity_change": 0,
@@ -95,8 +96,9 @@ def test_every_error_is_listed_in_the_order_of_the_fields(service: Service) -> N
         (("body", "quantity_change"), "value_error"),
         (("body", "reason"), "string_too_short"),
         (("body", "location_id"), "uuid_parsing"),
-        (("body", "reason_code"), "literal_error"),
+        (("body", "reason_code"), "string_type"),
         (("body", "reference"), "string_too_short"),
+        (("body", "occurred_at"), "datetime_from_date_parsing"),
         (("body", "expected_quantity"), "int_type"),
         (("body", "other"), "extra_forbidden"),
     ]
@@ -166,10 +168,8 @@ def test_a_control_character_other_than_tab_and_line_ends_is_refused_in_a_reason
     assert refused == [[(("body", "reason"), "value_error")]] * 62
 
 
-@pytest.mark.parametrize(
-    "character", ["\t", "\n", "\x00", "\x7f", "\x85", "\u200b", "\u2028", "\u202e", "\ufeff", "\ue000"]
-)
-def test_a_character_that_cannot_be_printed_is_refused_in_a_reference(service: Service, character: str) -> None:
+@pytest.mark.parametrize("character", ["\t", "\n", "\x00", "\x7f", "\x85", "\u2028", "\u202e"])
+def test_a_character_that_no_label_may_have_is_refused_in_a_reference(service: Service, character: str) -> None:
     answer = service.post(a_body(reference=f"a{character}b"))
 
     assert answer.problems == [(("body", "reference"), "value_error")]

@@ -17,16 +17,27 @@ from inventory.api.authorizer import patterns_of
 from inventory.api.headers import cors_headers
 from inventory.api.responses import created, refused
 from inventory.api.routes import CREATE_ADJUSTMENT, ROUTES
-from inventory.domain.errors import BusinessNotFound, ExportStopped, InvalidRequest, ServiceError, TokenNotFound
+from inventory.domain.errors import (
+    BusinessNotFound,
+    ExportStopped,
+    InvalidRequest,
+    ServiceError,
+    SkuTaken,
+    TokenNotFound,
+    TooManyReasons,
+)
 from inventory.domain.model import Outcome
+from inventory.domain.rules import group_row_ids, keyed_id
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
 from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.base import validated
+from inventory.schemas.groups import AtomicLines, batch_request
 from tests.support.builders.domain import an_adjustment
 from tests.support.builders.requests import a_body, an_api_event
-from tests.support.sam_template import load_template, resources
+from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 from tools.openapi.answers import InventoryAdjustmentResponse
 from tools.openapi.document import OPENAPI_JSON, document, text
+from tools.openapi.examples import BATCHES, BUSINESS, GROUPED, SETTLED
 from tools.openapi.operations import OPERATIONS, Operation
 
 if TYPE_CHECKING:
@@ -34,7 +45,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = document()
 CREATION = DOCUMENT["paths"]["/api/v1/inventory/adjustments"]["post"]
-OPERATORS_ONLY = {BusinessNotFound, ExportStopped, TokenNotFound}
+OPERATORS_ONLY = {BusinessNotFound, ExportStopped, SkuTaken, TokenNotFound, TooManyReasons}
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
 
@@ -162,13 +173,30 @@ def test_every_parameter_and_every_member_says_what_it_means() -> None:
 def test_every_answer_of_success_and_422_has_examples_that_fit_its_schema(operation: Operation) -> None:
     responses = description_of(operation)["responses"]
     described = [status for status in responses if status.startswith("2") or status == "422"]
-    assert len(described) == 2
+    assert len(described) == (3 if operation.line_answer else 2)
     for status in described:
         media = resolved(responses[status])["content"]["application/json"]
         schema = media["schema"] | {"components": DOCUMENT["components"]}
         for example in media["examples"].values():
             jsonschema_rs.validate(schema, example["value"], validate_formats=True)
         assert media["examples"]
+
+
+def test_the_examples_of_a_batch_have_lines_that_are_valid_and_an_answer_for_each() -> None:
+    assert isinstance(batch_request(BATCHES["delivery"]), AtomicLines)
+    lines = batch_request(BATCHES["count sheet"])
+    assert isinstance(lines, list)
+    assert not any(isinstance(each, InvalidRequest) for each in lines)
+    assert [each["line"] for each in SETTLED["count sheet"]["data"]] == [*range(len(lines))]
+
+
+def test_the_example_of_a_group_is_the_one_of_the_demo_data() -> None:
+    sample = json.loads((PROJECT_ROOT / "events" / "create-adjustment-batch-direct.json").read_text(encoding="utf-8"))
+    first = GROUPED["delivery"]["data"][0]
+    assert UUID(GROUPED["delivery"]["group_id"]) == keyed_id(BUSINESS, sample["idempotency_key"])
+    assert sample["lines"] == BATCHES["delivery"]["lines"]
+    row = an_adjustment(id=UUID(first["id"]), group_id=UUID(first["id"]), group_line=0, group_size=2)
+    assert [each["id"] for each in GROUPED["delivery"]["data"]] == [str(each) for each in group_row_ids(row)]
 
 
 @each_operation
@@ -226,7 +254,6 @@ def test_it_has_the_names_of_the_public_page() -> None:
 
 PAGE: dict[str, dict[str, tuple[str, bool, str | None]]] = {
     "InventoryAdjustmentRequest": {
-        "variant_id": ("string", True, "Product variant UUID to adjust."),
         "quantity_change": (
             "integer",
             True,
@@ -266,6 +293,16 @@ def test_a_schema_of_the_public_page_is_as_it_is_there(name: str) -> None:
         alone = property_ if "type" in property_ else property_["anyOf"][0]
         assert (alone["type"], field in schema["required"]) == (kind, required)
         assert property_["description"] == description or description is None
+
+
+def test_the_variant_of_the_public_page_is_required_unless_a_sku_names_it() -> None:
+    schema = DOCUMENT["components"]["schemas"]["InventoryAdjustmentRequest"]
+    described = schema["properties"]["variant_id"]["description"]
+    assert described.startswith("Product variant UUID to adjust.")
+    assert (schema["if"], schema["then"]["required"]) == (
+        {"properties": {"sku": {"type": "null"}}},
+        ["variant_id"],
+    )
 
 
 # -------------------------------------------------------------------------------------------- what the code answers
