@@ -43,7 +43,7 @@ def a_transfer(**changes: object) -> dict[str, object]:
     return {name: value for name, value in (members | changes).items() if value is not ...}
 
 
-def transfer(service: Service, *, key: str | None = None, **changes: object) -> Answer:
+def transfer(service: Service, *, key: str | None = None, **changes: Any) -> Answer:
     return service.post_to(TRANSFER, a_transfer(**changes), key=key)
 
 
@@ -94,13 +94,23 @@ def test_each_line_is_the_row_that_takes_and_the_row_that_adds_in_one_transactio
             404,
             {"code": "location_not_found", "location_id": str(UUID(int=1)), "line": 0},
         ),
+        (
+            {"to_location_id": str(UUID(int=1)), "lines": [a_line(quantity=99)]},
+            404,
+            {"code": "location_not_found", "location_id": str(UUID(int=1)), "line": 0},
+        ),
+        (
+            {"from_location_id": str(UUID(int=1)), "to_location_id": str(UUID(int=2))},
+            404,
+            {"code": "location_not_found", "location_id": str(UUID(int=1)), "line": 0},
+        ),
         ({"lines": [a_line(), a_line(variant_id=str(UUID(int=1)))]}, 404, {"code": "variant_not_found", "line": 1}),
         ({"reason_code": "no_such"}, 404, {"code": "reason_not_found", "line": 0}),
     ],
-    ids=["stock", "expected quantity", "to", "from", "variant", "reason code"],
+    ids=["stock", "expected quantity", "to", "from", "to before stock", "from before to", "variant", "reason code"],
 )
 def test_a_refused_transfer_names_its_line_and_moves_nothing(
-    shop: Service, changes: dict[str, object], status: int, detail: dict[str, object]
+    shop: Service, changes: dict[str, Any], status: int, detail: dict[str, object]
 ) -> None:
     answer = transfer(shop, **changes)
 
@@ -146,9 +156,7 @@ def test_a_refused_transfer_names_its_line_and_moves_nothing(
     ],
     ids=str,
 )
-def test_each_field_of_a_transfer_is_validated(
-    shop: Service, changes: dict[str, object], problems: list[object]
-) -> None:
+def test_each_field_of_a_transfer_is_validated(shop: Service, changes: dict[str, Any], problems: list[object]) -> None:
     assert transfer(shop, **changes).problems == problems
     assert shop.tables.rows == []
 
@@ -175,7 +183,7 @@ def test_24_lines_are_one_transaction(shop: Service) -> None:
     ],
     ids=["quantity", "lines", "reason", "direction"],
 )
-def test_one_key_is_one_transfer(shop: Service, changes: dict[str, object]) -> None:
+def test_one_key_is_one_transfer(shop: Service, changes: dict[str, Any]) -> None:
     first = transfer(shop, key="move")
 
     again = transfer(shop, key="move", reference=None, reason_code=None)
