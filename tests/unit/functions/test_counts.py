@@ -24,7 +24,7 @@ def a_count(**changes: object) -> dict[str, object]:
     return {name: value for name, value in members.items() if value is not ...}
 
 
-def count(service: Service, *, key: str | None = None, **changes: object) -> Answer:
+def count(service: Service, *, key: str | None = None, **changes: Any) -> Answer:
     return service.post_to(RECORD_COUNT, a_count(**changes), key=key)
 
 
@@ -167,9 +167,7 @@ def test_two_spellings_of_one_instant_are_one_request(service: Service) -> None:
     ],
     ids=str,
 )
-def test_each_field_of_a_count_is_validated(
-    service: Service, changes: dict[str, object], problems: list[object]
-) -> None:
+def test_each_field_of_a_count_is_validated(service: Service, changes: dict[str, Any], problems: list[object]) -> None:
     assert count(service, **changes).problems == problems
     assert service.tables.rows == []
 

@@ -139,9 +139,10 @@ def test_a_row_of_a_group_of_several_is_not_reversed_alone(shop: Shop, line: int
 @pytest.mark.parametrize("first", ["alone", "as a group"])
 def test_a_group_of_one_is_reversed_either_way_and_once(shop: Shop, first: str) -> None:
     group_id = shop.batch(a_body())["group_id"]
-    ways = [shop.reverse, shop.reverse_group] if first == "alone" else [shop.reverse_group, shop.reverse]
-
-    made, refused = (way(group_id) for way in ways)
+    if first == "alone":
+        made, refused = shop.reverse(group_id), shop.reverse_group(group_id)
+    else:
+        made, refused = shop.reverse_group(group_id), shop.reverse(group_id)
 
     assert made.status == 201
     assert (refused.status, refused.code) == (409, "already_reversed")
