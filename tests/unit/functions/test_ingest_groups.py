@@ -30,7 +30,7 @@ def ingest(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     return made
 
 
-def a_batch(*lines: Mapping[str, object], **fields: object) -> dict[str, object]:
+def a_batch(*lines: object, **fields: object) -> dict[str, object]:
     return {"business_id": str(BUSINESS), "lines": list(lines), **fields}
 
 
