@@ -52,15 +52,15 @@ IMPORTS: Final[Mapping[str, str]] = {
 MEASURED: Final = (BOTO3, *FUNCTIONS, *(each for each in BASELINES if each != "bare"))
 
 REACHED: Final[Mapping[str, float]] = {
-    "audit_ledger": 1.149,
-    "authorizer": 0.744,
-    CREATE: 1.133,
-    "describe_api": 0.144,
-    "ingest_adjustments": 1.146,
-    "provision": 1.133,
-    "publish_adjustments": 0.766,
-    "read_inventory": 1.213,
-    "reverse_adjustment": 1.132,
+    "audit_ledger": 1.167,
+    "authorizer": 0.747,
+    CREATE: 1.155,
+    "describe_api": 0.147,
+    "ingest_adjustments": 1.172,
+    "provision": 1.177,
+    "publish_adjustments": 0.777,
+    "read_inventory": 1.234,
+    "reverse_adjustment": 1.154,
 }
 """Instructions of a function's start, relative to boto3 with a client, when they were measured last. Each function must
 be here: it may get no worse than this and ``MARGIN``."""

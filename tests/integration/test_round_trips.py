@@ -239,7 +239,7 @@ def test_a_rejection_with_a_key_from_cached_state_takes_one_read(warm: Environme
 
     assert calls.operations == [LOOK]
     assert [each["Get"]["TableName"] for each in looked_for] == [shop.tables.ledger, shop.tables.inventory]
-    assert looked_for[0]["Get"]["Key"]["sk"] == {"S": str(shop.location_id)}
+    assert looked_for[1]["Get"]["Key"]["sk"] == {"S": str(shop.location_id)}
     assert shop.tables.contents() == before
 
 

@@ -452,8 +452,8 @@ class History:
                         replace(lines[0], kind="adjustment", quantity_change=1, counted_quantity=None, counted_at=None),
                     ),
                 )
-            case 3 if len(lines) > 1:
-                return replace(request, lines=lines[:-1])
+            case 3 if len(lines) > (rows := 2 if last.kind == "transfer" else 1):
+                return replace(request, lines=lines[:-rows])
             case _:
                 return replace(request, version=request.version + 1)
 

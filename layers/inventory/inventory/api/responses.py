@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from inventory.api.headers import cors_headers
 from inventory.api.requests import gateway_request_id
 from inventory.api.routes import GET_ADJUSTMENT, GET_GROUP
 from inventory.domain.errors import ServiceError, TryAgain, Unauthorized
 from inventory.domain.model import GroupOutcome
+from inventory.domain.uuids import uuid_text
 from inventory.entrypoints.responses import ERROR_ANSWERS, detail_of, outcome_members
 from inventory.entrypoints.telemetry import report_error
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from inventory.api.shapes import ApiEvent, Response
     from inventory.domain.model import Outcome
     from inventory.entrypoints.telemetry import Invocation
+
+_WAYS_CACHED_MAX: Final = 100
 
 
 def respond(
@@ -49,9 +53,9 @@ def respond(
 def created(event: ApiEvent, outcome: Outcome | GroupOutcome, *, request_id: str) -> Response:
     """Answer 201 with the URL of the adjustment or of the group, and with a header where it is a replay."""
     if isinstance(outcome, GroupOutcome):
-        path = GET_GROUP.path.format(group_id=outcome.group_id)
+        path = GET_GROUP.path.format(group_id=uuid_text(outcome.group_id))
     else:
-        path = GET_ADJUSTMENT.path.format(id=outcome.adjustment.id)
+        path = GET_ADJUSTMENT.path.format(id=uuid_text(outcome.adjustment.id))
     headers = {"Location": relative_reference(event, path)}
     if outcome.replayed:
         headers["Idempotent-Replayed"] = "true"
@@ -74,16 +78,23 @@ def relative_reference(event: ApiEvent, path: str) -> str:
         event: the request; its ``resource`` is the route, its ``path`` ends as the client's URL ends.
         path: a path as in the table of routes, with its parameters filled in.
     """
-    folder = event["resource"].split("/")
-    if not event["path"].endswith("/"):
-        del folder[-1]
-    target = path.split("/")
+    folder, _, name = path.rpartition("/")
+    return _way(event["resource"], folder, ends_with_slash=event["path"].endswith("/")) + name
+
+
+@lru_cache(_WAYS_CACHED_MAX)
+def _way(resource: str, folder: str, *, ends_with_slash: bool) -> str:
+    """Write the way from the folder of a request to another one: it has no ids, so there are few."""
+    here = resource.split("/")
+    if not ends_with_slash:
+        del here[-1]
+    there = folder.split("/")
     shared = 0
-    for here, there in zip(folder, target[:-1], strict=False):
-        if here != there:
+    for each, other in zip(here, there, strict=False):
+        if each != other:
             break
         shared += 1
-    return "/".join([".."] * (len(folder) - shared) + target[shared:])
+    return "".join(f"{step}/" for step in [".."] * (len(here) - shared) + there[shared:])
 
 
 def found(members: object, *, request_id: str) -> Response:

@@ -26,6 +26,16 @@ FIRST_FORM: Final = 1
 
 _NO_PARTS: Final = ("",) * 5
 
+_USUAL: Final = ("adjustment", None, None, None, None, None)
+_USUAL_PARTS: Final = (
+    ',"counted_at":null,"counted_quantity":null',
+    ',"group_id":null,"group_line":null,"group_size":null',
+    ',"kind":"adjustment"',
+    ',"occurred_at":null',
+    ',"sku":null',
+)
+"""What most rows have of the members that form 2 added, written out before."""
+
 
 def canonical_members(row: Adjustment) -> dict[str, object]:
     """Return the members of a row's canonical form, in a fixed order."""
@@ -103,6 +113,8 @@ def canonical_text(row: Adjustment) -> str:
 
 def _parts_since_form_2(row: Adjustment) -> tuple[str, ...]:
     """Write the members that form 2 added, each part for its place among those of form 1."""
+    if (row.kind, row.group_id, row.counted_quantity, row.counted_at, row.occurred_at, row.sku) == _USUAL:
+        return _USUAL_PARTS
     return (
         f',"counted_at":{_json(_instant_or_none(row.counted_at))},"counted_quantity":{_json(row.counted_quantity)}',
         _group_part(row),

@@ -189,18 +189,22 @@ def report_outcome(outcome: Outcome | GroupOutcome, invocation: Invocation) -> N
     else:
         code = "reversed" if rows[0].kind == "reversal" else "created"
         counted = [metric for row in rows for metric in _BY_KIND[row.kind]]
-    for metric, count in Counter(counted).items():
+    counts = Counter(counted) if len(rows) > 1 else dict.fromkeys(counted, 1)
+    for metric, count in counts.items():
         invocation.count(metric, count)
     members = invocation.members(code, outcome.attempts)
     if isinstance(outcome, GroupOutcome):
         members |= {"group_id": uuid_text(outcome.group_id), "rows": len(rows)}
-        invocation.logger.info("group %s", code, extra=members)
+        message = f"group {code}"
+        invocation.logger.info(message, extra=members)
         return
     members["adjustment_id"] = uuid_text(rows[0].id)
     members["sequence"] = rows[0].sequence
     if rows[0].reverses is not None:
         members["reverses"] = uuid_text(rows[0].reverses)
-    invocation.logger.info("adjustment %s", code, extra=members)
+    # Written out before: a record with arguments takes the formatter's long way.
+    message = f"adjustment {code}"
+    invocation.logger.info(message, extra=members)
 
 
 def report_read(resource: str, invocation: Invocation) -> None:

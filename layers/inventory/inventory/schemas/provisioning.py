@@ -62,7 +62,13 @@ class _CommandField(RequestModel):
     command: CommandName
 
 
-class RegisterBusiness(RequestModel):
+class CommandModel(RequestModel):
+    """A request of operators. Its validator is made when it is first needed: few environments see many commands."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class RegisterBusiness(CommandModel):
     """New settings of a business. What is left out of this and of the other registrations stays as it is."""
 
     command: Literal["register_business"]
@@ -77,7 +83,7 @@ class RegisterNewBusiness(RegisterBusiness):
     name: Label
 
 
-class RegisterLocation(RequestModel):
+class RegisterLocation(CommandModel):
     """A location of a business. Adjustments without a location go to the ``default`` one."""
 
     command: Literal["register_location"]
@@ -93,7 +99,7 @@ class RegisterNewLocation(RegisterLocation):
     name: Label
 
 
-class VariantEntry(RequestModel):
+class VariantEntry(CommandModel):
     """What is registered of a variant. Null clears its name."""
 
     sku: Optional[Label] = None
@@ -107,7 +113,7 @@ class NewVariantEntry(VariantEntry):
     sku: Label
 
 
-class RegisterVariant(RequestModel):
+class RegisterVariant(CommandModel):
     """A variant of a business: the fields of ``VariantEntry``."""
 
     command: Literal["register_variant"]
@@ -132,7 +138,7 @@ class RegisterNewVariant(RegisterVariant):
     sku: Label
 
 
-class RegisterVariants(RequestModel):
+class RegisterVariants(CommandModel):
     """Many variants of a business. ``entries`` validates each of them."""
 
     command: Literal["register_variants"]
@@ -158,7 +164,7 @@ class RegisterVariants(RequestModel):
         return entries
 
 
-class RegisterReason(RequestModel):
+class RegisterReason(CommandModel):
     """A reason code of a business's own."""
 
     command: Literal["register_reason"]
@@ -168,7 +174,7 @@ class RegisterReason(RequestModel):
     direction: Optional[Literal["increase", "decrease", "any"]] = None
 
 
-class DeactivateLocation(RequestModel):
+class DeactivateLocation(CommandModel):
     """The end of adjustments at a location."""
 
     command: Literal["deactivate_location"]
@@ -176,7 +182,7 @@ class DeactivateLocation(RequestModel):
     location_id: UUID
 
 
-class DeactivateVariant(RequestModel):
+class DeactivateVariant(CommandModel):
     """The end of adjustments of a variant."""
 
     command: Literal["deactivate_variant"]
@@ -184,7 +190,7 @@ class DeactivateVariant(RequestModel):
     variant_id: UUID
 
 
-class DeactivateReason(RequestModel):
+class DeactivateReason(CommandModel):
     """The end of adjustments with a reason code of the business's own."""
 
     command: Literal["deactivate_reason"]
@@ -192,7 +198,7 @@ class DeactivateReason(RequestModel):
     reason_code: OwnReasonCode
 
 
-class ClaimSkus(RequestModel):
+class ClaimSkus(CommandModel):
     """Claims the SKUs of active variants that were registered before SKUs were claimed."""
 
     command: Literal["claim_skus"]
@@ -200,7 +206,7 @@ class ClaimSkus(RequestModel):
     cursor: Cursor | None = None
 
 
-class ListBusinesses(RequestModel):
+class ListBusinesses(CommandModel):
     """A page of all businesses."""
 
     command: Literal["list_businesses"]
@@ -208,7 +214,7 @@ class ListBusinesses(RequestModel):
     cursor: Cursor | None = None
 
 
-class ListOfBusiness(RequestModel):
+class ListOfBusiness(CommandModel):
     """A page of a business's locations, variants or reasons."""
 
     command: Literal["list_locations", "list_variants", "list_reasons"]
@@ -217,7 +223,7 @@ class ListOfBusiness(RequestModel):
     cursor: Cursor | None = None
 
 
-class ListTokens(RequestModel):
+class ListTokens(CommandModel):
     """A page of all tokens, or of those that are good for one business."""
 
     command: Literal["list_tokens"]
@@ -226,7 +232,7 @@ class ListTokens(RequestModel):
     cursor: Cursor | None = None
 
 
-class IssueToken(RequestModel):
+class IssueToken(CommandModel):
     """A new API token. ``expires_at`` can be in the past: such a token is useless, but harmless."""
 
     command: Literal["issue_token"]
@@ -236,14 +242,14 @@ class IssueToken(RequestModel):
     expires_at: FromInstant | None = None
 
 
-class RevokeToken(RequestModel):
+class RevokeToken(CommandModel):
     """The end of an API token."""
 
     command: Literal["revoke_token"]
     token_id: TokenId
 
 
-class IndexStockItems(RequestModel):
+class IndexStockItems(CommandModel):
     """Put stock items from before their index into it, a page at a time; it may be repeated."""
 
     command: Literal["index_stock_items"]

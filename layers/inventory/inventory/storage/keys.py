@@ -36,21 +36,24 @@ BUSINESS_SHARDS: Final = 8
 """Partitions of one business in the ledger's index by business. A single one could take 1,000 rows a second at most."""
 
 _CACHED_MAX: Final = 1_000
-"""Stock items whose keys in the ledger's indexes are cached: all rows of a group have the same."""
+"""As many keys of each kind are cached: a request needs each several times, and all rows of a group have the same."""
 
 # ---------------------------------------------------------------------------------- the inventory table: the catalog
 
 
+@lru_cache(_CACHED_MAX)
 def settings_key(business_id: UUID) -> ItemKey:
     """Key of a business's settings."""
     return business(business_id), SETTINGS
 
 
+@lru_cache(_CACHED_MAX)
 def location_key(business_id: UUID, location_id: UUID) -> ItemKey:
     """Key of a location."""
     return business(business_id), location(location_id)
 
 
+@lru_cache(_CACHED_MAX)
 def variant_key(business_id: UUID, variant_id: UUID) -> ItemKey:
     """Key of a variant."""
     return business(business_id), variant(variant_id)
@@ -66,6 +69,7 @@ def reason_key(business_id: UUID, reason_code: str) -> ItemKey:
     return business(business_id), f"{REASONS}{reason_code}"
 
 
+@lru_cache(_CACHED_MAX)
 def business(business_id: UUID) -> str:
     """Partition key of a business's catalog."""
     return f"BUSINESS#{uuid_text(business_id)}"
@@ -84,6 +88,7 @@ def variant(variant_id: UUID) -> str:
 # ---------------------------------------------------------------------- the inventory table: stock items and reversals
 
 
+@lru_cache(_CACHED_MAX)
 def stock_item_key(business_id: UUID, variant_id: UUID, location_id: UUID) -> ItemKey:
     """Key of a stock item."""
     return stock(business_id, variant_id), uuid_text(location_id)

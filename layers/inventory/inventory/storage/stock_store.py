@@ -136,7 +136,7 @@ class StockStore:
             if stock_item_id is None or state is None:
                 return None
             stock[stock_item_id] = state
-        return _snapshot(commands, items, stock)._replace(cached=True)
+        return _snapshot(commands, items, stock, cached=True)
 
     def load(
         self,
@@ -418,7 +418,11 @@ def _variant_of(claim: Item | None) -> UUID | None:
 
 
 def _snapshot(
-    commands: Sequence[Command], items: Mapping[ItemKey, Item], stock: Mapping[StockItemId, StockItem]
+    commands: Sequence[Command],
+    items: Mapping[ItemKey, Item],
+    stock: Mapping[StockItemId, StockItem],
+    *,
+    cached: bool = False,
 ) -> Snapshot:
     """Make a snapshot of catalog and stock."""
     settings = items.get(keys.settings_key(commands[0].business_id))
@@ -444,6 +448,7 @@ def _snapshot(
         reasons=reasons,
         stock=stock,
         recorded={},
+        cached=cached,
     )
 
 
