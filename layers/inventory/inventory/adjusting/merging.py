@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory.domain.errors import StoreUnavailable, TryAgain
-from inventory.domain.model import Command, StockItemId
+from inventory.domain.model import Command
 from inventory.domain.rules import variant_name
 from inventory.domain.store import GROUP_MAX, OPERATIONS_MAX
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from inventory.adjusting.loop import Adjuster, Result
     from inventory.domain.concurrency import AtOnce
-    from inventory.domain.model import Group
+    from inventory.domain.model import Group, StockItemId
     from inventory.domain.retry_budget import RetryBudget
 
 RUN_TIME_MAX_S: Final = 10.0
@@ -162,8 +162,5 @@ def _resolved(
     return resolved
 
 
-def _as_named(command: Command) -> _Resolved:
-    name = variant_name(command)
-    if isinstance(name, str) or command.location_id is None:
-        return command.business_id, name, command.location_id
-    return StockItemId(command.business_id, name, command.location_id)
+def _as_named(command: Command) -> tuple[UUID, UUID | str, UUID | None]:
+    return command.business_id, variant_name(command), command.location_id
