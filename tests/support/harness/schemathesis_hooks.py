@@ -25,6 +25,7 @@ RULES_IN_WORDS = (
     "must be between the years",
     "must have at least one visible character",
     "must not be from_location_id",
+    "must not be given beside variant_id",  # the settings put a variant that exists into any body
     "must not be in two lines",
     "There is nothing to reverse",
 )
