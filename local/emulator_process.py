@@ -244,6 +244,22 @@ def answer_crashes_as_set_up(gateway: Any) -> None:
     gateway._invoke_lambda_proxy_v1 = invoked  # noqa: SLF001
 
 
+def take_concurrency_as_number(functions: Any) -> None:
+    """Take a queue's ``MaximumConcurrency`` that came from a parameter of the template for a number, as AWS does.
+
+    The emulator keeps the text that the parameter is, and then delivers no message: it can't compare the two.
+    """
+    # No public hook exists; the emulator's version is pinned.
+    limit_of = functions._sqs_esm_concurrency  # noqa: SLF001
+
+    def limit(mapping: dict[str, Any], *others: Any, **named: Any) -> int:
+        scaling = {name: int(value) for name, value in (mapping.get("ScalingConfig") or {}).items()}
+        concurrency: int = limit_of({**mapping, "ScalingConfig": scaling}, *others, **named)
+        return concurrency
+
+    functions._sqs_esm_concurrency = limit  # noqa: SLF001
+
+
 def stop_when_closed(lifeline: int) -> None:
     """Stop this process, with its state saved, once the other end of the pipe `lifeline` is closed."""
 
@@ -278,6 +294,7 @@ def main() -> None:
     functions = importlib.import_module("ministack.services.lambda_svc")
     name_function_errors(functions)
     begin_streams_anew(functions)
+    take_concurrency_as_number(functions)
     cache_expressions(importlib.import_module("ministack.services.dynamodb"))
     gateway = importlib.import_module("ministack.services.apigateway_v1")
     pass_bodies_as_bytes(gateway)
