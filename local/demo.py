@@ -32,7 +32,7 @@ _OUTPUTS = ("AdjustmentRequestsQueueUrl", "EventBusName", "CreateAdjustmentFunct
 # Applied to the demo data as it stands in events/: the group that the samples of reading and reversing one name.
 _DELIVERY = "create-adjustment-batch-direct"
 # Registered with the demo data, so that the samples in events/ work in any order: others of them deactivate these.
-_SAMPLES = ("provision-register-location", "provision-register-variant")
+_SAMPLES = ("provision-register-location", "provision-register-reason", "provision-register-variant")
 
 
 class Location(TypedDict):

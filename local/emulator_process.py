@@ -1,9 +1,9 @@
 """The emulator's own process, run by `.venv-emulator`'s interpreter; `emulator.py` is the side that starts it.
 
-It is the emulator's server with ten additions: a lock that says who is alive, a queue in front of the functions, the
-functions' logs in a file, the names of their errors, streams that begin anew with it, a cache of parsed expressions, an
-API that passes all bodies as bytes, has no path with an empty segment and answers a crash as it is set up to, and an
-answer in the API's form where there is nothing.
+It is the emulator's server with eleven additions: a lock that says who is alive, a queue in front of the functions, the
+functions' logs in a file, the names of their errors, streams that begin anew with it, a queue's limit as a number, a
+cache of parsed expressions, an API that passes all bodies as bytes, has no path with an empty segment and answers a
+crash as it is set up to, and an answer in the API's form where there is nothing.
 """
 
 import argparse
@@ -180,6 +180,16 @@ def begin_streams_anew(functions: Any) -> None:
     functions._restore_esm_positions = restored  # noqa: SLF001
 
 
+def read_limits_of_queues_as_numbers(functions: Any) -> None:
+    """Take the most batches of a queue at a time as a number, also where a parameter of the template gives it.
+
+    The emulator keeps such a value as text, compares it with a number, and never delivers a message.
+    """
+    # No public hook exists; the emulator's version is pinned.
+    limit = functions._sqs_esm_concurrency  # noqa: SLF001
+    functions._sqs_esm_concurrency = lambda *mapping: int(limit(*mapping))  # noqa: SLF001
+
+
 def cache_expressions(dynamodb: Any) -> None:
     """Parse an expression once: the emulator does it again for each item that it looks at.
 
@@ -244,22 +254,6 @@ def answer_crashes_as_set_up(gateway: Any) -> None:
     gateway._invoke_lambda_proxy_v1 = invoked  # noqa: SLF001
 
 
-def take_concurrency_as_number(functions: Any) -> None:
-    """Take a queue's ``MaximumConcurrency`` that came from a parameter of the template for a number, as AWS does.
-
-    The emulator keeps the text that the parameter is, and then delivers no message: it can't compare the two.
-    """
-    # No public hook exists; the emulator's version is pinned.
-    limit_of = functions._sqs_esm_concurrency  # noqa: SLF001
-
-    def limit(mapping: dict[str, Any], *others: Any, **named: Any) -> int:
-        scaling = {name: int(value) for name, value in (mapping.get("ScalingConfig") or {}).items()}
-        concurrency: int = limit_of({**mapping, "ScalingConfig": scaling}, *others, **named)
-        return concurrency
-
-    functions._sqs_esm_concurrency = limit  # noqa: SLF001
-
-
 def stop_when_closed(lifeline: int) -> None:
     """Stop this process, with its state saved, once the other end of the pipe `lifeline` is closed."""
 
@@ -294,7 +288,7 @@ def main() -> None:
     functions = importlib.import_module("ministack.services.lambda_svc")
     name_function_errors(functions)
     begin_streams_anew(functions)
-    take_concurrency_as_number(functions)
+    read_limits_of_queues_as_numbers(functions)
     cache_expressions(importlib.import_module("ministack.services.dynamodb"))
     gateway = importlib.import_module("ministack.services.apigateway_v1")
     pass_bodies_as_bytes(gateway)

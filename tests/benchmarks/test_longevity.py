@@ -18,6 +18,7 @@ from inventory.storage import keys, stock_store
 from tests.benchmarks.longevity import FULL, GROWTH_MAX_MB, Environment, Row, judged
 from tests.benchmarks.subjects import SEEDED
 from tests.benchmarks.tables import INVENTORY_TABLE, LEDGER_TABLE
+from tests.support.builders.ids import BUSINESS, LOCATION
 from tests.support.harness.loading import load_handler
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def fill_the_caches_of_texts() -> None:
         uuid_text(uuid4())
         uuid_of(str(uuid4()))
         instant_text(SEEDED.updated_at + timedelta(seconds=number))
+        keys.settings_key(uuid4())
+        keys.location_key(BUSINESS, uuid4())
+        keys.variant_key(BUSINESS, uuid4())
+        keys.stock_item_key(BUSINESS, uuid4(), LOCATION)
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def business_of_the_cases(service: Service) -> Business:
     business = service.new_business()
     ids = SUITE["ids"]
     for variant_id in (ids["variant"], str(UUID(int=0))):
-        service.operate("register_variant", business_id=business.id, sku="CASE", variant_id=variant_id)
+        service.operate("register_variant", business_id=business.id, sku=f"CASE {variant_id}", variant_id=variant_id)
     service.operate("register_location", business_id=business.id, name="Cases", location_id=ids["location"])
     return business
 

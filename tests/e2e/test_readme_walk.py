@@ -1,4 +1,4 @@
-"""The README's walk from an adjustment to a reversal and a proof, as a new user pastes it into a shell."""
+"""The pages' walks, as a new user pastes them into a shell."""
 
 from __future__ import annotations
 
@@ -15,19 +15,17 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import LocalStack
 
 
-def pasted() -> str:
-    """All commands of the section, in order: each from its ``$`` to the first line without a ``\\`` at its end."""
-    walk = section("README.md", "From an adjustment to a proof")
-    commands = re.findall(r"^\$ ((?:.*\\\n)*.*)$", walk, re.MULTILINE)
-    assert len(commands) == 9
-    return "\n".join(commands)
+def pasted(stack: LocalStack, page: str, title: str, *, count: int) -> list[Any]:
+    """Paste all ``count`` commands of a section, in order; return the answers of the API.
 
-
-def test_the_readmes_curl_commands_lead_from_an_adjustment_to_a_reversal_and_a_proof(local_stack: LocalStack) -> None:
-    done = subprocess.run(  # noqa: S603  our own README
-        ["bash", "-eu", "-o", "pipefail", "-c", pasted()],  # noqa: S607
+    Each command is from its ``$`` to the first line without a ``\\`` at its end.
+    """
+    commands = re.findall(r"^\$ ((?:.*\\\n)*.*)$", section(page, title), re.MULTILINE)
+    assert len(commands) == count
+    done = subprocess.run(  # noqa: S603  our own pages
+        ["bash", "-eu", "-o", "pipefail", "-c", "\n".join(commands)],  # noqa: S607
         cwd=PROJECT_ROOT,
-        env=os.environ | {"LOCAL_DIR": str(local_stack.places.local_dir), "NO_PROXY": "127.0.0.1"},
+        env=os.environ | {"LOCAL_DIR": str(stack.places.local_dir), "NO_PROXY": "127.0.0.1"},
         capture_output=True,
         text=True,
         check=False,
@@ -35,7 +33,14 @@ def test_the_readmes_curl_commands_lead_from_an_adjustment_to_a_reversal_and_a_p
     )
 
     assert done.returncode == 0, done.stderr
-    created, listed, levels, reversal, reversed_one, proof = (answer(line) for line in done.stdout.splitlines())
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def test_the_readmes_curl_commands_lead_from_an_adjustment_to_a_reversal_and_a_proof(local_stack: LocalStack) -> None:
+    created, listed, levels, reversal, reversed_one, proof = pasted(
+        local_stack, "README.md", "From an adjustment to a proof", count=9
+    )
+
     assert created["delta"] == -3
     assert listed["data"] == [created]
     assert created["quantity_after"] in {each["quantity"] for each in levels["data"]}
@@ -48,5 +53,11 @@ def test_the_readmes_curl_commands_lead_from_an_adjustment_to_a_reversal_and_a_p
     )
 
 
-def answer(line: str) -> Any:
-    return json.loads(line)
+def test_a_count_sheet_of_thirty_lines_is_booked_and_taken_back_as_a_whole(local_stack: LocalStack) -> None:
+    group, counted, reversal, level = pasted(local_stack, "docs/api.md", "From a count sheet to its reversal", count=13)
+
+    assert [row["delta"] for row in group["data"]] == [-1] * 29 + [1]
+    assert {(row["kind"], row["group_size"]) for row in group["data"]} == {("count", 30)}
+    assert counted["data"][0]["quantity"] == 11
+    assert [row["reverses"] for row in reversal["data"]] == [row["id"] for row in reversed(group["data"])]
+    assert (level["data"][0]["quantity"], level["data"][0]["sequence"]) == (10, 3)

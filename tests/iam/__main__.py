@@ -15,8 +15,9 @@ def main() -> int:
     stack = deployed()
     judgement = judge(stack, needed_by(recorded().calls, stack))
     sys.stdout.write(f"{figures(judgement)}\n")
-    if judgement.problems:
-        sys.stderr.writelines(f"{each}\n" for each in judgement.problems)
+    problems = [*judgement.problems, *(f"{each.__name__} goes wrong" for each in recorded().wrong)]
+    if problems:
+        sys.stderr.writelines(f"{each}\n" for each in problems)
         return 1
     PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), judgement, stack), encoding="utf-8")
     return 0

@@ -53,12 +53,24 @@ class Answer:
     value: Any
     raised: Exception | None
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether what the event asks for was done."""
+        status: Any = self.value.get("statusCode", 200) if isinstance(self.value, dict) else 200
+        return self.raised is None and status < 400
+
 
 class InlineExecutor:
     """Does at once, in the same thread, what a pool would do: the tables in memory are for one thread."""
 
     def __init__(self, max_workers: int | None = None) -> None:
         self._max_workers = max_workers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left to be done."""
 
     def map[Given, Made](self, function: Callable[..., Made], *given: Iterable[Given]) -> Iterator[Made]:
         return map(function, *given)
@@ -78,7 +90,9 @@ class Recorder:
         self._patch = self._exits.enter_context(pytest.MonkeyPatch.context())
         self._exits.enter_context(mock_aws())
         self._patch.setenv("AWS_DEFAULT_REGION", REGION)
-        self._patch.setattr("concurrent.futures.ThreadPoolExecutor", InlineExecutor)
+        # A handler is loaded anew; a module of the package is not, and so keeps the pool that it has imported.
+        for place in ("inventory.api.writes", "concurrent.futures"):
+            self._patch.setattr(f"{place}.ThreadPoolExecutor", InlineExecutor)
         self._make_resources()
         self.modules = {function.folder: self._loaded(name) for name, function in self.stack.functions.items()}
         return self

@@ -112,8 +112,10 @@ def test_a_role_that_reaches_another_table_is_found() -> None:
     ("role", "action"),
     [
         ("CreateAdjustmentRole", "dynamodb:GetItem"),
+        ("CreateAdjustmentRole", "dynamodb:Query"),
         ("CreateAdjustmentRole", "dynamodb:UpdateItem"),
         ("CreateAdjustmentRole", "sqs:SendMessage"),
+        ("IngestAdjustmentsRole", "dynamodb:Query"),
         ("PublishAdjustmentsRole", "dynamodb:ListStreams"),
         ("PublishAdjustmentsRole", "events:PutEvents"),
     ],

@@ -12,9 +12,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from inventory.api.routes import PROVE_LEVEL, REVERSE_ADJUSTMENT
+from inventory.api.routes import (
+    CREATE_BATCH,
+    GET_GROUP,
+    PROVE_LEVEL,
+    RECORD_COUNT,
+    REVERSE_ADJUSTMENT,
+    REVERSE_GROUP,
+    TRANSFER,
+)
 from tests.support.builders.hostile_events import api_events, bodies, mutated, odd_values
-from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, VARIANT
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, OTHER_LOCATION, VARIANT
 from tests.support.builders.requests import a_body, a_payload
 from tests.support.harness.entry_points import (
     WIRED,
@@ -31,7 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROOF, REVERSAL = PROVE_LEVEL.path, REVERSE_ADJUSTMENT.path
-READS = {LIST, ONE, LEVELS, PROOF}
+GROUP, GROUP_REVERSAL = GET_GROUP.path, REVERSE_GROUP.path
+READS = {LIST, ONE, LEVELS, PROOF, GROUP}
 ROW = load_event("publish-adjustments")["Records"][0]
 COMMANDS = [
     load_event(f"provision-{name}")
@@ -60,11 +69,40 @@ reads = st.sampled_from(
         a_get_event(ONE, path={"id": str(ADJUSTMENT)}),
         a_get_event(LEVELS, [("variant_id", str(VARIANT)), ("as_of", "2026-12-01T00:00:00Z")]),
         a_get_event(PROOF, path={"variant_id": str(VARIANT), "location_id": str(LOCATION)}),
+        a_get_event(GROUP, path={"group_id": str(ADJUSTMENT)}),
     ]
 )
-creations = api_events(a_body(reason_code="damage", reference="CC-17", location_id=str(LOCATION)))
-reversals = api_events({"reason": "wrong shelf"}, resource=REVERSAL, pathParameters={"id": str(ADJUSTMENT)})
-payloads = st.just(a_payload(idempotency_key="key", actor="import", expected_quantity=5))
+A_COUNT = {
+    "variant_id": str(VARIANT),
+    "counted_quantity": 7,
+    "counted_at": "2026-11-23T14:05:09.123456Z",
+    "occurred_at": "2026-11-23T14:00:00+01:00",
+}
+A_TRANSFER = {
+    "from_location_id": str(LOCATION),
+    "to_location_id": str(OTHER_LOCATION),
+    "reason": "restock",
+    "lines": [{"variant_id": str(VARIANT), "quantity": 2, "expected_quantity": 5}, {"sku": "BOOT-42", "quantity": 1}],
+}
+A_BATCH = {"mode": "atomic", "lines": [a_body(), A_COUNT, a_body(variant_id=..., sku="BOOT-42", reason_code="damage")]}
+CALLER = {"business_id": str(BUSINESS), "idempotency_key": "key"}
+creations = (
+    api_events(a_body(reason_code="damage", reference="CC-17", location_id=str(LOCATION)))
+    | api_events(A_BATCH, resource=CREATE_BATCH.path)
+    | api_events(A_BATCH | {"mode": "each"}, resource=CREATE_BATCH.path)
+    | api_events(A_COUNT, resource=RECORD_COUNT.path)
+    | api_events(A_TRANSFER, resource=TRANSFER.path)
+)
+reversals = api_events(
+    {"reason": "wrong shelf"}, resource=REVERSAL, pathParameters={"id": str(ADJUSTMENT)}
+) | api_events({"reason": "wrong shelf"}, resource=GROUP_REVERSAL, pathParameters={"group_id": str(ADJUSTMENT)})
+GOOD_PAYLOADS = (
+    a_payload(idempotency_key="key", actor="import", expected_quantity=5),
+    CALLER | A_BATCH,
+    CALLER | A_COUNT,
+    CALLER | A_TRANSFER,
+)
+payloads = st.sampled_from(GOOD_PAYLOADS)
 exports = st.just({"command": "export", "business_id": str(BUSINESS), "format": "csv", "variant_id": str(VARIANT)})
 
 
@@ -75,7 +113,8 @@ def records_of(bodies_of_messages: list[bytes]) -> dict[str, Any]:
     return {"Records": records}
 
 
-batches = st.lists(bodies(a_payload(idempotency_key="key")), min_size=1, max_size=3).map(records_of)
+messages = st.one_of(*[bodies(payload) for payload in GOOD_PAYLOADS])
+batches = st.lists(messages, min_size=1, max_size=3).map(records_of)
 
 
 @examples(250)
@@ -88,8 +127,12 @@ def test_a_creation_is_answered_or_raises_a_documented_error(entry_points: dict[
         assert_is_documented(called.raised)
     elif "statusCode" in called.answer:
         assert_is_an_answer_of_http(called)
+        if called.answer["statusCode"] == 200:
+            lines = json.loads(called.answer["body"])["data"]
+            assert {each["status"] for each in lines} <= {201, 404, 409, 422}, "the tables answer: no line is at fault"
     else:
-        assert called.answer["business_id"] == str(BUSINESS)
+        rows = called.answer.get("data", [called.answer])
+        assert {each["business_id"] for each in rows} == {str(BUSINESS)}
     assert_nothing_sent_is_logged(called)
 
 

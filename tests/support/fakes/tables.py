@@ -77,8 +77,8 @@ class Tables:
         self.with_variant()
         self.with_location()
 
-    def with_stock(self, stock: StockItem, *, location_id: UUID = LOCATION) -> None:
-        self._put_inventory(keys.stock(BUSINESS, VARIANT), str(location_id), stock_members(stock))
+    def with_stock(self, stock: StockItem, *, variant_id: UUID = VARIANT, location_id: UUID = LOCATION) -> None:
+        self._put_inventory(keys.stock(BUSINESS, variant_id), str(location_id), stock_members(stock))
 
     def with_row(self, row: Adjustment) -> None:
         item = ledger_item(row)

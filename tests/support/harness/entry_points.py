@@ -92,6 +92,7 @@ def _wire_tables(client: Any) -> QueriedTables:
     tables.with_catalog()
     tables.with_variant(OTHER_VARIANT)
     tables.with_location(OTHER_LOCATION)
+    tables.with_sku("BOOT-42", OTHER_VARIANT)
     tables.with_stock(a_stock_item(5, sequence=1))
     tables.with_history(an_adjustment())
     return tables

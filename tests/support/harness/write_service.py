@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.support.builders.requests import an_api_event
-from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE, Tables
+from tests.support.fakes.queries import QueriedTables
+from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE
 from tests.support.harness.loading import Context, load_handler
 
 if TYPE_CHECKING:
     import pytest
+
+    from inventory.api.routes import Route
 
 NAMESPACE = "InventoryAdjustments"
 
@@ -74,7 +77,7 @@ class Service:
             POWERTOOLS_METRICS_NAMESPACE=NAMESPACE,
         )
         self.client = self.module.client
-        self.tables = Tables(self.client)
+        self.tables = QueriedTables(self.client)
         self.pauses_s: list[float] = []
         self.module.adjuster = replace(self.module.adjuster, sleep=self.pauses_s.append)
         self._capsys = capsys
@@ -82,6 +85,27 @@ class Service:
     def post(self, body: object = None, *, context: Context | None = None, **event: Any) -> Answer:
         """Send a request through the API."""
         return self._post(an_api_event(body, **event), context or Context())
+
+    def post_to(
+        self,
+        route: Route,
+        body: object,
+        *,
+        key: str | None = None,
+        path: dict[str, str] | None = None,
+        context: Context | None = None,
+        **event: Any,
+    ) -> Answer:
+        """Send a request to a route, under an ``Idempotency-Key`` if there is one; ``path`` are its parameters."""
+        return self.post(
+            body,
+            headers=None if key is None else [("Idempotency-Key", key)],
+            context=context,
+            resource=route.path,
+            path=route.path.format(**(path or {})),
+            pathParameters=path,
+            **event,
+        )
 
     def post_event(self, **members: object) -> Answer:
         """Send a valid request of which these members of the gateway's event are replaced as they stand."""

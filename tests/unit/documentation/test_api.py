@@ -12,6 +12,13 @@ from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members
 from inventory.queries.adjustments import ROWS_EXAMINED_MAX
 from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.direct import CallerFields
+from inventory.schemas.groups import (
+    ATOMIC_OPERATIONS_MAX,
+    BATCH_LINES_MAX,
+    TRANSFER_LINES_MAX,
+    CountRequest,
+    TransferRequest,
+)
 from inventory.schemas.reading import PAGE_ROWS_MAX, AdjustmentsQuery, LevelsQuery
 from tests.support.builders.domain import an_adjustment
 from tests.support.pages import code, page, rows, section
@@ -79,6 +86,25 @@ def test_every_status_of_an_error_is_in_the_advice_on_retries() -> None:
 
 def test_every_field_of_the_body_is_documented() -> None:
     assert {row[0] for row in rows(section(NAME, "Create an adjustment"))[1:]} == set(AdjustmentRequest.model_fields)
+
+
+def test_every_field_of_a_count_and_of_a_transfer_is_documented_with_its_default() -> None:
+    for title, model in (("Stock counts", CountRequest), ("Transfers", TransferRequest)):
+        documented = dict(rows(section(NAME, title))[1:])
+        assert set(documented) == set(model.model_fields)
+        for name, field in model.model_fields.items():
+            assert documented[name].startswith("required") == (field.is_required() or name == "variant_id"), name
+            if default := re.search(r"`([^`]+)` if absent", field.description or ""):
+                assert f"{default[1]}` if absent" in documented[name]
+
+
+def test_the_limits_of_requests_with_lines_are_those_of_the_code() -> None:
+    batches, transfers = section(NAME, "Batches"), section(NAME, "Transfers")
+    assert f"together at most {ATOMIC_OPERATIONS_MAX}:" in batches
+    assert f"{ATOMIC_OPERATIONS_MAX // 2} lines for {ATOMIC_OPERATIONS_MAX // 2} stock items" in batches
+    assert f"{ATOMIC_OPERATIONS_MAX - 1} for one" in batches
+    assert f"| `each` | 1–{BATCH_LINES_MAX} |" in batches
+    assert f"1–{TRANSFER_LINES_MAX} of" in transfers
 
 
 def test_every_reason_code_stands_in_the_table() -> None:

@@ -10,7 +10,7 @@ from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, SOURCE
 from inventory.domain.errors import InsufficientStock
 from inventory.domain.store import GROUP_MAX
 from inventory.entrypoints.ledger_stream import ADJUSTED
-from inventory.entrypoints.messages import ORIGINAL_ID, QUEUE_ACTOR
+from inventory.entrypoints.messages import ORIGINAL_ID, QUEUE_ACTOR, MessageRequest
 from inventory.entrypoints.queue import PUBLISHING_TIME_S
 from inventory.entrypoints.rejections import REJECTED, rejection
 from inventory.entrypoints.telemetry import UNREADABLE
@@ -52,7 +52,7 @@ def test_what_is_said_of_the_queue_is_what_template_and_code_say() -> None:
 def test_the_example_of_a_rejection_has_the_form_of_one() -> None:
     (example,) = [json.loads(each) for each in code(section(NAME, "Rejections"), "json")]
     refusal = InsufficientStock(quantity_on_hand=2, quantity_change=-3)
-    made = json.loads(rejection(example["request"], refusal))
+    made = json.loads(rejection(MessageRequest(example["request"], example["message_id"]), refusal))
     assert example["error"]["detail"].keys() == made["error"]["detail"].keys()
     assert example | {"error": made["error"]} == made
     assert example["error"]["type"] == made["error"]["type"]

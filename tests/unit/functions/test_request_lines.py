@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inventory.api.routes import CREATE_BATCH
 from inventory.entrypoints.responses import ERROR_ANSWERS
 from tests.support.builders.ids import BUSINESS, GATEWAY_REQUEST_ID
 from tests.support.builders.requests import a_body, a_payload, an_api_event
@@ -156,6 +157,8 @@ def test_the_documented_members_are_those_that_are_logged(
     written: set[str] = set()
     service.post()
     service.post(b"{")
+    for mode in ("atomic", "each"):
+        service.post({"mode": mode, "lines": [a_body()]}, resource=CREATE_BATCH.path, path=CREATE_BATCH.path)
     service.tables.meets("TransactWriteItems", fault("AccessDeniedException"))
     service.post()
     post(reversing)

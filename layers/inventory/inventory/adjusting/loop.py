@@ -39,6 +39,7 @@ from inventory.domain.rules import (
     group_row_id,
     group_row_ids,
     keyed_id,
+    require_active,
     require_instants,
     same_request,
     stock_after,
@@ -371,6 +372,10 @@ class _Run:
         rows: list[Adjustment] = []
         for line, identity in zip(request.lines, request.identities, strict=True):
             try:
+                if group is not None and group.rows_per_line > 1 and len(rows) % group.rows_per_line == 0:
+                    # Both places of a transfer have to exist before the stock of one is looked at.
+                    for side in request.lines[len(rows) : len(rows) + group.rows_per_line]:
+                        require_active(side, snapshot)
                 row = decide(line, snapshot, trails, identity=identity, now=now)
             except Refusal as refusal:
                 if group is not None and group.reverses is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args, override
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,11 +109,6 @@ class StockItemId(NamedTuple):
     business_id: UUID
     variant_id: UUID
     location_id: UUID
-
-    @override
-    def __hash__(self) -> int:
-        """Hash two numbers: a hash of three UUIDs calls into Python three times, some 15 times for each request."""
-        return hash(self.variant_id.int ^ self.location_id.int)
 
 
 class StockItem(NamedTuple):

@@ -75,7 +75,7 @@ def decide(
         Refusal: the first rule that the command breaks: catalog, reversed before, counted since, expected quantity,
             direction of the reason, stock, limit.
     """
-    business, stock_item_id = _require_active(command, snapshot)
+    business, stock_item_id = require_active(command, snapshot)
     if snapshot.reversed_by is not None:
         raise AlreadyReversed(reversed_by=snapshot.reversed_by)
     trail = trails.get(stock_item_id, ())
@@ -126,8 +126,12 @@ def _next_row(
     )
 
 
-def _require_active(command: Command, snapshot: Snapshot) -> tuple[Business, StockItemId]:
-    """Return the business and the stock item, whose variant and location are known and in use; so is the reason."""
+def require_active(command: Command, snapshot: Snapshot) -> tuple[Business, StockItemId]:
+    """Return the business and the stock item, whose variant and location are known and in use; so is the reason.
+
+    Raises:
+        Refusal: of these that the business has no such active one.
+    """
     business = snapshot.business
     variant_id = snapshot.variants.get(variant_name(command))
     if business is None or variant_id is None:
