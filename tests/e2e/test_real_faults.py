@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Enough writes for each kind of fault to have its turn: it is one of nine, and each fourth write is broken. A restart
 # is the long campaign's: that it keeps what was acknowledged is also a test of the local service.
-PLAN = Plan(seed=1, clients=12, senders=2, one_in=4, kills=2, restarts=0, repeats=10, each=5)
+PLAN = Plan(seed=1, clients=12, senders=2, one_in=4, kills=2, restarts=0, repeats=10, each=5, waits_for_feed=False)
 OF_WRITES = {kind for kind in Kind if "read" not in kind}
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.simulation.environment import BEGINNING
 from tests.simulation.faults import LATE_MAX_S
-from tests.simulation.record import GROUPS, Answered, Created, Failed, Kind, Record, Refused, Request
+from tests.simulation.record import DIRECTIONS, Answered, Created, Failed, Kind, Record, Refused, Request, sku_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -174,6 +174,8 @@ class _Judge:
                 yield f"{reason}: a row without a request"
             elif not any(_is_of(row, each) and row.members["created_by"] == each.actor for each in asked):
                 yield f"{reason}: the row is not as it was asked for"
+            elif _is_against_direction(row.members):
+                yield f"{reason}: more, for a reason that only takes"
             elif row.members["location_defaulted"] and location_id not in defaults:
                 yield f"{reason}: stands at what was not the default location"
         for family, rows in self.rows_of_family.items():
@@ -306,9 +308,11 @@ class _Judge:
             yield f"{where}: but applied by the same invocation"
         if request.key is not None and any(row.at_s < begun_s for row in rows):
             yield f"{where}: but it stood in the ledger before"
-        # The reversal of a group names no line: each of its lines may be the one.
-        number = facts.get("line", 0) if request.lines else 0
-        numbers = range(len(request.lines) or 1) if request.kind is Kind.REVERSE_GROUP else [number]
+        # The reversal of a group names no line: each of its lines may be the one. A transfer's has two rows.
+        first = facts.get("line", 0) * request.rows_per_line
+        numbers = range(first, first + request.rows_per_line)
+        if request.kind is Kind.REVERSE_GROUP:
+            numbers = range(len(request.lines) or 1)
         if not any(
             self._is_justified(_request_of_line(request, number), number, begun_s, answered_s, name, facts)
             for number in numbers
@@ -334,7 +338,9 @@ class _Judge:
                 is_stale = request.expected_quantity not in (None, on_hand)
                 return is_stale and self._was_on_hand(on_hand, request, begun_s, answered_s)
             case "VariantNotFound":
-                return self._was_inactive(request.business_id, f"VARIANT#{request.variant_id}", begun_s, answered_s)
+                # The claim of its SKU may be seen to be gone before the variant is: both are of one transaction.
+                until_s = answered_s + (UNDER_WAY_MAX_S if request.by_sku else 0.0)
+                return self._was_inactive(request.business_id, f"VARIANT#{request.variant_id}", begun_s, until_s)
             case "LocationNotFound":
                 of = self._locations(request, begun_s, answered_s)
                 return any(self._was_inactive(request.business_id, sk, begun_s, answered_s) for sk in of)
@@ -349,13 +355,13 @@ class _Judge:
                 row = self.row_of_id.get(request.reverses or "")
                 return row is None or row.at_s >= begun_s
             case "InvalidRequest":
-                return not request.quantity_change
-        return self._is_justified_for_groups(request, number, begun_s, name, facts)
+                return not request.quantity_change and not request.lines
+        return self._is_justified_for_groups(request, number, begun_s, answered_s, name, facts)
 
-    def _is_justified_for_groups(
-        self, request: Request, number: int, begun_s: float, name: str, facts: Mapping[str, Any]
+    def _is_justified_for_groups(  # noqa: PLR0911  one for each refusal
+        self, request: Request, number: int, begun_s: float, answered_s: float, name: str, facts: Mapping[str, Any]
     ) -> bool:
-        """The same for refusals that only groups and counts meet."""
+        """The same for refusals that only groups, counts and registered reasons meet."""
         row = self.row_of_id.get(request.reverses or "")
         match name:
             case "PartOfGroup":
@@ -369,6 +375,13 @@ class _Judge:
             case "InstantOutOfWindow":
                 latest_s = begun_s + self.record.clock_errors_s[0] + INSTANT_AHEAD_MAX_S
                 return any(_seconds(each.counted_at) >= latest_s for each in request.lines if each.counted_at)
+            case "ReasonNotFound":
+                return request.reason_code in DIRECTIONS and self._was_inactive(
+                    request.business_id, f"REASON#{request.reason_code}", begun_s, answered_s
+                )
+            case "ReasonDirection":
+                change = request.lines[number].quantity_change if request.lines else request.quantity_change
+                return DIRECTIONS.get(request.reason_code or "") == "decrease" and (change is None or change > 0)
             case "CountSuperseded":
                 earlier = request.lines[:number]
                 place = (request.variant_id, request.location_id)
@@ -402,12 +415,17 @@ class _Judge:
             name, facts = error["type"], error["detail"]
             if name == "InvalidRequest" and any(each["type"] == "idempotency_key_reused" for each in facts):
                 name = "IdempotencyKeyReused"
+            elif name == "InvalidRequest" and any(each["loc"][-1] == "counted_at" for each in facts):
+                name = "InstantOutOfWindow"
             begun_s = self.record.invocations[event.sender].begun_s
+            # What is not valid has a list of entries.
+            facts = facts if isinstance(facts, dict) else {}
             yield from self._refused(request, event.sender, begun_s, event.at_s, name, facts)
 
     def _request_of(self, event: Taken) -> Request:
         payload = event.detail["request"]
-        of_family = self.record.asked[payload["reason"].partition(".")[0]]
+        reason = payload["reason"] if "reason" in payload else payload["lines"][0]["reason"]
+        of_family = self.record.asked[reason.partition(".")[0]]
         return next(each for each in of_family if each.kind is Kind.MESSAGE and each.payload == payload)
 
     def _messages_are_settled(self) -> Iterator[str]:
@@ -444,7 +462,8 @@ class _Judge:
         """No row for what had been inactive for longer than a change may take to be seen."""
         for row in self.rows:
             members, since_s = row.members, row.at_s - CATALOG_TRUST_S - SLACK_S
-            for sk in (f"VARIANT#{members['variant_id']}", f"LOCATION#{members['location_id']}"):
+            registered = [f"REASON#{members['reason_code']}"] if members["reason_code"] in DIRECTIONS else []
+            for sk in (f"VARIANT#{members['variant_id']}", f"LOCATION#{members['location_id']}", *registered):
                 place = ("inventory", f"BUSINESS#{members['business_id']}", sk)
                 if not any(_is_active(item) for item in self._in_force(place, since_s, row.at_s)):
                     yield f"{members['reason']}: {sk} had been inactive for long"
@@ -541,6 +560,11 @@ def _count_problems(name: str, item: Item, rows: list[_Row]) -> Iterator[str]:
         yield f"{name}: the stock item names another last count"
 
 
+def _is_against_direction(members: Mapping[str, Any]) -> bool:
+    is_looked_at = members["kind"] in ("adjustment", "count") and members["delta"] > 0
+    return is_looked_at and DIRECTIONS.get(members["reason_code"] or "") == "decrease"
+
+
 def _seconds(instant: str) -> float:
     """An instant as virtual time."""
     return (datetime.fromisoformat(instant) - BEGINNING).total_seconds()
@@ -562,6 +586,7 @@ def _request_of_line(request: Request, number: int) -> Request:
         variant_id=line.variant_id,
         location_id=line.location_id,
         quantity_change=line.quantity_change or 0,
+        by_sku=line.by_sku,
     )
 
 
@@ -579,8 +604,8 @@ def _changed_before(request: Request, number: int) -> int | None:
 def _is_of_line(row: _Row, request: Request) -> bool:
     """Whether a row matches its line of a group, or of a count."""
     members = row.members
-    number = members["group_line"] if request.kind in GROUPS else 0
-    size = len(request.lines) if request.kind in GROUPS else None
+    number = members["group_line"] if request.is_group else 0
+    size = len(request.lines) if request.is_group else None
     if number is None or number >= len(request.lines) or members["group_size"] != size:
         return False
     line = request.lines[number]
@@ -589,6 +614,7 @@ def _is_of_line(row: _Row, request: Request) -> bool:
         and members["location_id"] == line.location_id
         and not members["location_defaulted"]
         and members["kind"] == line.kind
+        and members["sku"] == (sku_of(line.variant_id) if line.by_sku else None)
         and members["counted_quantity"] == line.counted_quantity
         and members["counted_at"] == line.counted_at
         and line.quantity_change in (None, members["delta"])
@@ -610,6 +636,7 @@ def _is_of(row: _Row, request: Request) -> bool:
         and members["variant_id"] == request.variant_id
         and location_id == request.location_id
         and members["delta"] == request.quantity_change
+        and members["sku"] == (sku_of(request.variant_id) if request.by_sku and not request.reverses else None)
         and members["reason"] == request.reason
         and members["reason_code"] == request.reason_code
         and members["reference"] == request.reference

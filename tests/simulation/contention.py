@@ -1,4 +1,4 @@
-"""Many writers on one stock item: how often they succeed, how often they try, and how long they wait.
+"""Many writers on one stock item, or with batches that overlap: how often they succeed and try, how long they wait.
 
 Each writer has an environment of its own, as at the worst; the service's own loop and store run against the simulated
 database, in virtual time. Through the queue the same requests are messages, and the service's own ingest takes them.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
 from inventory.domain.errors import TryAgain
-from inventory.domain.model import Command, Outcome
+from inventory.domain.model import Command, Group, Outcome
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.queue import ingest
 from inventory.storage import keys
@@ -43,8 +43,10 @@ CONCURRENCY_MAX: Final = 10
 """``MaximumConcurrency`` of the queue's event source: as many batches may be under way at a time."""
 
 _BUSINESS: Final = UUID(int=1)
-_VARIANT: Final = UUID(int=2)
 _LOCATION: Final = UUID(int=3)
+_VARIANT: Final = UUID(int=4)
+_VARIANTS: Final = tuple(UUID(int=_VARIANT.int + number) for number in range(98))
+"""Twice as many as a batch can have. Of these each batch has some; a single adjustment is always of the first."""
 
 
 class By(StrEnum):
@@ -57,12 +59,14 @@ class By(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Load:
     """``writers`` send one request after the other for ``duration_s``, with ``thinking_s`` between an answer and the
-    next request on average (over the queue: between two messages)."""
+    next request on average (over the queue: between two messages). With ``items``, each request is a batch with a line
+    for so many of 98 stock items, drawn anew each time."""
 
     writers: int
     thinking_s: float
     by: By = By.HTTP
     duration_s: float = 60.0
+    items: int | None = None
 
 
 @dataclass(slots=True)
@@ -129,7 +133,7 @@ class _Run:
         self._messages: deque[_Message] = deque()
         for sk, members in (
             (keys.SETTINGS, {"allow_negative_stock": {"BOOL": False}}),
-            (keys.variant(_VARIANT), {"active": {"BOOL": True}}),
+            *((keys.variant(variant), {"active": {"BOOL": True}}) for variant in _VARIANTS),
             (keys.location(_LOCATION), {"active": {"BOOL": True}}),
         ):
             pk = keys.business(_BUSINESS)
@@ -147,8 +151,8 @@ class _Run:
         measured = self._measured
         items = self._database.items
         measured.rows = sum(table == LEDGER for table, _, _ in items)
-        stock = items.get((INVENTORY, keys.stock(_BUSINESS, _VARIANT), str(_LOCATION)))
-        measured.quantity = 0 if stock is None else int(stock["quantity"]["N"])
+        places = [(INVENTORY, keys.stock(_BUSINESS, variant), str(_LOCATION)) for variant in _VARIANTS]
+        measured.quantity = sum(int(items[place]["quantity"]["N"]) for place in places if place in items)
         measured.transactions = self._database.commits
         return measured
 
@@ -170,16 +174,22 @@ class _Run:
     def _write_by_http(self) -> None:
         scheduler, adjuster = self._scheduler, self._environment()
         store = cast("CountingStore", adjuster.store)
-        command = Command(_BUSINESS, _VARIANT, 1, "counted", "writer", location_id=_LOCATION)
         self._think()
         while self._is_open:
             begun_s, commits = scheduler.now_s, store.commits
             self._measured.requests += 1
             with suppress(TryAgain):
-                adjuster.carry_out(command, budget_of(adjuster, _remaining(scheduler, API_TIMEOUT_S)))
+                self._carry_out(adjuster, budget_of(adjuster, _remaining(scheduler, API_TIMEOUT_S)))
                 self._succeeded(begun_s)
             self._measured.attempts.append(store.commits - commits)
             self._think()
+
+    def _carry_out(self, adjuster: Adjuster, budget: RetryBudget) -> None:
+        if self._load.items is None:
+            adjuster.carry_out(_of_one(_VARIANT), budget)
+        else:
+            drawn = self._chance.sample(_VARIANTS, self._load.items)
+            adjuster.carry_out_group(Group(tuple(map(_of_one, drawn))), budget)
 
     def _succeeded(self, begun_s: float) -> None:
         self._measured.latencies_s.append(self._scheduler.now_s - begun_s)
@@ -271,6 +281,10 @@ class _NoBus:
     def put_all(self, events: list[Any], _: RetryBudget) -> list[Any]:
         assert not events
         return []
+
+
+def _of_one(variant_id: UUID) -> Command:
+    return Command(_BUSINESS, variant_id, 1, "counted", "writer", location_id=_LOCATION)
 
 
 def _remaining(scheduler: Scheduler, timeout_s: float) -> Callable[[], float]:

@@ -36,6 +36,15 @@ MEMORIES: Final = {
     "always cached": Policy(remember=Remember.ALWAYS),
     "until a conflict or another writer (chosen)": Policy(),
 }
+BATCH_WRITERS: Final = (4, 8, 16)
+BATCH_ITEMS: Final = (2, 10, 25, 49)
+_BATCH_LOADS: Final = [
+    # Without thought a minute of the largest would take minutes.
+    Load(writers, thinking_s, duration_s=60.0 if thinking_s else 10.0, items=items)
+    for thinking_s in (THINKING_S, 0.0)
+    for items in BATCH_ITEMS
+    for writers in BATCH_WRITERS
+]
 _WAIT_LOADS: Final = [
     Load(64, THINKING_S),
     Load(16, THINKING_S),
@@ -61,12 +70,14 @@ def main() -> None:
             name: pool.map(measure, *zip(*[(load, policy) for load in _MEMORY_LOADS], strict=True))
             for name, policy in MEMORIES.items()
         }
+        batches = pool.map(measure, _BATCH_LOADS)
         measured = {way: list(results) for way, results in ways.items()}
         PAGE.write_text(
             _page(
                 measured,
                 {name: list(results) for name, results in waits.items()},
                 {name: list(results) for name, results in memories.items()},
+                list(batches),
             ),
             encoding="utf-8",
         )
@@ -103,6 +114,7 @@ def _page(
     ways: dict[tuple[By, float], list[Measured]],
     waits: dict[str, list[Measured]],
     memories: dict[str, list[Measured]],
+    batches: list[Measured],
 ) -> str:
     parts = [_INTRODUCTION.format(base=BACKOFF_BASE_S * 1000, cap=BACKOFF_CAP_S, attempts=ATTEMPTS_MAX)]
     for (by, thinking_s), results in ways.items():
@@ -114,6 +126,16 @@ def _page(
                 [[str(each.load.writers), *_all_figures(each)] for each in results],
             )
         )
+    parts.append(_BATCHES)
+    parts.append(
+        _table(
+            ["items", "writers", "thought", *_FIGURES],
+            [
+                [str(each.load.items), str(each.load.writers), f"{each.load.thinking_s:.0f} s", *_all_figures(each)]
+                for each in batches
+            ],
+        )
+    )
     for title, alternatives in (("Back-off and attempts", waits), ("Cache of an item's state", memories)):
         parts.append(f"## {title}\n")
         parts.append(
@@ -145,6 +167,13 @@ queue from sending to the row in the ledger. The simulated queue delivers batche
 time; with little traffic Lambda's own may take up to 20 seconds ([batches](messaging.md#send-requests-to-the-queue)).
 """
 
+
+_BATCHES: Final = """\
+## Batches that overlap, by HTTP
+
+Each request is a batch of mode `atomic` with a line for each of so many items, drawn from 98 each time: two batches of
+49 always meet, two of 2 in one of 25 cases. "A second" are batches. Without thought for 10 simulated seconds.
+"""
 
 _FIGURES: Final = ("succeed", "attempts", "p99", "at most", "p50 ms", "p99 ms", "a second", "calls each")
 

@@ -184,7 +184,13 @@ class Database:
         self._after(self._paces.read_s, read_others)
 
     def query(self, request: Mapping[str, Any], respond: Respond) -> None:
-        """Read an index between two sort keys. It follows the table up to ``INDEX_DELAY_MAX_S`` later, row by row."""
+        """Read an index between two sort keys. It follows the table up to ``INDEX_DELAY_MAX_S`` later, row by row.
+
+        Or read a table's items of one partition key whose sort keys begin with a prefix.
+        """
+        if "IndexName" not in request:
+            self._query_table(request, respond)
+            return
         names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
         if request["KeyConditionExpression"] != "#key = :key AND #sort BETWEEN :first AND :last":
             raise NotImplementedError(request["KeyConditionExpression"])
@@ -202,6 +208,25 @@ class Database:
             ]
             found.sort(key=lambda item: str(item[names["#sort"]]["S"]), reverse=not request["ScanIndexForward"])
             respond(_with_capacity({"Items": found[: request["Limit"]]}))
+
+        self._after(self._paces.read_s, read)
+
+    def _query_table(self, request: Mapping[str, Any], respond: Respond) -> None:
+        if (
+            request["KeyConditionExpression"] != "pk = :pk AND begins_with(sk, :prefix)"
+            or not request["ConsistentRead"]
+        ):
+            raise NotImplementedError(request["KeyConditionExpression"])
+        values = request["ExpressionAttributeValues"]
+
+        def read() -> None:
+            places = [
+                place
+                for place in self.items
+                if place[:2] == (request["TableName"], values[":pk"]["S"])
+                and place[2].startswith(values[":prefix"]["S"])
+            ]
+            respond(_with_capacity({"Items": [self.items[place] for place in sorted(places)[: request["Limit"]]]}))
 
         self._after(self._paces.read_s, read)
 

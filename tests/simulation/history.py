@@ -26,6 +26,7 @@ from tests.simulation.checker import problems_of
 from tests.simulation.environment import ACCESS, BEGINNING, INVENTORY, LEDGER, drawn_id
 from tests.simulation.faults import DENIALS, Fault
 from tests.simulation.record import (
+    DIRECTIONS,
     Admitted,
     Answer,
     Answered,
@@ -39,6 +40,7 @@ from tests.simulation.record import (
     Refused,
     Request,
     Unknown,
+    sku_of,
 )
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.service import (
@@ -80,6 +82,8 @@ _FAR_BACK_S: Final = (100.0, 110.0)
 _TRIES_IN_A_STORM: Final = 4
 _TRIES_MAX: Final = 60
 _UNREADABLE_DELIVERIES: Final = 3
+_DELIVERIES_MAX: Final = 50
+"""So often no message is delivered that can be settled at all."""
 
 _WEATHERS: Final[tuple[Mapping[Fault, float], ...]] = (
     {},
@@ -239,6 +243,7 @@ class History:
             variant_id=business.variants[0],
             location_id=business.locations[0],
             quantity_change=1,
+            reason_code=None,
             expected_quantity=None,
             key=None,
         )
@@ -298,6 +303,8 @@ class History:
                 self._command("register_location", business, location_id=location, default=place == 0)
             for variant in business.variants:
                 self._command("register_variant", business, variant_id=variant)
+            for code, direction in DIRECTIONS.items():
+                self._command("register_reason", business, reason_code=code, direction=direction)
         for _ in range(2):
             digest = self.chance.randbytes(32)
             token = Token(
@@ -379,8 +386,11 @@ class History:
             self.scheduler.spawn(partial(self._ask, request))
 
     def _count_stock(self) -> None:
+        self._ask(self._new_count())
+
+    def _new_count(self) -> Request:
         request = self._new_request(Kind.COUNT)
-        self._ask(replace(request, expected_quantity=None, lines=(self._counted(self._business_of(request)),)))
+        return _of_lines(replace(request, expected_quantity=None), self._counted(self._business_of(request)))
 
     def _take_back_group(self) -> None:
         if not self._people.groups:
@@ -405,15 +415,15 @@ class History:
             taken = chance.choice(business.locations)
             (added,) = (each for each in business.locations if each != taken)
             variants = chance.sample(business.variants, chance.randint(1, len(business.variants)))
-            moves = [(variant, chance.randint(1, 3)) for variant in variants]
+            moves = [(variant, chance.randint(1, 3), self._is_by_sku()) for variant in variants]
             lines = [
-                Line(variant, place, sign * moved, kind="transfer")
-                for variant, moved in moves
+                Line(variant, place, sign * moved, kind="transfer", by_sku=by_sku)
+                for variant, moved, by_sku in moves
                 for place, sign in ((taken, -1), (added, 1))
             ]
         else:
             lines = [self._any_line(business) for _ in range(chance.choice((1, 2, 2, 3, 5)))]
-        return replace(request, lines=tuple(lines))
+        return _of_lines(request, *lines)
 
     def _business_of(self, request: Request) -> _Business:
         (business,) = (each for each in self._people.businesses if each.id == request.business_id)
@@ -424,7 +434,10 @@ class History:
         if chance.random() < 0.15:
             return self._counted(business)
         variant, location = chance.choice(business.variants), chance.choice(business.locations)
-        return Line(variant, location, chance.choice((-3, -2, -1, 1, 2, 3, 4)))
+        return Line(variant, location, chance.choice((-3, -2, -1, 1, 2, 3, 4)), by_sku=self._is_by_sku())
+
+    def _is_by_sku(self) -> bool:
+        return self.chance.random() < 0.25
 
     def _counted(self, business: _Business) -> Line:
         """A count of now, of some seconds ago, or of the very moment of a row that was answered."""
@@ -435,16 +448,16 @@ class History:
         elif chance.random() < 0.5:
             counted_at = instant_text(BEGINNING + timedelta(seconds=self.scheduler.now_s - chance.uniform(-5, 20)))
         variant, location = chance.choice(business.variants), chance.choice(business.locations)
-        return Line(variant, location, None, "count", chance.randrange(8), counted_at)
+        return Line(variant, location, None, "count", chance.randrange(8), counted_at, by_sku=self._is_by_sku())
 
     def _changed_group(self, request: Request) -> Request:
         """The same key with other lines, or with one more or less."""
         lines = request.lines
         last = lines[-1]
-        match self.chance.randrange(4) if request.kind is Kind.GROUP else 0:
+        match self.chance.randrange(5) if request.kind is not Kind.REVERSE_GROUP else 0:
             case 1 if last.quantity_change is not None and last.kind == "adjustment":
                 return replace(request, lines=(*lines[:-1], replace(last, quantity_change=last.quantity_change + 5)))
-            case 2:
+            case 2 if request.is_group and last.kind != "transfer":
                 return replace(
                     request,
                     lines=(
@@ -452,8 +465,11 @@ class History:
                         replace(lines[0], kind="adjustment", quantity_change=1, counted_quantity=None, counted_at=None),
                     ),
                 )
-            case 3 if len(lines) > (rows := 2 if last.kind == "transfer" else 1):
-                return replace(request, lines=lines[:-rows])
+            case 3 if len(lines) > request.rows_per_line:
+                return replace(request, lines=lines[: -request.rows_per_line])
+            case 4:
+                first = [replace(each, by_sku=not each.by_sku) for each in lines[: request.rows_per_line]]
+                return replace(request, lines=(*first, *lines[request.rows_per_line :]))
             case _:
                 return replace(request, version=request.version + 1)
 
@@ -470,20 +486,21 @@ class History:
             location_id=None if chance.random() < 0.5 else chance.choice(business.locations),
             quantity_change=chance.choice((-4, -3, -2, -1, -1, 1, 2, 3, 4)),
             actor=chance.choice(("till", "web", "import")),
-            reason_code=chance.choice((None, None, "damage", "found")),
+            reason_code=chance.choice((None, None, "damage", "found", *DIRECTIONS)),
             reference=chance.choice((None, None, "count 1", "count 2")),
             expected_quantity=chance.randrange(6) if chance.random() < 0.06 else None,
             key=f"k{people.families}" if chance.random() < 0.8 else None,
+            by_sku=self._is_by_sku(),
         )
 
     def _changed(self, request: Request) -> Request:
         """The same key with another content: in one thing only, so that none of them may be overlooked."""
         return self._changed_group(request) if request.lines else self._changed_single(request)
 
-    def _changed_single(self, request: Request) -> Request:
+    def _changed_single(self, request: Request) -> Request:  # noqa: PLR0911  one for each thing
         chance = self.chance
         business = self._business_of(request)
-        match 0 if request.kind is Kind.REVERSE else chance.randrange(6):
+        match 0 if request.kind is Kind.REVERSE else chance.randrange(7):
             case 0:
                 return replace(request, version=request.version + 1)
             case 1:
@@ -494,6 +511,8 @@ class History:
                 return replace(request, reference="count 3")
             case 4:
                 return replace(request, expected_quantity=(request.expected_quantity or 0) + 1)
+            case 5:
+                return replace(request, by_sku=not request.by_sku)
             case _:
                 others = [each for each in (None, *business.locations) if each != request.location_id]
                 return replace(request, location_id=chance.choice(others))
@@ -570,7 +589,7 @@ class History:
             case Kind.REVERSE_GROUP:
                 return self._reverse, self._group_reversal(request)
             case Kind.GROUP:
-                group = Group(_commands(request))
+                group = Group(_commands(request), request.rows_per_line)
                 return self._create, lambda served_by, budget: served_by.adjuster.carry_out_group(group, budget)
             case Kind.COUNT:
                 (command,) = _commands(request)
@@ -592,7 +611,8 @@ class History:
     def _adjustment(self, request: Request) -> _Work:
         command = Command(
             business_id=UUID(request.business_id),
-            variant_id=UUID(request.variant_id),
+            variant_id=None if request.by_sku else UUID(request.variant_id),
+            sku=sku_of(request.variant_id) if request.by_sku else None,
             quantity_change=request.quantity_change,
             reason=request.reason,
             actor=request.actor,
@@ -650,13 +670,17 @@ class History:
             assert request is not None
             if drawn < 0.1 and self._people.keyed:
                 earlier = chance.choice(self._people.keyed)
-                if earlier.kind in (Kind.CREATE, Kind.MESSAGE):
-                    request = replace(earlier, kind=Kind.MESSAGE)
+                if earlier.kind in (Kind.CREATE, Kind.MESSAGE, Kind.GROUP, Kind.COUNT):
+                    request = _as_message(earlier)
                     request = self._changed(request) if chance.random() < 0.25 else request
             elif drawn < 0.13:
                 request = replace(request, quantity_change=0)
             elif drawn < 0.15:
                 request = None
+            elif drawn < 0.35:
+                request = _as_message(self._new_group())
+            elif drawn < 0.4:
+                request = _as_message(self._new_count())
             message_id = self._id()
             if request is None:
                 self._queue.append(_Message(message_id, "not JSON", None))
@@ -715,7 +739,9 @@ class History:
             message.deliveries += 1
             message.is_done = message.is_done or message.id in done
             to_the_dead_letter_queue = message.request is None and message.deliveries >= _UNREADABLE_DELIVERIES
-            if message.id not in done and not to_the_dead_letter_queue:
+            if message.deliveries > _DELIVERIES_MAX and not message.is_done:
+                self._problems.append(f"a message that is never settled: {message.body}")
+            elif message.id not in done and not to_the_dead_letter_queue:
                 self.scheduler.after(VISIBILITY_S, partial(self._show_again, message))
 
     def _show_again(self, message: _Message) -> None:
@@ -729,9 +755,11 @@ class History:
         chance = self.chance
         business = chance.choice(self._people.businesses)
         variant, location = chance.choice(business.variants), chance.choice(business.locations)
-        match chance.randrange(5):
+        match chance.randrange(6):
             case 0:
                 self._command("deactivate_variant", business, variant_id=variant)
+            case 5:
+                self._command("deactivate_reason", business, reason_code=chance.choice([*DIRECTIONS]))
             case 1:
                 self._command("deactivate_location", business, location_id=location)
             case 2:
@@ -741,6 +769,8 @@ class History:
                     self._command("register_variant", business, variant_id=each)
                 for each in business.locations:
                     self._command("register_location", business, location_id=each)
+                for each in DIRECTIONS:
+                    self._command("register_reason", business, reason_code=each)
 
     def _set_clocks(self) -> None:
         """Clocks are set right, or wrong: they move in either direction, also in the midst of an invocation."""
@@ -755,7 +785,7 @@ class History:
             return
         environment, variant = chance.choice(self._create.idle), business.variants[-1]
         order = replace(self._new_request(Kind.CREATE), business_id=business.id, location_id=None, quantity_change=1)
-        order = replace(order, expected_quantity=None, key=None)
+        order = replace(order, reason_code=None, expected_quantity=None, key=None)
         self._ask_once(replace(order, variant_id=variant), served_by=environment)
         set_back_s = chance.uniform(*_FAR_BACK_S)
         self._set_clock(environment, environment.clock.error_s - set_back_s)
@@ -787,7 +817,9 @@ class History:
         business = self._people.businesses[0]
         variant = business.variants[-1]
         request = replace(self._new_request(Kind.CREATE), business_id=business.id, variant_id=variant, location_id=None)
-        self.scheduler.spawn(partial(self._ask, replace(request, quantity_change=1, expected_quantity=None)))
+        self.scheduler.spawn(
+            partial(self._ask, replace(request, quantity_change=1, reason_code=None, expected_quantity=None))
+        )
         self.scheduler.sleep(chance.random())
         is_move, is_stop = chance.choice(((True, False), (False, True), (False, True), (True, True), (True, True)))
         if is_move:
@@ -809,7 +841,8 @@ class History:
         if business is not None:
             payload["business_id"] = business.id
             if command.startswith("register"):
-                payload["sku" if command == "register_variant" else "name"] = f"some {fields.get('variant_id', '')}"
+                is_variant = command == "register_variant"
+                payload |= {"sku": sku_of(fields["variant_id"])} if is_variant else {"name": "some"}
         request = provision_request(payload)
         begun_s, sender = self.scheduler.now_s, self._sender("o", API_TIMEOUT_S)
         try:
@@ -865,7 +898,8 @@ def _commands(request: Request) -> tuple[Command, ...]:
     return tuple(
         Command(
             business_id=UUID(request.business_id),
-            variant_id=UUID(line.variant_id),
+            variant_id=None if line.by_sku else UUID(line.variant_id),
+            sku=sku_of(line.variant_id) if line.by_sku else None,
             quantity_change=line.quantity_change,
             reason=request.reason,
             actor=request.actor,
@@ -879,6 +913,17 @@ def _commands(request: Request) -> tuple[Command, ...]:
         )
         for line in request.lines
     )
+
+
+def _of_lines(request: Request, *lines: Line) -> Request:
+    """The request with lines. Where a code stands for none in the body of a count or a transfer, it has that one."""
+    kinds = {line.kind for line in lines}
+    codes = [code for kind, code in (("transfer", "transfer"), ("count", "count_variance")) if kind in kinds]
+    return replace(request, lines=lines, reason_code=request.reason_code or next(iter(codes), None))
+
+
+def _as_message(request: Request) -> Request:
+    return replace(request, kind=Kind.MESSAGE, is_batch=request.is_group)
 
 
 def _put_token(token: Token, served_by: Environment, _: Callable[[], float]) -> None:
@@ -902,7 +947,7 @@ def _leaves(payload: Mapping[str, Any]) -> dict[Place, dict[str, Any]]:
     pk, (verb, _, kind) = f"BUSINESS#{payload['business_id']}", payload["command"].partition("_")
     if kind == "business":
         return {(INVENTORY, pk, "SETTINGS"): {"allow_negative_stock": {"BOOL": payload["allow_negative_stock"]}}}
-    item_id = payload[f"{kind}_id"]
+    item_id = payload["reason_code" if kind == "reason" else f"{kind}_id"]
     leaves = {(INVENTORY, pk, f"{kind.upper()}#{item_id}"): {"active": {"BOOL": verb == "register"}}}
     if payload.get("default"):
         leaves[INVENTORY, pk, "SETTINGS"] = {"default_location_id": {"S": item_id}}

@@ -438,6 +438,7 @@ MUTANTS = {
     "location not compared": Mutant(
         "a key stands for a request for another location", change=_same_but_for("location_id")
     ),
+    "SKU not compared": Mutant("a key stands for a request by the SKU as by the id", change=_same_but_for("sku")),
     "reference not compared": Mutant(
         "a key stands for a request with another reference", change=_same_but_for("reference")
     ),

@@ -21,8 +21,15 @@ class Kind(StrEnum):
     REVERSE_GROUP = "reverse group"
 
 
-GROUPS: Final = frozenset({Kind.GROUP, Kind.REVERSE_GROUP})
-"""What has a group of rows."""
+_GROUPS: Final = frozenset({Kind.GROUP, Kind.REVERSE_GROUP})
+
+DIRECTIONS: Final = {"promotion": "any", "sale": "decrease"}
+"""The reason codes that each business registers."""
+
+
+def sku_of(variant_id: str) -> str:
+    """The SKU of a variant; it never moves."""
+    return f"SKU of {variant_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,12 @@ class Line:
     counted_quantity: int | None = None
     counted_at: str | None = None
     reverses: str | None = None
+    by_sku: bool = False
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What names the variant in a body: its id, or its SKU."""
+        return {"sku": sku_of(self.variant_id)} if self.by_sku else {"variant_id": self.variant_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +73,49 @@ class Request:
     reverses: str | None = None
     lines: tuple[Line, ...] = ()
     """Of a group or a count; then variant, location and quantity above do not count."""
+    by_sku: bool = False
+    """Whether its SKU names the variant."""
+    is_batch: bool = False
+    """Of a message with ``lines``: whether it is a group, and no count."""
 
     @property
     def reason(self) -> str:
         return f"{self.family}.{self.version}"
 
     @property
+    def is_group(self) -> bool:
+        """Whether it makes a group of rows."""
+        return self.kind in _GROUPS or self.is_batch
+
+    @property
+    def rows_per_line(self) -> int:
+        """How many rows a line makes, as its refusals count lines."""
+        return 2 if self.lines and self.lines[0].kind == "transfer" else 1
+
+    @property
     def payload(self) -> dict[str, Any]:
         """The body of a message that asks for it."""
-        return {
-            "business_id": self.business_id,
-            "variant_id": self.variant_id,
-            "quantity_change": self.quantity_change,
-            "reason": self.reason,
-            "location_id": self.location_id,
-            "reason_code": self.reason_code,
-            "reference": self.reference,
-            "expected_quantity": self.expected_quantity,
-            "idempotency_key": self.key,
-            "actor": self.actor,
-        }
+        caller = {"business_id": self.business_id, "idempotency_key": self.key, "actor": self.actor}
+        named = {"reason": self.reason, "reason_code": self.reason_code, "reference": self.reference}
+        if not self.lines:
+            variant = Line(self.variant_id, "", None, by_sku=self.by_sku).names
+            change = {"quantity_change": self.quantity_change, "expected_quantity": self.expected_quantity}
+            return caller | named | variant | change | {"location_id": self.location_id}
+        if self.rows_per_line == 2:
+            taken, added = (each.location_id for each in self.lines[:2])
+            moves = [each.names | {"quantity": -(each.quantity_change or 0)} for each in self.lines[::2]]
+            return caller | named | {"from_location_id": taken, "to_location_id": added, "lines": moves}
+        lines = [named | _body(each) for each in self.lines]
+        return caller | ({"lines": lines} if self.is_batch else lines[0])
+
+
+def _body(line: Line) -> dict[str, Any]:
+    what = (
+        {"quantity_change": line.quantity_change}
+        if line.kind == "adjustment"
+        else {"counted_quantity": line.counted_quantity, "counted_at": line.counted_at}
+    )
+    return line.names | {"location_id": line.location_id} | what
 
 
 @dataclass(frozen=True, slots=True)

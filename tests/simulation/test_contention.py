@@ -17,6 +17,14 @@ def test_every_acknowledged_request_is_one_ledger_row_and_one_unit_of_stock(writ
     assert measured.succeeded == measured.rows == measured.quantity > 0
 
 
+@pytest.mark.parametrize(("writers", "items"), [(4, 49), (16, 2), (16, 10)])
+def test_batches_that_overlap_are_applied_whole(writers: int, items: int) -> None:
+    measured = measure(Load(writers, 1.0, duration_s=5.0, items=items))
+    assert measured.rows == measured.quantity == items * measured.succeeded > 0
+    assert measured.transactions == measured.succeeded
+    assert measured.success_rate == 1
+
+
 def test_all_but_one_in_a_hundred_of_64_writers_requests_succeed() -> None:
     measured = measure(Load(64, 1.0, duration_s=DURATION_S))
     assert measured.success_rate >= 0.99

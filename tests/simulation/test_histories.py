@@ -36,7 +36,7 @@ def test_hundreds_of_thousands_of_steps_leave_no_problem() -> None:
         assert summary.answers[answer] > 100, answer
     for answer in ("IdempotencyKeyReused", "VariantNotFound", "LocationNotFound", "failed"):
         assert summary.answers[answer] > 100, answer
-    for answer in ("PartOfGroup", "CountSuperseded"):
+    for answer in ("PartOfGroup", "CountSuperseded", "ReasonDirection", "ReasonNotFound"):
         assert summary.answers[answer] > 100, answer
     assert summary.answers["AdjustmentNotFound"] > 10
     assert summary.answers["NothingToReverse"] > 5

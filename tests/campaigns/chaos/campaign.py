@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from copy import replace
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from ops.redrive import DEAD_LETTER_QUEUES, Redrive
-from tests.campaigns.chaos.callers import Gate, HttpCaller, QueueSender
+from tests.campaigns.chaos.callers import FeedReader, Gate, HttpCaller, QueueSender
 from tests.campaigns.chaos.proxy import BreakingProxy
-from tests.campaigns.chaos.record import Way
+from tests.campaigns.chaos.record import Way, changing
+from tests.campaigns.chaos.shop import Shop
 from tests.campaigns.chaos.stack import (
     BESIDE_IT,
     IN_A_REQUESTS_PATH,
@@ -33,20 +35,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tests.campaigns.chaos.record import Request
-    from tests.campaigns.chaos.verdict import Place
     from tests.e2e.conftest import LocalStack
     from tests.e2e.inbox import Inbox
-    from tests.e2e.service import Business, Service
+    from tests.e2e.service import Service
     from tests.support.harness.dynoxide import Dynoxide
-
-BUSINESSES: Final = 2
-"""Each with one variant at two locations: few stock items, so that writers meet."""
 
 UNDER_WAY_AT_RESTART: Final = 4
 """As many as the emulator serves at a time on two processors."""
 
+_SHORT: Final = {
+    Way.REVERSAL: "reversals",
+    Way.COUNT: "counts",
+    Way.BATCH: "batches",
+    Way.EACH: "batches of mode each",
+    Way.TRANSFER: "transfers",
+    Way.GROUP_REVERSAL: "reversals of groups",
+}
+
 _TICK_S: Final = 0.05
 _DRAIN_TIMEOUT_S: Final = 600
+_SETTLED_AFTER_S: Final = 61
+"""The feed and the export end 60 seconds before now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,8 @@ class Plan:
 
     ``one_in``: so many writes for one that is broken. ``kills`` of one function's process, ``restarts`` of the emulator
     and ``crashes`` of a database that is not the emulator's are spread over the whole of it. ``repeats``: answered keys
-    that are asked for once more in the end.
+    that are asked for once more in the end. ``waits_for_feed``: the end is compared when feed and export are settled
+    to it, a minute later; if not, as far as they are.
     """
 
     seed: int
@@ -68,6 +78,7 @@ class Plan:
     crashes: int = 0
     each: int | None = None
     minutes: float | None = None
+    waits_for_feed: bool = True
 
 
 class Outcome(NamedTuple):
@@ -102,13 +113,11 @@ class Campaign:
         self._chance = random.Random(f"trouble {plan.seed}")
         self._over = False
         self._kills = self._restarts = self._crashes = self._redriven = 0
-        businesses = [service.new_business() for _ in range(BUSINESSES)]
-        self._businesses = businesses
+        self._shops = shops = [Shop.opened(service, is_overdrawable=each) for each in (False, True)]
         self._gate = Gate()
-        self._callers = [
-            HttpCaller(f"Client {n}", businesses, plan.seed, self._gate) for n in range(1, plan.clients + 1)
-        ]
-        self._senders = [QueueSender(f"Sender {n}", businesses, plan.seed) for n in range(1, plan.senders + 1)]
+        self._callers = [HttpCaller(f"Client {n}", shops, plan.seed, self._gate) for n in range(1, plan.clients + 1)]
+        self._senders = [QueueSender(f"Sender {n}", shops, plan.seed) for n in range(1, plan.senders + 1)]
+        self._readers = [FeedReader(shop, self._gate) for shop in shops]
 
     def run(self) -> Outcome:
         """Carry it out and compare."""
@@ -127,7 +136,7 @@ class Campaign:
                 )
             )
             enter(soon_again(self._service))
-            mine = {"request": {"business_id": [business.id for business in self._businesses]}}
+            mine = {"request": {"business_id": [shop.business.id for shop in self._shops]}}
             rejections = enter(subscribed(self._service, ["InventoryAdjustmentRejected"], mine))
             functions = [*IN_A_REQUESTS_PATH, *(BESIDE_IT if self._database else ())]
             enter(tables_behind(proxy.endpoint_url, self._stack, self._service, functions))
@@ -137,7 +146,7 @@ class Campaign:
             ledger = self._ledger(rejected)
             audit = self._stack.make("audit")
         return Outcome(
-            business_ids=[business.id for business in self._businesses],
+            business_ids=[shop.business.id for shop in self._shops],
             counts=self._counts(ledger, proxy),
             injected=self._injected(proxy),
             differences=differences(self._requests(), ledger),
@@ -150,7 +159,7 @@ class Campaign:
         names = [self._service.outputs[f"{each}TableName"] for each in ("Inventory", "Ledger", "Access")]
         database.take_over(self._service.dynamodb, names)
         self._service = replace(self._service, dynamodb=database.client)
-        self._businesses = [replace(business, service=self._service) for business in self._businesses]
+        self._shops = [replace(each, business=replace(each.business, service=self._service)) for each in self._shops]
 
     # ----------------------------------------------------------------------------------------------------- trouble
 
@@ -169,8 +178,12 @@ class Campaign:
                 return len(self._requests()) / (len(callers) * self._plan.each)
             return (time.monotonic() - begun) / ((self._plan.minutes or 0) * 60)
 
-        with ThreadPoolExecutor(len(callers)) as pool:
+        with ThreadPoolExecutor(len(callers) + len(self._readers)) as pool:
             working = [pool.submit(caller.run, goes_on=goes_on(count())) for caller in callers]
+            reading = [
+                pool.submit(reader.run, goes_on=lambda: not all(each.done() for each in working))
+                for reader in self._readers
+            ]
 
             def wait_for(part: float) -> None:
                 while done() < part and not all(each.done() for each in working):
@@ -188,7 +201,7 @@ class Campaign:
             finally:
                 self._over = True
                 proxy.calm()
-            for each in working:
+            for each in [*working, *reading]:
                 each.result()
 
     def _troubles(self) -> list[tuple[float, Callable[[], None]]]:
@@ -242,7 +255,7 @@ class Campaign:
         expected = {r.mark for sender in self._senders for r in sender.requests if r.must_be_refused and r.accepted}
 
         def rejected() -> frozenset[str]:
-            return frozenset(event["detail"]["request"]["reason"] for event in rejections.collect())
+            return frozenset(_mark_of(event["detail"]["request"]) for event in rejections.collect())
 
         deadline = time.monotonic() + 60
         while not expected <= rejected() and time.monotonic() < deadline:
@@ -262,11 +275,23 @@ class Campaign:
             list(pool.map(lambda each: each[0].repeat(each[1]), asked[: self._plan.repeats]))
 
     def _ledger(self, rejected: frozenset[str]) -> Ledger:
+        if self._plan.waits_for_feed:
+            time.sleep(_SETTLED_AFTER_S)
+        for reader in self._readers:
+            reader.finish()
+        shops, by_id = self._shops, {shop.business.id: shop for shop in self._shops}
+        rows = [row for shop in shops for row in shop.business.listed()]
+        groups = {row["group_id"]: row["business_id"] for row in rows if row["group_id"] is not None}
         return Ledger(
-            rows=[row for business in self._businesses for row in business.listed()],
-            ids=[each for business in self._businesses for each in business.ledger_ids()],
-            stock={place: stock for business in self._businesses for place, stock in _stock(business).items()},
+            rows=rows,
+            ids=[each for shop in shops for each in shop.business.ledger_ids()],
+            stock={place: stock for shop in shops for place, stock in shop.stock().items()},
             rejected=rejected,
+            levels={place: level for shop in shops for place, level in shop.levels().items()},
+            reports={shop.business.id: shop.report() for shop in shops},
+            feeds={reader.shop.business.id: reader.feed for reader in self._readers},
+            exports={shop.business.id: shop.export() for shop in shops},
+            groups={group_id: by_id[business_id].group(group_id) for group_id, business_id in groups.items()},
         )
 
     def _requests(self) -> list[Request]:
@@ -277,24 +302,29 @@ class Campaign:
         requests = self._requests()
         by_http = [request for request in requests if request.way is not Way.MESSAGE]
         messages = [request for request in requests if request.way is Way.MESSAGE]
+        ways = Counter(request.way for request in by_http)
+        in_ledger = {row["correction_reason"] for row in ledger.rows}
         return {
             "requests over HTTP": len(by_http),
-            "of these reversals": sum(request.way is Way.REVERSAL for request in by_http),
-            "acknowledged (201)": sum(bool(request.answers) for request in by_http),
+            **{f"of these {_SHORT[way]}": ways[way] for way in _SHORT},
+            "acknowledged (200, 201)": sum(bool(request.answers) for request in by_http),
             "refused (409)": sum(bool(request.refusals) for request in by_http),
             "never answered": sum(not request.final for request in by_http),
             "of these with a key": sum(not request.final and request.key is not None for request in by_http),
             "never answered, in the ledger": len(
-                {row["correction_reason"] for row in ledger.rows}
-                & {request.mark for request in by_http if not request.final}
+                in_ledger & {each.mark for each in changing(by_http) if not each.final}
             ),
             "sent again for want of an answer": sum(
                 request.sent - max(1, len(request.answers)) for request in by_http if request.key is not None
             ),
             "answered keys asked again": sum(max(0, len(request.answers) - 1) for request in by_http),
             "messages taken by the queue": sum(request.accepted for request in messages),
+            "of these batches and transfers": sum(request.accepted and request.is_group for request in messages),
             "published as rejected": len(ledger.rejected),
             "redriven from the dead-letter queue": self._redriven,
+            "groups in the ledger": len(ledger.groups),
+            "counts in the ledger": sum(row["kind"] == "count" for row in ledger.rows),
+            "rows in the feed": sum(len(feed.rows) for feed in ledger.feeds.values()),
             "ledger rows": len(ledger.rows),
             "writes applied, answer not seen": proxy.applied_unseen,
             "late writes that were applied": proxy.applied_late,
@@ -330,15 +360,7 @@ class Campaign:
         return int(reply["Attributes"][attribute])
 
 
-def _stock(business: Business) -> dict[Place, tuple[int, int]]:
-    """Quantity and sequence of each stock item of a business."""
-    reply = business.service.dynamodb.query(
-        TableName=business.service.outputs["InventoryTableName"],
-        KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": f"STOCK#{business.id}#{business.variant_id}"}},
-        ConsistentRead=True,
-    )
-    return {
-        (business.id, item["sk"]["S"]): (int(item["quantity"]["N"]), int(item["sequence"]["N"]))
-        for item in reply["Items"]
-    }
+def _mark_of(payload: Mapping[str, Any]) -> str:
+    """The reason of a message that was rejected: a batch has it in each of its lines."""
+    mark: str = (payload.get("lines", [{}])[0] | payload)["reason"]
+    return mark
