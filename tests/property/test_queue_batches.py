@@ -20,6 +20,7 @@ from inventory.entrypoints.responses import detail_of
 from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_BUSINESS, OTHER_LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.builders.requests import a_payload
 from tests.support.fakes.batch_store import BatchStore
+from tests.support.fakes.rejections import FakeRejections
 from tests.support.harness.examples import examples
 from tests.support.harness.ledger_invariants import assert_adds_up
 
@@ -84,7 +85,14 @@ class Shop:
 
     def receive(self, batch: Sequence[QueueRecord]) -> None:
         adjuster = Adjuster(self.store, lambda: NOW, self._no_id, lambda: 0.0, lambda _: None, self.store.level_as_of)
-        messages = ingest(batch, adjuster, cast("EventBus", self.bus), budget=RetryBudget(lambda: 1_000.0), at_once=map)
+        messages = ingest(
+            batch,
+            adjuster,
+            FakeRejections(self.store),
+            cast("EventBus", self.bus),
+            budget=RetryBudget(lambda: 1_000.0),
+            at_once=map,
+        )
         self.ends += [end_of(message) for message in messages]
 
     def rows(self) -> list[Adjustment]:

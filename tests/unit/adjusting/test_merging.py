@@ -274,9 +274,12 @@ def test_a_request_retried_alone_after_it_was_applied_is_not_applied_again() -> 
     store = a_batch_store()
 
     def committed_then(
-        rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None
+        rows: Sequence[Adjustment],
+        snapshot: Snapshot,
+        link: ReversalLink | None = None,
+        message_digests: Sequence[str] = (),
     ) -> CommitResult:
-        FakeStore.commit(store, rows, snapshot, link)
+        FakeStore.commit(store, rows, snapshot, link, message_digests)
         store.commit = BatchStore.commit.__get__(store)  # type: ignore[method-assign]
         raise RuntimeError("a bug")
 
