@@ -699,18 +699,20 @@ class History:
                 request = _as_message(self._new_group())
             elif drawn < 0.4:
                 request = _as_message(self._new_count())
-            message_id = self._id()
-            if request is None:
-                self._queue.append(_Message(message_id, "not JSON", None))
-            else:
-                if request.key is None:
-                    request = replace(request, key=message_id)
-                self.record.ask(request)
-                self.record.messages.append(request)
-                self._queue.append(_Message(message_id, json.dumps(request.payload), request))
-            if chance.random() < _CUT_OFF:
-                self._queue[-1].received = 1
+            self._queue.append(self._message(request))
         self.scheduler.after(chance.random(), self._deliver)
+
+    def _message(self, request: Request | None) -> _Message:
+        """A message that asks for it; one that can't be read for None."""
+        message_id = self._id()
+        received = int(self.chance.random() < _CUT_OFF)
+        if request is None:
+            return _Message(message_id, "not JSON", None, received=received)
+        if request.key is None:
+            request = replace(request, key=message_id)
+        self.record.ask(request)
+        self.record.messages.append(request)
+        return _Message(message_id, json.dumps(request.payload), request, received=received)
 
     def _deliver(self) -> None:
         """Deliver some of the messages, in any order; at times one of them twice, at once or at the same time.

@@ -52,7 +52,7 @@ def marker_of(error: ServiceError) -> Rejection:
     Of an invalid request that is next to nothing: its entries can be large, and each delivery finds them again.
     """
     if isinstance(error, InvalidRequest):
-        return Rejection(error_type(error), [rule_entry(["body"], error.message, given=None)])
+        return Rejection(error_type(error), without_input([rule_entry(["body"], error.message, given=None)]))
     return _reason_of(error)
 
 
