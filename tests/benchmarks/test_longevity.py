@@ -18,7 +18,6 @@ from inventory.storage import keys, stock_store
 from tests.benchmarks.longevity import FULL, GROWTH_MAX_MB, Environment, Row, judged
 from tests.benchmarks.subjects import SEEDED
 from tests.benchmarks.tables import INVENTORY_TABLE, LEDGER_TABLE
-from tests.support.builders.ids import BUSINESS, LOCATION
 from tests.support.harness.loading import load_handler
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
     """One that may remember thirty of each."""
     monkeypatch.setattr(stock_store, "CATALOG_ENTRIES_MAX", ENTRIES_MAX)
     monkeypatch.setattr(stock_store, "STOCK_ENTRIES_MAX", ENTRIES_MAX)
-    for cached in (keys.ledger_stock_item, keys.ledger_business):
+    for cached in (each for each in vars(keys).copy().values() if hasattr(each, "cache_info")):
         monkeypatch.setattr(keys, cached.__name__, lru_cache(ENTRIES_MAX)(cached.__wrapped__))
     tables = {"INVENTORY_TABLE": INVENTORY_TABLE, "LEDGER_TABLE": LEDGER_TABLE}
     # Log lines would be kept by pytest; the benchmark has them.
@@ -49,10 +48,6 @@ def fill_the_caches_of_texts() -> None:
         uuid_text(uuid4())
         uuid_of(str(uuid4()))
         instant_text(SEEDED.updated_at + timedelta(seconds=number))
-        keys.settings_key(uuid4())
-        keys.location_key(BUSINESS, uuid4())
-        keys.variant_key(BUSINESS, uuid4())
-        keys.stock_item_key(BUSINESS, uuid4(), LOCATION)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`make import-adjustments` on the deployed stack."""
+"""`make import-…` on the deployed stack."""
 
 from __future__ import annotations
 
@@ -45,3 +45,19 @@ def test_adjustments_are_imported_once_however_often_and_by_whichever_way(
         statuses.append([line["status"] for line in results(damaged)])
     assert statuses == [["created", "created", "409"], ["replayed", "replayed", "409"], ["sent"] * 3]
     assert quantities(business, business.variant_id) == {business.location_id: 1}
+
+
+def test_a_catalog_is_imported_with_its_opening_stock_once_however_often(
+    business: Business, local_stack: LocalStack, tmp_path: Path
+) -> None:
+    catalog = tmp_path / "catalog.csv"
+    lines = "\ufeffSKU;Name;Opening quantity;Location\r\nBOX;Größe XL;5;\r\nBOX;;3;Other\r\nLID;;;\r\n;;1;\r\n"
+    catalog.write_text(lines, encoding="utf-8", newline="")
+    for _ in range(2):
+        done = local_stack.make("import-catalog", BUSINESS=business.id, FILE=str(catalog))
+        assert "3 lines imported" in done.stdout, done.stdout + done.stderr
+        assert done.returncode != 0, "a line has no SKU"
+    found = {(line["line"], line["error"]): line["variant_id"] for line in results(catalog)}
+    assert found.keys() == {("2", ""), ("3", ""), ("4", ""), ("5", "sku missing")}
+    opened = {business.location_id: 5, business.other_location_id: 3}
+    assert quantities(business, found["2", ""]) == opened

@@ -7,6 +7,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import schemathesis
+from hypothesis import strategies as st
+from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.openapi.checks import RejectedPositiveData
 
 if TYPE_CHECKING:
@@ -23,10 +25,14 @@ RULES_IN_WORDS = (
     "must be between the years",
     "must have at least one visible character",
     "must not be from_location_id",
+    "must not be given beside variant_id",  # the settings put a variant that exists into any body
     "must not be in two lines",
     "There is nothing to reverse",
 )
 """How the errors of bodies begin whose rules the document gives in words."""
+
+
+schemathesis.openapi.format("printable", st.text(st.characters(exclude_categories=["C", "M", "Z"]), min_size=1))
 
 
 @schemathesis.hook
@@ -64,6 +70,9 @@ def filter_failure(_context: HookContext, failure: Failure, _case: object, respo
     """
     if response.status_code == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
         return False
+    if isinstance(failure, AcceptedNegativeData) and response.status_code == HTTPStatus.OK:
+        # A line that is not valid has its 422 at its place in the answer to a batch in mode `each`.
+        return all("line" not in each for each in response.json()["data"])
     if not isinstance(failure, RejectedPositiveData) or response.status_code != 422:
         return True
     return any(

@@ -539,3 +539,13 @@ def test_every_list_refuses_unknown_parameters_and_cursors(reading: ReadService)
 def test_no_time_is_try_again(stocked: ReadService) -> None:
     for resource in (LEVELS, VARIANTS, LOCATIONS, REASONS, REPORT):
         assert stocked.get(resource, context=Context(remaining_ms=100)).status == 503
+
+
+def test_the_errors_of_parameters_come_in_the_order_of_their_names_as_they_are_sent(reading: ReadService) -> None:
+    both = [("to", "null"), ("variant_id", str(VARIANT)), ("sku", "0"), ("from", "yesterday")]
+
+    assert reading.get(REPORT, both).problems == [
+        (("query", "from"), "datetime_from_date_parsing"),
+        (("query", "to"), "datetime_from_date_parsing"),
+        (("query", "sku"), "value_error"),
+    ]

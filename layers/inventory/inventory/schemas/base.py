@@ -86,7 +86,7 @@ def _in_field_order(model: type[RequestModel], entries: list[ValidationEntry], p
     """Sort entries by the fields that they are about. One about the whole, where there is any, is the only one."""
     if len(entries) <= 1:
         return entries
-    order = [*model.model_fields]
+    order = [*model.names()]
     return sorted(entries, key=lambda each: order.index(str(each["loc"][len(place)])))
 
 
