@@ -267,6 +267,8 @@ def test_a_count_whose_answer_was_lost_is_sent_again_and_booked_once(app: App) -
 
 def test_a_transfer_moves_goods_between_two_locations_once(app: App) -> None:
     app.view("transfer")
+    app.choose("From", app.business.location_id)
+    app.choose("To", app.business.other_location_id)
     app.type("Find a variant", "SKU-1")
     app.enter()
     app.type("Units of SKU-1", "4")
