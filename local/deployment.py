@@ -164,7 +164,7 @@ def _deploy_template(places: Places, endpoint_url: str, parameters: Mapping[str,
             *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"),
             *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
             "--parameter-overrides",
-            *(f'{name}="{value}"' for name, value in parameters.items()),
+            *(f"{name}={value}" if value else f'{name}=""' for name, value in parameters.items()),
         ],
     )
 

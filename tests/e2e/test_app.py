@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -308,8 +307,3 @@ def violations(browser: Browser) -> list[Any]:
         ".then((found) => found.violations.map((each) => [each.id, ...each.nodes.map((node) => node.html)]))"
     )
     return found
-
-
-def test_the_pictures_in_the_documentation_exist() -> None:
-    page = (ROOT / "docs" / "stock-controllers.md").read_text(encoding="utf-8")
-    assert all(Path(ROOT / "docs" / name).exists() for name in ("app-phone.png", "app-desk.png") if name in page)

@@ -346,9 +346,11 @@ class _Judge:
                 is_stale = request.expected_quantity not in (None, on_hand)
                 return is_stale and self._was_on_hand(on_hand, request, begun_s, answered_s)
             case "VariantNotFound":
-                # The claim of its SKU may be seen to be gone before the variant is: both are of one transaction.
-                until_s = answered_s + (UNDER_WAY_MAX_S if request.by_sku else 0.0)
-                return self._was_inactive(request.business_id, f"VARIANT#{request.variant_id}", begun_s, until_s)
+                # The claim of its SKU may be seen to go, or to come, before or after the variant: a read that is not
+                # transactional sees the parts of a transaction one after another.
+                slack_s = UNDER_WAY_MAX_S if request.by_sku else 0.0
+                sk = f"VARIANT#{request.variant_id}"
+                return self._was_inactive(request.business_id, sk, begun_s - slack_s, answered_s + slack_s)
             case "LocationNotFound":
                 of = self._locations(request, begun_s, answered_s)
                 return any(self._was_inactive(request.business_id, sk, begun_s, answered_s) for sk in of)

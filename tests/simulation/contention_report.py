@@ -172,7 +172,8 @@ _BATCHES: Final = """\
 ## Batches that overlap, by HTTP
 
 Each request is a batch of mode `atomic` with a line for each of so many items, drawn from 98 each time: two batches of
-49 always meet, two of 2 in one of 25 cases. "A second" are batches. Without thought for 10 simulated seconds.
+49 practically always meet, two of 2 in one of 25 cases. "A second" are batches. Without thought it is for 10 simulated
+seconds.
 """
 
 _FIGURES: Final = ("succeed", "attempts", "p99", "at most", "p50 ms", "p99 ms", "a second", "calls each")

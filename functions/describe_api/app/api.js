@@ -87,7 +87,9 @@ async function request(method, path, { query = {}, body, key }) {
 
 async function answer(response) {
   const date = Date.parse(response.headers.get("date") ?? "");
-  if (!Number.isNaN(date)) clockAhead_ms = date - Date.now();
+  // The header has whole seconds only: a clock that is right to that is better than the header.
+  const ahead_ms = Number.isNaN(date) ? 0 : date - Date.now();
+  clockAhead_ms = Math.abs(ahead_ms) < 2_000 ? 0 : ahead_ms;
   const content = await response.json().catch(() => null);
   if (response.ok && content !== null) return content;
   const detail = content?.detail ?? null;

@@ -15,7 +15,7 @@ def test_each_row_of_evidence_names_the_command_that_repeats_it() -> None:
     assert [row for row in rows(section(NAME, "Evidence"))[1:] if not row[2].startswith("make ")] == []
 
 
-@pytest.mark.parametrize("command", ["make test", "make soak"])
+@pytest.mark.parametrize("command", ["make test", "make soak SEEDS=1000"])
 def test_the_histories_are_counted_alike_in_both_tables(command: str) -> None:
     evidence = [row[1] for row in rows(section(NAME, "Evidence")) if row[2] == command and "histories" in row[1]]
     histories = [row[1] for row in rows(section(NAME, "Histories with faults")) if row[0].endswith(command)]
