@@ -43,7 +43,11 @@ class LocalStack:
 
     def make(self, target: str, *, project: Path = PROJECT_ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-        chosen = {"PORT": str(self.port), "LOCAL_DIR": str(self.places.local_dir)} | variables
+        chosen = {
+            "PORT": str(self.port),
+            "LOCAL_DIR": str(self.places.local_dir),
+            "ALLOWED_ORIGIN": self.allowed_origin,
+        } | variables
         return subprocess.run(  # noqa: S603  our own command
             ["make", target, *(f"{name}={value}" for name, value in chosen.items())],  # noqa: S607
             cwd=project,
@@ -59,7 +63,7 @@ class LocalStack:
 def running_stack(folder: Path, allowed_origin: str = "") -> Iterator[LocalStack]:
     """Start a stack with its files in this folder, which pages of one origin may call; stop it at the end."""
     stack = LocalStack(Places(folder), free_port(), allowed_origin=allowed_origin)
-    started = stack.make("run", DETACH="1", ALLOWED_ORIGIN=allowed_origin)
+    started = stack.make("run", DETACH="1")
     try:
         assert started.returncode == 0, started.stdout + started.stderr
         yield replace(stack, output=started.stdout)

@@ -56,12 +56,6 @@ class App:
     def view(self, name: str) -> None:
         self.browser.evaluate(f"location.hash = {json.dumps(name)}")
 
-    def reload(self) -> None:
-        """Load the page anew, and wait until the old one is gone."""
-        self.browser.evaluate("window.old = true")
-        self.browser.call("Page.reload")
-        self.browser.wait_for("window.old === undefined && document.readyState === 'complete'")
-
     def field(self, label: str) -> str:
         """An expression for the field with this label."""
         wanted = json.dumps(label)
@@ -157,7 +151,8 @@ def levels_of(business: Business, variant_id: str) -> dict[str, int]:
 
 def test_a_wrong_token_is_told_from_no_answer_and_nothing_is_kept(browser: Browser, service: Service) -> None:
     browser.open(service.base_url + APP, until="document.querySelector('form') !== null")
-    browser.evaluate("sessionStorage.clear(), location.reload()")
+    browser.evaluate("sessionStorage.clear()")
+    browser.reload()
     browser.wait_for("document.querySelector('form') !== null")
     for number, text in enumerate(("dz_nothing", "12ae0de4-1f48-58de-a7d2-eb037465d000")):
         browser.evaluate(f"document.querySelectorAll('input')[{number}].focus()")
@@ -172,7 +167,7 @@ def test_stock_is_found_by_location_sku_name_and_quantity(app: App) -> None:
     variant(app.business, "X-1", HOSTILE, stock=40)
     variant(app.business, LONG, LONG, stock=50)
     app.view("reasons")
-    app.reload()
+    app.browser.reload()
     app.view("stock")
     assert len(app.wait_for_rows(4)) == 4
     app.type("Search", "no such cup")
@@ -236,7 +231,7 @@ def test_a_count_sheet_survives_a_reload_and_a_double_click(app: App) -> None:
     other = variant(app.business, "CUP-RED", "Red cup", stock=5)
     app.view("count")
     app.type("Counted of SKU-1", "8")
-    app.reload()
+    app.browser.reload()
     app.type("Counted of CUP-RED", "5")
     app.business.adjust(-1)  # somebody sells one after it was counted
     app.press("Book 2 counts", times=2)

@@ -104,6 +104,12 @@ class Browser:
         self.call("Page.navigate", url=url)
         self.wait_for(until)
 
+    def reload(self) -> None:
+        """Load the page anew, and wait until the old one is gone."""
+        self.evaluate("window.old = true")
+        self.call("Page.reload")
+        self.wait_for("window.old === undefined && document.readyState === 'complete'")
+
     def wait_for(self, expression: str) -> None:
         """Wait until an expression holds."""
         deadline = time.monotonic() + _TIMEOUT_S
