@@ -549,7 +549,7 @@ def test_of_stock_items_operators_may_set_only_what_the_index_knows_them_by() ->
     }
 
 
-def test_ingesting_may_do_what_creating_may_but_record_rejections_of_messages_and_check_for_them() -> None:
+def test_ingesting_may_do_what_creating_may_but_mark_rejected_messages_and_check_for_them() -> None:
     of_messages = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["MESSAGE#*"]}}
     within = {"ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": ["TransactWriteItems"]}}
     check = {"Effect": "Allow", "Action": "dynamodb:ConditionCheckItem"}  # which is never by itself
@@ -561,20 +561,20 @@ def test_ingesting_may_do_what_creating_may_but_record_rejections_of_messages_an
     assert on_tables("IngestAdjustmentsFunction") == [*rejections, *on_tables("CreateAdjustmentFunction")]
 
 
-def test_only_records_of_rejected_messages_expire() -> None:
+def test_only_markers_of_rejected_messages_expire() -> None:
     expiring = {name: each["Properties"].get("TimeToLiveSpecification") for name, each in TABLES.items()}
     assert {name: each for name, each in expiring.items() if each} == {
         "InventoryTable": {"AttributeName": "expires_at", "Enabled": True}
     }
-    record = rejection_item("0" * 64, Rejection("VariantNotFound", {}), rejected_at=NOW, expires_at=NOW)
-    assert "expires_at" in record
+    marker = rejection_item("0" * 64, Rejection("VariantNotFound", {}), rejected_at=NOW, expires_at=NOW)
+    assert "expires_at" in marker
     assert "expires_at" not in stock_item_attributes(a_stock_item(1)) | ledger_item(an_adjustment())
 
 
-def test_a_record_of_a_rejection_outlives_its_message_and_one_redrive() -> None:
+def test_a_marker_of_a_rejection_outlives_its_message_and_three_redrives() -> None:
     queues = [each["Properties"] for each in resources("AWS::SQS::Queue").values()]
     longest = timedelta(seconds=max(each["MessageRetentionPeriod"] for each in queues))
-    assert 2 * longest < MARKER_LIFETIME
+    assert 4 * longest < MARKER_LIFETIME
 
 
 def test_reading_may_do_nothing_else_and_on_the_indexes_only_query() -> None:

@@ -312,9 +312,9 @@ def test_catalog_items_are_not_audited(audit: Audit, sk: str) -> None:
     assert found(audit) == []
 
 
-def test_the_record_of_a_rejected_message_is_no_difference(audit: Audit) -> None:
-    record = rejection_item("a" * 64, Rejection("VariantNotFound", {}), rejected_at=NOW, expires_at=NOW)
-    audit.tables.inventory.append(record)
+def test_the_marker_of_a_rejected_message_is_no_difference(audit: Audit) -> None:
+    marker = rejection_item("a" * 64, Rejection("VariantNotFound", {}), rejected_at=NOW, expires_at=NOW)
+    audit.tables.inventory.append(marker)
     assert audit.invoke(WHOLE)["problems"] == []
 
 
@@ -328,7 +328,7 @@ def test_the_record_of_a_rejected_message_is_no_difference(audit: Audit) -> None
         ("a" * 64, "REJECTION"),
     ],
 )
-def test_an_item_that_only_resembles_such_a_record_is_unknown(audit: Audit, pk: str, sk: str) -> None:
+def test_an_item_that_only_resembles_such_a_marker_is_unknown(audit: Audit, pk: str, sk: str) -> None:
     audit.tables.inventory.append({"pk": {"S": pk}, "sk": {"S": sk}})
     (problem,) = audit.invoke(WHOLE)["problems"]
     assert (problem["kind"], problem["key"]) == ("item_unknown", f"{pk} {sk}")

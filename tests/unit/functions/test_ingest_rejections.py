@@ -69,9 +69,15 @@ class Queue:
         return [detail["error"] for detail in self.bus.details]
 
     @property
-    def records(self) -> list[dict[str, Any]]:
-        """The records of rejections."""
+    def markers(self) -> list[dict[str, Any]]:
+        """The markers of rejected messages."""
         return [item for (_, pk, _), item in self.tables.items.items() if pk.startswith(keys.MESSAGE)]
+
+    def without_marker(self) -> Callable[[], None]:
+        """Take the only marker away; return what puts it back."""
+        (place,) = [each for each in self.tables.items if each[1].startswith(keys.MESSAGE)]
+        marker = self.tables.items.pop(place)
+        return lambda: self.tables.items.update({place: marker})
 
     def logged(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
@@ -200,6 +206,24 @@ def test_an_event_that_eventbridge_delivers_twice_is_one_message(queue: Queue) -
     assert queue.deltas == ["-5"]
 
 
+def test_an_event_in_two_messages_of_one_batch_is_one_message(queue: Queue) -> None:
+    """Stock comes in between the two: the first would be rejected, and the second applied."""
+    brought = a_payload(quantity_change=9)
+    batch = [a_record(an_event(TAKEN), "m-1"), a_record(brought, "m-2"), a_record(an_event(TAKEN), "m-3")]
+
+    assert queue.deliver_all(*batch) == []
+
+    assert queue.deltas == ["9"]
+    assert [detail["message_id"] for detail in queue.bus.details] == ["m-1"]
+
+
+def test_of_an_event_in_two_messages_both_return_to_the_queue(queue: Queue) -> None:
+    queue.tables.meets(WRITE, broken())
+    batch = [a_record(an_event(TAKEN), "m-1"), a_record(an_event(TAKEN), "m-3"), a_record(an_event(TAKEN), "m-3")]
+
+    assert queue.deliver_all(*batch) == ["m-1", "m-3"]
+
+
 def test_an_applied_message_is_a_replay_whatever_the_stock_is_later(queue: Queue) -> None:
     queue.stock(5)
     queue.deliver(TAKEN)
@@ -208,7 +232,7 @@ def test_an_applied_message_is_a_replay_whatever_the_stock_is_later(queue: Queue
 
     assert queue.deltas == ["-5"]
     assert queue.errors == []
-    assert queue.records == []
+    assert queue.markers == []
 
 
 def test_what_is_applied_at_once_costs_no_write_and_no_check(queue: Queue) -> None:
@@ -225,11 +249,9 @@ def test_a_repeated_delivery_is_applied_only_if_no_other_is_rejected_meanwhile(
 ) -> None:
     """Another delivery is rejected right before this one is committed."""
     queue.deliver(TAKEN)
-    record = dict(queue.tables.items)
-    (place,) = [each for each in record if each[1].startswith(keys.MESSAGE)]
-    del queue.tables.items[place]
+    put_back = queue.without_marker()
     queue.stock(9)
-    queue.before(WRITE, 0, lambda: queue.tables.items.update({place: record[place]}))
+    queue.before(WRITE, 0, put_back)
 
     assert queue.deliver(TAKEN, **delivery) == []
 
@@ -238,7 +260,7 @@ def test_a_repeated_delivery_is_applied_only_if_no_other_is_rejected_meanwhile(
 
 
 def test_a_delivery_is_rejected_only_if_no_other_is_applied_meanwhile(queue: Queue) -> None:
-    """Another delivery is applied right before this one is recorded as rejected: it finds the row later."""
+    """Another delivery is applied right before this one is marked as rejected: it finds the row later."""
     other = dict(queue.tables.items)
 
     def another_is_applied() -> None:
@@ -254,7 +276,7 @@ def test_a_delivery_is_rejected_only_if_no_other_is_applied_meanwhile(queue: Que
 
     assert queue.deliver(TAKEN, count=2) == ["m-1"]
     assert queue.errors == []
-    assert queue.records == []
+    assert queue.markers == []
 
     assert queue.deliver(TAKEN, count=3) == []
     assert queue.errors == []
@@ -263,26 +285,25 @@ def test_a_delivery_is_rejected_only_if_no_other_is_applied_meanwhile(queue: Que
 
 def test_two_deliveries_that_are_rejected_at_the_same_time_report_the_same(queue: Queue) -> None:
     queue.deliver(TAKEN)
-    (place,) = [each for each in queue.tables.items if each[1].startswith(keys.MESSAGE)]
-    record = queue.tables.items.pop(place)
+    put_back = queue.without_marker()
     queue.stock(3)
-    queue.before(WRITE, 0, lambda: queue.tables.items.update({place: record}))
+    queue.before(WRITE, 0, put_back)
 
     assert queue.deliver(TAKEN, count=2) == []
 
     assert [error["detail"]["quantity_on_hand"] for error in queue.errors] == [0, 0]
 
 
-def test_an_invalid_message_is_recorded_without_its_entries(queue: Queue) -> None:
+def test_the_marker_of_an_invalid_message_is_without_its_entries(queue: Queue) -> None:
     """Its entries can be large; and it would be applied if a later version of the service found it valid."""
     invalid = TAKEN | {"quantity_change": 0, "x" * 500_000: 1}
 
     assert queue.deliver(invalid) == []
     assert queue.deliver(invalid, count=2) == []
 
-    (record,) = queue.records
-    assert record["error_type"]["S"] == "InvalidRequest"
-    assert len(record["detail"]["S"]) < 200
+    (marker,) = queue.markers
+    assert marker["error_type"]["S"] == "InvalidRequest"
+    assert len(marker["detail"]["S"]) < 200
     assert [error["type"] for error in queue.errors] == ["InvalidRequest"] * 2
 
 
@@ -311,18 +332,18 @@ def test_a_message_that_a_later_version_finds_valid_stays_rejected(queue: Queue)
     }
 
 
-def test_a_key_of_another_request_needs_no_record(queue: Queue) -> None:
+def test_a_key_of_another_request_needs_no_marker(queue: Queue) -> None:
     queue.stock(5)
     queue.deliver(TAKEN)
 
     assert queue.deliver(TAKEN | {"quantity_change": -1}, message_id="m-2") == []
 
     assert queue.errors[0]["detail"][0]["type"] == "idempotency_key_reused"
-    assert queue.records == []
+    assert queue.markers == []
 
 
 @pytest.mark.parametrize("met", [broken(), fault("InternalServerError", 500), cancelled("TransactionConflict", "None")])
-def test_what_cannot_be_recorded_is_not_published_and_returns_to_the_queue(queue: Queue, met: Reply) -> None:
+def test_what_cannot_be_marked_is_not_published_and_returns_to_the_queue(queue: Queue, met: Reply) -> None:
     queue.tables.meets(WRITE, met)
 
     assert queue.deliver(TAKEN) == ["m-1"]
@@ -331,16 +352,16 @@ def test_what_cannot_be_recorded_is_not_published_and_returns_to_the_queue(queue
     assert queue.logged()[0]["code"] == "try_again"
 
 
-def test_a_record_whose_answer_is_lost_is_found_and_the_rejection_is_published(queue: Queue) -> None:
+def test_a_marker_whose_answer_is_lost_is_found_and_the_rejection_is_published(queue: Queue) -> None:
     queue.tables.answers_are_lost = True
 
     assert queue.deliver(TAKEN) == []
 
-    assert len(queue.records) == 1
+    assert len(queue.markers) == 1
     assert [error["type"] for error in queue.errors] == ["InsufficientStock"]
 
 
-def test_a_missing_permission_to_record_is_a_fault_of_that_message_alone(queue: Queue) -> None:
+def test_a_missing_permission_to_mark_is_a_fault_of_that_message_alone(queue: Queue) -> None:
     queue.tables.meets(WRITE, fault("AccessDeniedException"), None)
     batch = [a_record(TAKEN, "m-1"), a_record(TAKEN | {"idempotency_key": "pick-2"}, "m-2")]
 
@@ -351,7 +372,7 @@ def test_a_missing_permission_to_record_is_a_fault_of_that_message_alone(queue: 
 
 
 @pytest.mark.parametrize(("met", "code"), [(broken(), "try_again"), (fault("AccessDeniedException"), "internal_error")])
-def test_while_records_cannot_be_read_nothing_is_applied_and_invalid_messages_are_rejected(
+def test_while_markers_cannot_be_read_nothing_is_applied_and_invalid_messages_are_rejected(
     queue: Queue, met: Reply, code: str
 ) -> None:
     queue.stock(9)

@@ -1,4 +1,4 @@
-"""The records of rejected messages on DynamoDB: what is sent, and what each reply means."""
+"""The markers of rejected messages on DynamoDB: what is sent, and what each reply means."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ PASSING = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExcee
 FAILED = "ConditionalCheckFailed"
 
 
-class Records(StoreOnTables):
-    """The records, in the same tables as a store."""
+class Markers(StoreOnTables):
+    """The markers, in the same tables as a store."""
 
     @property
     def rejections(self) -> RejectionMarkers:
@@ -44,20 +44,20 @@ class Records(StoreOnTables):
 
 
 @pytest.fixture
-def records() -> Records:
-    return Records()
+def markers() -> Markers:
+    return Markers()
 
 
 def put_on(met: Reply, row_id: Any = ROW_ID) -> Rejection | Applied | None:
-    made = Records()
+    made = Markers()
     made.tables.meets("TransactWriteItems", met)
     return made.rejections.put(DIGEST, REJECTION, row_id)
 
 
-def test_a_record_is_put_if_there_is_none_and_no_row_of_the_messages_key(records: Records) -> None:
-    assert records.rejections.put(DIGEST, REJECTION, ROW_ID) is None
+def test_a_marker_is_put_if_there_is_none_and_no_row_of_the_messages_key(markers: Markers) -> None:
+    assert markers.rejections.put(DIGEST, REJECTION, ROW_ID) is None
 
-    (request,) = records.tables.requests["TransactWriteItems"]
+    (request,) = markers.tables.requests["TransactWriteItems"]
     assert request["TransactItems"] == [
         {
             "Put": {
@@ -85,33 +85,33 @@ def test_a_record_is_put_if_there_is_none_and_no_row_of_the_messages_key(records
     ]
 
 
-def test_what_is_not_valid_names_no_row(records: Records) -> None:
-    assert records.rejections.put(DIGEST, REJECTION, None) is None
+def test_what_is_not_valid_names_no_row(markers: Markers) -> None:
+    assert markers.rejections.put(DIGEST, REJECTION, None) is None
 
-    (request,) = records.tables.requests["TransactWriteItems"]
+    (request,) = markers.tables.requests["TransactWriteItems"]
     assert [*request["TransactItems"][0]] == ["Put"]
     assert len(request["TransactItems"]) == 1
 
 
-def test_a_second_record_is_the_first_one(records: Records) -> None:
-    records.rejections.put(DIGEST, EARLIER, ROW_ID)
+def test_a_second_marker_is_the_first_one(markers: Markers) -> None:
+    markers.rejections.put(DIGEST, EARLIER, ROW_ID)
 
-    assert records.rejections.put(DIGEST, REJECTION, ROW_ID) == EARLIER
-    assert records.rejections.find([DIGEST]) == {DIGEST: EARLIER}
-
-
-def test_a_message_that_is_applied_gets_no_record(records: Records) -> None:
-    records.tables.with_row(ROW)
-
-    assert isinstance(records.rejections.put(DIGEST, REJECTION, ROW_ID), Applied)
-    assert records.rejections.find([DIGEST]) == {}
+    assert markers.rejections.put(DIGEST, REJECTION, ROW_ID) == EARLIER
+    assert markers.rejections.find([DIGEST]) == {DIGEST: EARLIER}
 
 
-def test_an_earlier_record_counts_more_than_a_row_of_the_key_which_another_message_wrote(records: Records) -> None:
-    records.rejections.put(DIGEST, EARLIER, ROW_ID)
-    records.tables.with_row(ROW)
+def test_a_message_that_is_applied_gets_no_marker(markers: Markers) -> None:
+    markers.tables.with_row(ROW)
 
-    assert records.rejections.put(DIGEST, REJECTION, ROW_ID) == EARLIER
+    assert isinstance(markers.rejections.put(DIGEST, REJECTION, ROW_ID), Applied)
+    assert markers.rejections.find([DIGEST]) == {}
+
+
+def test_an_earlier_marker_counts_more_than_a_row_of_the_key_which_another_message_wrote(markers: Markers) -> None:
+    markers.rejections.put(DIGEST, EARLIER, ROW_ID)
+    markers.tables.with_row(ROW)
+
+    assert markers.rejections.put(DIGEST, REJECTION, ROW_ID) == EARLIER
 
 
 @pytest.mark.parametrize("code", PASSING)
@@ -123,7 +123,7 @@ def test_a_conflict_or_throttling_may_pass(code: str, of_row: str) -> None:
         put_on(cancelled(FINE, code))
 
 
-def test_a_record_that_has_just_expired_may_be_put_again() -> None:
+def test_a_marker_that_has_just_expired_may_be_put_again() -> None:
     with pytest.raises(StoreUnavailable):
         put_on(cancelled(FAILED, FINE))
 
@@ -145,30 +145,30 @@ def test_a_missing_permission_is_a_fault() -> None:
         put_on(fault("AccessDeniedException"))
 
 
-def test_records_are_read_strongly_consistent_and_each_once(records: Records) -> None:
-    records.rejections.put(DIGEST, REJECTION, ROW_ID)
+def test_markers_are_read_strongly_consistent_and_each_once(markers: Markers) -> None:
+    markers.rejections.put(DIGEST, REJECTION, ROW_ID)
 
-    assert records.rejections.find([DIGEST, OTHER_DIGEST, DIGEST]) == {DIGEST: REJECTION}
+    assert markers.rejections.find([DIGEST, OTHER_DIGEST, DIGEST]) == {DIGEST: REJECTION}
 
-    (request,) = records.tables.requests["BatchGetItem"]
+    (request,) = markers.tables.requests["BatchGetItem"]
     assert request["RequestItems"][INVENTORY_TABLE]["ConsistentRead"] is True
     assert len(request["RequestItems"][INVENTORY_TABLE]["Keys"]) == 2
 
 
-def test_as_many_records_are_read_as_one_call_can(records: Records) -> None:
-    assert records.rejections.find([f"{number:064x}" for number in range(MESSAGES_MAX)]) == {}
-    assert len(records.tables.requests["BatchGetItem"]) == 1
+def test_as_many_markers_are_read_as_one_call_can(markers: Markers) -> None:
+    assert markers.rejections.find([f"{number:064x}" for number in range(MESSAGES_MAX)]) == {}
+    assert len(markers.tables.requests["BatchGetItem"]) == 1
 
 
 @pytest.mark.parametrize("met", [broken(), reply({}), reply({"Responses": {}, "UnprocessedKeys": {"a-table": {}}})])
-def test_an_incomplete_read_is_no_answer(records: Records, met: Reply) -> None:
-    records.tables.meets("BatchGetItem", met)
+def test_an_incomplete_read_is_no_answer(markers: Markers, met: Reply) -> None:
+    markers.tables.meets("BatchGetItem", met)
 
     with pytest.raises(StoreUnavailable):
-        records.rejections.find([DIGEST])
+        markers.rejections.find([DIGEST])
 
 
-def test_a_record_is_under_a_kilobyte_and_expires_long_after_the_rejection() -> None:
+def test_a_marker_is_under_a_kilobyte_and_expires_long_after_the_rejection() -> None:
     item = rejection_item(DIGEST, REJECTION, rejected_at=NOW, expires_at=NOW + MARKER_LIFETIME)
 
     assert len(json.dumps(item)) < 1_024

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
@@ -51,10 +51,11 @@ RESPONSE_TIME_S: Final = 2.0
 class Message:
     """One message and its progress: its request, as far as it can be read, what that asks for, and the result.
 
-    ``is_done``: it need not be delivered again.
+    ``is_done``: it need not be delivered again. ``ids`` are those of all records that bring it, the copies too.
     """
 
     record: QueueRecord
+    ids: list[str] = field(default_factory=list)
     request: MessageRequest | None = None
     requested: Command | Group | None = None
     result: Result | InvalidRequest | UnreadableMessage | Fault | None = None
@@ -79,7 +80,7 @@ def ingest(
         Each message with its result. Copies of one message are one message here: stock may come in between two copies,
         and then one would be rejected and the other applied.
     """
-    messages = [_read(record) for record in _distinct(records)]
+    messages = _read_all(records)
     deciding, publishing = budget.reserve(PUBLISHING_TIME_S), budget.reserve(RESPONSE_TIME_S)
     _recall_rejections(messages, rejections, deciding, at_once)
     readable = [
@@ -116,14 +117,18 @@ def _report(message: Message, invocation: Invocation) -> None:
 
 def response(messages: Sequence[Message]) -> BatchResponse:
     """Make Lambda's response: it deletes the messages that are done, and delivers the others again."""
-    return batch_response(message.record["messageId"] for message in messages if not message.is_done)
+    returned = (message_id for message in messages if not message.is_done for message_id in message.ids)
+    return batch_response(dict.fromkeys(returned))
 
 
-def _distinct(records: Sequence[QueueRecord]) -> list[QueueRecord]:
-    first: dict[str, QueueRecord] = {}
+def _read_all(records: Sequence[QueueRecord]) -> list[Message]:
+    """Read the messages, each once: a copy has the same id, or comes with the same event or from the same redrive."""
+    messages: dict[str, Message] = {}
     for record in records:
-        first.setdefault(record["messageId"], record)
-    return list(first.values())
+        message = _read(record)
+        identity = record["messageId"] if message.request is None else message.request.digest
+        messages.setdefault(identity, message).ids.append(record["messageId"])
+    return list(messages.values())
 
 
 def _read(record: QueueRecord) -> Message:

@@ -60,7 +60,7 @@ def is_catalog_item(item: Item) -> bool:
 
 
 def is_rejection(item: Item) -> bool:
-    """Whether an item has the key of the record of a rejected message."""
+    """Whether an item has the key of the marker of a rejected message."""
     return _REJECTION.fullmatch(" ".join(key_of(item))) is not None
 
 

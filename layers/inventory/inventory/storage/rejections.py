@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from inventory.storage.items import Item
 
 MARKER_LIFETIME: Final = timedelta(days=60)
-"""How long a marker is kept. A message lives for 14 days in the queues, and for 14 more after each redrive."""
+"""How long a marker is kept. A message lives for 14 days in the queues, and for 14 more after each redrive, so this is
+enough for three redrives."""
 
 
 class RejectionMarkers:
