@@ -12,7 +12,7 @@ import pytest
 from inventory.entrypoints.messages import read_message
 from inventory.storage import keys
 from tests.support.builders.domain import a_stock_item
-from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_LOCATION, VARIANT
+from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_LOCATION, OTHER_VARIANT, VARIANT
 from tests.support.builders.requests import a_payload
 from tests.support.fakes.event_bus import MemoryBus
 from tests.support.fakes.tables import INVENTORY_TABLE, LEDGER_TABLE, Tables
@@ -139,6 +139,25 @@ def test_a_rejected_message_is_not_applied_when_stock_has_come_in(
     first, second = queue.errors
     assert first["type"] == "InsufficientStock"
     assert second == first
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["as a copy that SQS calls the first", "again"])
+def test_a_rejected_count_is_not_applied_when_its_variant_has_come(queue: Queue, count: int) -> None:
+    counted = {
+        "business_id": str(BUSINESS),
+        "variant_id": str(OTHER_VARIANT),
+        "counted_quantity": 7,
+        "reason": "Counted",
+    }
+    assert queue.deliver(counted) == []
+    queue.tables.with_variant(OTHER_VARIANT)
+
+    assert queue.deliver(counted, count=count) == []
+    assert queue.deltas == []
+    assert [error["type"] for error in queue.errors] == ["VariantNotFound"] * 2
+
+    assert queue.deliver(counted, message_id="m-2", count=count) == []
+    assert queue.deltas == ["7"]
 
 
 def test_after_a_rejection_the_key_is_free_for_a_new_message(queue: Queue) -> None:
