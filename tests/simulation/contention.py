@@ -158,7 +158,7 @@ class _Run:
         return measured
 
     def _environment(self) -> Adjuster:
-        client = SimulatedClient(self._database, self._wire, self._chance)
+        client = SimulatedClient(self._database, self._wire)
         clock = WallClock(self._scheduler)
         return adjuster_on(store_on(client, clock.time_s, kind=store_kind(self._policy)), client, clock, self._chance)
 

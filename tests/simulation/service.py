@@ -103,7 +103,7 @@ class Environment:
         self.world = world
         self.clock = WallClock(world.scheduler, error_s=world.chance.gauss(0, 0.05))
         wire = FaultyWire(world.scheduler, world.chance, world.weather, self.kill)
-        self.client = world.parts.client(world.database, wire, world.chance)
+        self.client = world.parts.client(world.database, wire)
         self.bus_client = SimulatedBusClient(world.bus, wire)
         self.store = store_on(self.client, self.clock.time_s, kind=world.parts.store)
         self.is_dead = False
