@@ -29,7 +29,7 @@ def adjuster_on_dynamodb(client: DynamoDBClient, *, inventory_table: str, ledger
         stock_item_id: StockItemId, stock: StockItem, as_of: datetime, between_calls: Callable[[], None]
     ) -> int:
         # Few environments ever count what was there in the past.
-        from inventory.queries.past_levels import level_reader  # noqa: PLC0415
+        from inventory.entrypoints.past_levels import level_reader  # noqa: PLC0415
         from inventory.storage.ledger_index import DynamoDBLedgerIndex  # noqa: PLC0415
 
         read = level_reader(DynamoDBLedgerIndex(client, ledger_table), clock)
