@@ -74,6 +74,8 @@ class _Judge:
     rows_of_family: dict[str, list[_Row]] = field(init=False)
     negative_allowed: dict[str, bool] = field(init=False)
     versions: dict[tuple[str, str, str], list[tuple[float, Item]]] = field(init=False)
+    recorded: dict[str, Written] = field(init=False)
+    """The records of rejected messages, by the messages' digests."""
 
     def __post_init__(self) -> None:
         self.versions = defaultdict(list)
@@ -81,6 +83,11 @@ class _Judge:
         for each in self.database.journal:
             written[each.place].append(each)
             self.versions[each.place].append((each.at_s, each.item))
+        self.recorded = {
+            pk.removeprefix("MESSAGE#"): writes[0]
+            for (_, pk, sk), writes in written.items()
+            if pk.startswith("MESSAGE#") and sk == "REJECTION"
+        }
         self.rows = [_row(writes[0]) for place, writes in written.items() if place[0] == "ledger"]
         self.row_of_id = {row.members["id"]: row for row in self.rows}
         self.rows_of_family = defaultdict(list)
@@ -102,6 +109,7 @@ class _Judge:
         yield self._answers()
         yield self._rejections()
         yield self._messages_are_settled()
+        yield self._no_message_is_rejected_and_applied()
         yield self._commands_were_done()
         yield self._catalog_was_heeded()
         yield self._tokens_were_heeded()
@@ -112,8 +120,8 @@ class _Judge:
         for place, versions in self.versions.items():
             if place[0] == "ledger" and len(versions) > 1:
                 yield f"ledger row {place[1]} was written {len(versions)} times"
-            if place[1].startswith("REVERSAL#") and len(versions) > 1:
-                yield f"link {place[1]} was written {len(versions)} times"
+            if place[1].startswith(("REVERSAL#", "MESSAGE#")) and len(versions) > 1:
+                yield f"{place[1]} was written {len(versions)} times"
 
     def _chains(self) -> Iterator[str]:
         """Conservation, order and hashes of each stock item."""
@@ -419,10 +427,12 @@ class _Judge:
                 name = "IdempotencyKeyReused"
             elif name == "InvalidRequest" and any(each["loc"][-1] == "counted_at" for each in facts):
                 name = "InstantOutOfWindow"
-            begun_s = self.record.invocations[event.sender].begun_s
+            # It may have been recorded by an earlier delivery, and be published by this one.
+            recorded = self.recorded.get(_message_digest(event.detail["message_id"], request))
+            sender, at_s = (event.sender, event.at_s) if recorded is None else (recorded.sender, recorded.at_s)
             # What is not valid has a list of entries.
             facts = facts if isinstance(facts, dict) else {}
-            yield from self._refused(request, event.sender, begun_s, event.at_s, name, facts)
+            yield from self._refused(request, sender, self.record.invocations[sender].begun_s, at_s, name, facts)
 
     def _request_of(self, event: Taken) -> Request:
         payload = event.detail["request"]
@@ -436,6 +446,18 @@ class _Judge:
             rows = self.rows_of_family.get(request.family, [])
             if request not in rejected and not any(_is_of(row, request) for row in rows):
                 yield f"{request.reason}: a message that is neither in the ledger nor published as rejected"
+
+    def _no_message_is_rejected_and_applied(self) -> Iterator[str]:
+        """Nothing that was recorded or published as rejected was applied by any delivery, before or after."""
+        published = {event.detail["message_id"] for event in self.events}
+        for sender, messages in self.record.batches.items():
+            requests = list(messages.values())
+            for message_id, request in messages.items():
+                is_rejected = message_id in published or _message_digest(message_id, request) in self.recorded
+                # The row may be of the other one, where two messages of a batch ask for the same.
+                is_alone = requests.count(request) == 1
+                if is_rejected and is_alone and self._is_applied_by(sender, request):
+                    yield f"{request.reason}: message {message_id} was rejected, and applied by {sender}"
 
     # ------------------------------------------------------------------------------------------ what was known of old
 
@@ -522,6 +544,11 @@ class _Judge:
                     and members["location_id"] == location_id
                 ):
                     yield location_id, members["sequence"], members["quantity_after"]
+
+
+def _message_digest(message_id: str, request: Request) -> str:
+    """The digest under which a message is known; no message is an event here."""
+    return hashlib.sha256(f"{message_id}\n{json.dumps(request.payload)}".encode()).hexdigest()
 
 
 def _is_applied(rows: Sequence[_Row], location_id: str, sequence: int) -> bool:
