@@ -134,6 +134,8 @@ class Photographer:
         self._shape = shape
 
     def take(self, view: str) -> None:
+        # A caret that blinks would make each picture another one.
+        self.app.browser.evaluate("document.activeElement.closest('dialog') ?? document.activeElement.blur()")
         self.app.browser.screenshot(self._folder / f"{view}-{self._shape}.png")
 
     def look(self) -> None:
@@ -178,7 +180,7 @@ class Photographer:
         for sku, units in zip(skus, on_hand, strict=True):
             expected = int(units.replace("−", "-"))
             app.type(f"Counted of {sku}", str(max(0, expected - (sku in {"BOOT-42", "MUG-RED"}) + (sku == "GLOVE-M"))))
-        app.browser.evaluate("document.activeElement.blur(), scrollTo(0, 0)")
+        app.browser.evaluate("scrollTo(0, 0)")
         self.take("count")
         app.press("Book 30 counts")
         app.wait_for_text("30 of 30 counts booked")
