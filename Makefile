@@ -278,7 +278,7 @@ capacity: $(PROJECT) ## write the tables of docs/capacity.md anew from the templ
 
 ##@ Generated files
 
-.PHONY: openapi iam sdk-models lock
+.PHONY: openapi iam sdk-models screenshots lock
 openapi: $(PROJECT) ## write the API's description anew from the models that validate
 	PYTHONPATH=layers/inventory $(PYTHON) -m tools.openapi
 
@@ -288,6 +288,10 @@ iam: ## decide each recorded call of AWS, and what must be denied; writes the ta
 
 sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew from the SDK that is locked
 	PYTHONPATH=layers/inventory $(PYTHON) -m tools.sdk_models
+
+screenshots: ## take the pictures of the pages for docs/pictures again, on a stack of its own; needs Chromium
+	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
+	PYTHONPATH=layers/inventory $(PYTHON) -m tests.e2e.screenshots
 
 uv = .venv-uv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-header --no-emit-index-url
 LOCKS := layers/dependencies/requirements \
