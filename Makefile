@@ -248,9 +248,9 @@ fuzz: export FUZZ_SECONDS = $(value SECONDS)
 fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 for each target, TARGET=json|creation|…); Linux only
 	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.campaigns.fuzz $(call option,FUZZ_SECONDS,--seconds) $(call option,TARGET,--target)
 
-mutation: ## do the tests notice small faults in the domain and the store? (MODULES="adjusting.loop storage.cache"; not part of make test)
+mutation: ## do the tests notice small faults? (MODULES="adjusting.loop storage.cache", SAMPLE=30, SEED=5; not part of make test)
 	@$(call install,$(MUTATION))
-	@PYTHONPATH=layers/inventory .venv-mutation/bin/python -m tools.with_words MODULES .venv-mutation/bin/python -m tests.campaigns.mutation
+	@PYTHONPATH=layers/inventory .venv-mutation/bin/python -m tools.with_words MODULES .venv-mutation/bin/python -m tests.campaigns.mutation $(call option,SAMPLE,--sample) $(call option,SEED,--seed)
 
 chaos: ## real faults on a stack of its own, 64 clients: is each acknowledged request stored once? (MINUTES=5, SEED=, CRASHES=1)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(call flag,CRASHES,$(DYNOXIDE)))
