@@ -293,7 +293,7 @@ class _Run:
     def _attempt(self, snapshot: Snapshot, *, refusal_expected: bool = False) -> Snapshot | None:
         """Decide and commit once. Return the state to continue from; None if it must be read, or nothing is pending."""
         self._settle_recorded(snapshot)
-        if any(snapshot.reversed_by == request.id for request in self._pending):
+        if snapshot.reversed_by is not None and any(snapshot.reversed_by == each.id for each in self._pending):
             # The request itself made that reversal. Its row was committed after the load looked for it.
             return None
         snapshot = self._with_past_levels(snapshot)
@@ -308,7 +308,8 @@ class _Run:
                 self._settle_recorded(result)
                 return result
             self._settle_committed(decisions)
-        self._settle_refused(decisions, snapshot)
+        if decisions.refused:
+            self._settle_refused(decisions, snapshot)
         return None
 
     def _needs_better_read(self, decisions: _Decisions, snapshot: Snapshot) -> bool:
@@ -392,8 +393,9 @@ class _Run:
                 if group is not None and group.reverses is None:
                     refusal.line = len(rows) // group.rows_per_line
                 raise
-            trail = trails.get(row.stock_item_id, ())
-            trails[row.stock_item_id] = (*trail, stock_after(row, trail[-1] if trail else None))
+            stock_item = row.stock_item_id
+            trail = trails.get(stock_item, ())
+            trails[stock_item] = (*trail, stock_after(row, trail[-1] if trail else None))
             rows.append(row)
         return tuple(rows)
 

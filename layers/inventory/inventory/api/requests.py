@@ -159,8 +159,8 @@ def _reversal(body: JSONValue) -> ReversalRequest:
 def _json_body(event: ApiEvent) -> JSONValue:
     """Decode and parse the body; ``Content-Type`` does not matter."""
     body = event.get("body") or ""
-    if body:
-        _require_identity(header(event, "content-encoding") or "")
+    if body and (content_encoding := header(event, "content-encoding")):
+        _require_identity(content_encoding)
     try:
         raw = _raw_body(body, encoded=event.get("isBase64Encoded", False))
         if not raw:

@@ -46,6 +46,10 @@ INSTANT_AHEAD_MAX: Final = timedelta(seconds=60)
 OCCURRED_AT_AGE_MAX: Final = timedelta(days=366)
 """How long ago a change may have happened in the real world."""
 
+_VERSION_AND_VARIANT: Final = 0xF000_C000_0000_0000_0000
+_VERSION_8: Final = 0x8000_8000_0000_0000_0000
+"""The bits of a UUID that say of which kind it is, and what they are in one of our own making (RFC 9562, 4.1 and 5.8)."""
+
 type Trail = tuple[StockItem, ...]
 """The states of one stock item: the one that was read, and the one after each row that was decided since."""
 
@@ -272,10 +276,8 @@ def group_row_id(group_id: UUID, group_line: int) -> UUID:
 
 
 def _derived_id(namespace: UUID, name: bytes) -> UUID:
-    digest = bytearray(sha256(namespace.bytes + name).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x80
-    digest[8] = digest[8] & 0x3F | 0x80
-    return UUID(bytes=bytes(digest))
+    number = int.from_bytes(sha256(namespace.bytes + name).digest()[:16])
+    return UUID(int=number & ~_VERSION_AND_VARIANT | _VERSION_8)
 
 
 def group_row_ids(first: Adjustment) -> list[UUID]:

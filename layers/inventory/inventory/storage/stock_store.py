@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final, TypeIs, cast
 
 from inventory.aws.failures import CONDITION_FAILED, TRANSIENT_REASONS, require_complete, translated_failures
-from inventory.domain.errors import StoreUnavailable
+from inventory.domain.errors import Refusal, StoreUnavailable
 from inventory.domain.model import (
     BUILT_IN_REASON_CODES,
     Adjustment,
@@ -17,7 +17,7 @@ from inventory.domain.model import (
     StockItem,
     StockItemId,
 )
-from inventory.domain.rules import stock_after, variant_name
+from inventory.domain.rules import require_active, stock_after, variant_name
 from inventory.domain.store import OPERATIONS_MAX, CommitResult, Committed, Contended, no_deadline
 from inventory.storage import keys
 from inventory.storage.cache import Cache
@@ -123,24 +123,18 @@ class StockStore:
 
     def cached(self, commands: Sequence[Command]) -> Snapshot | None:
         """Make a snapshot from the catalog items that are still trusted, and the last known states of stock items."""
-        settings_key = keys.settings_key(commands[0].business_id)
-        settings = self._catalog.trusted(settings_key)
-        if settings is None:
-            return None
-        default_id = default_location_id_of(settings)
-        items: dict[ItemKey, Item] = {settings_key: settings}
-        for key in _catalog_keys(commands, default_id):
-            item = self._catalog.trusted(key)
-            if item is None:
-                return None
-            items[key] = item
         stock: dict[StockItemId, StockItem] = {}
-        for stock_item_id in _stock_item_ids(commands, items.get, default_id):
-            state = None if stock_item_id is None else self._stock.trusted(keys.stock_item_key(*stock_item_id))
-            if stock_item_id is None or state is None:
+        snapshot = _snapshot(commands, self._catalog.trusted, stock, cached=True)
+        for each in commands:
+            try:
+                _, stock_item_id = require_active(each, snapshot)
+            except Refusal:
+                return None  # something is not cached; what is not in use never is
+            state = self._stock.trusted(keys.stock_item_key(*stock_item_id))
+            if state is None:
                 return None
             stock[stock_item_id] = state
-        return _snapshot(commands, items, stock, cached=True)
+        return snapshot
 
     def load(
         self,
@@ -176,7 +170,7 @@ class StockStore:
             more = self._read(more_catalog, more_items, [], require_time=require_time)
             found = _Found(found.items | more.items, found.rows)
         link = found.items.get(link_keys[0]) if link_keys else None
-        return _snapshot(commands, found.items, self._stock_in(found, right_items))._replace(
+        return _snapshot(commands, found.items.get, self._stock_in(found, right_items))._replace(
             recorded=adjustments_by_id(found.rows),
             reversed_by=None if link is None else reversal_id_of(link),
             transactional=found.transactional,
@@ -237,9 +231,10 @@ class StockStore:
         parts = self._parts(rows, after, snapshot, link, message_digests)
         if len(parts) > OPERATIONS_MAX:
             raise ValueError("the rows do not make one transaction")
+        stock_keys = [keys.stock_item_key(*each) for each in after]
         # Until the outcome is known, so are the stock items' states unknown.
-        for stock_item_id in after:
-            self._stock.forget(keys.stock_item_key(*stock_item_id))
+        for key in stock_keys:
+            self._stock.forget(key)
         try:
             with translated_failures():
                 reply = self._client.transact_write_items(TransactItems=parts, ReturnConsumedCapacity="TOTAL")
@@ -248,8 +243,8 @@ class StockStore:
             self._cache_seen(cancelled, snapshot)
             return cancelled.result(snapshot)
         require_complete(reply)
-        for stock_item_id, state in after.items():
-            self._stock.put(keys.stock_item_key(*stock_item_id), state, read_at_s=self._time_s())
+        for key, state in zip(stock_keys, after.values(), strict=True):
+            self._stock.put(key, state, read_at_s=self._time_s())
         return Committed()
 
     def _cache_seen(self, cancelled: _Cancelled, snapshot: Snapshot) -> None:
@@ -273,7 +268,7 @@ class StockStore:
         message_digests: Sequence[str],
     ) -> list[TransactWriteItemTypeDef]:
         parts: list[TransactWriteItemTypeDef] = [
-            {"Update": self._stock_update(each, after[each], snapshot.stock.get(each))} for each in after
+            {"Update": self._stock_update(each, state, snapshot.stock.get(each))} for each, state in after.items()
         ]
         parts += [{"Put": self._row_put(row)} for row in rows]
         if link is not None:
@@ -445,26 +440,26 @@ def _variant_of(claim: Item | None) -> UUID | None:
 
 def _snapshot(
     commands: Sequence[Command],
-    items: Mapping[ItemKey, Item],
+    known: Callable[[ItemKey], Item | None],
     stock: Mapping[StockItemId, StockItem],
     *,
     cached: bool = False,
 ) -> Snapshot:
-    """Make a snapshot of catalog and stock."""
-    settings = items.get(keys.settings_key(commands[0].business_id))
+    """Make a snapshot of catalog and stock. ``known`` gives the catalog's items."""
+    settings = known(keys.settings_key(commands[0].business_id))
     default_id = default_location_id_of(settings)
     variants: dict[UUID | str, UUID] = {}
     locations: set[UUID] = set()
     reasons: dict[str, Direction] = {}
     for each in commands:
-        variant = items.get(_variant_key(each))
+        variant = known(_variant_key(each))
         if variant is not None and is_active(variant):
             variants[variant_name(each)] = each.variant_id or variant_id_of_sku(variant)
         location_id = each.location_id or default_id
-        if location_id is not None and is_active(items.get(keys.location_key(each.business_id, location_id))):
+        if location_id is not None and is_active(known(keys.location_key(each.business_id, location_id))):
             locations.add(location_id)
         if _is_own_reason(each.reason_code):
-            reason = items.get(keys.reason_key(each.business_id, each.reason_code))
+            reason = known(keys.reason_key(each.business_id, each.reason_code))
             if reason is not None and is_active(reason):
                 reasons[each.reason_code] = reason_direction_of(reason)
     return Snapshot(
