@@ -99,8 +99,9 @@ def _report_each(results: Sequence[LineResult], invocation: Invocation) -> list[
     metrics = invocation.metrics
     invocation.metrics = sums = MetricSums()
     members: list[dict[str, object]] = []
-    for line, result in enumerate(results):
-        with invocation.logger.append_context_keys(line=line):
+    with invocation.logger.append_context_keys(line=0):
+        for line, result in enumerate(results):
+            invocation.logger.append_keys(line=line)
             members.append({"line": line} | _line_members(line, result, invocation))
     sums.write(metrics)
     return members

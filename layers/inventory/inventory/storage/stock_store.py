@@ -119,6 +119,7 @@ class StockStore:
 
     def cached(self, commands: Sequence[Command]) -> Snapshot | None:
         """Make a snapshot from the catalog items that are still trusted, and the last known states of stock items."""
+        commands = _distinct(commands)
         settings_key = keys.settings_key(commands[0].business_id)
         settings = self._catalog.trusted(settings_key)
         if settings is None:
@@ -153,6 +154,7 @@ class StockStore:
         cancelled while a write is in progress. A second call is needed for more than 100 keys, or if the default
         location or the variant of a SKU is not the last known one; then the load is not transactional.
         """
+        commands = _distinct(commands)
         business_id = commands[0].business_id
         link_keys = [] if reverses is None else [keys.reversal_link_key(business_id, reverses)]
         catalog, stock_items = _keys_to_read(commands, self._catalog.last_known)
@@ -360,6 +362,13 @@ def _parts_before_last(wanted: Sequence[_Wanted]) -> list[Sequence[_Wanted]]:
 
 def _merged(earlier: _Found, later: _Found) -> _Found:
     return _Found(earlier.items | later.items, earlier.rows + later.rows, later.transactional)
+
+
+def _distinct(commands: Sequence[Command]) -> Sequence[Command]:
+    """Leave out commands for which the same has to be known as for another: many lines are often for one stock item."""
+    if len(commands) == 1:
+        return commands
+    return [*{(each.sku, each.variant_id, each.location_id, each.reason_code): each for each in commands}.values()]
 
 
 def _keys_to_read(
