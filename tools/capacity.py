@@ -382,7 +382,7 @@ def costs(service: Service) -> list[tuple[str, float, float]]:
             (service.stock_units + service.ledger_units) * WRITE_UNIT,
             (service.stock_units / GROUP_MAX + service.ledger_units) * WRITE_UNIT,
         ),
-        ("read units", READ_UNITS * READ_UNIT, (1 / GROUP_MAX + 1) * READ_UNIT),
+        ("read units", READ_UNITS * READ_UNIT, (1 / GROUP_MAX + 2) * READ_UNIT),
         ("publishing it: function and event", service.published_price, service.published_price),
         ("logs", LOGGED_BYTES / 10**9 * LOGGED_GB, LOGGED_MERGED_BYTES / 10**9 * LOGGED_GB),
     ]

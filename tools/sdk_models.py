@@ -33,6 +33,7 @@ _AMAZON_ROOTS: Final = {
 """By the SHA-256 fingerprints that Amazon Trust Services publishes: https://www.amazontrust.com/repository/"""
 
 _OF_ENDPOINTS = {"endpointdiscovery", "operationContextParams"}
+_DRAWN_FOR_EACH_CALL: Final = "idempotencyToken"
 
 
 def files() -> dict[str, str]:
@@ -80,7 +81,7 @@ def _cut(model: Any, operations: tuple[str, ...]) -> dict[str, object]:
     kept = {name: _cut_operation(model["operations"][name]) for name in operations}
     shapes = _with_documents(model["shapes"], kept)
     needed = _needed(shapes, [name for operation in kept.values() for name in _shapes_of_operation(operation)])
-    return {name: _without_prose(part) for name, part in {**model, "operations": kept, "shapes": needed}.items()}
+    return {name: _plain(part) for name, part in {**model, "operations": kept, "shapes": needed}.items()}
 
 
 def _with_documents(shapes: Any, operations: dict[str, Any]) -> dict[str, Any]:
@@ -151,12 +152,20 @@ def _shapes_of_shape(shape: Any) -> Iterator[str]:
     yield from (shape[part]["shape"] for part in ("member", "key", "value") if part in shape)
 
 
-def _without_prose(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    """A part of a description without its prose, and without what makes the SDK draw a token for each transaction.
+
+    The token is for the SDK's own repetitions of a call, and the clients here try once.
+    """
     match value:
         case dict():
-            return {name: _without_prose(member) for name, member in value.items() if not _is_prose(name, member)}
+            return {
+                name: _plain(member)
+                for name, member in value.items()
+                if name != _DRAWN_FOR_EACH_CALL and not _is_prose(name, member)
+            }
         case list():
-            return [_without_prose(member) for member in value]
+            return [_plain(member) for member in value]
         case _:
             return value
 

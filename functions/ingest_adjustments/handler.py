@@ -17,6 +17,7 @@ from inventory.entrypoints.log_lines import line_logger
 from inventory.entrypoints.messages import records_of
 from inventory.entrypoints.queue import ingest, report_messages, response
 from inventory.entrypoints.telemetry import entry_point, translated_errors
+from inventory.storage.rejections import RejectionMarkers
 
 if TYPE_CHECKING:
     from inventory.entrypoints.shapes import BatchResponse
@@ -29,9 +30,9 @@ metrics = Metrics()
 client = dynamodb_client(os.environ.get("DYNAMODB_ENDPOINT") or None)
 events = events_client()
 bus = EventBus(events, os.environ["EVENT_BUS"])
-adjuster = adjuster_on_dynamodb(
-    client, inventory_table=os.environ["INVENTORY_TABLE"], ledger_table=os.environ["LEDGER_TABLE"]
-)
+tables = {"inventory_table": os.environ["INVENTORY_TABLE"], "ledger_table": os.environ["LEDGER_TABLE"]}
+adjuster = adjuster_on_dynamodb(client, **tables)
+rejections = RejectionMarkers(client, **tables, clock=adjuster.clock)
 at_once = ThreadPoolExecutor(GROUPS_AT_ONCE).map
 start_finished()
 
@@ -42,6 +43,6 @@ def handler(event: object, invocation: Invocation) -> BatchResponse:
     with translated_errors(invocation):
         records = records_of(event)
     budget = RetryBudget(invocation.remaining_s, adjuster.sleep, adjuster.fraction)
-    messages = ingest(records, adjuster, bus, budget=budget, at_once=at_once)
+    messages = ingest(records, adjuster, rejections, bus, budget=budget, at_once=at_once)
     report_messages(messages, invocation)
     return response(messages)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ENTRIES_MAX = 30
-REQUESTS = 300
+REQUESTS = 1_000
 KEPT_MAX_BYTES = 128
 """For each request that has come since the memories were full; a stock item that is kept takes 1 KB."""
 

@@ -58,10 +58,10 @@ class Environment:
 
     @property
     def sent(self) -> dict[str, Any]:
-        """The one transaction that was sent since the first request; each call's token is another."""
+        """The one transaction that was sent since the first request, without the token that a plain SDK adds."""
         (body,) = [each.sent for each in self.transport.recorded if each.operation == "TransactWriteItems"]
         members: dict[str, Any] = json.loads(body)
-        assert members.pop("ClientRequestToken")
+        members.pop("ClientRequestToken", None)
         return members
 
 

@@ -343,6 +343,33 @@ def test_three_hundred_messages_on_one_item_are_applied_exactly(
         assert published[answer.json()["sequence"]] == answer.json()
 
 
+def test_a_message_that_is_delivered_twice_is_never_both_rejected_and_applied(
+    service: Service, business: Business, rejections: Inbox, local_stack: LocalStack
+) -> None:
+    """Stock comes in between its two deliveries. A new message with the same key is applied."""
+    function = resource(local_stack, "IngestAdjustmentsFunction")
+    body = json.dumps(business.payload(-5, idempotency_key="pick-1"))
+
+    def deliver(message_id: str, receive_count: int) -> None:
+        record = a_record(message_id, body)
+        record["attributes"]["ApproximateReceiveCount"] = str(receive_count)
+        reply = service.functions.invoke(FunctionName=function, Payload=json.dumps({"Records": [record]}).encode())
+        assert json.loads(reply["Payload"].read()) == {"batchItemFailures": []}
+
+    message_id = str(uuid4())
+    deliver(message_id, 1)
+    assert business.adjust(9).status_code == 201
+    for receive_count in (1, 2):
+        deliver(message_id, receive_count)
+    assert business.stock() == (9, 1)
+    events = rejections.wait_for(3)
+    assert {event["detail"]["message_id"] for event in events} == {message_id}
+    assert {event["detail"]["error"]["detail"]["quantity_on_hand"] for event in events} == {0}
+
+    deliver(str(uuid4()), 1)
+    assert business.stock() == (4, 2)
+
+
 def test_a_batch_that_is_delivered_again_after_its_commit_changes_nothing(
     service: Service, business: Business, rejections: Inbox, local_stack: LocalStack
 ) -> None:

@@ -132,6 +132,11 @@ def refused_messages_are_published(stack: Recorder) -> None:
     assert "PutEvents" in operations_for_message(stack, {"business_id": SHOP.business_id, "lines": lines})
 
 
+def messages_that_were_delivered_before_are_applied_unless_they_were_rejected(stack: Recorder) -> None:
+    for payload in (load_event("create-adjustment-direct"), {"business_id": SHOP.business_id, "lines": [a_line(0)]}):
+        assert "PutEvents" not in operations_for_message(stack, payload, receive_count=2)
+
+
 # ------------------------------------------------------------------------------- groups, counts, reasons of a business
 
 
@@ -249,6 +254,7 @@ SCENARIOS: Final = (
     refused_reversals_look_once_more,
     refused_groups_look_once_more,
     refused_messages_are_published,
+    messages_that_were_delivered_before_are_applied_unless_they_were_rejected,
     groups_are_created_read_and_reversed,
     lines_are_settled_one_by_one,
     a_reason_of_the_business_is_given,
@@ -279,9 +285,10 @@ def assert_refused(stack: Recorder, how: int | str) -> None:
     assert outcome == how, answer
 
 
-def operations_for_message(stack: Recorder, payload: Mapping[str, object]) -> list[str]:
+def operations_for_message(stack: Recorder, payload: Mapping[str, object], *, receive_count: int = 1) -> list[str]:
     """The operations that the queue's function calls for one message, which is done with."""
     record = load_event("ingest-adjustments")["Records"][0]
+    record["attributes"]["ApproximateReceiveCount"] = str(receive_count)
     body = json.dumps({**payload, "idempotency_key": a_key()})
     before = len(stack.calls)
     answer = invoked(stack, "ingest_adjustments", {"Records": [record | {"body": body, "messageId": str(uuid4())}]})

@@ -298,8 +298,14 @@ class TornReads:
     def find(self, business_id: UUID, adjustment_ids: Sequence[UUID]) -> dict[UUID, Adjustment]:
         return self.inner.find(business_id, adjustment_ids)
 
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
-        return self.inner.commit(rows, snapshot, link)
+    def commit(
+        self,
+        rows: Sequence[Adjustment],
+        snapshot: Snapshot,
+        link: ReversalLink | None = None,
+        message_digests: Sequence[str] = (),
+    ) -> CommitResult:
+        return self.inner.commit(rows, snapshot, link, message_digests)
 
 
 def test_a_repetition_that_reads_the_ledger_before_and_the_stock_after_the_first_try_still_replays(

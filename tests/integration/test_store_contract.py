@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from copy import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,25 +11,29 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from inventory.domain.errors import StoreUnavailable
 from inventory.domain.model import (
     QUANTITY_MAX,
     Adjustment,
     Business,
     Command,
+    Rejection,
     ReversalLink,
     Snapshot,
     StockItem,
     StockItemId,
 )
 from inventory.domain.rules import stock_after
-from inventory.domain.store import GROUP_MAX, CommitResult, Committed
+from inventory.domain.store import GROUP_MAX, Applied, CommitResult, Committed
+from inventory.storage.rejections import RejectionMarkers
 from tests.support.builders.domain import an_adjustment, stock_in
+from tests.support.fakes.rejections import FakeRejections
 from tests.support.fakes.store import FakeStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inventory.domain.store import Store
+    from inventory.domain.store import Rejections, Store
     from tests.support.harness.emulated_tables import Tables
     from tests.support.harness.emulator import Clients
 
@@ -41,6 +47,10 @@ class World(Protocol):
 
     def store(self) -> Store:
         """The store of an environment that has just started."""
+        ...
+
+    def rejections(self) -> Rejections:
+        """The rejections of messages, beside the store."""
         ...
 
     def register_business(self, *, allow_negative_stock: bool) -> None: ...
@@ -63,6 +73,9 @@ class MemoryWorld:
 
     def store(self) -> Store:
         return self._store
+
+    def rejections(self) -> Rejections:
+        return FakeRejections(self._store)
 
     def register_business(self, *, allow_negative_stock: bool) -> None:
         self._store.businesses[BUSINESS] = Business(allow_negative_stock, default_location_id=None)
@@ -97,6 +110,10 @@ class DynamoDBWorld:
 
     def store(self) -> Store:
         return self._tables.store(self._client, time_s=lambda: self._now_s)
+
+    def rejections(self) -> Rejections:
+        tables = {"inventory_table": self._tables.inventory, "ledger_table": self._tables.ledger}
+        return RejectionMarkers(self._client, **tables, clock=lambda: NOW)
 
     def register_business(self, *, allow_negative_stock: bool) -> None:
         self._tables.command("register_business", BUSINESS, name="Shop", allow_negative_stock=allow_negative_stock)
@@ -921,6 +938,56 @@ def test_the_link_of_a_group_is_found_under_what_it_reverses(store: Store) -> No
     )
     assert store.load([command()], reverses=group_id).reversed_by == back.id
     assert store.load([command()], reverses=row.id).reversed_by is None
+
+
+def test_what_a_rejected_message_asks_for_is_not_committed_and_its_rejection_is_returned(
+    open_world: World, store: Store
+) -> None:
+    rejected, fine = "a" * 64, "b" * 64
+    rejection = Rejection("InsufficientStock", {"code": "insufficient_stock", "quantity_on_hand": 3})
+    rejections = open_world.rejections()
+    assert rejections.put(rejected, rejection, (BUSINESS, uuid4())) is None
+    before = open_world.contents()
+    row = first_row()
+
+    returned = store.commit([row], seeing(None), None, [fine, rejected])
+
+    assert returned == replace(seeing(None), rejected={rejected: rejection})
+    assert open_world.contents() == before
+    assert isinstance(store.commit([row], seeing(None), None, [fine]), Committed)
+
+
+def test_a_message_is_rejected_once_and_not_where_its_row_is(open_world: World, store: Store) -> None:
+    digest, row = "a" * 64, first_row()
+    first, second = (Rejection("VariantNotFound", {"attempt": number}) for number in (1, 2))
+    rejections = open_world.rejections()
+    commit(store, [row], seeing(None))
+
+    assert isinstance(rejections.put(digest, first, (BUSINESS, row.id)), Applied)
+    assert rejections.find([digest]) == {}
+    assert rejections.put(digest, first, None) is None
+    assert rejections.put(digest, second, (BUSINESS, row.id)) == first
+    assert rejections.find([digest, "b" * 64, digest]) == {digest: first}
+
+
+def test_of_a_messages_commit_and_its_rejection_at_the_same_time_one_happens(open_world: World) -> None:
+    for number in range(8):
+        digest, row = f"{number:064x}", replace(first_row(), variant_id=uuid4())
+        seen = replace(seeing(None), stock={})
+        store, rejections = open_world.store(), open_world.rejections()
+        with ThreadPoolExecutor(2) as threads:
+            committing = threads.submit(store.commit, [row], seen, None, [digest])
+            rejecting = threads.submit(rejected_at_last, rejections, digest, row)
+        is_committed = isinstance(committing.result(), Committed)
+        assert isinstance(rejecting.result(), Applied) == is_committed
+        assert (row.id in store.find(BUSINESS, [row.id])) == is_committed
+
+
+def rejected_at_last(rejections: Rejections, digest: str, row: Adjustment) -> Rejection | Applied | None:
+    """Record the rejection, and again while the row's transaction is in the way."""
+    while True:
+        with suppress(StoreUnavailable):
+            return rejections.put(digest, Rejection("VariantNotFound", {}), (BUSINESS, row.id))
 
 
 def test_a_count_leaves_when_the_stock_item_was_counted_and_other_rows_keep_it(store: Store) -> None:

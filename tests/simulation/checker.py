@@ -86,6 +86,8 @@ class _Judge:
     negative_allowed: dict[str, bool] = field(init=False)
     versions: dict[tuple[str, str, str], list[tuple[float, Item]]] = field(init=False)
     holdings: dict[tuple[str, str], list[_Holding]] = field(init=False)
+    recorded: dict[str, Written] = field(init=False)
+    """The records of rejected messages, by the messages' digests."""
 
     def __post_init__(self) -> None:
         self.versions = defaultdict(list)
@@ -94,6 +96,11 @@ class _Judge:
             written[each.place].append(each)
             self.versions[each.place].append((each.at_s, each.item))
         self.holdings = _holdings(self.versions)
+        self.recorded = {
+            pk.removeprefix("MESSAGE#"): writes[0]
+            for (_, pk, sk), writes in written.items()
+            if pk.startswith("MESSAGE#") and sk == "REJECTION"
+        }
         self.rows = [_row(writes[0]) for place, writes in written.items() if place[0] == "ledger"]
         self.row_of_id = {row.members["id"]: row for row in self.rows}
         self.rows_of_family = defaultdict(list)
@@ -115,6 +122,7 @@ class _Judge:
         yield self._answers()
         yield self._rejections()
         yield self._messages_are_settled()
+        yield self._no_message_is_rejected_and_applied()
         yield self._commands_were_done()
         yield self._skus_were_taken()
         yield self._catalog_was_heeded()
@@ -126,8 +134,8 @@ class _Judge:
         for place, versions in self.versions.items():
             if place[0] == "ledger" and len(versions) > 1:
                 yield f"ledger row {place[1]} was written {len(versions)} times"
-            if place[1].startswith("REVERSAL#") and len(versions) > 1:
-                yield f"link {place[1]} was written {len(versions)} times"
+            if place[1].startswith(("REVERSAL#", "MESSAGE#")) and len(versions) > 1:
+                yield f"{place[1]} was written {len(versions)} times"
 
     def _chains(self) -> Iterator[str]:
         """Conservation, order and hashes of each stock item."""
@@ -437,10 +445,12 @@ class _Judge:
                 name = "IdempotencyKeyReused"
             elif name == "InvalidRequest" and any(each["loc"][-1] == "counted_at" for each in facts):
                 name = "InstantOutOfWindow"
-            begun_s = self.record.invocations[event.sender].begun_s
+            # It may have been recorded by an earlier delivery, and be published by this one.
+            recorded = self.recorded.get(_message_digest(event.detail["message_id"], request))
+            sender, at_s = (event.sender, event.at_s) if recorded is None else (recorded.sender, recorded.at_s)
             # What is not valid has a list of entries.
             facts = facts if isinstance(facts, dict) else {}
-            yield from self._refused(request, event.sender, begun_s, event.at_s, name, facts)
+            yield from self._refused(request, sender, self.record.invocations[sender].begun_s, at_s, name, facts)
 
     def _request_of(self, event: Taken) -> Request:
         payload = event.detail["request"]
@@ -455,17 +465,34 @@ class _Judge:
             if request not in rejected and not any(_is_of(row, request) for row in rows):
                 yield f"{request.reason}: a message that is neither in the ledger nor published as rejected"
 
+    def _no_message_is_rejected_and_applied(self) -> Iterator[str]:
+        """Nothing that was recorded or published as rejected was applied by any delivery, before or after."""
+        published = {event.detail["message_id"] for event in self.events}
+        for sender, messages in self.record.batches.items():
+            requests = list(messages.values())
+            for message_id, request in messages.items():
+                is_rejected = message_id in published or _message_digest(message_id, request) in self.recorded
+                # The row may be of the other one, where two messages of a batch ask for the same.
+                is_alone = requests.count(request) == 1
+                if is_rejected and is_alone and self._is_applied_by(sender, request):
+                    yield f"{request.reason}: message {message_id} was rejected, and applied by {sender}"
+
     # ------------------------------------------------------------------------------------------ what was known of old
 
-    def _variants_of(self, named: Mapping[str, Any], from_s: float, to_s: float) -> set[str]:
-        """The variants that a name may have been taken for: the one of an id, or those that had a SKU."""
+    def _variants_of(
+        self, named: Mapping[str, Any], from_s: float, to_s: float, *, trusted_s: float = CATALOG_TRUST_S + SLACK_S
+    ) -> set[str]:
+        """The variants that a name may have been taken for: the one of an id, or those that had a SKU.
+
+        A claim may be seen a moment before its variant has the SKU: they are parts of one transaction.
+        """
         if named["sku"] is None:
             return {named["variant_id"]}
-        since_s = from_s - CATALOG_TRUST_S - SLACK_S
+        since_s = from_s - trusted_s - UNDER_WAY_MAX_S
         return {
             each.variant_id
             for each in self.holdings.get((named["business_id"], named["sku"]), [])
-            if each.from_s <= to_s and each.to_s >= since_s
+            if each.from_s <= to_s + UNDER_WAY_MAX_S and each.to_s >= since_s
         }
 
     def _readings(self, request: Request, begun_s: float, answered_s: float) -> Iterator[Request]:
@@ -487,7 +514,7 @@ class _Judge:
 
     def _readings_of(self, business_id: str, sku: str, begun_s: float, answered_s: float) -> list[str | None]:
         named = {"business_id": business_id, "sku": sku}
-        return [*sorted(self._variants_of(named, begun_s, answered_s + UNDER_WAY_MAX_S))] or [None]
+        return [*sorted(self._variants_of(named, begun_s, answered_s))] or [None]
 
     def _was_free(self, business_id: str, sku: str, from_s: float, to_s: float) -> bool:
         """Whether no variant had the SKU at some moment of a span.
@@ -502,11 +529,8 @@ class _Judge:
     def _skus_were_taken(self) -> Iterator[str]:
         """Where a command was refused as a variant has the SKU, that one had it."""
         for each in self.record.skus_refused:
-            held = self.holdings.get((each.business_id, each.sku), [])
-            if not any(
-                one.variant_id == each.variant_id and one.from_s <= each.answered_s and one.to_s >= each.begun_s
-                for one in held
-            ):
+            named = {"business_id": each.business_id, "sku": each.sku}
+            if each.variant_id not in self._variants_of(named, each.begun_s, each.answered_s, trusted_s=0.0):
                 yield f"{each.sender}: refused, as {each.variant_id[:8]} had the SKU, which it had not"
 
     def _commands_were_done(self) -> Iterator[str]:
@@ -604,6 +628,11 @@ def _holdings(versions: Mapping[Place, Sequence[tuple[float, Item]]]) -> dict[tu
                     business_id, sku = pk.removeprefix("BUSINESS#"), item["sku"]["S"]
                     found[business_id, sku].append(_Holding(sk.removeprefix("VARIANT#"), from_s, to_s))
     return found
+
+
+def _message_digest(message_id: str, request: Request) -> str:
+    """The digest under which a message is known; no message is an event here."""
+    return hashlib.sha256(f"{message_id}\n{json.dumps(request.payload)}".encode()).hexdigest()
 
 
 def _is_applied(rows: Sequence[_Row], location_id: str, sequence: int) -> bool:

@@ -16,7 +16,6 @@ from tests.simulation.scheduler import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from random import Random
 
     from tests.simulation.bus import Bus
     from tests.simulation.database import Answer, Database, Respond
@@ -60,11 +59,10 @@ def answering(scheduler: Scheduler, reply: Reply) -> Respond:
 class SimulatedClient:
     """The DynamoDB client of one environment. ``sender`` names the caller, for the checker."""
 
-    def __init__(self, database: Database, wire: Wire, chance: Random) -> None:
+    def __init__(self, database: Database, wire: Wire) -> None:
         self.sender = ""
         self._database = database
         self._wire = wire
-        self._chance = chance
 
     @property
     def exceptions(self) -> Any:
@@ -90,8 +88,6 @@ class SimulatedClient:
         return self._call("TransactGetItems", self._database.transact_get_items, request)
 
     def transact_write_items(self, **request: Any) -> Any:
-        # The SDK draws a token for each call that names none, and keeps it for that call's own repetitions only.
-        request.setdefault("ClientRequestToken", f"{self._chance.getrandbits(64):x}")
         rows = [part["Put"]["Item"] for part in request["TransactItems"] if "Put" in part]
         self._database.tried.update((self.sender, row["hash"]["S"]) for row in rows if "hash" in row)
         serve = partial(self._database.transact_write_items, sender=self.sender)

@@ -28,10 +28,11 @@ from tests.simulation.scheduler import Scheduler
 from tests.support.builders.domain import budget_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from inventory.adjusting.loop import Adjuster
     from inventory.aws.event_bus import EventBus
+    from inventory.domain.model import Rejection
     from tests.simulation.policies import CountingStore
 
 WRITERS: Final = (1, 2, 4, 8, 16, 32, 64)
@@ -157,7 +158,7 @@ class _Run:
         return measured
 
     def _environment(self) -> Adjuster:
-        client = SimulatedClient(self._database, self._wire, self._chance)
+        client = SimulatedClient(self._database, self._wire)
         clock = WallClock(self._scheduler)
         return adjuster_on(store_on(client, clock.time_s, kind=store_kind(self._policy)), client, clock, self._chance)
 
@@ -242,8 +243,12 @@ class _Run:
         remaining_s = _remaining(self._scheduler, QUEUE_TIMEOUT_S)
         budget = RetryBudget(remaining_s, adjuster.sleep, adjuster.fraction)
         done = ingest(
-            [{"messageId": each.id, "body": each.body} for each in batch],
+            [
+                {"messageId": each.id, "body": each.body, "attributes": {"ApproximateReceiveCount": "1"}}
+                for each in batch
+            ],
             adjuster,
+            _NoRejections(),
             cast("EventBus", _NoBus()),
             budget=budget,
             at_once=_AtOnce(self._scheduler),
@@ -263,6 +268,16 @@ class _Message:
     body: str
     sent_s: float
     is_done: bool = False
+
+
+class _NoRejections:
+    """Nothing is rejected here, and no message comes twice."""
+
+    def find(self, _message_digests: Sequence[str]) -> dict[str, Rejection]:
+        return {}
+
+    def put(self, *_: object) -> None:
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ class Database:
         self._chance = chance
         self._paces = paces
         self._prepared: set[Place] = set()
-        self._tokens: dict[str, _Known] = {}
+        self._tokens: dict[str | None, _Known] = {}
         self._spent: dict[tuple[str, str], tuple[float, float]] = {}
 
     def put(self, place: Place, item: Item, *, sender: str) -> None:
@@ -263,7 +263,7 @@ class Database:
         if not _is_valid([part.place for part in parts]):
             respond(Refused("ValidationException"))
             return
-        token = request["ClientRequestToken"]
+        token = request.get("ClientRequestToken")
         known = self._tokens.get(token)
         if known is not None and known.until_s > self._scheduler.now_s:
             if known.request != request:
@@ -275,7 +275,9 @@ class Database:
             if known.is_applied:
                 respond(_with_capacity({}))
                 return
-        self._tokens[token] = known = _Known(request, self._scheduler.now_s + TOKEN_LIFETIME_S)
+        known = _Known(request, self._scheduler.now_s + TOKEN_LIFETIME_S)
+        if token is not None:
+            self._tokens[token] = known
         self._prepare(parts, known, respond, sender, throttled_part)
 
     def _prepare(

@@ -73,6 +73,21 @@ if TYPE_CHECKING:
     type _Asked = Request | EachLine
 
 AUTHORIZER_CACHE_S: Final = 60.0
+_COPIED_AFTER_S: Final = (60.0, 300.0)
+"""Long after a message is done a copy of it comes, of which SQS says that it is the first."""
+
+_COPIED: Final = 0.1
+"""The share of deliveries after which such a copy comes."""
+
+_CUT_OFF: Final = 0.2
+"""The share of messages whose first delivery was cut off before the function had done anything."""
+
+_TWICE_AT_ONCE: Final = 0.3
+"""The share of further deliveries that happen twice at the same time."""
+
+_RESTOCKED: Final = 0.5
+"""The share of further deliveries before which stock comes in, so that what was refused could now be applied."""
+
 VISIBILITY_S: Final = 240.0
 """As the template sets it: a message that is not done is delivered again after that."""
 
@@ -117,6 +132,9 @@ class _Message:
     request: Request | None
     is_done: bool = False
     deliveries: int = 0
+    received: int = 0
+    """How often it was delivered, also where that delivery has not ended."""
+    under_way: int = 0
 
 
 @dataclass(slots=True)
@@ -789,19 +807,26 @@ class History:
                 request = _as_message(self._new_group())
             elif drawn < 0.4:
                 request = _as_message(self._new_count())
-            message_id = self._id()
-            if request is None:
-                self._queue.append(_Message(message_id, "not JSON", None))
-            else:
-                if request.key is None:
-                    request = replace(request, key=message_id)
-                self.record.ask(request)
-                self.record.messages.append(request)
-                self._queue.append(_Message(message_id, json.dumps(request.payload), request))
+            self._queue.append(self._message(request))
         self.scheduler.after(chance.random(), self._deliver)
 
+    def _message(self, request: Request | None) -> _Message:
+        """A message that asks for it; one that can't be read for None."""
+        message_id = self._id()
+        received = int(self.chance.random() < _CUT_OFF)
+        if request is None:
+            return _Message(message_id, "not JSON", None, received=received)
+        if request.key is None:
+            request = replace(request, key=message_id)
+        self.record.ask(request)
+        self.record.messages.append(request)
+        return _Message(message_id, json.dumps(request.payload), request, received=received)
+
     def _deliver(self) -> None:
-        """Deliver some of the messages, in any order; at times one of them twice, at once or at the same time."""
+        """Deliver some of the messages, in any order; at times one of them twice, at once or at the same time.
+
+        Not at the same time where one of the two is a first delivery: that one can't know of a rejection meanwhile.
+        """
         chance = self.chance
         if not self._queue:
             return
@@ -809,23 +834,64 @@ class History:
         batch = [self._queue.pop() for _ in range(min(len(self._queue), chance.choice((1, 10, 10))))]
         if chance.random() < 0.1:
             batch.append(chance.choice(batch))
-        self.record.deliveries += len(batch)
-        self.scheduler.spawn(partial(self._carry_out, batch))
-        again = [message for message in batch if chance.random() < 0.05]
+        again = [message for message in batch if message.received and chance.random() < _TWICE_AT_ONCE]
+        self._hand_over(batch)
         if again:
-            self.record.deliveries += len(again)
-            self.scheduler.spawn(partial(self._carry_out, again))
+            self._hand_over(again)
+            self.scheduler.spawn(partial(self._restock, again[0]))
         if self._queue:
             self.scheduler.after(chance.random(), self._deliver)
 
-    def _carry_out(self, batch: list[_Message]) -> None:
+    def _hand_over(self, batch: list[_Message]) -> None:
+        """Let the function get a batch."""
+        self.record.deliveries += len(batch)
+        for message in batch:
+            message.received += 1
+            message.under_way += 1
+        counts = {message.id: message.received for message in batch}
+        self.scheduler.spawn(partial(self._carry_out, batch, counts))
+
+    def _come_again(self, message: _Message) -> None:
+        self.scheduler.spawn(partial(self._deliver_a_copy, message))
+
+    def _deliver_a_copy(self, message: _Message) -> None:
+        """Deliver a copy of a message that is done, at a time when no other delivery of it is under way."""
+        if message.under_way or message in self._queue:
+            return
+        self.record.deliveries += 1
+        message.under_way += 1
+        self._restock(message)
+        self.scheduler.spawn(partial(self._carry_out, [message], {message.id: 1}))
+
+    def _restock(self, message: _Message) -> None:
+        """At times let stock come in of what a message takes."""
+        request = message.request
+        if request is None or self.chance.random() >= _RESTOCKED:
+            return
+        of_lines: list[tuple[str, str | None]] = []
+        of_lines += [(line.variant_id, line.location_id) for line in request.lines[:4]]
+        places = of_lines or [(request.variant_id, request.location_id)]
+        for variant_id, location_id in places:
+            order = replace(self._new_request(Kind.CREATE), business_id=request.business_id, quantity_change=9)
+            order = replace(order, variant_id=variant_id, location_id=location_id, sku=None)
+            self._ask_once(replace(order, reason_code=None, expected_quantity=None, key=None))
+
+    def _carry_out(self, batch: list[_Message], counts: Mapping[str, int]) -> None:
         sender = self._sender("b", QUEUE_TIMEOUT_S)
         self.record.batches[sender] = {each.id: each.request for each in batch if each.request is not None}
 
         def work(served_by: Environment, remaining_s: Callable[[], float]) -> set[str]:
             done = ingest(
-                [{"messageId": message.id, "body": message.body} for message in batch],
+                [
+                    {
+                        "messageId": message.id,
+                        "body": message.body,
+                        "attributes": {"ApproximateReceiveCount": str(counts[message.id])},
+                    }
+                    for message in batch
+                ],
                 served_by.adjuster,
+                served_by.rejections,
                 served_by.event_bus,
                 budget=served_by.budget(remaining_s),
                 at_once=served_by.at_once,
@@ -843,8 +909,12 @@ class History:
             done = self._ingest.invoke(sender, work)
         except NoAnswer:
             done = set()
+        for message in batch:
+            message.under_way -= 1
         for message in {message.id: message for message in batch}.values():
             message.deliveries += 1
+            if message.id in done and self.chance.random() < _COPIED:
+                self.scheduler.after(self.chance.uniform(*_COPIED_AFTER_S), partial(self._come_again, message))
             message.is_done = message.is_done or message.id in done
             to_the_dead_letter_queue = message.request is None and message.deliveries >= _UNREADABLE_DELIVERIES
             if message.deliveries > _DELIVERIES_MAX and not message.is_done:
@@ -854,8 +924,12 @@ class History:
 
     def _show_again(self, message: _Message) -> None:
         if not message.is_done:
-            self._queue.append(message)
-            self.scheduler.after(self.chance.random(), self._deliver)
+            self.scheduler.spawn(partial(self._queue_again, message))
+
+    def _queue_again(self, message: _Message) -> None:
+        self._restock(message)
+        self._queue.append(message)
+        self.scheduler.after(self.chance.random(), self._deliver)
 
     # ------------------------------------------------------------------------------------------------------ operators
 

@@ -28,9 +28,10 @@ from inventory.domain.model import GroupOutcome, Outcome
 from inventory.domain.store import Committed
 from inventory.entrypoints import queue
 from inventory.storage import catalog as catalog_items
-from inventory.storage import items, stock_store, tokens
+from inventory.storage import items, rejections, stock_store, tokens
 from inventory.storage.cache import Cache
 from inventory.storage.catalog import Catalog
+from inventory.storage.rejections import RejectionMarkers
 from inventory.storage.stock_store import StockStore
 from inventory.storage.tokens import TokenTable
 from tests.simulation.clients import SimulatedClient
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from inventory.aws.event_bus import EventBus
-    from inventory.domain.model import Adjustment, Command, ReversalLink, Snapshot
+    from inventory.domain.model import Adjustment, Command, Rejection, ReversalLink, Snapshot
     from inventory.domain.retry_budget import RetryBudget
     from inventory.domain.store import CommitResult
     from inventory.entrypoints.queue import Message
@@ -60,8 +61,14 @@ class Mutant:
 
 class _ConflictIsFinal(StockStore):
     @override
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
-        result = super().commit(rows, snapshot, link)
+    def commit(
+        self,
+        rows: Sequence[Adjustment],
+        snapshot: Snapshot,
+        link: ReversalLink | None = None,
+        message_digests: Sequence[str] = (),
+    ) -> CommitResult:
+        result = super().commit(rows, snapshot, link, message_digests)
         if not isinstance(result, Committed):
             stock = snapshot.stock.get(rows[0].stock_item_id)
             raise StaleQuantity(quantity_on_hand=stock.quantity if stock else 0)
@@ -70,9 +77,15 @@ class _ConflictIsFinal(StockStore):
 
 class _NoAnswerIsSuccess(StockStore):
     @override
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
+    def commit(
+        self,
+        rows: Sequence[Adjustment],
+        snapshot: Snapshot,
+        link: ReversalLink | None = None,
+        message_digests: Sequence[str] = (),
+    ) -> CommitResult:
         try:
-            return super().commit(rows, snapshot, link)
+            return super().commit(rows, snapshot, link, message_digests)
         except StoreUnavailable:
             return Committed()
 
@@ -148,10 +161,16 @@ class _TwoTransactions(StockStore):
     """Writes the first stock item of a group, and then the others."""
 
     @override
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
+    def commit(
+        self,
+        rows: Sequence[Adjustment],
+        snapshot: Snapshot,
+        link: ReversalLink | None = None,
+        message_digests: Sequence[str] = (),
+    ) -> CommitResult:
         first = [row for row in rows if row.stock_item_id == rows[0].stock_item_id]
         others = [row for row in rows if row not in first]
-        result = super().commit(first, snapshot, link)
+        result = super().commit(first, snapshot, link, message_digests)
         if others and isinstance(result, Committed):
             return super().commit(others, snapshot)
         return result
@@ -233,9 +252,73 @@ def _publish_nothing(messages: list[Message], _bus: EventBus, _budget: RetryBudg
 
 
 @contextmanager
+def _rejections_recorded_once_published() -> Iterator[None]:
+    waiting: list[tuple[Any, ...]] = []
+
+    def publish(*arguments: Any) -> None:
+        _PUBLISH_REJECTIONS(*arguments)
+        (recording,) = (each for each in waiting if each[0] is arguments[0])
+        waiting.remove(recording)
+        _RECORD_REJECTIONS(*recording)
+
+    with (
+        patch.object(queue, "_record_rejections", lambda *arguments: waiting.append(arguments)),
+        patch.object(queue, "_publish_rejections", publish),
+    ):
+        yield
+
+
+_PUBLISH_REJECTIONS = queue._publish_rejections
+_RECORD_REJECTIONS = queue._record_rejections
+
+
+def _dawdle(client: Any) -> None:
+    client._database._scheduler.sleep(0.5 * client._chance.random())
+
+
+class _RecordsRejectionsUnseen(RejectionMarkers):
+    """Takes its time, too, so that another delivery often is in between."""
+
+    @override
+    def put(self, message_digest: str, rejection: Rejection, row_id: tuple[UUID, UUID] | None) -> Any:
+        _dawdle(self._client)
+        return super().put(message_digest, rejection, None)
+
+
+class _FindsNoRejections(RejectionMarkers):
+    @override
+    def find(self, message_digests: Sequence[str]) -> dict[str, Rejection]:
+        return {}
+
+
+class _ForgetsMessages(StockStore):
+    """Takes its time, too."""
+
+    @override
+    def load(self, commands: Sequence[Command], recorded_ids: Sequence[UUID] = (), **how: Any) -> Snapshot:
+        if commands[0].message_digest is not None:
+            _dawdle(self._client)
+        return super().load(commands, recorded_ids, **how)
+
+    @override
+    def cached(self, commands: Sequence[Command]) -> Snapshot | None:
+        return None if commands[0].message_digest is not None else super().cached(commands)
+
+    @override
+    def commit(
+        self,
+        rows: Sequence[Adjustment],
+        snapshot: Snapshot,
+        link: ReversalLink | None = None,
+        message_digests: Sequence[str] = (),
+    ) -> CommitResult:
+        return super().commit(rows, snapshot, link)
+
+
+@contextmanager
 def _any_reply_is_whole() -> Iterator[None]:
     with ExitStack() as stack:
-        for module in (stock_store, tokens):
+        for module in (stock_store, tokens, rejections):
             stack.enter_context(patch.object(module, "require_complete", lambda _: None))
         yield
 
@@ -445,6 +528,25 @@ MUTANTS = {
     "refusals unpublished": Mutant(
         "messages are done without an event",
         change=lambda: patch.object(queue, "_publish_rejections", _publish_nothing),
+    ),
+    "rejections unrecorded": Mutant(
+        "a message that was rejected is applied when it is delivered again, and stock has come in",
+        change=lambda: patch.object(queue, "_record_rejections", lambda *_: None),
+    ),
+    "rejections recorded too late": Mutant(
+        "a rejection is published before it is recorded", change=_rejections_recorded_once_published
+    ),
+    "rejections recorded unseen": Mutant(
+        "a rejection is recorded although another delivery was applied",
+        parts=Parts(rejections=_RecordsRejectionsUnseen),
+    ),
+    "rejections not looked for": Mutant(
+        "a copy of a rejected message, which comes as a first delivery, is applied",
+        parts=Parts(rejections=_FindsNoRejections),
+    ),
+    "rejections not heeded by the commit": Mutant(
+        "of two deliveries at the same time one is rejected and the other applied",
+        parts=Parts(store=_ForgetsMessages),
     ),
     "any reply is whole": Mutant("an empty reply is taken for an answer", change=_any_reply_is_whole),
     "time stands still": Mutant(

@@ -90,9 +90,15 @@ class CountingStore(StockStore):
     commits = 0
 
     @override
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
+    def commit(
+        self,
+        rows: Sequence[Adjustment],
+        snapshot: Snapshot,
+        link: ReversalLink | None = None,
+        message_digests: Sequence[str] = (),
+    ) -> CommitResult:
         self.commits += 1
-        return super().commit(rows, snapshot, link)
+        return super().commit(rows, snapshot, link, message_digests)
 
 
 class _StoreThatReads(CountingStore):

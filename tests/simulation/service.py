@@ -17,6 +17,7 @@ from inventory.entrypoints.provisioning import Provision
 from inventory.storage.catalog import Catalog
 from inventory.storage.catalog_scan import CatalogScan
 from inventory.storage.lookups import Lookups
+from inventory.storage.rejections import RejectionMarkers
 from inventory.storage.stock_store import StockStore
 from inventory.storage.tokens import TokenTable
 from tests.simulation.bus import Bus
@@ -60,6 +61,7 @@ class Parts:
     """What of the service an environment is made of: its own parts, or broken ones."""
 
     store: type[StockStore] = StockStore
+    rejections: type[RejectionMarkers] = RejectionMarkers
     client: type[SimulatedClient] = SimulatedClient
 
 
@@ -101,7 +103,7 @@ class Environment:
         self.world = world
         self.clock = WallClock(world.scheduler, error_s=world.chance.gauss(0, 0.05))
         wire = FaultyWire(world.scheduler, world.chance, world.weather, self.kill)
-        self.client = world.parts.client(world.database, wire, world.chance)
+        self.client = world.parts.client(world.database, wire)
         self.bus_client = SimulatedBusClient(world.bus, wire)
         self.store = store_on(self.client, self.clock.time_s, kind=world.parts.store)
         self.is_dead = False
@@ -113,6 +115,12 @@ class Environment:
     @property
     def adjuster(self) -> Adjuster:
         return adjuster_on(self.store, self.client, self.clock, self.world.chance)
+
+    @property
+    def rejections(self) -> RejectionMarkers:
+        return self.world.parts.rejections(
+            self._dynamodb, inventory_table=INVENTORY, ledger_table=LEDGER, clock=self.clock.now
+        )
 
     @property
     def event_bus(self) -> EventBus:

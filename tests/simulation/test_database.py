@@ -25,7 +25,7 @@ class Scene:
         self.scheduler = Scheduler()
         # No chance in how long things take: a transaction is prepared for 10 ms, and written at 10 to 20 ms.
         self.database = Database(self.scheduler, Random(1), Paces(first_write=0.5, spread=0.0))
-        self.client = SimulatedClient(self.database, SoundWire(self.scheduler), Random(2))
+        self.client = SimulatedClient(self.database, SoundWire(self.scheduler))
         self.ends: dict[str, Any] = {}
 
     def at(self, seconds: float, name: str, call: Callable[[], Any]) -> None:

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import tomllib
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,11 +21,13 @@ from inventory.api.routes import (
     PROVE_LEVEL,
     REPORT_REASONS,
 )
-from inventory.domain.model import StockItem
+from inventory.domain.model import Rejection, StockItem
 from inventory.domain.retry_budget import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.queries.settled import SETTLED_AFTER
-from inventory.storage.items import stock_item_attributes
+from inventory.storage.items import ledger_item, rejection_item, stock_item_attributes
+from inventory.storage.rejections import MARKER_LIFETIME
 from local.template import gateway_responses
+from tests.support.builders.domain import a_stock_item, an_adjustment
 from tests.support.builders.ids import NOW
 from tests.support.sam_template import PROJECT_ROOT, load_template, resources
 
@@ -441,7 +444,7 @@ def test_no_role_can_alter_the_ledger(function: str) -> None:
     for statement in statements(role_of(function)):
         if LEDGER in listed(statement["Resource"]):
             (allowed if statement["Effect"] == "Allow" else denied).update(listed(statement["Action"]))
-    assert allowed <= APPEND_AND_READ
+    assert allowed <= APPEND_AND_READ | {"dynamodb:ConditionCheckItem"}
     if "dynamodb:PutItem" in allowed:
         assert denied >= ALTER
 
@@ -502,7 +505,7 @@ def test_no_function_may_both_move_stock_and_change_the_catalog() -> None:
                 writers.setdefault(function, {}).update(dict.fromkeys(writes, leading_keys))
     assert writers == {
         "CreateAdjustmentFunction": {"dynamodb:UpdateItem": ["STOCK#*"]},
-        "IngestAdjustmentsFunction": {"dynamodb:UpdateItem": ["STOCK#*"]},
+        "IngestAdjustmentsFunction": {"dynamodb:UpdateItem": ["STOCK#*"], "dynamodb:PutItem": ["MESSAGE#*"]},
         "ReverseAdjustmentFunction": {"dynamodb:UpdateItem": ["STOCK#*"], "dynamodb:PutItem": ["REVERSAL#*"]},
         "ProvisionFunction": {"dynamodb:PutItem": ["BUSINESS#*"], "dynamodb:DeleteItem": ["BUSINESS#*"]},
     }
@@ -546,8 +549,32 @@ def test_of_stock_items_operators_may_set_only_what_the_index_knows_them_by() ->
     }
 
 
-def test_ingesting_may_do_on_the_tables_what_creating_may() -> None:
-    assert on_tables("IngestAdjustmentsFunction") == on_tables("CreateAdjustmentFunction")
+def test_ingesting_may_do_what_creating_may_but_mark_rejected_messages_and_check_for_them() -> None:
+    of_messages = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["MESSAGE#*"]}}
+    within = {"ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": ["TransactWriteItems"]}}
+    check = {"Effect": "Allow", "Action": "dynamodb:ConditionCheckItem"}  # which is never by itself
+    rejections = [
+        {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": INVENTORY, "Condition": of_messages | within},
+        check | {"Resource": INVENTORY, "Condition": of_messages},
+        check | {"Resource": LEDGER},
+    ]
+    assert on_tables("IngestAdjustmentsFunction") == [*rejections, *on_tables("CreateAdjustmentFunction")]
+
+
+def test_only_markers_of_rejected_messages_expire() -> None:
+    expiring = {name: each["Properties"].get("TimeToLiveSpecification") for name, each in TABLES.items()}
+    assert {name: each for name, each in expiring.items() if each} == {
+        "InventoryTable": {"AttributeName": "expires_at", "Enabled": True}
+    }
+    marker = rejection_item("0" * 64, Rejection("VariantNotFound", {}), rejected_at=NOW, expires_at=NOW)
+    assert "expires_at" in marker
+    assert "expires_at" not in stock_item_attributes(a_stock_item(1)) | ledger_item(an_adjustment())
+
+
+def test_a_marker_of_a_rejection_outlives_its_message_and_three_redrives() -> None:
+    queues = [each["Properties"] for each in resources("AWS::SQS::Queue").values()]
+    longest = timedelta(seconds=max(each["MessageRetentionPeriod"] for each in queues))
+    assert 4 * longest < MARKER_LIFETIME
 
 
 def test_reading_may_do_nothing_else_and_on_the_indexes_only_query() -> None:

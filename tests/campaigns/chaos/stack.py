@@ -92,11 +92,19 @@ def function_processes(places: Places, functions: str = "Function") -> list[int]
 
 
 def kill(pids: list[int]) -> int:
-    """End processes as a crash does; return how many there were."""
+    """End processes as a crash does, and wait until the emulator can see it; return how many there were."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    while any(map(_runs, pids)):
+        time.sleep(0.01)
     return len(pids)
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process has not ended; one that has may be listed until its parent asks for it."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return state.stdout.strip() != "" and not state.stdout.startswith("Z")
 
 
 def restart(stack: LocalStack, *, stopping: Callable[[], None]) -> None:

@@ -47,7 +47,7 @@ CHANGES: Final = (
     ),
     Change("storage.lookups.KEYS_MAX", "KEYS_MAX: Final = 100", "KEYS_MAX: Final = 101"),
     Change("storage.lookups.KEYS_MAX", "KEYS_MAX: Final = 100", "KEYS_MAX: Final = 99"),
-    Change("storage.stock_store._NOT_AT_FAULT", '_NOT_AT_FAULT: Final = "None"', '_NOT_AT_FAULT: Final = ""'),
+    Change("storage.transactions.NOT_AT_FAULT", 'NOT_AT_FAULT: Final = "None"', 'NOT_AT_FAULT: Final = ""'),
     Change(
         "storage.stock_store.STOCK_ENTRIES_MAX",
         "STOCK_ENTRIES_MAX: Final = 10_000",

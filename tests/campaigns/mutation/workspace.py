@@ -26,6 +26,8 @@ TESTS = {
     "aws.failures": ("aws/test_clients", "storage/test_stock_store_commit", "storage/test_stock_store_load"),
     "aws.clients": ("aws/test_clients", "storage/test_stock_store_commit", "storage/test_stock_store_load"),
     "storage.lookups": ("storage/test_lookups", *_STORE, "queries/test_reader", "queries/test_corrupt_data"),
+    "storage.transactions": _STORE,
+    "storage.rejections": ("storage/test_rejections",),
     "storage.cache": ("storage/test_cache", "storage/test_cached_stock", "storage/test_stock_store_load"),
     "adjusting.reversal": ("adjusting/test_reversal",),
     "domain.hash_chain": ("domain/test_hash_chain", "domain/test_rules", "queries/test_export"),

@@ -50,6 +50,9 @@ class Met(Enum):
     CONTENDED = auto()
 
 
+type Write = tuple[Sequence[Adjustment], Snapshot, ReversalLink | None, Sequence[str]]
+"""What a commit was asked for."""
+
 type Step = Met | Callable[[], object]
 """What the next call meets, or what happens right before it, which then goes well."""
 
@@ -95,7 +98,7 @@ class ScriptedStore(FakeStore):
     calls: list[str] = field(default_factory=list)
     time: VirtualTime = field(default_factory=VirtualTime)
     memory: Snapshot | None = None
-    _under_way: list[tuple[Sequence[Adjustment], Snapshot, ReversalLink | None]] = field(default_factory=list)
+    _under_way: list[Write] = field(default_factory=list)
 
     def cached(self, commands: Sequence[Command]) -> Snapshot | None:
         return self.memory or super().cached(commands)
@@ -112,18 +115,24 @@ class ScriptedStore(FakeStore):
         self._meet("level", self.on_level)
         return super().level_as_of(*asked)
 
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
+    def commit(
+        self,
+        rows: Sequence[Adjustment],
+        snapshot: Snapshot,
+        link: ReversalLink | None = None,
+        message_digests: Sequence[str] = (),
+    ) -> CommitResult:
         match self._meet("commit", self.on_commit):
             case Met.CONTENDED:
                 return Contended()
             case Met.UNHEARD:
-                super().commit(rows, snapshot, link)
+                super().commit(rows, snapshot, link, message_digests)
                 raise StoreUnavailable
             case Met.UNDER_WAY:
-                self._under_way.append((rows, snapshot, link))
+                self._under_way.append((rows, snapshot, link, message_digests))
                 raise StoreUnavailable
             case _:
-                return super().commit(rows, snapshot, link)
+                return super().commit(rows, snapshot, link, message_digests)
 
     def deliver(self) -> None:
         """Carry out what was under way, in order, as far as its conditions still hold."""

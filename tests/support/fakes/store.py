@@ -7,9 +7,18 @@ from copy import replace
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from inventory.domain.model import Adjustment, Business, Command, ReversalLink, Snapshot, StockItem, StockItemId
+from inventory.domain.model import (
+    Adjustment,
+    Business,
+    Command,
+    Rejection,
+    ReversalLink,
+    Snapshot,
+    StockItem,
+    StockItemId,
+)
 from inventory.domain.rules import stock_after, stock_item_id, variant_name
-from inventory.domain.store import GROUP_MAX, OPERATIONS_MAX, CommitResult, Committed
+from inventory.domain.store import GROUP_MAX, MESSAGES_MAX, OPERATIONS_MAX, Applied, CommitResult, Committed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +33,8 @@ class FakeStore:
     """Catalog, stock and ledger as dictionaries; a lock stands for the transaction.
 
     ``reversals`` links each row or group that was reversed, by business and id, to its reversal. ``skus`` are the
-    active variants' by business and SKU, ``reasons`` the active codes by business.
+    active variants' by business and SKU, ``reasons`` the active codes by business, ``rejections`` those of messages by
+    their digests.
     """
 
     businesses: dict[UUID, Business] = field(default_factory=dict)
@@ -35,6 +45,7 @@ class FakeStore:
     stock: dict[StockItemId, StockItem] = field(default_factory=dict)
     ledger: dict[tuple[UUID, UUID], Adjustment] = field(default_factory=dict)
     reversals: dict[tuple[UUID, UUID], ReversalLink] = field(default_factory=dict)
+    rejections: dict[str, Rejection] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def cached(self, commands: Sequence[Command]) -> Snapshot | None:
@@ -103,20 +114,33 @@ class FakeStore:
         with self._lock:
             return self._rows(business_id, adjustment_ids)
 
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
+    def commit(
+        self,
+        rows: Sequence[Adjustment],
+        snapshot: Snapshot,
+        link: ReversalLink | None = None,
+        message_digests: Sequence[str] = (),
+    ) -> CommitResult:
         business_id = rows[0].business_id
         changed = {row.stock_item_id for row in rows}
-        assert 1 <= len(rows) + len(changed) + (link is not None) <= OPERATIONS_MAX
+        assert 1 <= len(rows) + len(changed) + (link is not None) + len(message_digests) <= OPERATIONS_MAX
         with self._lock:
             recorded = self._rows(business_id, [row.id for row in rows])
             earlier = None if link is None else self.reversals.get((business_id, link.reversed_id))
             present = {each: self.stock[each] for each in changed if each in self.stock}
-            if recorded or earlier or any(present.get(each) != snapshot.stock.get(each) for each in changed):
+            rejected = {each: self.rejections[each] for each in message_digests if each in self.rejections}
+            if (
+                recorded
+                or earlier
+                or rejected
+                or any(present.get(each) != snapshot.stock.get(each) for each in changed)
+            ):
                 return replace(
                     snapshot,
                     recorded={**snapshot.recorded, **recorded},
                     reversed_by=earlier.reversal_id if earlier else snapshot.reversed_by,
                     stock={**snapshot.stock, **present},
+                    rejected={**snapshot.rejected, **rejected},
                     cached=False,
                     transactional=False,
                 )
@@ -126,6 +150,24 @@ class FakeStore:
             if link is not None:
                 self.reversals[business_id, link.reversed_id] = link
             return Committed()
+
+    def rejections_of(self, message_digests: Sequence[str]) -> dict[str, Rejection]:
+        """Find the rejections of messages."""
+        assert len(message_digests) <= MESSAGES_MAX
+        with self._lock:
+            return {each: self.rejections[each] for each in message_digests if each in self.rejections}
+
+    def reject(
+        self, message_digest: str, rejection: Rejection, row_id: tuple[UUID, UUID] | None
+    ) -> Rejection | Applied | None:
+        """Record the rejection of a message, unless there is one or a row of its key."""
+        with self._lock:
+            if message_digest in self.rejections:
+                return self.rejections[message_digest]
+            if row_id in self.ledger:
+                return Applied()
+            self.rejections[message_digest] = rejection
+            return None
 
     def level_as_of(self, stock_item: StockItemId, _: StockItem, as_of: datetime, *__: object) -> int:
         """The quantity after the last row up to an instant."""

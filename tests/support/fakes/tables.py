@@ -130,14 +130,17 @@ class Tables:
 
     def _transact_write(self, sent: Any) -> AWSResponse:
         assert len(sent["TransactItems"]) <= 100, "DynamoDB takes up to 100 parts"
-        parts = [part.get("Update") or part["Put"] for part in sent["TransactItems"]]
+        parts = [content for part in sent["TransactItems"] for content in part.values()]
         places = [_place(part["TableName"], part.get("Key") or part["Item"]) for part in parts]
         assert len(set(places)) == len(places), "DynamoDB refuses to write a key twice"
         reasons = [cancellation_reason(part, self.items.get(place)) for place, part in zip(places, parts, strict=True)]
         if any(reason["Code"] != "None" for reason in reasons):
             return fault("TransactionCanceledException", CancellationReasons=reasons)
         for place, part in zip(places, parts, strict=True):
-            self.items[place] = part["Item"] if "Item" in part else self.items.get(place, part["Key"]) | _set_by(part)
+            if "Item" in part:
+                self.items[place] = part["Item"]
+            elif "UpdateExpression" in part:
+                self.items[place] = self.items.get(place, part["Key"]) | _set_by(part)
         if self.answers_are_lost:
             raise broken()
         return committed()

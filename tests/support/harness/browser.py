@@ -38,7 +38,7 @@ _OPTIONS: Final = (
 _ITS_INPUT, _ITS_OUTPUT = 3, 4
 _ABOVE_THOSE: Final = 10
 _CHUNK_BYTES: Final = 1 << 20
-_TIMEOUT_S: Final = 30.0
+_TIMEOUT_S: Final = 120.0
 
 
 class Browser:

@@ -16,7 +16,7 @@ from inventory.domain.rules import variant_name
 from inventory.domain.store import CommitResult, Contended
 from tests.support.builders.domain import budget_of
 from tests.support.builders.ids import NOW
-from tests.support.fakes.scripted_store import Met
+from tests.support.fakes.scripted_store import Met, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -60,7 +60,7 @@ class Interleaving:
     choose: Choose
     happenings: list[Callable[[], None]]
     meets: list[Met]
-    under_way: list[tuple[Sequence[Adjustment], Snapshot, ReversalLink | None]] = field(default_factory=list)
+    under_way: list[Write] = field(default_factory=list)
     seen: dict[Hashable, list[Snapshot]] = field(default_factory=dict)
     _time_s: float = 0.0
 
@@ -190,7 +190,13 @@ class _Turns:
         self._wait()
         return self.of.store.find(business_id, adjustment_ids)
 
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
+    def commit(
+        self,
+        rows: Sequence[Adjustment],
+        snapshot: Snapshot,
+        link: ReversalLink | None = None,
+        message_digests: Sequence[str] = (),
+    ) -> CommitResult:
         self._wait()
         match self.of.meets[self.of.choose(len(self.of.meets))]:
             case Met.LOST:
@@ -198,15 +204,15 @@ class _Turns:
             case Met.CONTENDED:
                 return Contended()
             case Met.UNHEARD:
-                self.of.store.commit(rows, snapshot, link)
+                self.of.store.commit(rows, snapshot, link, message_digests)
                 self._wait()
                 raise StoreUnavailable
             case Met.UNDER_WAY:
-                self.of.under_way.append((rows, snapshot, link))
+                self.of.under_way.append((rows, snapshot, link, message_digests))
                 self._wait()
                 raise StoreUnavailable
             case Met.OK:
-                result = self.of.store.commit(rows, snapshot, link)
+                result = self.of.store.commit(rows, snapshot, link, message_digests)
                 self._wait()
                 return result
 

@@ -215,8 +215,8 @@ CHANGES: list[dict[str, Any]] = [
     {"kind": "count", "counted_quantity": 5, "quantity_change": None},
     {"kind": "count", "counted_quantity": 5, "counted_at": NOW, "quantity_change": None},
 ]
-ASIDE = {"business_id", "actor", "idempotency_key", "key_line", "reverses"}
-"""What a request is not compared by: whose and who sends it, its key; and what makes it a reversal, see below."""
+ASIDE = {"business_id", "actor", "idempotency_key", "key_line", "message_digest", "reverses"}
+"""What a request is not compared by: whose, who sends it and how, its key; and what makes it a reversal, see below."""
 
 
 def test_every_field_that_a_request_is_compared_by_is_changed() -> None:
@@ -565,9 +565,12 @@ def test_an_existing_random_id_is_a_fault_and_no_adjustment() -> None:
     taken = desk.rows[0]
 
     def another_bears_it(
-        rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None
+        rows: Sequence[Adjustment],
+        snapshot: Snapshot,
+        link: ReversalLink | None = None,
+        message_digests: Sequence[str] = (),
     ) -> CommitResult:
-        assert link is None
+        assert (link, message_digests) == (None, [])
         return replace(snapshot, recorded={row.id: taken for row in rows})
 
     desk.store.commit = another_bears_it  # type: ignore[method-assign]

@@ -16,10 +16,11 @@ from inventory.domain.errors import (
     IdempotencyKeyReused,
     InsufficientStock,
     NoDefaultLocation,
+    RejectedBefore,
     TryAgain,
     VariantNotFound,
 )
-from inventory.domain.model import Group, GroupOutcome, Outcome
+from inventory.domain.model import Group, GroupOutcome, Outcome, Rejection
 from inventory.domain.retry_budget import ATTEMPTS_MAX as TRIES_MAX
 from inventory.domain.retry_budget import CALL_ATTEMPTS_MAX, CALL_BUDGET_S
 from inventory.domain.rules import keyed_id
@@ -44,7 +45,7 @@ def asked(quantity_change: int = 1, **changes: object) -> Command:
     return a_command(quantity_change=quantity_change, **{"idempotency_key": f"key-{next(_keys)}"} | changes)
 
 
-def carried_out(store: BatchStore, *commands: Command) -> list[Result | Fault]:
+def carried_out(store: BatchStore, *commands: Command | Group) -> list[Result | Fault]:
     """One group after the other."""
     return adjust_many(an_adjuster(store), commands, budget=budget_of_seconds(store), at_once=map)
 
@@ -270,13 +271,44 @@ def test_a_transaction_in_progress_does_not_keep_the_next_from_being_split() -> 
     assert deltas(store) == [1, 1]
 
 
+@pytest.mark.parametrize(("count", "commits"), [(49, 1), (50, 2)])
+def test_messages_that_were_delivered_before_take_an_operation_more_each(count: int, commits: int) -> None:
+    store = a_batch_store()
+    again = [asked(1, message_digest=f"{number:064x}") for number in range(count)]
+
+    assert kinds(carried_out(store, *again)) == [Outcome] * count
+
+    assert store.calls.count("commit") == commits
+
+
+def test_a_message_that_was_rejected_meanwhile_is_not_applied_and_the_others_are() -> None:
+    store = a_batch_store()
+    store.rejections["rejected"] = Rejection("VariantNotFound", {"code": "variant_not_found"})
+
+    results = carried_out(store, asked(1), asked(2, message_digest="rejected"), asked(4, message_digest="fine"))
+
+    assert kinds(results) == [Outcome, RejectedBefore, Outcome]
+    assert deltas(store) == [1, 4]
+
+
+def test_the_largest_group_of_a_message_leaves_room_for_its_check() -> None:
+    store = a_batch_store()
+    largest = Group(tuple(asked(1, idempotency_key="k", message_digest="fine") for _ in range(98)))
+
+    assert kinds(carried_out(store, largest)) == [GroupOutcome]
+    assert kinds(carried_out(store, largest)) == [GroupOutcome]
+
+
 def test_a_request_retried_alone_after_it_was_applied_is_not_applied_again() -> None:
     store = a_batch_store()
 
     def committed_then(
-        rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None
+        rows: Sequence[Adjustment],
+        snapshot: Snapshot,
+        link: ReversalLink | None = None,
+        message_digests: Sequence[str] = (),
     ) -> CommitResult:
-        FakeStore.commit(store, rows, snapshot, link)
+        FakeStore.commit(store, rows, snapshot, link, message_digests)
         store.commit = BatchStore.commit.__get__(store)  # type: ignore[method-assign]
         raise RuntimeError("a bug")
 

@@ -10,6 +10,7 @@ import pytest
 
 from inventory.api.responses import refused
 from inventory.domain import errors
+from inventory.domain.model import Rejection
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members, detail_of, raised
 from tests.support.builders.domain import an_adjustment
 from tests.support.builders.ids import ADJUSTMENT, NOW, VARIANT
@@ -33,6 +34,7 @@ EVERY_ERROR: list[errors.ServiceError] = [
     errors.NoDefaultLocation(),
     errors.AlreadyReversed(reversed_by=ADJUSTMENT),
     errors.ReasonNotFound(),
+    errors.RejectedBefore(Rejection("VariantNotFound", {"code": "variant_not_found"})),
     errors.GroupNotFound(),
     errors.CountSuperseded(counted_through=NOW),
     errors.ReasonDirection(direction="increase"),

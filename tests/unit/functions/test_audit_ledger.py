@@ -15,14 +15,14 @@ from botocore.exceptions import ClientError
 
 from inventory.domain.errors import StoreUnavailable, TryAgain
 from inventory.domain.hash_chain import row_hash
-from inventory.domain.model import Segment
+from inventory.domain.model import Rejection, Segment
 from inventory.domain.retry_budget import CALL_BUDGET_S
 from inventory.integrity.audit import AUDIT_PAUSES_S, MISMATCHES_LISTED_MAX
 from inventory.integrity.item_checks import AuditKind, sequence_of_altered_stock_item
 from inventory.storage import cursors, keys
-from inventory.storage.items import adjustment_of, ledger_item, stock_item_of
+from inventory.storage.items import adjustment_of, ledger_item, rejection_item, stock_item_of
 from inventory.storage.table_scan import TablePage
-from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_VARIANT, VARIANT
+from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_VARIANT, VARIANT
 from tests.support.builders.tampered_tables import TAMPERINGS, StoredHistory, stock_item, stored_history
 from tests.support.fakes.audited_tables import AuditedTables
 from tests.support.harness.loading import Context, load_event, load_handler
@@ -310,6 +310,28 @@ def found(audit: Audit) -> list[tuple[str, int | None]]:
 def test_catalog_items_are_not_audited(audit: Audit, sk: str) -> None:
     audit.tables.inventory.append({"pk": {"S": CATALOG}, "sk": {"S": sk}})
     assert found(audit) == []
+
+
+def test_the_marker_of_a_rejected_message_is_no_difference(audit: Audit) -> None:
+    marker = rejection_item("a" * 64, Rejection("VariantNotFound", {}), rejected_at=NOW, expires_at=NOW)
+    audit.tables.inventory.append(marker)
+    assert audit.invoke(WHOLE)["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("pk", "sk"),
+    [
+        (f"MESSAGE#{'a' * 63}", "REJECTION"),
+        (f"MESSAGE#{'A' * 64}", "REJECTION"),
+        (f"MESSAGE#{'a' * 64}", "REVERSAL"),
+        (f"MESSAGE#{'a' * 64} REJECTION", "REJECTION"),
+        ("a" * 64, "REJECTION"),
+    ],
+)
+def test_an_item_that_only_resembles_such_a_marker_is_unknown(audit: Audit, pk: str, sk: str) -> None:
+    audit.tables.inventory.append({"pk": {"S": pk}, "sk": {"S": sk}})
+    (problem,) = audit.invoke(WHOLE)["problems"]
+    assert (problem["kind"], problem["key"]) == ("item_unknown", f"{pk} {sk}")
 
 
 @pytest.mark.parametrize(

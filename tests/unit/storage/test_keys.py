@@ -39,13 +39,13 @@ def test_the_shard_of_a_variant_never_changes_and_the_variants_are_spread() -> N
 
 
 def test_no_delimiter_can_come_from_a_caller() -> None:
-    """Every key is made of UUIDs, which are typed and so always canonical, or a number; a token's id of our digits."""
+    """Every key is made of UUIDs, which are typed and so canonical, or a number; the others of digits of our own."""
     builders = {
         name: function for name, function in getmembers(keys, isfunction) if function.__module__ == keys.__name__
     }
 
     taken = {name: set(get_annotations(each).values()) - {"str", "ItemKey"} for name, each in builders.items()}
-    assert {name for name, kinds in taken.items() if not kinds or kinds - {"UUID", "int"}} == {"token"}
+    assert {name for name, kinds in taken.items() if not kinds or kinds - {"UUID", "int"}} == {"token", "rejection_key"}
 
 
 def test_stock_and_catalog_and_ledger_never_share_a_partition() -> None:
@@ -56,7 +56,8 @@ def test_stock_and_catalog_and_ledger_never_share_a_partition() -> None:
             keys.stock(BUSINESS, VARIANT),
             keys.ledger(BUSINESS, VARIANT),
             keys.reversal(BUSINESS, VARIANT),
+            keys.rejection_key("0" * 36)[0],
         )
     ]
 
-    assert shapes == ["BUSINESS#*", "STOCK#*#*", "*#*", "REVERSAL#*#*"]
+    assert shapes == ["BUSINESS#*", "STOCK#*#*", "*#*", "REVERSAL#*#*", "MESSAGE#*"]

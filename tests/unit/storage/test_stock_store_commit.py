@@ -106,7 +106,6 @@ def sent(*rows: Adjustment, seen: StockItem | None = SEEN) -> dict[str, Any]:
         tables.tables.with_stock(seen)
     assert isinstance(tables.store.commit(rows, a_snapshot(stock=seen), link_of(*rows)), Committed)
     (request,) = tables.tables.requests["TransactWriteItems"]
-    assert request.pop("ClientRequestToken")
     return dict(request)
 
 
@@ -200,16 +199,6 @@ def test_a_reversal_also_puts_the_link_from_what_it_reverses_on_condition_that_t
     }
     assert put["Put"]["Item"].pop("reverses") == {"S": "11111111-bbbb-4ccc-8ddd-eeeeeeeeeeee"}
     assert [update, put] == sent(ROW)["TransactItems"]
-
-
-def test_two_attempts_never_share_a_client_request_token() -> None:
-    """The engine's own idempotency would answer a second try with the success of a first that was another row."""
-    tables = StoreOnTables()
-    tables.store.commit([ROW], SNAPSHOT)
-    tables.store.commit([replace(ROW, id=RECORDED.business_id)], SNAPSHOT)
-
-    tokens = {each["ClientRequestToken"] for each in tables.tables.requests["TransactWriteItems"]}
-    assert len(tokens) == 2
 
 
 # --- reasons for a cancelled transaction, by position ---------------------------------------------------------------

@@ -21,6 +21,7 @@ from inventory.domain.errors import (
     BusinessNotFound,
     ExportStopped,
     InvalidRequest,
+    RejectedBefore,
     ServiceError,
     SkuTaken,
     TokenNotFound,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = document()
 CREATION = DOCUMENT["paths"]["/api/v1/inventory/adjustments"]["post"]
-OPERATORS_ONLY = {BusinessNotFound, ExportStopped, SkuTaken, TokenNotFound, TooManyReasons}
+NOT_OVER_HTTP = {BusinessNotFound, ExportStopped, RejectedBefore, SkuTaken, TokenNotFound, TooManyReasons}
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
 
@@ -325,10 +326,10 @@ def test_an_adjustments_members_are_those_that_are_described() -> None:
     ]
 
 
-def test_every_error_is_described_but_those_of_operators() -> None:
+def test_every_error_is_described_but_those_of_operators_and_messages() -> None:
     assert {
         error for operation in OPERATIONS for error in operation.all_refusals
-    } == ERROR_ANSWERS.keys() - OPERATORS_ONLY
+    } == ERROR_ANSWERS.keys() - NOT_OVER_HTTP
 
 
 FACTS: dict[str, Any] = {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from inventory.domain.errors import (
     IdempotencyKeyReused,
     Refusal,
+    RejectedBefore,
     RetryBudgetSpent,
     RowMissing,
     StoreUnavailable,
@@ -160,6 +161,10 @@ class _Request:
     def reverses(self) -> UUID | None:
         """The id of the row or group that the request takes back."""
         return self.lines[0].reverses if self.group is None else self.group.reverses
+
+    @property
+    def message_digest(self) -> str | None:
+        return self.lines[0].message_digest
 
     @property
     def link(self) -> ReversalLink | None:
@@ -351,7 +356,7 @@ class _Run:
                 decisions.refused[request] = refusal
                 continue
             changed |= {row.stock_item_id for row in rows}
-            operations += len(rows)
+            operations += len(rows) + (request.message_digest is not None)
             if operations + len(changed) > OPERATIONS_MAX:
                 if not decisions.rows:
                     raise ValueError("the group does not make one transaction")
@@ -389,8 +394,9 @@ class _Run:
     def _commit(self, rows: dict[_Request, _Rows], snapshot: Snapshot) -> CommitResult:
         self._budget.require_time()
         in_order = [row for rows_of_request in rows.values() for row in rows_of_request]
+        message_digests = [each.message_digest for each in rows if each.message_digest is not None]
         try:
-            return self._store.commit(in_order, snapshot, next(iter(rows)).link)
+            return self._store.commit(in_order, snapshot, next(iter(rows)).link, message_digests)
         except StoreUnavailable:
             changed = {row.stock_item_id for row in in_order}
             seen = {each: _sequence_of(snapshot.stock.get(each)) for each in changed}
@@ -449,11 +455,14 @@ class _Run:
         )
 
     def _settle_recorded(self, snapshot: Snapshot) -> None:
-        if not snapshot.recorded:
+        if not snapshot.recorded and not snapshot.rejected:
             return
         for request in self._pending:
             row = snapshot.recorded.get(request.id)
-            if row is not None:
+            rejection = snapshot.rejected.get(request.message_digest or "")
+            if rejection is not None:
+                self._results[request] = RejectedBefore(rejection)
+            elif row is not None:
                 self._results[request] = self._result_from_first_row(request, row)
 
     def _result_from_first_row(self, request: _Request, first: Adjustment) -> Result:

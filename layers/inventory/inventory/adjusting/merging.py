@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from inventory.domain.errors import StoreUnavailable, TryAgain
 from inventory.domain.model import Command
 from inventory.domain.rules import variant_name
-from inventory.domain.store import GROUP_MAX, OPERATIONS_MAX
+from inventory.domain.store import OPERATIONS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -105,14 +105,16 @@ def _adjust_run(adjuster: Adjuster, run: Sequence[_Placed], remaining_s: Callabl
 def _transactions(run: Sequence[_Placed]) -> list[list[Command | Group]]:
     """Cut a run into parts of which each fits into one transaction."""
     parts: list[list[Command | Group]] = [[]]
-    rows = 0
+    operations = 0
     stock_items: frozenset[Hashable] = frozenset()
     for each in run:
-        count = len(_lines(each.request))
-        rows, stock_items = rows + count, stock_items | each.stock_items
-        if parts[-1] and (rows > GROUP_MAX or rows + len(stock_items) > OPERATIONS_MAX):
+        lines = _lines(each.request)
+        # A row for each line. A message that was delivered before is also checked not to be rejected.
+        of_request = len(lines) + (lines[0].message_digest is not None)
+        operations, stock_items = operations + of_request, stock_items | each.stock_items
+        if parts[-1] and operations + len(stock_items) > OPERATIONS_MAX:
             parts.append([])
-            rows, stock_items = count, each.stock_items
+            operations, stock_items = of_request, each.stock_items
         parts[-1].append(each.request)
     return parts
 

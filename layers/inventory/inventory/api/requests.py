@@ -12,7 +12,7 @@ from inventory.api.routes import REVERSE_GROUP
 from inventory.domain.errors import Forbidden, InvalidRequest, Unauthorized, UnsupportedEncoding, ValidationEntry
 from inventory.domain.model import GroupReversal, Reversal
 from inventory.domain.timestamps import instant_text
-from inventory.domain.uuids import parse_uuid
+from inventory.domain.uuids import is_uuid, parse_uuid
 from inventory.schemas.adjustments import AdjustmentRequest, ReversalRequest
 from inventory.schemas.base import validated
 from inventory.schemas.fields import idempotency_key_entries, is_label, path_id_entries
@@ -66,7 +66,7 @@ def gateway_request_id(event: ApiEvent) -> str | None:
     It is logged. A direct invocation can make up an event, and must not choose the text of a log line.
     """
     request_id = event["requestContext"].get("requestId")
-    return request_id if isinstance(request_id, str) and parse_uuid(request_id) is not None else None
+    return request_id if isinstance(request_id, str) and is_uuid(request_id) else None
 
 
 def authenticated_caller(event: ApiEvent, *, scope: Scope | None, clock: Callable[[], datetime]) -> Caller:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
+from botocore import handlers
 from botocore.config import Config
 from botocore.exceptions import (
     ChecksumError,
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
 
+_RECURSION_HEADER: Final = getattr(handlers, "add_recursion_detection_header", None)
+
 
 def dynamodb_client(endpoint_url: str | None) -> DynamoDBClient:
     """Make the client of the tables; ``endpoint_url`` is None for AWS itself."""
@@ -26,6 +29,8 @@ def dynamodb_client(endpoint_url: str | None) -> DynamoDBClient:
     config = _config().merge(Config(parameter_validation=False))
     client: DynamoDBClient = make_client("dynamodb", endpoint_url=endpoint_url, config=config)
     client.meta.events.register("before-parse.dynamodb", _require_whole_body)
+    # A header by which Lambda finds functions that invoke each other without end. The tables invoke nothing by it.
+    client.meta.events.unregister("before-call", _RECURSION_HEADER)
     close_after_restore(client)
     return client
 

@@ -60,6 +60,13 @@ _SETTINGS: Final = (_AMAZON_ROOTS, _REQUESTS_CA_BUNDLE)
 
 _REGISTER_FIRST: Final = getattr(handlers, "REGISTER_FIRST", None)
 _REGISTER_LAST: Final = getattr(handlers, "REGISTER_LAST", None)
+_IDLE_HANDLERS: Final = {
+    "_handle_request_validation_mode_member",
+    "add_retry_headers",
+    "generate_idempotent_uuid",
+    "inject_api_version_header_if_needed",
+}
+"""Those for every call which change nothing in the calls that are made here, or say how often a call was tried."""
 
 USER_AGENT: Final = f"Boto3/{boto3.__version__} inventory-adjustments"
 """Who calls. One that the SDK puts together is put together anew for each call, a fifth of the call's work."""
@@ -83,7 +90,7 @@ def make_client(service_name: str, **options: Any) -> Any:
     """Make a client that starts quickly, finds its endpoint once, and trusts few root certificates where it may."""
     roots = Roots() if _trusts_amazons_roots() else None
     client = _client(service_name, verify=roots, **options)
-    _remove_retry_handler(client)
+    _remove_handlers_of_retries(client)
     if roots is not None:
         roots.be_amazons_for(client)
     return client
@@ -101,13 +108,15 @@ def _client(service_name: str, **options: Any) -> Any:
         return boto3.Session().client(service_name, **options)  # type: ignore[call-overload]
 
 
-def _remove_retry_handler(client: Any) -> None:
-    """Spare each call the SDK's question whether to try again: the clients here try once.
+def _remove_handlers_of_retries(client: Any) -> None:
+    """Spare each call what only matters to a client that tries again: the clients here try once.
 
-    Where the SDK calls its handler by another name it stays, and answers no.
+    That is the question whether to try again, and what a header says of how often it may. Where the SDK calls its
+    handlers by other names they stay, and do no harm.
     """
     service = client.meta.service_model.service_id.hyphenize()
     client.meta.events.unregister(f"needs-retry.{service}", unique_id=f"retry-config-{service}")
+    client.meta.events.unregister(f"request-created.{service}", unique_id=f"seed-max-attempts-{service}")
 
 
 def _trusts_amazons_roots() -> bool:
@@ -142,7 +151,7 @@ def _session_with_few_handlers(settings: dict[str, Any]) -> Session:
     events = EventAliaser(emitter)
     register = {None: events.register, _REGISTER_FIRST: events.register_first, _REGISTER_LAST: events.register_last}
     for name, handler, *position in specs:
-        if _is_needed(name):
+        if _is_needed(name) and getattr(handler, "__name__", None) not in _IDLE_HANDLERS:
             register[position[0] if position else None](name, handler)
     return Session(settings, emitter, include_builtin_handlers=False)
 

@@ -23,6 +23,7 @@
     │   ├── PartOfGroup
     │   ├── NothingToReverse
     │   ├── InstantOutOfWindow
+    │   ├── RejectedBefore
     │   └── IdempotencyKeyReused
     ├── InvalidRequest
     ├── Unauthorized
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from inventory.domain.model import Direction
+    from inventory.domain.model import Direction, Rejection
 
 
 class ServiceError(Exception):
@@ -293,6 +294,16 @@ class IdempotencyKeyReused(Refusal):
     def __init__(self, *, key: str) -> None:
         super().__init__(key)
         self.key = key
+
+
+class RejectedBefore(Refusal):
+    """The request came in a message of which an earlier delivery was rejected. ``rejection`` is the earlier reason."""
+
+    message = "This message was rejected before, so it is not applied. Send a new one."
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(rejection)
+        self.rejection = rejection
 
 
 class ValidationEntry(TypedDict):

@@ -59,6 +59,8 @@ class Command(NamedTuple):
         counted_quantity: what was counted, in units; set for a count only.
         counted_at: when it was counted; None for "now".
         key_line: which of the requests under one idempotency key this is, from 0.
+        message_digest: of the message that asks for it, if an earlier delivery of that may have been rejected. It is
+            applied only if none was. The lines of a group all have the same.
     """
 
     business_id: UUID
@@ -78,6 +80,7 @@ class Command(NamedTuple):
     counted_quantity: int | None = None
     counted_at: datetime | None = None
     key_line: int = 0
+    message_digest: str | None = None
 
 
 class Group(NamedTuple):
@@ -187,6 +190,13 @@ class ReversalLink(NamedTuple):
     left_out: tuple[int, ...] = ()
 
 
+class Rejection(NamedTuple):
+    """Why a message was rejected, in the words of the event that reports it; ``detail`` can be written as JSON."""
+
+    error_type: str
+    detail: object
+
+
 class Snapshot(NamedTuple):
     """What decisions are made from.
 
@@ -202,6 +212,7 @@ class Snapshot(NamedTuple):
             may rest on it, as its conditions find that out; a refusal may not.
         transactional: stock, rows and reversal were read in one transaction: of each commit, they show all or nothing.
         past_levels: quantities on hand at instants before the last row of a stock item, which a count needs.
+        rejected: rejections of messages, by the messages' digests, as far as a commit met them.
     """
 
     business: Business | None
@@ -214,6 +225,7 @@ class Snapshot(NamedTuple):
     cached: bool = False
     transactional: bool = False
     past_levels: Mapping[tuple[StockItemId, datetime], int] = {}
+    rejected: Mapping[str, Rejection] = {}
 
 
 class Outcome(NamedTuple):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from inventory.domain.model import Adjustment, Command, ReversalLink, Snapshot, StockItemId
+from inventory.domain.model import Adjustment, Command, Rejection, ReversalLink, Snapshot, StockItemId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
 OPERATIONS_MAX: Final = 100
-"""Operations of one transaction: an update for each stock item, a put for each row, and a put for a reversal link."""
+"""Operations of one transaction: an update for each stock item, a put for each row, a put for a reversal link, and a
+check for each message that must not have been rejected."""
+
+MESSAGES_MAX: Final = 100
+"""Messages whose rejections are read in one call."""
 
 GROUP_MAX: Final = OPERATIONS_MAX - 1
 """Ledger rows of one transaction: at least one operation updates a stock item."""
@@ -80,10 +84,43 @@ class Store(Protocol):
         """
         ...
 
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
+    def commit(
+        self,
+        rows: Sequence[Adjustment],
+        snapshot: Snapshot,
+        link: ReversalLink | None = None,
+        message_digests: Sequence[str] = (),
+    ) -> CommitResult:
         """Append ``rows`` and update their stock items if these still are as in the snapshot: all or nothing.
 
         Each row continues the one before it of its stock item, and the first one continues the snapshot's stock. A
-        ``link`` is put if what it names was never reversed.
+        ``link`` is put if what it names was never reversed. None of the messages may have been rejected.
+        """
+        ...
+
+
+class Applied:
+    """The message can't be rejected: a row of its idempotency key is in the ledger."""
+
+
+class Rejections(Protocol):
+    """Which messages were rejected. Each method raises ``StoreUnavailable`` where it got no complete answer."""
+
+    def find(self, message_digests: Sequence[str]) -> dict[str, Rejection]:
+        """Read the rejections of at most ``MESSAGES_MAX`` messages by their digests; a digest may come twice."""
+        ...
+
+    def put(
+        self, message_digest: str, rejection: Rejection, row_id: tuple[UUID, UUID] | None
+    ) -> Rejection | Applied | None:
+        """Record that a message is rejected, unless it was already, or is applied.
+
+        Args:
+            message_digest: of the message.
+            rejection: why.
+            row_id: the business and the id of the row that the message would write first; None if it names none.
+
+        Returns:
+            None if it is recorded now; else the rejection that was recorded before, or ``Applied``.
         """
         ...

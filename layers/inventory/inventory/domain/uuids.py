@@ -23,7 +23,12 @@ def parse_uuid(text: str) -> UUID | None:
     The spellings are hyphenated, 32 digits, ``{hyphenated}`` and ``urn:uuid:hyphenated``. The prefix is in lower case;
     the digits are in any case; nothing stands around them. ``UUID(text)`` alone takes hyphens and braces anywhere.
     """
-    return UUID(text) if _SPELLINGS.fullmatch(text) else None
+    return uuid_of(text) if is_uuid(text) else None
+
+
+def is_uuid(text: str) -> bool:
+    """Whether ``parse_uuid`` can read the text."""
+    return _SPELLINGS.fullmatch(text) is not None
 
 
 @lru_cache(_IDS_CACHED_MAX)
@@ -34,5 +39,5 @@ def uuid_text(value: UUID) -> str:
 
 @lru_cache(_IDS_CACHED_MAX)
 def uuid_of(text: str) -> UUID:
-    """Read what ``uuid_text`` wrote. The rows of a page have most of their ids in common."""
+    """Read a spelling of a UUID. The rows of a page have most of their ids in common, and so have requests."""
     return UUID(text)

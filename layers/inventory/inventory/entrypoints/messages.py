@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory.domain.errors import InvalidRequest
+from inventory.domain.model import Command
 from inventory.entrypoints import direct
 from inventory.schemas.fields import IDEMPOTENCY_KEY_LENGTH_MAX, idempotency_key_entries
 from inventory.schemas.json_parser import InvalidJSON, parse_json
 from inventory.schemas.problems import rule_entry
 
 if TYPE_CHECKING:
-    from inventory.domain.model import Command, Group
+    from inventory.domain.model import Group
     from inventory.entrypoints.shapes import QueueRecord
     from inventory.schemas.json_parser import JSONValue
 
@@ -37,12 +39,16 @@ class MessageRequest(NamedTuple):
     """The request in a message: a payload as of a direct invocation, and the ids by which its sender knows it.
 
     ``message_id`` is the id that the message was first sent with. ``event_id`` is that of the event in the message;
-    None where the message is no event, or its id could be no key.
+    None where the message is no event, or its id could be no key. ``digest`` is of the message's id and body, the same
+    for each delivery; an event that comes in two messages counts as one. ``is_first_delivery``: SQS says that it has
+    not delivered the message before.
     """
 
     payload: JSONValue
     message_id: str
     event_id: str | None = None
+    digest: str = ""
+    is_first_delivery: bool = True
 
     def requested(self) -> Command | Group:
         """Translate the payload; where it names no key, the id of the event or message serves.
@@ -53,7 +59,15 @@ class MessageRequest(NamedTuple):
         if isinstance(self.payload, dict) and self.payload.keys() >= _SNS_ENVELOPE:
             raise InvalidRequest([rule_entry(["body"], _RAW_MESSAGE_DELIVERY, given=self.payload)])
         key = self.event_id or self.message_id
-        return direct.requested(self.payload, default_key=key, default_actor=QUEUE_ACTOR)
+        requested = direct.requested(self.payload, default_key=key, default_actor=QUEUE_ACTOR)
+        return requested if self.is_first_delivery else _unless_rejected(requested, self.digest)
+
+
+def _unless_rejected(requested: Command | Group, digest: str) -> Command | Group:
+    """Let a request be applied only if its message was not rejected."""
+    if isinstance(requested, Command):
+        return requested._replace(message_digest=digest)
+    return requested._replace(lines=tuple(line._replace(message_digest=digest) for line in requested.lines))
 
 
 def records_of(event: object) -> list[QueueRecord]:
@@ -74,6 +88,7 @@ def _is_record(record: object) -> bool:
         isinstance(record, dict)
         and isinstance(record.get("body", ""), str)
         and _is_message_id(record.get("messageId"))
+        and isinstance(record.get("attributes", {}), dict)
         and isinstance(attributes := record.get("messageAttributes", {}), dict)
         and isinstance(attributes.get(ORIGINAL_ID, {}), dict)
     )
@@ -92,17 +107,30 @@ def read_message(record: QueueRecord) -> MessageRequest:
     Raises:
         UnreadableMessage: the body is no JSON object.
     """
+    # Half a surrogate pair becomes bytes that are not UTF-8, and so no JSON either.
+    encoded = record.get("body", "").encode("utf-8", "surrogatepass")
     try:
-        # Half a surrogate pair becomes bytes that are not UTF-8, and so no JSON either.
-        body = parse_json(record.get("body", "").encode("utf-8", "surrogatepass"))
+        body = parse_json(encoded)
     except InvalidJSON as error:
         raise UnreadableMessage(error.message) from None
     if not isinstance(body, dict):
         raise UnreadableMessage("Not an object")
     # A payload has no such members: they would be unknown fields.
-    if "detail-type" in body and "detail" in body:
-        return MessageRequest(body["detail"], _original_id(record), _as_key(body.get("id")))
-    return MessageRequest(body, _original_id(record))
+    is_event = "detail-type" in body and "detail" in body
+    message_id, event_id = _original_id(record), _as_key(body.get("id")) if is_event else None
+    return MessageRequest(
+        body["detail"] if is_event else body,
+        message_id,
+        event_id,
+        digest=sha256(b"%b\n%b" % ((event_id or message_id).encode(), encoded)).hexdigest(),
+        is_first_delivery=_is_first_delivery(record),
+    )
+
+
+def _is_first_delivery(record: QueueRecord) -> bool:
+    """Whether the message is neither delivered again nor moved out of a dead-letter queue."""
+    is_moved = ORIGINAL_ID in record.get("messageAttributes", {})
+    return not is_moved and record.get("attributes", {}).get("ApproximateReceiveCount") == "1"
 
 
 def _original_id(record: QueueRecord) -> str:

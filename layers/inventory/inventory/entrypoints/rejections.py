@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, detail_text
-from inventory.entrypoints.responses import detail_of, detail_without_input, error_type
+from inventory.domain.errors import InvalidRequest, RejectedBefore
+from inventory.domain.model import Rejection
+from inventory.entrypoints.responses import detail_of, error_type, without_input
 from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.direct import CallerFields
+from inventory.schemas.problems import rule_entry
 
 if TYPE_CHECKING:
     from inventory.domain.errors import ServiceError
@@ -28,18 +31,35 @@ def rejection(message: MessageRequest, error: ServiceError) -> str:
     that are up to 1 KB (null where it is no object), the list in ``error.detail`` to its first 50 entries without
     ``input``.
     """
-    whole = _rejection(message, error, message.payload, detail_of(error))
+    reason = _reason_of(error)
+    whole = _rejection(message, reason, message.payload)
     if len(whole) <= DETAIL_SIZE_MAX_BYTES:
         return whole
-    detail = detail_without_input(error)
-    brief = detail[:_KEPT_ENTRIES_MAX] if isinstance(detail, list) else detail
-    return _rejection(message, error, _trimmed(message.payload), brief)
+    detail = reason.detail[:_KEPT_ENTRIES_MAX] if isinstance(reason.detail, list) else reason.detail
+    return _rejection(message, Rejection(reason.error_type, without_input(detail)), _trimmed(message.payload))
 
 
-def _rejection(message: MessageRequest, error: ServiceError, payload: JSONValue, detail: object) -> str:
+def _reason_of(error: ServiceError) -> Rejection:
+    """Return what is reported of an error; of a message that was rejected before, what was reported then."""
+    if isinstance(error, RejectedBefore):
+        return error.rejection
+    return Rejection(error_type(error), detail_of(error))
+
+
+def marker_of(error: ServiceError) -> Rejection:
+    """Return what the marker of a rejected message keeps of its error, so that each delivery reports the same.
+
+    Of an invalid request that is next to nothing: its entries can be large, and each delivery finds them again.
+    """
+    if isinstance(error, InvalidRequest):
+        return Rejection(error_type(error), without_input([rule_entry(["body"], error.message, given=None)]))
+    return _reason_of(error)
+
+
+def _rejection(message: MessageRequest, reason: Rejection, payload: JSONValue) -> str:
     members = {
         "request": payload,
-        "error": {"type": error_type(error), "detail": detail},
+        "error": {"type": reason.error_type, "detail": reason.detail},
         "message_id": message.message_id,
         "event_id": message.event_id,
     }

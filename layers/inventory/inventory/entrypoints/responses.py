@@ -28,6 +28,7 @@ from inventory.domain.errors import (
     ReasonDirection,
     ReasonNotFound,
     Refusal,
+    RejectedBefore,
     ServiceError,
     SkuTaken,
     StaleQuantity,
@@ -86,6 +87,7 @@ ERROR_ANSWERS: Final[dict[type[ServiceError], ErrorAnswer]] = {
     CountSuperseded: ErrorAnswer(409, "count_superseded"),
     ReasonDirection: ErrorAnswer(409, "reason_direction"),
     AlreadyReversed: ErrorAnswer(409, "already_reversed"),
+    RejectedBefore: ErrorAnswer(409, "rejected_before"),
     SkuTaken: ErrorAnswer(409, "sku_taken"),
     TooManyReasons: ErrorAnswer(409, "too_many_reasons"),
     UnsupportedEncoding: ErrorAnswer(415, "unsupported_encoding"),
@@ -128,7 +130,11 @@ def _broken_rule(place: list[str | int], rule: str, *, given: str | None) -> Val
 
 def detail_without_input(error: ServiceError) -> object:
     """The same without ``input``: for a log or an event, as what the caller sent may hold a secret."""
-    detail = detail_of(error)
+    return without_input(detail_of(error))
+
+
+def without_input(detail: object) -> object:
+    """Leave ``input`` out of each entry of a detail, if it is a list."""
     if not isinstance(detail, list):
         return detail
     return [{name: member for name, member in each.items() if name != "input"} for each in detail]

@@ -24,6 +24,7 @@ class QueueRecord(TypedDict):
 
     messageId: str
     body: NotRequired[str]
+    attributes: NotRequired[Mapping[str, str]]
     messageAttributes: NotRequired[Mapping[str, MessageAttribute]]
 
 

@@ -20,6 +20,7 @@ from inventory.integrity.chain_check import Problem, ProblemKind, read_row
 from inventory.integrity.cross_checks import CrossChecks
 from inventory.integrity.item_checks import (
     is_catalog_item,
+    is_rejection,
     link_id_of,
     sequence_of_altered_stock_item,
     stock_item_id_of,
@@ -170,7 +171,7 @@ class _SegmentRun:
 
     def _inventory_item(self, item: Item, links: list[Link], proof_cursor: str | None) -> str | None:
         """Check one item, or collect it in ``links``. Give the cursor of its proof if that is unfinished."""
-        if is_catalog_item(item):
+        if is_catalog_item(item) or is_rejection(item):
             return None
         if (stock_item_id := stock_item_id_of(item)) is not None:
             return self._check_stock_item(stock_item_id, item, proof_cursor)

@@ -43,6 +43,8 @@ class LinkId(NamedTuple):
 
 _CATALOG_NAME: Final = re.compile("REASON#[a-z][a-z0-9_]{0,39}|SKU#[0-9a-f]{64}")
 
+_REJECTION: Final = re.compile(f"{keys.MESSAGE}[0-9a-f]{{64}} {keys.REJECTION}")
+
 
 def is_catalog_item(item: Item) -> bool:
     """Whether an item has a key of the catalog: the settings, a location, variant, reason or SKU of a business."""
@@ -55,6 +57,11 @@ def is_catalog_item(item: Item) -> bool:
     except ValueError:
         return False
     return key in (keys.location_key(business_id, item_id), keys.variant_key(business_id, item_id))
+
+
+def is_rejection(item: Item) -> bool:
+    """Whether an item has the key of the marker of a rejected message."""
+    return _REJECTION.fullmatch(" ".join(key_of(item))) is not None
 
 
 def stock_item_id_of(item: Item) -> StockItemId | None:

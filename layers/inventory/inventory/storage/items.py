@@ -6,12 +6,13 @@ that somebody may have changed by hand.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Final, cast
 
 from inventory.domain.errors import RowUnreadable, StockItemUnreadable
 from inventory.domain.hash_chain import FIRST_FORM
-from inventory.domain.model import FORM, Adjustment, Business, Direction, Kind, ReversalLink, StockItem
+from inventory.domain.model import FORM, Adjustment, Business, Direction, Kind, Rejection, ReversalLink, StockItem
 from inventory.domain.timestamps import instant_text, parse_instant
 from inventory.domain.uuids import uuid_of, uuid_text
 from inventory.storage import keys
@@ -295,6 +296,27 @@ def read_reversal_link(link: Item) -> ReversalLink | None:
         return ReversalLink(reversed_id, reversal_id_of(link), left_out)
     except MALFORMED:
         return None
+
+
+# -------------------------------------------------------------------------------------------------- rejected messages
+
+
+def rejection_item(
+    message_digest: str, rejection: Rejection, *, rejected_at: datetime, expires_at: datetime
+) -> dict[str, AttributeValueTypeDef]:
+    """Make the marker of a rejected message. DynamoDB deletes it some time after ``expires_at``."""
+    return {
+        **key_attributes(keys.rejection_key(message_digest)),
+        "error_type": {"S": rejection.error_type},
+        "detail": {"S": json.dumps(rejection.detail)},
+        "rejected_at": {"S": instant_text(rejected_at)},
+        "expires_at": {"N": str(int(expires_at.timestamp()))},
+    }
+
+
+def rejection_of(item: Item) -> Rejection:
+    """Return why a message was rejected."""
+    return Rejection(item["error_type"]["S"], json.loads(item["detail"]["S"]))
 
 
 # -------------------------------------------------------------------------------------------------------- the catalog

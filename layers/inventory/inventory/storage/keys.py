@@ -19,6 +19,10 @@ type ItemKey = tuple[str, ...]
 
 SETTINGS: Final = "SETTINGS"
 REVERSAL: Final = "REVERSAL"
+REJECTION: Final = "REJECTION"
+MESSAGE: Final = "MESSAGE#"
+"""How the partition keys of rejected messages begin."""
+
 STOCK: Final = "STOCK#"
 """How the partition keys of stock items begin."""
 
@@ -127,6 +131,14 @@ def reversal_link_key(business_id: UUID, adjustment_id: UUID) -> ItemKey:
 def reversal(business_id: UUID, adjustment_id: UUID) -> str:
     """Partition key of that link."""
     return f"REVERSAL#{uuid_text(business_id)}#{uuid_text(adjustment_id)}"
+
+
+# ----------------------------------------------------------------------------- the inventory table: rejected messages
+
+
+def rejection_key(message_digest: str) -> ItemKey:
+    """Key of the marker of a rejected message; ``message_digest`` is 64 hexadecimal digits."""
+    return f"{MESSAGE}{message_digest}", REJECTION
 
 
 # ------------------------------------------------------------------------------------------ the ledger and its indexes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, TypeIs, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeIs, cast
 
 from inventory.aws.failures import CONDITION_FAILED, TRANSIENT_REASONS, require_complete, translated_failures
 from inventory.domain.errors import StoreUnavailable
@@ -30,6 +30,7 @@ from inventory.storage.items import (
     key_attributes,
     ledger_item,
     reason_direction_of,
+    rejection_of,
     reversal_id_of,
     reversal_link_item,
     stock_index_attributes,
@@ -38,16 +39,23 @@ from inventory.storage.items import (
     variant_id_of_sku,
 )
 from inventory.storage.lookups import KEYS_MAX, read_by_key
+from inventory.storage.transactions import (
+    NOT_AT_FAULT,
+    absent,
+    are_among,
+    cancellation_reasons,
+    put_if_absent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
     from uuid import UUID
 
     from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
         AttributeValueTypeDef,
+        ConditionCheckTypeDef,
         PutTypeDef,
         TransactGetItemTypeDef,
         TransactWriteItemTypeDef,
@@ -79,15 +87,8 @@ numbers were used again. The quantity is for a value that somebody has set by ha
 _ATTRIBUTE_NAMES: Final = {"sequence": "#sequence"}
 """Attributes whose names DynamoDB reserves."""
 
-_NOT_AT_FAULT: Final = "None"
-
 _REASON_CODE: Final = re.compile("[a-z][a-z0-9_]{0,39}")
 """A code that a business can register. No other text is looked for, so none becomes part of a key."""
-
-
-class _CancellationReason(TypedDict, total=False):
-    Code: str
-    Item: dict[str, AttributeValueTypeDef]
 
 
 class _Found(NamedTuple):
@@ -214,8 +215,14 @@ class StockStore:
         wanted = [(self._ledger_table, key) for key in _row_keys(business_id, adjustment_ids)]
         return adjustments_by_id(self._transact_get(wanted).rows) if wanted else {}
 
-    def commit(self, rows: Sequence[Adjustment], snapshot: Snapshot, link: ReversalLink | None = None) -> CommitResult:
-        """Update the stock items, append the rows, and put the link of a reversal: one transaction.
+    def commit(
+        self,
+        rows: Sequence[Adjustment],
+        snapshot: Snapshot,
+        link: ReversalLink | None = None,
+        message_digests: Sequence[str] = (),
+    ) -> CommitResult:
+        """Update the stock items, append the rows, put the link of a reversal, and check messages: one transaction.
 
         It is the only write of the service to stock and ledger. The stock item's sequence number guards it, as every
         change of the stock item changes that number:
@@ -226,12 +233,7 @@ class StockStore:
         The parts are in the order of the stock items' keys, so two groups meet at the first item that both change.
         """
         after = _states_after(rows, snapshot.stock)
-        parts: list[TransactWriteItemTypeDef] = [
-            {"Update": self._stock_update(each, after[each], snapshot.stock.get(each))} for each in after
-        ]
-        parts += [{"Put": self._row_put(row)} for row in rows]
-        if link is not None:
-            parts.append({"Put": self._link_put(rows[0].business_id, link)})
+        parts = self._parts(rows, after, snapshot, link, message_digests)
         if len(parts) > OPERATIONS_MAX:
             raise ValueError("the rows do not make one transaction")
         # Until the outcome is known, so are the stock items' states unknown.
@@ -241,7 +243,7 @@ class StockStore:
             with translated_failures():
                 reply = self._client.transact_write_items(TransactItems=parts, ReturnConsumedCapacity="TOTAL")
         except self._client.exceptions.TransactionCanceledException as error:
-            cancelled = _Cancelled(error, list(after), rows, parts=len(parts))
+            cancelled = _Cancelled(error, list(after), rows, message_digests, parts=len(parts))
             self._cache_seen(cancelled, snapshot)
             return cancelled.result(snapshot)
         require_complete(reply)
@@ -260,6 +262,23 @@ class StockStore:
                 self._stock.put(key, state, read_at_s=self._time_s())
 
     # ------------------------------------------------------------------------------------- the parts of the transaction
+
+    def _parts(
+        self,
+        rows: Sequence[Adjustment],
+        after: Mapping[StockItemId, StockItem],
+        snapshot: Snapshot,
+        link: ReversalLink | None,
+        message_digests: Sequence[str],
+    ) -> list[TransactWriteItemTypeDef]:
+        parts: list[TransactWriteItemTypeDef] = [
+            {"Update": self._stock_update(each, after[each], snapshot.stock.get(each))} for each in after
+        ]
+        parts += [{"Put": self._row_put(row)} for row in rows]
+        if link is not None:
+            parts.append({"Put": self._link_put(rows[0].business_id, link)})
+        parts += [{"ConditionCheck": self._not_rejected(each)} for each in message_digests]
+        return parts
 
     def _stock_update(self, stock_item_id: StockItemId, after: StockItem, seen: StockItem | None) -> UpdateTypeDef:
         """Set the stock item to its new state, if it still is as it was seen."""
@@ -282,11 +301,15 @@ class StockStore:
 
     def _row_put(self, row: Adjustment) -> PutTypeDef:
         """Append a ledger row, if there is none with its id."""
-        return _put_if_absent(self._ledger_table, ledger_item(row))
+        return put_if_absent(self._ledger_table, ledger_item(row))
 
     def _link_put(self, business_id: UUID, link: ReversalLink) -> PutTypeDef:
         """Record that a row or a group was reversed, and by which, if it never was. A link never changes."""
-        return _put_if_absent(self._inventory_table, reversal_link_item(business_id, link))
+        return put_if_absent(self._inventory_table, reversal_link_item(business_id, link))
+
+    def _not_rejected(self, message_digest: str) -> ConditionCheckTypeDef:
+        """Check that no delivery of a message was rejected."""
+        return absent(self._inventory_table, keys.rejection_key(message_digest))
 
     # --------------------------------------------------------------------------------------------------------- reading
 
@@ -332,8 +355,8 @@ class StockStore:
             with translated_failures():
                 reply = self._client.transact_get_items(TransactItems=parts, ReturnConsumedCapacity="TOTAL")
         except self._client.exceptions.TransactionCanceledException as error:
-            reasons = _reasons(error)
-            if len(reasons) == len(parts) and _are_among(reasons, TRANSIENT_REASONS):
+            reasons = cancellation_reasons(error)
+            if len(reasons) == len(parts) and are_among(reasons, TRANSIENT_REASONS):
                 raise StoreUnavailable from error
             raise
         require_complete(reply)
@@ -466,15 +489,6 @@ def _row_keys(business_id: UUID, adjustment_ids: Sequence[UUID]) -> list[ItemKey
     return [keys.ledger_row_key(business_id, each) for each in dict.fromkeys(adjustment_ids)]
 
 
-def _put_if_absent(table: str, item: Item) -> PutTypeDef:
-    return {
-        "TableName": table,
-        "Item": item,
-        "ConditionExpression": keys.ITEM_ABSENT,
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
-
-
 def _seen_values(seen: StockItem) -> dict[str, AttributeValueTypeDef]:
     return {
         ":seen": {"N": str(seen.sequence)},
@@ -493,26 +507,34 @@ def _states_after(rows: Sequence[Adjustment], seen: Mapping[StockItemId, StockIt
 
 
 class _Cancelled:
-    """Why a transaction was cancelled: its reasons by position, for stock items, rows and the link in this order.
+    """Why a transaction was cancelled: its reasons by position, for stock items, rows, the link and messages.
 
     Raises:
         ClientError: the reasons are not those of this transaction.
     """
 
     def __init__(
-        self, error: ClientError, stock_item_ids: Sequence[StockItemId], rows: Sequence[Adjustment], *, parts: int
+        self,
+        error: ClientError,
+        stock_item_ids: Sequence[StockItemId],
+        rows: Sequence[Adjustment],
+        message_digests: Sequence[str],
+        *,
+        parts: int,
     ) -> None:
         self._error = error
         self._stock_item_ids = stock_item_ids
-        self._reasons = _reasons(error)
+        self._message_digests = message_digests
+        self._reasons = cancellation_reasons(error)
         self._link_index = len(stock_item_ids) + len(rows)
+        self._first_message = parts - len(message_digests)
         if len(self._reasons) != parts:
             raise error
 
     def stock_items_at_fault(self) -> list[tuple[StockItemId, bool]]:
         """Return each stock item, and whether its part was at fault."""
         pairs = zip(self._stock_item_ids, self._reasons, strict=False)
-        return [(stock_item_id, reason.get("Code") != _NOT_AT_FAULT) for stock_item_id, reason in pairs]
+        return [(stock_item_id, reason.get("Code") != NOT_AT_FAULT) for stock_item_id, reason in pairs]
 
     def result(self, snapshot: Snapshot) -> Snapshot | Contended:
         """Translate the reasons. Unknown ones are raised again."""
@@ -524,7 +546,7 @@ class _Cancelled:
         if existing:
             return self._changed(snapshot, existing)
         # A condition failed, but the reply holds no item: it is gone again, so it must be read.
-        if _are_among(self._reasons, TRANSIENT_REASONS | {CONDITION_FAILED}):
+        if are_among(self._reasons, TRANSIENT_REASONS | {CONDITION_FAILED}):
             return Contended()
         raise self._error
 
@@ -537,22 +559,17 @@ class _Cancelled:
             if position < first_row
         }
         recorded = [item for position, item in existing.items() if first_row <= position < self._link_index]
-        link = existing.get(self._link_index)
+        link = existing.get(self._link_index) if self._link_index < self._first_message else None
+        rejected = {
+            self._message_digests[position - self._first_message]: rejection_of(item)
+            for position, item in existing.items()
+            if position >= self._first_message
+        }
         return snapshot._replace(
             recorded={**snapshot.recorded, **adjustments_by_id(recorded)},
             stock={**snapshot.stock, **stock},
             reversed_by=snapshot.reversed_by if link is None else reversal_id_of(link),
+            rejected={**snapshot.rejected, **rejected},
             cached=False,
             transactional=False,
         )
-
-
-def _reasons(error: ClientError) -> list[_CancellationReason]:
-    """Return why a transaction was cancelled: a reason for each of its parts, in their order."""
-    return cast("list[_CancellationReason]", error.response.get("CancellationReasons", []))
-
-
-def _are_among(reasons: Sequence[_CancellationReason], codes: AbstractSet[str]) -> bool:
-    """Whether at least one part was at fault, and each part at fault has one of the codes."""
-    at_fault = {reason.get("Code") for reason in reasons} - {_NOT_AT_FAULT}
-    return bool(at_fault) and at_fault <= codes
