@@ -237,16 +237,24 @@ class _Seen:
     def changes(self, after: VariantCatalog) -> list[Change]:
         """Make the changes to a later state.
 
-        A claim only changes together with the variants that it is taken from and given to. So the condition on the
-        variant is also one on its claim.
+        A claim only changes together with the variants that it is taken from and given to. But a variant may have been
+        read after another command has written it, and its claims before. So the claims on both SKUs of a variant that
+        changes are parts of the transaction, each on condition that it is as it was seen, also where they stay.
         """
         variants, claims = self.variants(), self.claims()
         skus = [sku for sku in {**claims, **after.claims} if claims.get(sku) != after.claims.get(sku)]
-        touched = [each for each, variant in after.variants.items() if variant != variants.get(each)]
-        touched += [each for sku in skus for each in (claims.get(sku), after.claims.get(sku)) if each in after.variants]
+        altered = [each for each, variant in after.variants.items() if variant != variants.get(each)]
+        claimants = [each for sku in skus for each in (claims.get(sku), after.claims.get(sku))]
+        touched = altered + [each for each in claimants if each in after.variants]
+        skus += [
+            variant.sku
+            for each in altered
+            for variant in (variants.get(each), after.variants[each])
+            if variant is not None and variant.sku in self._claim_keys
+        ]
         return [
             *(self._variant_change(each, after.variants[each]) for each in dict.fromkeys(touched)),
-            *(self._claim_change(sku, after.claims.get(sku)) for sku in skus),
+            *(self._claim_change(sku, after.claims.get(sku)) for sku in dict.fromkeys(skus)),
         ]
 
     def _variant_change(self, variant_id: UUID, variant: Variant) -> Change:
