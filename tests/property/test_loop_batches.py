@@ -158,16 +158,16 @@ def test_any_batching_of_requests_gives_the_same_ledger_and_answers(
 
 
 @examples(100)
-@given(drawn=st.lists(commands, min_size=1, max_size=30), group_max=st.integers(1, 4))
+@given(drawn=st.lists(commands, min_size=1, max_size=30), operations_max=st.integers(2, 5))
 def test_the_place_where_a_transactions_limit_splits_a_group_makes_no_difference(
-    drawn: list[Command], group_max: int
+    drawn: list[Command], operations_max: int
 ) -> None:
     asked = with_actors([replace(each, variant_id=VARIANT, location_id=LOCATION) for each in drawn])
     alone, together = (a_shop(allow_negative_stock=False) for _ in range(2))
 
     expected = alone.one_by_one(asked)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(merging, "GROUP_MAX", group_max)
+        patch.setattr(merging, "OPERATIONS_MAX", operations_max)
         answers = together.together(asked, [])
 
     assert [in_short(each) for each in answers] == [in_short(each) for each in expected]

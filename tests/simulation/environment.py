@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
 from inventory.adjusting.loop import Adjuster
-from inventory.entrypoints.composition import level_reader
+from inventory.entrypoints.past_levels import level_reader
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.stock_store import StockStore
 

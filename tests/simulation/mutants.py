@@ -273,7 +273,7 @@ _RECORD_REJECTIONS = queue._record_rejections
 
 
 def _dawdle(client: Any) -> None:
-    client._database._scheduler.sleep(0.5 * client._chance.random())
+    client._database._scheduler.sleep(0.5 * client._database._chance.random())
 
 
 class _RecordsRejectionsUnseen(RejectionMarkers):

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from inventory.adjusting.loop import Adjuster
 from inventory.adjusting.reversal import carry_out
 from inventory.domain.model import Command, Reversal
-from inventory.entrypoints.composition import level_reader
+from inventory.entrypoints.past_levels import level_reader
 from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from tests.support.builders.domain import budget_of
 

@@ -187,26 +187,32 @@ class _Request:
 type _Rows = tuple[Adjustment, ...]
 
 
-class _Decisions(NamedTuple):
+class _Decisions:
     """The decisions from one snapshot: rows to commit, refusals, and requests that repeat one of those with rows.
 
     ``trails`` has the states that the rows lead to.
     """
 
-    rows: dict[_Request, _Rows]
-    refused: dict[_Request, Refusal]
-    repeated: dict[_Request, _Rows]
-    trails: dict[StockItemId, Trail]
+    __slots__ = ("refused", "repeated", "rows", "trails")
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.rows: dict[_Request, _Rows] = {}
+        self.refused: dict[_Request, Refusal] = {}
+        self.repeated: dict[_Request, _Rows] = {}
+        self.trails: dict[StockItemId, Trail] = {each: (stock,) for each, stock in snapshot.stock.items()}
 
 
-class _UnansweredCommit(NamedTuple):
+class _UnansweredCommit:
     """A transaction of unknown outcome, which may still be applied later.
 
     Its condition is that each stock item still has the sequence in ``seen``.
     """
 
-    rows: dict[_Request, _Rows]
-    seen: Mapping[StockItemId, int]
+    __slots__ = ("rows", "seen")
+
+    def __init__(self, rows: dict[_Request, _Rows], seen: Mapping[StockItemId, int]) -> None:
+        self.rows = rows
+        self.seen = seen
 
 
 class _Run:
@@ -341,7 +347,7 @@ class _Run:
 
         A request for which the transaction has no room any more stays pending, and so do those after it.
         """
-        decisions = _Decisions({}, {}, {}, {each: (stock,) for each, stock in snapshot.stock.items()})
+        decisions = _Decisions(snapshot)
         rows_of_id: dict[UUID, _Rows] = {}
         changed: set[StockItemId] = set()
         operations = 0

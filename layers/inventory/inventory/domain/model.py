@@ -1,14 +1,10 @@
 """The values of the domain and their limits. Standard library only: no AWS, no HTTP, no clock."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Set as AbstractSet
-    from datetime import datetime
-    from uuid import UUID
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import Final, Literal, NamedTuple, get_args
+from uuid import UUID
 
 type ReasonCode = Literal[
     "shrinkage",

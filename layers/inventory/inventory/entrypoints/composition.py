@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from inventory.adjusting.loop import Adjuster
-from inventory.queries.levels import level_at
-from inventory.storage.ledger_index import DynamoDBLedgerIndex
 from inventory.storage.stock_store import StockStore
 
 if TYPE_CHECKING:
@@ -18,9 +16,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from inventory.adjusting.loop import LevelAsOf
     from inventory.domain.model import StockItem, StockItemId
-    from inventory.storage.ledger_index import LedgerIndex
 
 
 def adjuster_on_dynamodb(client: DynamoDBClient, *, inventory_table: str, ledger_table: str) -> Adjuster:
@@ -29,23 +25,21 @@ def adjuster_on_dynamodb(client: DynamoDBClient, *, inventory_table: str, ledger
     def clock() -> datetime:
         return datetime.now(UTC)
 
+    def level_as_of(
+        stock_item_id: StockItemId, stock: StockItem, as_of: datetime, between_calls: Callable[[], None]
+    ) -> int:
+        # Few environments ever count what was there in the past.
+        from inventory.entrypoints.past_levels import level_reader  # noqa: PLC0415
+        from inventory.storage.ledger_index import DynamoDBLedgerIndex  # noqa: PLC0415
+
+        read = level_reader(DynamoDBLedgerIndex(client, ledger_table), clock)
+        return read(stock_item_id, stock, as_of, between_calls)
+
     return Adjuster(
         store=StockStore(client, inventory_table=inventory_table, ledger_table=ledger_table, time_s=time.time),
         clock=clock,
         new_id=uuid4,
         fraction=SystemRandom().random,  # not `random`: environments restored from one snapshot would share its seed
         sleep=time.sleep,
-        level_as_of=level_reader(DynamoDBLedgerIndex(client, ledger_table), clock),
+        level_as_of=level_as_of,
     )
-
-
-def level_reader(index: LedgerIndex, clock: Callable[[], datetime]) -> LevelAsOf:
-    """Make the function that reads the levels of the past for counts."""
-
-    def level_as_of(
-        stock_item_id: StockItemId, stock: StockItem, as_of: datetime, between_calls: Callable[[], None]
-    ) -> int:
-        level = level_at(index, stock_item_id, stock, as_of, now=clock(), between_calls=between_calls)
-        return 0 if level is None else level.quantity
-
-    return level_as_of

@@ -237,24 +237,19 @@ class _Seen:
     def changes(self, after: VariantCatalog) -> list[Change]:
         """Make the changes to a later state.
 
-        A claim only changes together with the variants that it is taken from and given to. But a variant may have been
-        read after another command has written it, and its claims before. So the claims on both SKUs of a variant that
-        changes are parts of the transaction, each on condition that it is as it was seen, also where they stay.
+        A claim only changes together with the variants that it is taken from and given to, so the condition on these is
+        also one on their claims as they will be. But the read can show a variant after another command's transaction,
+        and its claim before: where a variant comes or goes, its claims must be as seen even if they stay so.
         """
         variants, claims = self.variants(), self.claims()
         skus = [sku for sku in {**claims, **after.claims} if claims.get(sku) != after.claims.get(sku)]
-        altered = [each for each, variant in after.variants.items() if variant != variants.get(each)]
-        claimants = [each for sku in skus for each in (claims.get(sku), after.claims.get(sku))]
-        touched = altered + [each for each in claimants if each in after.variants]
-        skus += [
-            variant.sku
-            for each in altered
-            for variant in (variants.get(each), after.variants[each])
-            if variant is not None and variant.sku in self._claim_keys
-        ]
+        touched = [each for each, variant in after.variants.items() if variant != variants.get(each)]
+        touched += [each for sku in skus for each in (claims.get(sku), after.claims.get(sku)) if each in after.variants]
+        for each in touched:
+            skus += _skus_to_hold(variants.get(each), after.variants[each])
         return [
             *(self._variant_change(each, after.variants[each]) for each in dict.fromkeys(touched)),
-            *(self._claim_change(sku, after.claims.get(sku)) for sku in dict.fromkeys(skus)),
+            *(self._claim_change(sku, after.claims.get(sku)) for sku in dict.fromkeys(skus) if sku in self._claim_keys),
         ]
 
     def _variant_change(self, variant_id: UUID, variant: Variant) -> Change:
@@ -264,3 +259,10 @@ class _Seen:
     def _claim_change(self, sku: str, variant_id: UUID | None) -> Change:
         key = keys.sku_key(self._business_id, sku)
         return Change(key, self._items.get(key), None if variant_id is None else claim_values(sku, variant_id))
+
+
+def _skus_to_hold(before: Variant | None, after: Variant) -> list[str]:
+    """Return the SKUs whose claims must be as they were seen, as the variant comes, goes or gets another SKU."""
+    if before is not None and (before.active, before.sku) == (after.active, after.sku):
+        return []
+    return [each.sku for each in (before, after) if each is not None and each.sku is not None]

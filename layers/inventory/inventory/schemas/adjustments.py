@@ -57,6 +57,8 @@ class VariantFields(RequestModel):
 class AdjustmentRequest(VariantFields):
     """The body of POST /api/v1/inventory/adjustments. Quantities are in units of the variant."""
 
+    model_config = ConfigDict(defer_build=False)  # most environments that load it need it
+
     quantity_change: QuantityChange = Field(
         description="Quantity change: positive to add, negative to subtract. Cannot be zero."
     )

@@ -30,9 +30,12 @@ type Place = list[str | int]
 
 
 class RequestModel(BaseModel):
-    """A request that refuses unknown fields, because a misspelt one must not be ignored, and that can't be changed."""
+    """A request that refuses unknown fields, because a misspelt one must not be ignored, and that can't be changed.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    A model's validator is made when it is first needed: few environments see requests of every kind.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @classmethod
     @cache

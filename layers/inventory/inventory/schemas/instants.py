@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final
 
 from pydantic import AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError, PydanticKnownError
@@ -35,14 +35,8 @@ def _instant_pattern() -> re.Pattern[str]:
     )
 
 
-class _ParsedInstant(NamedTuple):
-    """An instant in UTC, cut to its microsecond, and whether something was cut off."""
-
-    microsecond: datetime
-    is_cut: bool
-
-
-def _parse(value: object) -> _ParsedInstant:
+def _parse(value: object) -> tuple[datetime, bool]:
+    """Read an instant in UTC, cut to its microsecond, and whether something was cut off."""
     parts = _instant_pattern().fullmatch(value) if isinstance(value, str) else None
     if parts is None:
         raise _not_an_instant()
@@ -55,7 +49,7 @@ def _parse(value: object) -> _ParsedInstant:
     if not offset:
         raise PydanticKnownError("timezone_aware")
     try:
-        return _ParsedInstant(instant.astimezone(UTC), (parts["fraction"] or "")[_DIGITS:].strip("0") != "")
+        return instant.astimezone(UTC), (parts["fraction"] or "")[_DIGITS:].strip("0") != ""
     except OverflowError:
         raise ValueError("must be between the years 1 and 9999 in UTC") from None
 
@@ -65,7 +59,7 @@ def _not_an_instant() -> PydanticCustomError:
 
 
 def _round_down(value: object) -> datetime:
-    return _parse(value).microsecond
+    return _parse(value)[0]
 
 
 def _round_up(value: object) -> datetime:

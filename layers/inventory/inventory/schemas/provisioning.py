@@ -62,13 +62,7 @@ class _CommandField(RequestModel):
     command: CommandName
 
 
-class CommandModel(RequestModel):
-    """A request of operators. Its validator is made when it is first needed: few environments see many commands."""
-
-    model_config = ConfigDict(defer_build=True)
-
-
-class RegisterBusiness(CommandModel):
+class RegisterBusiness(RequestModel):
     """New settings of a business. What is left out of this and of the other registrations stays as it is."""
 
     command: Literal["register_business"]
@@ -83,7 +77,7 @@ class RegisterNewBusiness(RegisterBusiness):
     name: Label
 
 
-class RegisterLocation(CommandModel):
+class RegisterLocation(RequestModel):
     """A location of a business. Adjustments without a location go to the ``default`` one."""
 
     command: Literal["register_location"]
@@ -99,7 +93,7 @@ class RegisterNewLocation(RegisterLocation):
     name: Label
 
 
-class VariantEntry(CommandModel):
+class VariantEntry(RequestModel):
     """What is registered of a variant. Null clears its name."""
 
     sku: Optional[Label] = None
@@ -113,7 +107,7 @@ class NewVariantEntry(VariantEntry):
     sku: Label
 
 
-class RegisterVariant(CommandModel):
+class RegisterVariant(RequestModel):
     """A variant of a business: the fields of ``VariantEntry``."""
 
     command: Literal["register_variant"]
@@ -138,7 +132,7 @@ class RegisterNewVariant(RegisterVariant):
     sku: Label
 
 
-class RegisterVariants(CommandModel):
+class RegisterVariants(RequestModel):
     """Many variants of a business. ``entries`` validates each of them."""
 
     command: Literal["register_variants"]
@@ -164,7 +158,7 @@ class RegisterVariants(CommandModel):
         return entries
 
 
-class RegisterReason(CommandModel):
+class RegisterReason(RequestModel):
     """A reason code of a business's own."""
 
     command: Literal["register_reason"]
@@ -174,7 +168,7 @@ class RegisterReason(CommandModel):
     direction: Optional[Literal["increase", "decrease", "any"]] = None
 
 
-class DeactivateLocation(CommandModel):
+class DeactivateLocation(RequestModel):
     """The end of adjustments at a location."""
 
     command: Literal["deactivate_location"]
@@ -182,7 +176,7 @@ class DeactivateLocation(CommandModel):
     location_id: UUID
 
 
-class DeactivateVariant(CommandModel):
+class DeactivateVariant(RequestModel):
     """The end of adjustments of a variant."""
 
     command: Literal["deactivate_variant"]
@@ -190,7 +184,7 @@ class DeactivateVariant(CommandModel):
     variant_id: UUID
 
 
-class DeactivateReason(CommandModel):
+class DeactivateReason(RequestModel):
     """The end of adjustments with a reason code of the business's own."""
 
     command: Literal["deactivate_reason"]
@@ -198,7 +192,7 @@ class DeactivateReason(CommandModel):
     reason_code: OwnReasonCode
 
 
-class ClaimSkus(CommandModel):
+class ClaimSkus(RequestModel):
     """Claims the SKUs of active variants that were registered before SKUs were claimed."""
 
     command: Literal["claim_skus"]
@@ -206,7 +200,7 @@ class ClaimSkus(CommandModel):
     cursor: Cursor | None = None
 
 
-class ListBusinesses(CommandModel):
+class ListBusinesses(RequestModel):
     """A page of all businesses."""
 
     command: Literal["list_businesses"]
@@ -214,7 +208,7 @@ class ListBusinesses(CommandModel):
     cursor: Cursor | None = None
 
 
-class ListOfBusiness(CommandModel):
+class ListOfBusiness(RequestModel):
     """A page of a business's locations, variants or reasons."""
 
     command: Literal["list_locations", "list_variants", "list_reasons"]
@@ -223,7 +217,7 @@ class ListOfBusiness(CommandModel):
     cursor: Cursor | None = None
 
 
-class ListTokens(CommandModel):
+class ListTokens(RequestModel):
     """A page of all tokens, or of those that are good for one business."""
 
     command: Literal["list_tokens"]
@@ -232,7 +226,7 @@ class ListTokens(CommandModel):
     cursor: Cursor | None = None
 
 
-class IssueToken(CommandModel):
+class IssueToken(RequestModel):
     """A new API token. ``expires_at`` can be in the past: such a token is useless, but harmless."""
 
     command: Literal["issue_token"]
@@ -242,14 +236,14 @@ class IssueToken(CommandModel):
     expires_at: FromInstant | None = None
 
 
-class RevokeToken(CommandModel):
+class RevokeToken(RequestModel):
     """The end of an API token."""
 
     command: Literal["revoke_token"]
     token_id: TokenId
 
 
-class IndexStockItems(CommandModel):
+class IndexStockItems(RequestModel):
     """Put stock items from before their index into it, a page at a time; it may be repeated."""
 
     command: Literal["index_stock_items"]

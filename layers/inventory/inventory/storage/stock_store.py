@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeIs, cast
+from typing import TYPE_CHECKING, Final, TypeIs, cast
 
 from inventory.aws.failures import CONDITION_FAILED, TRANSIENT_REASONS, require_complete, translated_failures
 from inventory.domain.errors import StoreUnavailable
@@ -91,12 +91,15 @@ _REASON_CODE: Final = re.compile("[a-z][a-z0-9_]{0,39}")
 """A code that a business can register. No other text is looked for, so none becomes part of a key."""
 
 
-class _Found(NamedTuple):
+class _Found:
     """What a load found: items of the inventory table by key, and ledger rows."""
 
-    items: dict[ItemKey, Item]
-    rows: list[Item]
-    transactional: bool = False
+    __slots__ = ("items", "rows", "transactional")
+
+    def __init__(self, items: dict[ItemKey, Item], rows: list[Item], *, transactional: bool = False) -> None:
+        self.items = items
+        self.rows = rows
+        self.transactional = transactional
 
 
 class StockStore:
@@ -384,7 +387,7 @@ def _parts_before_last(wanted: Sequence[_Wanted]) -> list[Sequence[_Wanted]]:
 
 
 def _merged(earlier: _Found, later: _Found) -> _Found:
-    return _Found(earlier.items | later.items, earlier.rows + later.rows, later.transactional)
+    return _Found(earlier.items | later.items, earlier.rows + later.rows, transactional=later.transactional)
 
 
 def _distinct(commands: Sequence[Command]) -> Sequence[Command]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypedDict, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from inventory.storage import keys
 from inventory.storage.items import key_attributes
@@ -10,6 +10,7 @@ from inventory.storage.items import key_attributes
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
+    from typing import TypedDict
 
     from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, ConditionCheckTypeDef, PutTypeDef
@@ -17,15 +18,15 @@ if TYPE_CHECKING:
     from inventory.storage.items import Item
     from inventory.storage.keys import ItemKey
 
+    class CancellationReason(TypedDict, total=False):
+        """Why a part cancelled its transaction: a code, and the item that was there, if the part asked for it."""
+
+        Code: str
+        Item: dict[str, AttributeValueTypeDef]
+
+
 NOT_AT_FAULT: Final = "None"
 """Code of a part that did not cancel its transaction."""
-
-
-class CancellationReason(TypedDict, total=False):
-    """Why a part cancelled its transaction: a code, and the item that was there, if the part asked for it."""
-
-    Code: str
-    Item: dict[str, AttributeValueTypeDef]
 
 
 def cancellation_reasons(error: ClientError) -> list[CancellationReason]:

@@ -187,6 +187,23 @@ def test_a_registration_whose_reply_was_lost_is_one_variant(shop: Service) -> No
     assert shop.do(REGISTER_VARIANT, variant_id=...) == answer
 
 
+def test_a_variant_that_is_registered_while_its_deactivation_is_seen_in_part_has_its_claim(shop: Service) -> None:
+    """The variant is read after the deactivation, and the claim on its SKU before."""
+    shop.do(REGISTER_VARIANT)
+    claims_before = [item for item in shop.items() if item["sk"]["S"].startswith("SKU#")]
+    shop.do(DEACTIVATE_VARIANT)
+    first = iter([None])
+
+    def tear(parsed: Any, **_: object) -> None:
+        for _read in first:
+            parsed["Responses"]["inventory"] += claims_before
+
+    shop.client.meta.events.register("after-call.dynamodb.BatchGetItem", tear)
+    shop.do(REGISTER_VARIANT)
+
+    assert claims(shop) == {"BEANS-1": VARIANT}
+
+
 def test_a_claim_that_its_variant_does_not_have_any_more_hinders_nobody(shop: Service) -> None:
     shop.do(REGISTER_VARIANT)
     before_claims(shop, VARIANT, "BEANS-1", active=False)
