@@ -207,7 +207,7 @@ def _messages(count: int) -> list[QueueRecord]:
 
 
 def _message(number: int) -> QueueRecord:
-    """A request as a point of sale might send it; the id of the message is its key."""
+    """A request as a point of sale might send it, delivered for the first time; the message's id is its key."""
     payload = {
         "business_id": str(BUSINESS),
         "variant_id": str(VARIANT),
@@ -217,7 +217,11 @@ def _message(number: int) -> QueueRecord:
         "reference": f"PO-{2000 + number}",
         "actor": "receiving-desk",
     }
-    return {"messageId": str(uuid5(_NAMES, f"message {number}")), "body": json.dumps(payload)}
+    return {
+        "messageId": str(uuid5(_NAMES, f"message {number}")),
+        "body": json.dumps(payload),
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
 
 
 def _commands(messages: list[QueueRecord]) -> list[Command]:
