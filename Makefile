@@ -248,9 +248,9 @@ fuzz: export FUZZ_SECONDS = $(value SECONDS)
 fuzz: $(FUZZER) ## coverage-guided fuzzing of what reads requests (SECONDS=30 for each target, TARGET=json|creation|…); Linux only
 	@PYTHONPATH=layers/inventory .venv-fuzz/bin/python -m tests.campaigns.fuzz $(call option,FUZZ_SECONDS,--seconds) $(call option,TARGET,--target)
 
-mutation: ## do the tests notice small faults in the domain and the store? (MODULES="adjusting.loop storage.cache"; not part of make test)
+mutation: ## do the tests notice small faults? (MODULES="adjusting.loop storage.cache", SAMPLE=30, SEED=5; not part of make test)
 	@$(call install,$(MUTATION))
-	@PYTHONPATH=layers/inventory .venv-mutation/bin/python -m tools.with_words MODULES .venv-mutation/bin/python -m tests.campaigns.mutation
+	@PYTHONPATH=layers/inventory .venv-mutation/bin/python -m tools.with_words MODULES .venv-mutation/bin/python -m tests.campaigns.mutation $(call option,SAMPLE,--sample) $(call option,SEED,--seed)
 
 chaos: ## real faults on a stack of its own, 64 clients: is each acknowledged request stored once? (MINUTES=5, SEED=, CRASHES=1)
 	@$(call install,$(PROJECT) $(SAM) $(EMULATOR) $(call flag,CRASHES,$(DYNOXIDE)))
@@ -278,7 +278,7 @@ capacity: $(PROJECT) ## write the tables of docs/capacity.md anew from the templ
 
 ##@ Generated files
 
-.PHONY: openapi iam sdk-models lock
+.PHONY: openapi iam sdk-models screenshots lock
 openapi: $(PROJECT) ## write the API's description anew from the models that validate
 	PYTHONPATH=layers/inventory $(PYTHON) -m tools.openapi
 
@@ -288,6 +288,10 @@ iam: ## decide each recorded call of AWS, and what must be denied; writes the ta
 
 sdk-models: $(PROJECT) ## write the cut-down descriptions of AWS services anew from the SDK that is locked
 	PYTHONPATH=layers/inventory $(PYTHON) -m tools.sdk_models
+
+screenshots: ## take the pictures of the pages for docs/pictures again, on a stack of its own; needs Chromium
+	@$(call install,$(PROJECT) $(SAM) $(EMULATOR))
+	PYTHONPATH=layers/inventory $(PYTHON) -m tests.e2e.screenshots
 
 uv = .venv-uv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-header --no-emit-index-url
 LOCKS := layers/dependencies/requirements \

@@ -15,7 +15,7 @@ import httpx
 from local.places import EVENTS
 from ops.aws import REGION, EmulatedAws
 from ops.errors import CommandError, FunctionError
-from ops.http_api import ADJUSTMENTS, DOCS, Api
+from ops.http_api import ADJUSTMENTS, APP, DOCS, Api
 from ops.stacks import Target, explained
 
 if TYPE_CHECKING:
@@ -244,6 +244,11 @@ def curl_command(demo: Demo, base_url: str) -> str:
 def docs_page(demo: Demo) -> str:
     """Return the address of the page to read and try the API."""
     return f"{demo['base_url']}{DOCS}"
+
+
+def stock_page(demo: Demo) -> str:
+    """Return the address of the page for stock controllers."""
+    return f"{demo['base_url']}{APP}"
 
 
 def _provision_shop(target: Target, base_url: str, shop: _Shop) -> Business:

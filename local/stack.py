@@ -13,7 +13,16 @@ from types import FrameType
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.demo import Demo, curl_command, docs_page, provision_demo, read_demo, shell_variables, withdraw_demo
+from local.demo import (
+    Demo,
+    curl_command,
+    docs_page,
+    provision_demo,
+    read_demo,
+    shell_variables,
+    stock_page,
+    withdraw_demo,
+)
 from local.deployment import deploy
 from local.emulator import Emulator, check_port, stop_running
 from local.log_lines import GrowingLog, short_line
@@ -67,6 +76,7 @@ def run(places: Places, port: int, *, detached: bool, raw: bool, allowed_origin:
         print(f"\nReady after {time.monotonic() - started:.1f} s. Tokens, ids and addresses are in {demo_json}. Try:\n")
         print(curl_command(demo, demo["base_url"]))
         print(f"\nThe API to read and try in a browser: {docs_page(demo)}")
+        print(f"The page for stock controllers, for the same token and business: {stock_page(demo)}")
         if detached:
             logs_command, stop_command = places.make("logs"), places.make("stop")
             print(f"\n`{logs_command}` follows the functions' logs, `{stop_command}` stops it and keeps the data.")

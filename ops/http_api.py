@@ -16,6 +16,7 @@ COUNTS = "/api/v1/inventory/counts"
 LEVELS = "/api/v1/inventory/levels"
 REASONS_REPORT = "/api/v1/inventory/reports/adjustment-reasons"
 DOCS = "/api/v1/docs"
+APP = "/api/v1/app"
 ATTEMPTS_MAX = 6
 TIMEOUT_S = 35.0
 """Longer than the gateway's own limit of 29 seconds, so that it answers first."""

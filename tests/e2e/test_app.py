@@ -2,119 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from tests.e2e.app import APP, DESK, PHONE, WATCH, App
+from tests.e2e.service import ADJUSTMENTS, Business
 from tests.support.harness.browser import CHROMIUM, NOT_INSTALLED, Browser
 from tests.support.harness.loading import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.e2e.service import Business, Service
+    from tests.e2e.service import Service
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NOT_INSTALLED)
 
-APP: Final = "/api/v1/app"
 AXE: Final = ROOT / ".accessibility" / "node_modules" / "axe-core" / "axe.min.js"
-PHONE, DESK = 390, 1440
-TOO_WIDE: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 HOSTILE: Final = '<img src=x onerror="window.injected = true"> مرحبا كوب'
 LONG: Final = "Avery" + "long" * 20 + "name"
-
-# Runs before the page does. Whatever goes wrong there stays in `window.wrong`, also over a reload.
-WATCH: Final = """
-  window.wrong = JSON.parse(window.name || "[]");
-  const note = (text) => { window.wrong.push(String(text)); window.name = JSON.stringify(window.wrong); };
-  const address = (element) => element.src || element.href;
-  addEventListener("error", (event) => note(event.message || `not loaded: ${address(event.target)}`), true);
-  addEventListener("unhandledrejection", (event) => note(event.reason));
-  addEventListener("securitypolicyviolation", (event) => note(`${event.violatedDirective} ${event.blockedURI}`));
-  const error = console.error;
-  console.error = (...texts) => { note(texts.join(" ")); error(...texts); };
-"""
-
-
-class App:
-    """The page, signed in for a business."""
-
-    def __init__(self, browser: Browser, business: Business) -> None:
-        self.browser = browser
-        self.business = business
-        browser.open("about:blank")
-        browser.evaluate("window.name = ''")
-        browser.open(business.service.base_url + APP, until="document.querySelector('form') !== null")
-        browser.evaluate("sessionStorage.clear()")
-        browser.open(business.service.base_url + APP, until="document.querySelector('form') !== null")
-        self.type("API token", business.token)
-        self.type("Business", business.id)
-        self.press("Sign in")
-        self.wait_for_text("Stock")
-
-    def view(self, name: str) -> None:
-        self.browser.evaluate(f"location.hash = {json.dumps(name)}")
-
-    def field(self, label: str) -> str:
-        """An expression for the field with this label."""
-        wanted = json.dumps(label)
-        name = "e.ariaLabel ?? e.labels[0]?.firstChild.textContent"
-        return f"([...document.querySelectorAll('input, select')].find((e) => ({name}) === {wanted}))"
-
-    def type(self, label: str, text: str) -> None:
-        self.browser.wait_for(f"{self.field(label)} !== undefined")
-        self.browser.evaluate(f"{self.field(label)}.focus(), {self.field(label)}.select?.()")
-        self.browser.call("Input.insertText", text=text)
-
-    def choose(self, label: str, value: str) -> None:
-        self.browser.wait_for(f"{self.field(label)} !== undefined")
-        self.browser.evaluate(
-            f"(({{ e }}) => {{ e.value = {json.dumps(value)}; e.dispatchEvent(new Event('change')); }})"
-            f"({{ e: {self.field(label)} }})"
-        )
-
-    def enter(self) -> None:
-        for kind in ("rawKeyDown", "char", "keyUp"):
-            self.browser.call(
-                "Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13
-            )
-
-    def button(self, text: str) -> str:
-        return f"([...document.querySelectorAll('button')].find((e) => e.textContent === {json.dumps(text)}))"
-
-    def press(self, text: str, *, times: int = 1) -> None:
-        self.browser.wait_for(f"{self.button(text)} !== undefined && !{self.button(text)}.disabled")
-        self.browser.evaluate(f"(({{ b }}) => {{ {'b.click();' * times} }})({{ b: {self.button(text)} }})")
-
-    def wait_for_text(self, text: str) -> None:
-        self.browser.wait_for(f"document.querySelector('main').innerText.includes({json.dumps(text)})")
-
-    def rows(self) -> list[list[str]]:
-        """The cells of the last table's rows."""
-        rows: list[list[str]] = self.browser.evaluate(
-            "[...(([...document.querySelectorAll('main table')].at(-1))?.tBodies[0].rows ?? [])]"
-            ".map((row) => [...row.cells].map((cell) => cell.innerText.trim()))"
-        )
-        return rows
-
-    def wait_for_rows(self, count: int) -> list[list[str]]:
-        self.browser.wait_for(
-            f"(([...document.querySelectorAll('main table')].at(-1))?.tBodies[0].rows.length ?? 0) === {count}"
-        )
-        return self.rows()
-
-    def require_good_manners(self) -> None:
-        """No error, no request to another host, no page wider than its window."""
-        assert self.browser.evaluate("window.wrong") == []
-        assert self.browser.evaluate("window.injected") is None
-        hosts = self.browser.evaluate(
-            "[...new Set(performance.getEntriesByType('resource').map((each) => new URL(each.name).origin))]"
-        )
-        assert hosts == [self.browser.evaluate("location.origin")]
-        for width in (PHONE, DESK):
-            self.browser.resize(width)
-            assert self.browser.evaluate(TOO_WIDE) == 0
 
 
 @pytest.fixture(scope="module")
@@ -166,15 +72,12 @@ def test_stock_is_found_by_location_sku_name_and_quantity(app: App) -> None:
     variant(app.business, "CUP-RED", "Größe XL", stock=3)
     variant(app.business, "X-1", HOSTILE, stock=40)
     variant(app.business, LONG, LONG, stock=50)
-    app.view("reasons")
     app.browser.reload()
-    app.view("stock")
     assert len(app.wait_for_rows(4)) == 4
     app.type("Search", "no such cup")
     app.wait_for_rows(0)
     app.type("Search", "GROSSE")
-    ((sku, name, place, on_hand, *_),) = app.wait_for_rows(1)
-    assert (sku, name, place, on_hand) == ("CUP-RED", "Größe XL", "Default", "3")
+    assert [row[:3] for row in app.wait_for_rows(1)] == [["CUP-RED", "Größe XL", "3"]]
     app.type("Search", "مرحبا")
     app.wait_for_text("مرحبا")
     assert app.wait_for_rows(1)[0][1] == HOSTILE
@@ -182,7 +85,13 @@ def test_stock_is_found_by_location_sku_name_and_quantity(app: App) -> None:
     app.choose("Show", "low")
     assert {row[0] for row in app.wait_for_rows(2)} == {"SKU-1", "CUP-RED"}
     app.choose("Location", app.business.other_location_id)
-    app.wait_for_text("Nothing here.")
+    app.wait_for_text("Nothing here is as low as that.")
+    app.choose("Show", "")
+    app.type("Search", "CUP-RED")
+    assert [row[:3] for row in app.wait_for_rows(1)] == [["CUP-RED", "Größe XL", "none yet"]]
+    app.press("Show these everywhere")
+    app.browser.wait_for("document.querySelector('main td a') !== null")
+    assert [row[:4] for row in app.rows()] == [["CUP-RED", "Größe XL", "Default", "3"]]
     app.require_good_manners()
 
 
@@ -220,10 +129,126 @@ def test_a_chain_that_was_altered_gets_no_tick(app: App) -> None:
 def test_units_lost_and_found_are_shown_by_reason(app: App) -> None:
     app.business.adjust(-3, reason_code="damage")
     app.business.adjust(-2, reason_code="damage")
-    app.view("reasons")
+    app.view("losses")
     rows = {row[0]: row[1:] for row in app.wait_for_rows(2)}
-    assert rows["damage"] == ["2", "0", "5", "0", "0", "−5"]
-    assert rows["no reason code"] == ["1", "10", "0", "0", "0", "+10"]
+    assert rows["Damage"] == ["2", "0", "5", "0", "0", "−5"]
+    assert rows["No reason code"] == ["1", "10", "0", "0", "0", "+10"]
+    app.require_good_manners()
+
+
+def test_who_and_what_moved_most_is_summed_for_a_reason_and_for_one_person(app: App) -> None:
+    cup = variant(app.business, "CUP-RED", "Red cup", stock=3)
+    mistake = app.business.adjust(-9).json()
+    assert app.business.reverse(mistake["id"]).status_code == 201
+    other = app.business.service.operate(
+        "issue_token", subject="Mina", business_ids=[app.business.id], scopes=["adjustments:write"]
+    )
+    headers = app.business.headers() | {"Authorization": f"Bearer {other['token']}"}
+    body = {"variant_id": cup, "quantity_change": -2, "reason": "Dropped", "reason_code": "damage"}
+    assert app.business.service.post(body, headers).status_code == 201
+    app.view("moved")
+    app.wait_for_text("Red cup")
+    assert app.wait_for_rows(2) == [["SKU-1", "–", "1", "10", "0", "10"], ["CUP-RED", "Red cup", "2", "3", "2", "5"]]
+    assert app.rows(of_first=True) == [["test suite", "2", "13", "0", "13"], ["Mina", "1", "0", "2", "2"]]
+    app.follow("Mina")
+    assert app.wait_for_rows(1) == [["CUP-RED", "Red cup", "1", "0", "2", "2"]]
+    app.view("losses")
+    app.follow("Damage")
+    app.wait_for_text("Only for the reason: Damage")
+    assert app.wait_for_rows(1) == [["CUP-RED", "Red cup", "1", "0", "2", "2"]]
+    app.choose("Period", "last-month")
+    app.wait_for_text("Nothing moved in this period.")
+    app.require_good_manners()
+
+
+def test_a_sheet_of_thirty_lines_is_typed_without_a_mouse_booked_and_reversed(app: App) -> None:
+    service, business = app.business.service, app.business
+    variants = [{"sku": f"ART-{number:02}"} for number in range(1, 31)]
+    command = {"command": "register_variants", "business_id": business.id, "variants": variants}
+    ids = [each["variant_id"] for each in service.invoke("ProvisionFunctionName", command)["variants"]]
+    lines = [{"variant_id": each, "quantity_change": 10, "reason": "Delivered"} for each in ids]
+    delivered = service.post({"lines": lines}, business.headers(), path=f"{ADJUSTMENTS}/batch")
+    assert delivered.status_code == 201
+    app.view("count")
+    app.type("Counted of ART-01", "9")
+    for number in range(2, 31):
+        app.enter()
+        app.browser.call("Input.insertText", text="11" if number == 30 else "9")
+    app.press("Book 30 counts")
+    app.wait_for_text("30 of 30 counts booked")
+    assert {row[2] for row in app.rows()} == {"−1", "+1"}
+    assert levels_of(business, ids[-1]) == {business.location_id: 11}
+    app.press("Reverse this sheet …")
+    app.press("Reverse 30 corrections", times=2)
+    app.wait_for_text("30 corrections of this sheet reversed")
+    rows = business.listed()
+    assert len(rows) == 1 + 30 + 30 + 30
+    assert sum(row["delta"] for row in rows) == 10 + 30 * 10
+    app.require_good_manners()
+
+
+def test_a_service_that_is_busy_is_asked_again_and_the_sheet_is_booked_once(app: App) -> None:
+    app.view("count")
+    app.type("Counted of SKU-1", "8")
+    app.answer_posts_with(429, 503, {"data": [{"line": 0, "status": 503, "error": {"code": "try_again"}}]})
+    app.press("Book 1 count")
+    app.wait_for_text("1 of 1 counts booked")
+    assert [row["delta"] for row in app.business.listed()] == [-2, 10]
+
+
+def test_what_was_typed_outlives_a_token_that_is_revoked(app: App) -> None:
+    app.view("count")
+    app.type("Counted of SKU-1", "8")
+    app.answer_posts_with(401)
+    app.press("Book 1 count")
+    app.wait_for_text("Sign in again")
+    assert app.browser.evaluate(f"{app.field('Business')}.value") == app.business.id
+    app.type("API token", app.business.token)
+    app.press("Sign in")
+    app.press("Book 1 count")
+    app.wait_for_text("1 of 1 counts booked")
+    assert len(app.business.listed()) == 2
+    app.press("Sign out")
+    app.wait_for_text("API token")
+    assert app.browser.evaluate("sessionStorage.length") == 0
+
+
+def test_a_token_that_may_only_read_looks_and_is_told_what_it_may_not(app: App) -> None:
+    issued = app.business.service.issue_token([app.business.id], ("adjustments:read",))
+    app.sign_in_with(issued["token"])
+    app.view("count")
+    app.type("Counted of SKU-1", "8")
+    app.press("Book 1 count")
+    app.browser.wait_for("document.querySelector('.problem') !== null")
+    assert app.browser.evaluate(f"{app.field('Counted of SKU-1')}.value") == "8"
+    assert app.browser.evaluate(f"{app.button('Book 1 count')} !== undefined")
+    assert len(app.business.listed()) == 1
+
+
+def test_a_business_without_anything_says_so_on_every_view(browser: Browser, service: Service) -> None:
+    business_id = service.operate("register_business", name="Empty")["business_id"]
+    token = service.issue_token([business_id])["token"]
+    app = App(browser, Business(service, business_id, "", "", "", token))
+    says = {"stock": "Nothing was ever booked here", "losses": "Nothing was changed", "moved": "Nothing moved"}
+    for view, text in (says | {"count": "no location yet", "transfer": "needs two locations"}).items():
+        app.view(view)
+        app.wait_for_text(text)
+    app.require_good_manners()
+
+
+def test_a_part_that_can_not_be_loaded_is_told_and_the_page_begins_with_few(app: App) -> None:
+    app.browser.reload()
+    app.wait_for_text("SKU-1")
+    parts = "performance.getEntriesByType('resource').filter((each) => each.name.includes('/app/')).length"
+    assert app.browser.evaluate(parts) <= 6
+    app.browser.call("Network.enable")
+    app.browser.call("Network.setBlockedURLs", urls=["*transfer*"])
+    app.view("transfer")
+    app.wait_for_text("A part of this page could not be loaded")
+    app.browser.call("Network.setBlockedURLs", urls=[])
+    app.press("Load the page again")
+    app.wait_for_text("No line yet")
+    app.browser.evaluate("window.wrong.length = 0, window.name = ''")
     app.require_good_manners()
 
 
@@ -284,7 +309,7 @@ def test_a_transfer_moves_goods_between_two_locations_once(app: App) -> None:
 def test_every_view_can_be_used_by_everybody(scheme: str, app: App) -> None:
     app.browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     history = f"history?variant={app.business.variant_id}&location={app.business.location_id}"
-    shows = {"stock": "SKU-1", history: "Prove it", "reasons": "counted", "count": "Count sheet"}
+    shows = {"stock": "SKU-1", history: "Prove it", "losses": "Net", "moved": "test suite", "count": "Count sheet"}
     shows["transfer"] = "No line yet"
     for view, text in shows.items():
         app.view(view)

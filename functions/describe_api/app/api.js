@@ -2,6 +2,7 @@
 
 const BASE = new URL("inventory/", document.baseURI);
 const SESSION = "inventory.session";
+const LAST = "inventory.business";
 const TIMEOUT_MS = 35_000;
 const REPEATS = 4;
 
@@ -18,23 +19,40 @@ export class ApiError extends Error {
   get unsettled() {
     return this.status === 0 || this.status >= 500 || this.status === 429;
   }
+
+  /** Whether it was refused before anybody looked at its key: an earlier attempt may have been applied all the same. */
+  get early() {
+    return this.status === 401 || this.status === 403;
+  }
 }
 
-let session = JSON.parse(sessionStorage.getItem(SESSION) ?? "null");
 let clockAhead_ms = 0;
 
-export const signedIn = () => session !== null;
-export const businessId = () => session.business;
+const session = () => JSON.parse(sessionStorage.getItem(SESSION) ?? "null");
+export const signedIn = () => session() !== null;
 
-export function signIn(token, business) {
-  session = { token, business };
-  sessionStorage.setItem(SESSION, JSON.stringify(session));
+/** The business of this tab, also while its token is no longer valid; or null. */
+export const businessId = () => sessionStorage.getItem(LAST);
+
+/** Keep token and business, if the API takes them. What was typed for the same business before is still there. */
+export async function signIn(token, business) {
+  await request("GET", "locations", { query: { limit: 1 }, as: { token, business } });
+  if (businessId() !== business) sessionStorage.clear();
+  sessionStorage.setItem(LAST, business);
+  sessionStorage.setItem(SESSION, JSON.stringify({ token, business }));
 }
 
 /** Forget the token, and all that this tab keeps of the business. */
 export function signOut() {
-  session = null;
   sessionStorage.clear();
+  dispatchEvent(new CustomEvent("signed-out", { detail: null }));
+}
+
+/** The token is no longer valid: forget it alone, for what was typed can be sent with another one. */
+function expire() {
+  sessionStorage.removeItem(SESSION);
+  const message = "The token is not valid, or no longer. Sign in again: what was not sent yet is kept in this tab.";
+  dispatchEvent(new CustomEvent("signed-out", { detail: message }));
 }
 
 /** The service's time as far as this browser knows it, as an ISO 8601 instant. */
@@ -60,18 +78,20 @@ async function repeated(send) {
     try {
       return await send();
     } catch (error) {
-      if (!(error instanceof ApiError) || !error.unsettled || attempt === REPEATS) throw error;
+      if (!(error instanceof ApiError)) throw error;
+      error.repeated = attempt > 1;
+      if (!error.unsettled || attempt === REPEATS) throw error;
       await new Promise((resolve) => setTimeout(resolve, 250 * 2 ** attempt * (0.5 + Math.random())));
     }
   }
 }
 
-async function request(method, path, { query = {}, body, key }) {
+async function request(method, path, { query = {}, body, key, as = session() }) {
   const url = new URL(path, BASE);
   for (const [name, value] of Object.entries(query)) {
     if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, value);
   }
-  const headers = { Authorization: `Bearer ${session.token}`, "x-business-id": session.business };
+  const headers = { Authorization: `Bearer ${as?.token}`, "x-business-id": as?.business };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key !== undefined) headers["Idempotency-Key"] = key;
   const sent = { method, headers, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
@@ -82,6 +102,7 @@ async function request(method, path, { query = {}, body, key }) {
   } catch {
     throw new ApiError(0, "network", "The service can't be reached.");
   }
+  if (response.status === 401 && as?.token === session()?.token) expire();
   return answer(response);
 }
 

@@ -42,7 +42,8 @@ export function field(label, input, hint = null) {
 /** A choice: `options` are pairs of value and text. */
 export function select(options, chosen, properties = {}) {
   const element = h("select", properties, options.map(([value, shown]) => h("option", { value }, shown)));
-  element.value = chosen ?? options[0]?.[0] ?? "";
+  element.value = chosen ?? "";
+  if (element.selectedIndex === -1) element.selectedIndex = 0;
   return element;
 }
 
@@ -87,7 +88,7 @@ export function problem(error) {
   return h("p", { class: "problem", role: "alert" }, error.message ?? String(error));
 }
 
-const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const number = new Intl.NumberFormat();
 
 /** An instant of the API in the reader's own time zone; its title is the instant as the API wrote it. */
@@ -99,5 +100,5 @@ export function instant(value) {
 /** `1 row`, `2 rows`. */
 export const counted = (value, noun) => `${number.format(value)} ${noun}${value === 1 ? "" : "s"}`;
 
-export const quantity = (value) => number.format(value);
-export const signed = (value) => (value > 0 ? `+${number.format(value)}` : number.format(value).replace("-", "−"));
+export const quantity = (value) => number.format(value).replace("-", "−");
+export const signed = (value) => (value > 0 ? `+${quantity(value)}` : quantity(value));

@@ -1,32 +1,41 @@
 // One variant at one location: how its quantity came about, and whether its books are whole.
 
-import { get, pages, post } from "./api.js";
+import { get, pages } from "./api.js";
 import { problemIn } from "./chain.js";
-import { activeLocations, locationName, readVariants, variant } from "./catalog.js";
+import { activeLocations, compare, locationName, readReasons, readVariants, reasonName, variant } from "./catalog.js";
 import { steps } from "./charts.js";
-import { announce, counted, field, h, instant, problem, quantity, show, signed, table, text } from "./dom.js";
-import { sent } from "./keys.js";
+import { counted, h, instant, problem, quantity, show, signed, table, text } from "./dom.js";
+import { confirmed, reverse } from "./reversal.js";
 
 export const title = "History";
 const PAGE = 100;
 
 export async function render(asked) {
   const item = { variant_id: asked.get("variant"), location_id: asked.get("location") };
-  const [, , page, levels] = await Promise.all([
+  const [page, levels] = await Promise.all([
+    get("adjustments", { ...item, limit: PAGE }),
+    get("levels", { variant_id: item.variant_id }),
     activeLocations(),
     readVariants().catch(() => null),
-    get("adjustments", { ...item, limit: PAGE }),
-    get("levels", item),
+    readReasons(),
   ]);
   const known = variant(item.variant_id);
-  const level = levels.data[0];
+  const level = levels.data.find((each) => each.location_id === item.location_id);
+  const others = levels.data.filter((each) => each !== level);
   const heading = h(
     "div",
     { class: "heading" },
     h("p", { class: "what" }, text(known?.name ?? level?.sku, item.variant_id), " ", h("span", { class: "sku" }, text(known?.sku ?? level?.sku, ""))),
     h("p", {}, text(locationName(item.location_id)), ": ", h("strong", { class: "on-hand" }, level ? quantity(level.quantity) : "–"), " on hand"),
   );
-  return [heading, proof(item), rows(page)];
+  return [heading, others.length === 0 ? null : elsewhere(others), proof(item), rows(page)];
+}
+
+/** The same variant's other locations. */
+function elsewhere(levels) {
+  const link = (each) => h("a", { href: `#history?${new URLSearchParams({ variant: each.variant_id, location: each.location_id })}` }, text(locationName(each.location_id)));
+  const sorted = levels.toSorted((one, other) => compare(locationName(one.location_id), locationName(other.location_id)));
+  return h("p", {}, "Also at ", sorted.map((each, place) => [place === 0 ? null : ", ", link(each), `: ${quantity(each.quantity)}`]));
 }
 
 function rows(page) {
@@ -81,8 +90,9 @@ function ledger(found) {
 }
 
 function why(row) {
-  const tags = [row.kind === "adjustment" ? null : row.kind, row.reason_code, row.reference]
+  const tags = [row.kind === "adjustment" ? null : row.kind, row.reason_code && reasonName(row.reason_code), row.reference]
     .filter((each) => each !== null && each !== undefined)
+    .filter((each, place, all) => all.findIndex((one) => one.toLowerCase() === each.toLowerCase()) === place)
     .map((each) => h("span", { class: "tag" }, text(each)));
   const count = row.counted_quantity === null ? null : h("span", { class: "tag" }, `counted ${quantity(row.counted_quantity)}`);
   return h("div", {}, h("div", {}, text(row.correction_reason)), count, tags);
@@ -94,45 +104,20 @@ function reversal(row) {
   return h("button", { type: "button", class: "quiet", onclick: () => confirmReversal(row) }, "Reverse …");
 }
 
-/** Ask once more before anything is taken back; a row of a group takes the whole group with it. */
+/** A row of a group takes the whole group with it. */
 function confirmReversal(row) {
-  const whole = row.group_size > 1;
-  const path = whole ? `adjustments/groups/${row.group_id}/reversal` : `adjustments/${row.id}/reversal`;
-  const reason = h("input", { required: true, maxlength: "500", value: "Booked by mistake" });
-  const says = h("div", {});
-  const button = h("button", { type: "submit" }, whole ? `Reverse all ${row.group_size} changes` : "Reverse");
-  const submit = async (event) => {
-    event.preventDefault();
-    button.disabled = true;
-    try {
-      await sent(`reversal.${whole ? row.group_id : row.id}`, { reason: reason.value }, (body, key) => post(path, body, key));
-      dialog.close();
-      announce("Reversed.");
+  const group = row.group_size > 1;
+  confirmed({
+    title: "Reverse this change?",
+    about: group
+      ? `It is one of ${row.group_size} changes that were made together (a batch or a transfer). All of them are reversed.`
+      : [signed(row.delta), " of ", instant(row.created_at), ": ", text(row.correction_reason)],
+    action: group ? `Reverse all ${row.group_size} changes` : "Reverse",
+    act: async (reason) => {
+      await reverse(group ? row.group_id : row.id, reason, { group });
       dispatchEvent(new Event("hashchange"));
-    } catch (error) {
-      button.disabled = false;
-      show(says, problem(error));
-    }
-  };
-  const dialog = h(
-    "dialog",
-    { "aria-labelledby": "reversal-title", onclose: () => dialog.remove() },
-    h(
-      "form",
-      { onsubmit: submit },
-      h("h2", { id: "reversal-title" }, "Reverse this change?"),
-      h("p", {}, whole
-        ? `It is one of ${row.group_size} changes that were made together (a batch or a transfer). All of them are reversed.`
-        : [signed(row.delta), " of ", instant(row.created_at), ": ", text(row.correction_reason)]),
-      h("p", {}, "The change stays in the ledger; a new one with the opposite sign is added."),
-      field("Reason", reason),
-      says,
-      h("div", { class: "actions" }, h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Cancel"), button),
-    ),
-  );
-  document.body.append(dialog);
-  dialog.showModal();
-  reason.select();
+    },
+  });
 }
 
 /** The tick: this browser reads every row and computes the chain of hashes itself. */

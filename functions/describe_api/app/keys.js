@@ -20,16 +20,17 @@ export const settle = (form) => sessionStorage.removeItem(PREFIX + form);
 
 /**
  * Send a form's request, again where it is kept from before. What is refused for good is settled too; where the outcome
- * is unknown the request stays kept, and the error is thrown.
+ * is unknown the request stays kept, and the error is thrown. A refusal of the token says nothing of earlier attempts.
  */
 export async function sent(form, body, send) {
+  const again = kept(form) !== null;
   const request = keep(form, body);
   try {
     const answer = await send(request.body, request.key);
     settle(form);
     return answer;
   } catch (error) {
-    if (!error.unsettled) settle(form);
+    if (!error.unsettled && !(error.early && (again || error.repeated))) settle(form);
     throw error;
   }
 }

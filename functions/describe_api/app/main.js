@@ -1,32 +1,35 @@
 // Which view is shown, and who looks at it. The view stands behind the address's `#`, so that "back" works.
 
-import { ApiError, businessId, signedIn, signIn, signOut } from "./api.js";
-import { activeLocations, forget } from "./catalog.js";
-import * as count from "./count.js";
+import { businessId, signedIn, signIn, signOut } from "./api.js";
 import { announce, field, h, problem, show } from "./dom.js";
-import * as history from "./history.js";
-import * as reasons from "./reasons.js";
-import * as stock from "./stock.js";
-import * as transfer from "./transfer.js";
 
-const VIEWS = { stock, history, reasons, count, transfer };
-const MENU = { stock: "Stock", reasons: "Reasons", count: "Count", transfer: "Transfer" };
+// A view is loaded when it is asked for: so the page begins with few parts.
+const VIEWS = {
+  stock: () => import("./stock.js"),
+  history: () => import("./history.js"),
+  losses: () => import("./losses.js"),
+  moved: () => import("./moved.js"),
+  count: () => import("./count.js"),
+  transfer: () => import("./transfer.js"),
+};
+const MENU = { stock: "Stock", losses: "Losses", moved: "Movers", count: "Count", transfer: "Transfer" };
 
 const header = document.getElementById("header");
 const main = document.getElementById("main");
 let shown = 0;
 
 async function render({ focus = false } = {}) {
-  const [name, search = ""] = location.hash.slice(1).split("?");
-  const view = VIEWS[name] ?? stock;
+  const [asked, search = ""] = location.hash.slice(1).split("?");
+  const name = Object.hasOwn(VIEWS, asked) ? asked : "stock";
   const turn = (shown += 1);
   if (!signedIn()) return renderSignIn();
-  renderHeader(VIEWS[name] ? name : "stock");
+  renderHeader(name);
   show(main, h("p", { class: "empty" }, "One moment …"));
-  document.title = `${view.title} – Inventory`;
   try {
+    const view = await loaded(VIEWS[name]);
     const content = await view.render(new URLSearchParams(search));
     if (turn !== shown) return;
+    document.title = `${view.title} – Inventory`;
     show(main, h("h1", {}, view.title), content);
   } catch (error) {
     if (turn === shown) failed(error);
@@ -34,12 +37,22 @@ async function render({ focus = false } = {}) {
   if (focus) main.focus();
 }
 
-function failed(error) {
-  if (error instanceof ApiError && (error.status === 401 || error.status === 403)) {
-    signOut();
-    return renderSignIn(error.status === 401 ? "The token is not valid, or no longer." : "This token is not good for this business.");
+class NotLoaded extends Error {}
+
+async function loaded(load) {
+  try {
+    return await load();
+  } catch (error) {
+    throw new NotLoaded("A part of this page could not be loaded. Wait a moment, then load the page again.", { cause: error });
   }
-  if (!(error instanceof ApiError)) console.error(error);
+}
+
+function failed(error) {
+  // Some browsers remember that a part could not be loaded, until the page is loaded again.
+  if (error instanceof NotLoaded) {
+    return show(main, problem(error), h("button", { type: "button", onclick: () => location.reload() }, "Load the page again"));
+  }
+  if (error.status === undefined) console.error(error);
   show(main, problem(error), h("button", { type: "button", onclick: () => render() }, "Try again"));
 }
 
@@ -54,32 +67,30 @@ function renderHeader(current) {
 }
 
 function leave() {
-  signOut();
-  forget();
   location.hash = "";
-  renderSignIn();
+  signOut();
 }
 
 function renderSignIn(message = null) {
+  shown += 1;
   document.title = "Sign in – Inventory";
+  document.querySelector("dialog")?.close();
   show(header, h("strong", {}, "Inventory"));
   const token = h("input", { type: "password", required: true, autocomplete: "off", spellcheck: "false", name: "token" });
-  const business = h("input", { required: true, autocomplete: "off", spellcheck: "false", name: "business" });
+  const business = h("input", { required: true, autocomplete: "off", spellcheck: "false", name: "business", value: businessId() ?? "" });
   const button = h("button", { type: "submit" }, "Sign in");
   const says = h("div", {}, message === null ? null : problem({ message }));
   const submit = async (event) => {
     event.preventDefault();
     button.disabled = true;
-    signIn(token.value.trim(), business.value.trim());
+    show(says);
     try {
-      await activeLocations();
+      await signIn(token.value.trim(), business.value.trim());
       announce("Signed in.");
       await render({ focus: true });
     } catch (error) {
-      signOut();
       button.disabled = false;
-      const refused = error.status === 401 || error.status === 403;
-      show(says, problem(refused ? { message: "This token and this business do not fit." } : error));
+      show(says, problem(error.early ? { message: "This token and this business do not fit." } : error));
     }
   };
   show(
@@ -98,4 +109,5 @@ function renderSignIn(message = null) {
 }
 
 addEventListener("hashchange", () => render({ focus: true }));
+addEventListener("signed-out", (event) => renderSignIn(event.detail));
 render();

@@ -1,7 +1,11 @@
-"""``make mutation``: put small faults into the domain and the store, one at a time, and see whether a test fails.
+"""``make mutation``: put small faults into the code, one at a time, and see whether a test fails.
 
 mutmut makes most of the faults. What it does not touch, the values of a module and whatever bears a decorator, is
 changed as ``by_hand`` says. Each fault that no test notices must stand in ``survivors.md`` with the reason.
+
+Of the domain and the store every fault is tried. Of the modules around them a run tries those by hand and a sample of
+the others: all of them would take hours. The sample is the same each time, so that a run which fails shows a change of
+the code or of its tests; another seed draws another one.
 """
 
 from __future__ import annotations
@@ -10,17 +14,21 @@ import argparse
 import shutil
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.formatting import figure, table
 from tests.campaigns.mutation import by_hand, mutants
+from tests.campaigns.mutation.mutants import Sample
 from tests.campaigns.mutation.survivors import EQUIVALENT, LEFT, known_survivors
-from tests.campaigns.mutation.workspace import PROTOCOLS, TESTS, WORK
+from tests.campaigns.mutation.workspace import PROTOCOLS, SAMPLED, TESTS, WORK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.campaigns.mutation.fault import Fault, Tried
+
+SEED: Final = 2026
+SAMPLE_FAULTS: Final = 6
 
 HEAD = ("module", "faults", "noticed", "equivalent", "known", "unknown", "noticed of the rest", "seconds")
 
@@ -28,7 +36,15 @@ HEAD = ("module", "faults", "noticed", "equivalent", "known", "unknown", "notice
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.campaigns.mutation", description=__doc__)
     parser.add_argument("modules", nargs="*", choices=[*TESTS, []], help="all, where none is named")
-    modules: list[str] = parser.parse_args(arguments).modules or list(TESTS)
+    parser.add_argument("--seed", type=int, default=SEED, help="draws the samples")
+    parser.add_argument(
+        "--sample", type=int, default=SAMPLE_FAULTS, metavar="FAULTS", help="of each module around domain and store"
+    )
+    options = parser.parse_args(arguments)
+    modules: list[str] = options.modules or list(TESTS)
+    sample = Sample(options.seed, options.sample)
+    if not SAMPLED.isdisjoint(modules):
+        say(f"Samples of {sample.size} faults, with the seed {sample.seed}.")
 
     known = known_survivors()
     rows: list[list[str]] = []
@@ -37,7 +53,9 @@ def main(arguments: Sequence[str]) -> int:
     for module in modules:
         say(f"{module}: {len(TESTS[module])} test files ...")
         began_s = time.monotonic()
-        tried = by_hand.try_all(module) + ([] if module in PROTOCOLS else mutants.try_all(module))
+        tried = by_hand.try_all(module)
+        if module not in PROTOCOLS:
+            tried += mutants.try_all(module, sample if module in SAMPLED else None)
         shutil.rmtree(WORK / module)
         rows.append(row(module, tried, known, took_s=time.monotonic() - began_s))
         tried_all += tried

@@ -26,7 +26,7 @@ from tests.support.fakes.scripted_store import Desk, Met, a_desk
 from tests.support.harness.ledger_invariants import assert_adds_up
 
 if TYPE_CHECKING:
-    from inventory.domain.model import Adjustment
+    from inventory.domain.model import Adjustment, Snapshot
 
 KEY = "delivery 7"
 
@@ -132,6 +132,28 @@ def test_a_refusal_rests_on_a_read_of_one_moment() -> None:
     assert desk.store.calls == ["load", "load"], "the second one is transactional"
 
 
+@pytest.mark.parametrize("key", [KEY, None], ids=["with a key", "without a key"])
+@pytest.mark.parametrize("fits", [True, False], ids=["in one transaction", "too many keys"])
+def test_a_refusal_of_a_group_asks_once_for_a_read_in_one_transaction(
+    monkeypatch: pytest.MonkeyPatch, key: str | None, *, fits: bool
+) -> None:
+    desk = a_desk(10)
+    load, asked = desk.store.load, []
+
+    def remembered_load(*given: Any, transactional: bool = False, **how: Any) -> Snapshot:
+        asked.append(transactional)
+        return load(*given, transactional=transactional and fits, **how)
+
+    monkeypatch.setattr(desk.store, "load", remembered_load)
+
+    with pytest.raises(errors.InsufficientStock):
+        desk.adjust_group(
+            Group((line(1, idempotency_key=key), line(-1, variant_id=OTHER_VARIANT, idempotency_key=key)))
+        )
+
+    assert asked == [False, True]
+
+
 def test_a_group_is_not_refused_from_what_is_cached() -> None:
     desk = a_desk(10)
     desk.store.memory = a_snapshot(cached=True, variants={VARIANT: VARIANT, OTHER_VARIANT: OTHER_VARIANT})
@@ -182,6 +204,16 @@ def test_a_repeated_group_is_replayed_whatever_has_happened_since() -> None:
     assert again == GroupOutcome(first.adjustments, replayed=True, attempts=1)
 
 
+@pytest.mark.parametrize(("size", "calls"), [(1, ["load"]), (2, ["load", "find"]), (5, ["load", "find"])])
+def test_a_group_of_any_size_is_replayed_with_all_its_rows(size: int, calls: list[str]) -> None:
+    desk, group = a_desk(), Group((line(3),) * size)
+    first = desk.adjust_group(group)
+    desk.store.calls.clear()
+
+    assert desk.adjust_group(group) == first._replace(replayed=True)
+    assert desk.store.calls == calls
+
+
 LINES = DELIVERY.lines
 OTHERS = {
     "changed": (*LINES[:3], replace(LINES[3], quantity_change=5)),
@@ -199,12 +231,14 @@ OTHERS = {
 def test_a_key_stands_for_one_group_only(lines: tuple[Command, ...]) -> None:
     desk = a_desk(10)
     desk.adjust_group(DELIVERY)
+    desk.store.calls.clear()
 
     with pytest.raises(errors.IdempotencyKeyReused) as refusal:
         desk.adjust_group(Group(lines))
 
     assert (refusal.value.key, refusal.value.line) == (KEY, None)
     assert len(desk.rows) == 5
+    assert desk.store.calls == (["load", "find"] if len(lines) == len(LINES) else ["load"])
 
 
 def test_a_key_of_a_group_is_not_free_for_a_single_adjustment_nor_the_other_way_round() -> None:
@@ -288,8 +322,10 @@ def test_rows_of_a_group_that_are_not_all_there_are_corrupt_data() -> None:
     outcome = desk.adjust_group(DELIVERY)
     del desk.store.ledger[BUSINESS, outcome.adjustments[2].id]
 
-    with pytest.raises(errors.RowMissing):
+    with pytest.raises(errors.RowMissing) as problem:
         desk.adjust_group(DELIVERY)
+
+    assert problem.value.where == {"group_id": str(outcome.group_id)}
 
 
 # --- transfers -------------------------------------------------------------------------------------------------------

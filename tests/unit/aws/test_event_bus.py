@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ from inventory.aws.event_bus import (
     Event,
     EventBus,
     EventRefused,
+    detail_text,
 )
 from inventory.domain.errors import StoreUnavailable
 from inventory.domain.retry_budget import (
@@ -124,6 +126,22 @@ def test_events_that_are_too_large_together_are_put_apart(too_much: int, calls: 
     assert desk.wire.call_sizes == calls
 
 
+@pytest.mark.parametrize(
+    ("sizes_kb", "calls"),
+    [((140, 140), [1, 1]), ((128, 128), [2]), ((200, 56, 1), [2, 1]), ((1, 255, 1), [2, 1]), ((90, 90, 90), [2, 1])],
+    ids=str,
+)
+def test_a_call_holds_256_kb_at_most(sizes_kb: tuple[int, ...], calls: list[int]) -> None:
+    """EventBridge refuses a larger one as a whole."""
+    desk = Desk()
+
+    taken = desk.put_all(*(an_event(number, size_kb * 1024) for number, size_kb in enumerate(sizes_kb)))
+
+    assert taken == ["taken"] * len(sizes_kb)
+    assert desk.wire.call_sizes == calls
+    assert desk.numbers == list(range(len(sizes_kb)))
+
+
 def test_a_call_of_the_largest_details_holds_one() -> None:
     desk = Desk()
 
@@ -151,6 +169,29 @@ def test_a_refused_event_is_named_and_not_put_again() -> None:
 
     assert desk.put_all(*some(3)) == ["taken", "MalformedDetail", "taken"]
     assert desk.wire.calls == 1
+
+
+def test_the_error_of_a_refused_event_reads_as_its_code() -> None:
+    """It is what the log says of the fault."""
+    assert str(EventRefused("MalformedDetail")) == "MalformedDetail"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (2**63 - 1, "9223372036854775807"),
+        (-(2**63) + 1, "-9223372036854775807"),
+        (2**63, '"9223372036854775808"'),
+        (-(2**63), '"-9223372036854775808"'),
+        (Decimal(2**63 - 1), "9223372036854775807"),
+        (Decimal(2**63), '"9223372036854775808"'),
+        (Decimal("1E-10000"), "1E-10000"),
+        (Decimal("1E-10001"), '"1E-10001"'),
+        (Decimal("0.10"), "0.10"),
+    ],
+)
+def test_a_number_that_the_bus_or_a_reader_would_refuse_is_written_as_text(number: int | Decimal, text: str) -> None:
+    assert detail_text({"n": [number]}) == f'{{"n":[{text}]}}'
 
 
 def test_each_event_of_a_call_has_its_own_result() -> None:

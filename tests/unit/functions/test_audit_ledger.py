@@ -22,8 +22,8 @@ from inventory.integrity.item_checks import AuditKind, sequence_of_altered_stock
 from inventory.storage import cursors, keys
 from inventory.storage.items import adjustment_of, ledger_item, rejection_item, stock_item_of
 from inventory.storage.table_scan import TablePage
-from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_VARIANT, VARIANT
-from tests.support.builders.tampered_tables import TAMPERINGS, StoredHistory, stock_item, stored_history
+from tests.support.builders.ids import BUSINESS, LOCATION, NOW, OTHER_BUSINESS, OTHER_LOCATION, OTHER_VARIANT, VARIANT
+from tests.support.builders.tampered_tables import TAMPERINGS, StoredHistory, history, stock_item, stored_history
 from tests.support.fakes.audited_tables import AuditedTables
 from tests.support.harness.loading import Context, load_event, load_handler
 from tests.support.sam_template import load_template, resources
@@ -129,6 +129,10 @@ def test_all_differences_are_counted_and_a_hundred_listed(audit: Audit) -> None:
     audit.tables.ledger += [{"pk": {"S": f"by hand {number}"}} for number in range(MISMATCHES_LISTED_MAX + 5)]
     answer = audit.invoke(WHOLE)
     assert (answer["problem_count"], len(answer["problems"])) == (105, 100)
+    lines, metrics = audit.printed()
+    assert counted(metrics)["AuditDifferences"] == 105
+    assert [line["message"] for line in lines].count("difference found") == 100
+    assert [line["differences"] for line in lines if line["message"] == "segment audited"] == [105]
 
 
 def test_each_hour_the_schedule_audits_the_next_segment(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +310,9 @@ def found(audit: Audit) -> list[tuple[str, int | None]]:
     return [(each["kind"], each["sequence"]) for each in audit.invoke(WHOLE)["problems"]]
 
 
-@pytest.mark.parametrize("sk", ["SETTINGS", f"LOCATION#{LOCATION}", f"VARIANT#{VARIANT}"])
+@pytest.mark.parametrize(
+    "sk", ["SETTINGS", f"LOCATION#{LOCATION}", f"VARIANT#{VARIANT}", "REASON#goods_in", f"SKU#{'0a' * 32}"]
+)
 def test_catalog_items_are_not_audited(audit: Audit, sk: str) -> None:
     audit.tables.inventory.append({"pk": {"S": CATALOG}, "sk": {"S": sk}})
     assert found(audit) == []
@@ -349,12 +355,61 @@ def test_an_item_that_only_resembles_such_a_marker_is_unknown(audit: Audit, pk: 
         (CATALOG, f"LOCATION#{str(LOCATION).upper()}"),
         (CATALOG, "VARIANT#garbage"),
         (CATALOG, f"VARIANT#{VARIANT}#"),
+        (CATALOG, f"SKU#{'0a' * 31}"),
+        (CATALOG, f"SKU#{'0a' * 33}"),
+        (CATALOG, f"SKU#{'0A' * 32}"),
+        (CATALOG, "REASON#"),
+        (CATALOG, "REASON#Goods_in"),
+        (keys.stock(BUSINESS, VARIANT), str(LOCATION).upper()),
+        (keys.stock(BUSINESS, VARIANT), LOCATION.hex),
+        (keys.reversal(BUSINESS, VARIANT).upper(), keys.REVERSAL),
+        (keys.reversal(BUSINESS, VARIANT), "reversal"),
     ],
 )
-def test_an_item_that_only_resembles_a_catalog_item_is_unknown(audit: Audit, pk: str, sk: str) -> None:
+def test_an_item_that_only_resembles_one_of_the_service_is_unknown(audit: Audit, pk: str, sk: str) -> None:
     audit.tables.inventory.append({"pk": {"S": pk}, "sk": {"S": sk}})
     (problem,) = audit.invoke(WHOLE)["problems"]
     assert (problem["kind"], problem["key"]) == ("item_unknown", f"{pk} {sk}")
+
+
+def test_a_difference_names_its_item_and_all_that_is_known_of_its_place(audit: Audit) -> None:
+    """A link to nothing, a reversal without a link, and a stock item whose quantity was changed."""
+    honest = stored_history([10, -3, 3])
+    row = adjustment_of(honest.rows[2])._replace(reverses=adjustment_of(honest.rows[1]).id)
+    row = row._replace(hash=row_hash(row))
+    stock = {**stock_item(row), "quantity": {"N": "11"}}
+    audit.tables.add(StoredHistory([*honest.rows[:2], dict(ledger_item(row))], stock))
+    link = reversal_link(row._replace(reverses=UUID(int=76, version=4), id=UUID(int=77, version=4)))
+    audit.tables.inventory.append(link)
+
+    answer = audit.invoke(WHOLE)
+
+    place = {"business_id": str(BUSINESS), "variant_id": str(VARIANT), "location_id": str(LOCATION), "sequence": 3}
+    unknown = {"variant_id": None, "location_id": None, "sequence": None}
+    assert sorted(answer["problems"], key=lambda each: str(each["kind"])) == [
+        {"kind": "reversal_link_wrong", "key": f"{link['pk']['S']} {keys.REVERSAL}", "business_id": str(BUSINESS)}
+        | unknown
+        | {"adjustment_id": str(UUID(int=76, version=4))},
+        {"kind": "reversal_not_linked", "key": keys.ledger(BUSINESS, row.id), "adjustment_id": str(row.id)} | place,
+        {"kind": "stock_item_changed", "key": f"{stock['pk']['S']} {LOCATION}", "adjustment_id": None} | place,
+    ]
+
+
+def test_an_item_of_the_ledger_that_is_no_row_is_reported_with_what_can_be_read_of_it(audit: Audit) -> None:
+    row = stored_history([10]).rows[0]
+    audit.tables.ledger.append(row | {"quantity_after": {"S": "ten"}})
+
+    (problem,) = audit.invoke(WHOLE)["problems"]
+
+    assert problem == {
+        "kind": "row_unreadable",
+        "key": row["pk"]["S"],
+        "business_id": str(BUSINESS),
+        "variant_id": str(VARIANT),
+        "location_id": str(LOCATION),
+        "sequence": 1,
+        "adjustment_id": row["id"]["S"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -400,19 +455,30 @@ def test_a_correct_reversal_is_not_reported(audit: Audit) -> None:
     assert found(audit) == []
 
 
-def test_a_reversal_that_does_not_match_its_original_is_reported(audit: Audit) -> None:
-    others = stored_history([-5], variant_id=OTHER_VARIANT)
-    cases = {
-        "the same delta": ([10, -3, -3], adjustment_of(stored_history(DELTAS).rows[1]).id),
-        "another delta": ([10, -3, 2], adjustment_of(stored_history(DELTAS).rows[1]).id),
-        "no such row": ([10, -3, 3], UUID(int=77, version=4)),
-        "a row of another stock item": ([10, -3, 5], adjustment_of(others.rows[0]).id),
-    }
-    for case, (deltas, of) in cases.items():
-        audit.tables.inventory, audit.tables.ledger = [], []
-        audit.tables.add(others)
-        reversing(audit, deltas, of)
-        assert found(audit) == [("reversal_wrong", 3)], case
+@pytest.mark.parametrize(
+    ("deltas", "of"),
+    [
+        pytest.param([10, -3, -3], None, id="the same delta"),
+        pytest.param([10, -3, 2], None, id="another delta"),
+        pytest.param([10, -3, 3], UUID(int=77, version=4), id="no such row"),
+    ],
+)
+def test_a_reversal_that_does_not_match_its_original_is_reported(
+    audit: Audit, deltas: list[int], of: UUID | None
+) -> None:
+    reversing(audit, deltas, of or adjustment_of(stored_history(DELTAS).rows[1]).id)
+    assert found(audit) == [("reversal_wrong", 3)]
+
+
+@pytest.mark.parametrize("place", [{"variant_id": OTHER_VARIANT}, {"location_id": OTHER_LOCATION}], ids=str)
+def test_a_reversal_of_a_row_of_another_stock_item_is_reported_though_their_deltas_match(
+    audit: Audit, place: dict[str, UUID]
+) -> None:
+    reversed_row = history([-3], **place)[0]._replace(id=UUID(int=76, version=4))
+    reversed_row = reversed_row._replace(hash=row_hash(reversed_row))
+    audit.tables.add(StoredHistory([dict(ledger_item(reversed_row))], stock_item(reversed_row)))
+    reversing(audit, [10, -3, 3], reversed_row.id)
+    assert found(audit) == [("reversal_wrong", 3)]
 
 
 def test_a_tampered_original_is_reported_and_not_its_reversal(audit: Audit) -> None:
@@ -441,6 +507,17 @@ def test_a_link_in_a_form_that_the_service_never_writes_is_reported(audit: Audit
     link = reversing(audit, [10, -3, 3], of=adjustment_of(stored_history(DELTAS).rows[1]).id)
     link |= odd
     assert found(audit) == [("reversal_link_wrong", None)]
+
+
+@pytest.mark.parametrize("under_the_key_of", [OTHER_BUSINESS, BUSINESS], ids=["its own key", "the link's business"])
+def test_a_link_to_a_row_of_another_business_is_reported(audit: Audit, under_the_key_of: UUID) -> None:
+    reversed_row, reversal = history([-3, 3], business_id=OTHER_BUSINESS)
+    reversal = reversal._replace(reverses=reversed_row.id)
+    item = dict(ledger_item(reversal._replace(hash=row_hash(reversal))))
+    audit.tables.ledger.append(item | {"pk": {"S": keys.ledger(under_the_key_of, reversal.id)}})
+    audit.tables.inventory.append(reversal_link(reversal._replace(business_id=BUSINESS)))
+
+    assert ("reversal_link_wrong", None) in found(audit)
 
 
 def test_a_link_with_ids_in_another_spelling_does_not_count(audit: Audit) -> None:

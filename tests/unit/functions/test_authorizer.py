@@ -336,6 +336,16 @@ def test_a_token_is_valid_until_it_expires_and_the_context_holds_its_expiry(load
     assert passing["context"] == lasting["context"] | {"expires_at": soon}
 
 
+@pytest.mark.usefixtures("process_time_zone")
+def test_a_token_expires_at_its_instant_in_any_time_zone_of_the_process(load: Load) -> None:
+    now = datetime.now(UTC)
+    past, soon = (instant_text(now + timedelta(minutes=each)) for each in (-1, 1))
+    module, _ = load(stored(expires_at={"S": past}), stored(expires_at={"S": soon}))
+
+    assert refusal(module, request()) == "Unauthorized"
+    assert answer(module, request())["context"]["expires_at"] == soon
+
+
 def test_two_authorization_headers_count_as_none(load: Load) -> None:
     module, wire = load(stored())
     several = {"Authorization": [f"Bearer {TOKEN}", f"Bearer {TOKEN}"], "x-business-id": [BUSINESS]}

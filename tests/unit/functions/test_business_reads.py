@@ -9,10 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from inventory.api.routes import LIST_LOCATIONS, LIST_REASONS, LIST_VARIANTS, REPORT_REASONS, ROUTES
+from inventory.api.routes import GET_GROUP, LIST_LOCATIONS, LIST_REASONS, LIST_VARIANTS, REPORT_REASONS, ROUTES
+from inventory.domain.hash_chain import canonical_members
 from inventory.domain.model import BUILT_IN_REASON_CODES
-from inventory.domain.rules import keyed_id
+from inventory.domain.rules import group_row_id, keyed_id
 from inventory.domain.timestamps import instant_text
+from inventory.entrypoints.responses import adjustment_members
 from inventory.queries import level_pages, reason_report
 from inventory.queries.ledger_order import parse_position
 from inventory.schemas.business_reading import REPORT_CURSOR_LENGTH_MAX
@@ -549,3 +551,27 @@ def test_the_errors_of_parameters_come_in_the_order_of_their_names_as_they_are_s
         (("query", "to"), "datetime_from_date_parsing"),
         (("query", "sku"), "value_error"),
     ]
+
+
+# --- rows of a group, and what their hashes are made of --------------------------------------------------------------
+
+
+def test_a_group_is_read_with_its_rows_in_order_and_a_list_with_what_their_hashes_are_made_of(
+    reading: ReadService,
+) -> None:
+    group_id = keyed_id(BUSINESS, "delivery")
+    rows = [
+        an_adjustment(
+            id=group_row_id(group_id, line), location_id=location_id, group_id=group_id, group_line=line, group_size=2
+        )
+        for line, location_id in enumerate((LOCATION, OTHER_LOCATION))
+    ]
+    reading.tables.with_history(*rows)
+
+    group = reading.get(GET_GROUP.path, path={"group_id": str(group_id)})
+    listed = reading.get(LIST, [("location_id", str(OTHER_LOCATION)), ("include", "chain")])
+
+    assert (group.status, group.body) == (200, {"group_id": str(group_id), "data": list(map(adjustment_members, rows))})
+    assert listed.status == 200, listed.body
+    chain = canonical_members(rows[1]) | {"hash": rows[1].hash}
+    assert listed.body["data"] == [adjustment_members(rows[1]) | {"chain": chain}]

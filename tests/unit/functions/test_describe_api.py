@@ -273,7 +273,7 @@ def parts_of_the_app(api: Api) -> dict[str, str]:
             assert answer["statusCode"] == 200, name
             assert "immutable" in answer["headers"]["Cache-Control"], name
             found[name] = answer["body"]
-            named += re.findall(r'from "\./([^"]+)"', found[name])
+            named += re.findall(r'(?:from |import\()"\./([^"]+)"', found[name])
     return found
 
 

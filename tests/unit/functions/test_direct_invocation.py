@@ -17,12 +17,15 @@ from inventory.schemas.adjustments import AdjustmentRequest
 from inventory.schemas.direct import CallerFields
 from tests.support.builders.domain import a_stock_item
 from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_LOCATION, OTHER_VARIANT, VARIANT
-from tests.support.builders.requests import a_payload
+from tests.support.builders.requests import a_body, a_payload
 from tests.support.faults.wire import broken, fault
 from tests.support.harness.loading import Context
 
 if TYPE_CHECKING:
     from tests.support.harness.write_service import Service
+
+NAME_LENGTH_MAX = 1022
+"""Characters of a field's name in an error: a kilobyte with its quotes."""
 
 
 def refusal(service: Service, payload: object, context: Context | None = None) -> tuple[str, Any]:
@@ -229,11 +232,28 @@ def test_a_key_of_another_request_is_raised_as_an_invalid_request(service: Servi
     assert len(service.tables.rows) == 1
 
 
-def test_unknown_fields_are_listed_as_far_as_the_dead_letter_queue_can_hold_them(service: Service) -> None:
+A_TRANSFER = {
+    "from_location_id": str(LOCATION),
+    "to_location_id": str(OTHER_LOCATION),
+    "lines": [{"variant_id": str(VARIANT), "quantity": 5}],
+    "variant_id": ...,
+}
+A_COUNT = {"counted_quantity": 5}
+A_BATCH = {"lines": [a_body()], "variant_id": ..., "reason": ...}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, *(each | {"quantity_change": ...} for each in (A_TRANSFER, A_COUNT, A_BATCH))],
+    ids=["an adjustment", "a transfer", "a count", "a batch"],
+)
+def test_unknown_fields_are_listed_as_far_as_the_dead_letter_queue_can_hold_them(
+    service: Service, changes: dict[str, object]
+) -> None:
     few, many = ({f"field {number}": number for number in range(count)} for count in (150, 10_000))
 
-    assert problems(service, a_payload(**few)) == [(("body", name), "extra_forbidden") for name in few]
-    listed = problems(service, a_payload(**many))
+    assert problems(service, a_payload(**changes, **few)) == [(("body", name), "extra_forbidden") for name in few]
+    listed = problems(service, a_payload(**changes, **many))
     assert 200 < len(listed) < 1000
     assert listed == [(("body", name), "extra_forbidden") for name in many][: len(listed)]
 
@@ -284,6 +304,17 @@ def test_a_token_in_a_fields_name_is_masked_where_it_would_be_logged(service: Se
     assert (kind, problem["type"]) == ("InvalidRequest", "extra_forbidden")
     assert problem["loc"][1].startswith(f"{before}{MASKED}")
     assert token[3:11] not in json.dumps(problem)
+
+
+@pytest.mark.parametrize("left", [8, 20, 35])
+def test_a_token_that_is_cut_short_with_a_fields_name_is_masked_too(service: Service, left: int) -> None:
+    """The runtime logs what a direct invocation raises. A long name is cut, and the cut can go through a token."""
+    token = mint()
+    before = "x" * (NAME_LENGTH_MAX - len("dz_") - left)
+
+    _, (problem,) = refusal(service, a_payload(**{f"{before}{token} and so on": 1}))
+
+    assert problem["loc"][1] == f"{before}{MASKED}"
 
 
 def test_a_token_in_a_fields_value_is_left_out_of_the_error(service: Service) -> None:

@@ -151,7 +151,11 @@ def test_the_authorizer_allows_nothing_for_an_event_that_no_gateway_sends(
 def test_an_event_that_is_not_a_batch_of_the_queue_is_an_invalid_request(event: object) -> None:
     with pytest.raises(InvalidRequest) as raised:
         records_of(event)
-    assert [each["loc"] for each in raised.value.entries] == [["body", "Records"]]
+    rule = "must be messages of the queue"
+    assert raised.value.entries == [
+        {"type": "value_error", "loc": ["body", "Records"], "msg": f"Value error, {rule}", "ctx": {"error": rule}}
+        | {"input": None}
+    ]
 
 
 def test_the_queue_function_raises_an_invalid_batch_like_a_direct_invocation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from inventory.aws.event_bus import DETAIL_SIZE_MAX_BYTES, detail_text
 from inventory.domain.retry_budget import ATTEMPTS_MAX, CALL_BUDGET_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inventory.domain.rules import keyed_id
 from inventory.entrypoints import queue
-from inventory.entrypoints.messages import read_message
+from inventory.entrypoints.messages import ORIGINAL_ID, read_message
 from inventory.entrypoints.queue import PUBLISHING_TIME_S, RESPONSE_TIME_S
 from inventory.entrypoints.rejections import rejection
 from inventory.schemas.json_parser import parse_json
@@ -383,6 +383,14 @@ def test_a_rejected_request_that_is_too_large_is_published_with_its_short_known_
     assert [entry["loc"] for entry in rejection["error"]["detail"]] == [["body", "reason"], ["body", "padding"]]
 
 
+def test_a_field_of_a_rejection_that_is_too_large_is_kept_up_to_a_kilobyte(ingest: Ingest) -> None:
+    payloads = [a_payload(actor="x" * (1024 - len('""') + more), padding="y" * 300_000) for more in (0, 1)]
+
+    assert ingest.receive(*payloads) == []
+
+    assert ["actor" in rejection["request"] for rejection in ingest.bus.details] == [True, False]
+
+
 def test_a_rejection_is_published_in_full_up_to_the_limit_and_trimmed_beyond(ingest: Ingest) -> None:
     ingest.receive(a_payload(padding=""))
     (entry,) = ingest.bus.entries
@@ -393,6 +401,29 @@ def test_a_rejection_is_published_in_full_up_to_the_limit_and_trimmed_beyond(ing
 
     assert [len(entry["Detail"]) == DETAIL_SIZE_MAX_BYTES for entry in ingest.bus.entries] == [True, False]
     assert ["padding" in rejection["request"] for rejection in ingest.bus.details] == [True, False]
+
+
+def test_a_rejection_that_is_too_large_lists_the_first_fifty_errors_without_their_input(ingest: Ingest) -> None:
+    unknown = {f"{number:03}": "x" for number in range(200)}
+
+    assert ingest.receive(a_payload(**unknown, padding="y" * 300_000)) == []
+
+    (rejection,) = ingest.bus.details
+    listed = rejection["error"]["detail"]
+    assert [each["loc"] for each in listed] == [["body", name] for name in list(unknown)[:50]]
+    assert [each for each in listed if "input" in each] == []
+
+
+@pytest.mark.parametrize("padding", [244_000, 261_300, 1_000_000])
+def test_no_rejection_becomes_an_event_of_more_than_256_kb(ingest: Ingest, padding: int) -> None:
+    """EventBridge counts the whole event, with the members that it adds itself; a target may refuse a larger one."""
+    assert ingest.receive(a_payload(padding="y" * padding)) == []
+
+    (entry,) = ingest.bus.entries
+    event = json.loads(load_event("ingest-adjustments")["Records"][1]["body"])
+    event |= {"source": entry["Source"], "detail-type": entry["DetailType"], "detail": json.loads(entry["Detail"])}
+    assert len(json.dumps(event)) <= 256 * 1024
+    assert ("padding" in event["detail"]["request"]) == (padding == 244_000)
 
 
 @pytest.mark.parametrize(
@@ -480,6 +511,7 @@ def test_a_permanent_error_of_the_bus_is_logged_as_a_fault(ingest: Ingest, name:
     lines, counted = ingest.printed()
     assert counted == {"AdjustmentCreated": 1, "InternalError": 1}
     assert (lines[0]["message"], lines[0]["level"]) == ("unexpected fault", "ERROR")
+    assert lines[0]["exception_name"] in {"EventRefused", "ClientError"}
 
 
 def test_a_message_whose_rejection_was_not_published_is_rejected_for_the_same_reason_later(ingest: Ingest) -> None:
@@ -575,6 +607,19 @@ def test_a_message_undecided_in_time_is_delivered_again(ingest: Ingest) -> None:
     assert ingest.printed()[1] == {"TryAgain": 1}
 
 
+@pytest.mark.parametrize("body", [json.dumps(a_payload()), json.dumps(a_payload(colour="red")), "{"])
+def test_a_redriven_message_that_fails_again_returns_under_the_id_that_the_queue_knows(
+    ingest: Ingest, body: str
+) -> None:
+    """Lambda delivers the whole batch again where the answer names an id that is not in it."""
+    ingest.tables.meets("TransactWriteItems", broken())
+    ingest.bus.meets(broken())
+    attribute = {"stringValue": "m-of-long-ago", "dataType": "String"}
+    record = a_record("m-9", body) | {"messageAttributes": {ORIGINAL_ID: attribute}}
+
+    assert ingest.invoke({"Records": [record]}) == ["m-9"]
+
+
 def test_a_record_without_a_body_does_not_hold_up_the_batch(ingest: Ingest) -> None:
     assert ingest.invoke({"Records": [{"messageId": "m-0"}, a_record("m-1", json.dumps(a_payload()))]}) == ["m-0"]
 
@@ -607,6 +652,7 @@ def test_an_unreadable_message_is_delivered_again_until_it_is_dead_lettered(inge
     (line,) = [line for line in lines if line["message"] == "message unreadable"]
     assert (line["level"], line["message_id"]) == ("WARNING", "m-1")
     assert "whispered" not in json.dumps(line)
+    assert (line["problem"] == "Not an object") == (body in {"[]", "null", "5", '"whispered"'})
 
 
 # --- time -----------------------------------------------------------------------------------------------------------

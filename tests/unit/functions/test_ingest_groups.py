@@ -201,5 +201,6 @@ def test_an_envelope_of_sns_is_rejected_with_the_advice_to_turn_it_off(ingest: I
     (problem,) = rejected["error"]["detail"]
     assert (rejected["error"]["type"], problem["loc"], problem["type"]) == ("InvalidRequest", ["body"], "value_error")
     assert "raw message delivery" in problem["msg"]
+    assert problem["input"] == envelope
     assert rejected["request"] == envelope
     assert ingest.rows == []

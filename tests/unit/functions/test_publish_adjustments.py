@@ -97,7 +97,8 @@ class Publish:
         assert len(answer["batchItemFailures"]) <= 1
         for failure in answer["batchItemFailures"]:
             assert set(failure) == {"itemIdentifier"}
-            number: str = failure["itemIdentifier"]
+            number: object = failure["itemIdentifier"]
+            assert isinstance(number, str), "Lambda would deliver the whole batch again"
             return number
         return None
 

@@ -221,7 +221,10 @@ def test_half_a_surrogate_pair_in_a_path_is_rejected(service: Service) -> None:
 
 @pytest.mark.parametrize("parameters", [None, {}])
 def test_a_path_without_an_id_is_rejected(service: Service, parameters: dict[str, str] | None) -> None:
-    assert post(service, pathParameters=parameters).problems == [(ID_PLACE, "uuid_parsing")]
+    answer = post(service, pathParameters=parameters)
+
+    assert answer.problems == [(ID_PLACE, "uuid_parsing")]
+    assert answer.body["detail"][0]["input"] == ""
 
 
 def test_errors_of_the_path_come_first_then_those_of_the_header_then_those_of_the_body(service: Service) -> None:

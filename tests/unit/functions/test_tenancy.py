@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inventory.api.routes import LIST_LEVELS
 from inventory.domain.timestamps import instant_text
-from tests.support.builders.ids import BUSINESS, NOW, OTHER_BUSINESS, TICK
+from tests.support.builders.ids import BUSINESS, NOW, OTHER_BUSINESS, TICK, VARIANT
 from tests.support.builders.requests import a_body, an_authorizer_context
 
 if TYPE_CHECKING:
+    from tests.support.harness.read_service import ReadService
     from tests.support.harness.write_service import Answer, Service
 
 
@@ -49,6 +51,22 @@ def test_a_cached_authorization_is_valid_until_the_instant_of_its_expiry(
     assert answer.status == status
     assert status == 201 or unauthorized(answer)
     assert status == 201 or service.tables.requests == {}
+
+
+@pytest.mark.usefixtures("process_time_zone")
+def test_a_cached_authorization_expires_at_its_instant_in_any_time_zone_of_the_process(
+    service: Service, reading: ReadService
+) -> None:
+    for minutes, statuses in ((-1, (401, 401)), (1, (201, 200))):
+        expires_at = instant_text(datetime.now(UTC) + timedelta(minutes=minutes))
+        context = an_authorizer_context(expires_at=expires_at)
+
+        answers = (
+            service.post(authorizer=context),
+            reading.get(LIST_LEVELS.path, [("variant_id", str(VARIANT))], authorizer=context),
+        )
+
+        assert tuple(each.status for each in answers) == statuses
 
 
 @pytest.mark.parametrize("expires_at", ["", None, 5, ["2999-01-01T00:00:00.000000Z"]], ids=str)

@@ -187,9 +187,10 @@ def test_a_group_that_lacks_a_row_is_incomplete(shop: Shop, place: int) -> None:
     assert [each for kind, each in found if kind == "group_incomplete"] == sorted(expected)
 
 
-def test_a_transfer_of_which_more_arrives_than_was_taken_is_unbalanced(shop: Shop) -> None:
-    moved = a_command(quantity_change=-3, kind="transfer", location_id=LOCATION)
-    outcome = shop.apply(moved, moved._replace(quantity_change=4, location_id=OTHER_LOCATION), rows_per_line=2)
+@pytest.mark.parametrize(("taken", "added"), [(-3, 4), (-3, 2), (0, 0)])
+def test_a_transfer_that_does_not_take_what_it_adds_is_unbalanced(shop: Shop, taken: int, added: int) -> None:
+    moved = a_command(quantity_change=taken, kind="transfer", location_id=LOCATION)
+    outcome = shop.apply(moved, moved._replace(quantity_change=added, location_id=OTHER_LOCATION), rows_per_line=2)
 
     assert problems(shop.audited()) == [("transfer_unbalanced", str(outcome.group_id))]
 

@@ -13,7 +13,7 @@ from inventory.integrity.chain_check import PENDING_ROWS_MAX, ChainCheck, Proble
 from inventory.integrity.proof import PROOF_PAUSES_S, Proof, Prover
 from inventory.storage import cursors
 from inventory.storage.items import adjustment_of
-from tests.support.builders.ids import BUSINESS, LOCATION, OTHER_BUSINESS, OTHER_LOCATION, VARIANT
+from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, OTHER_BUSINESS, OTHER_LOCATION, VARIANT
 from tests.support.builders.tampered_tables import TAMPERINGS, ReadTables, StoredHistory, stock_item, stored_history
 
 if TYPE_CHECKING:
@@ -136,6 +136,13 @@ def test_a_row_at_the_end_of_time_that_was_missed_long_before_is_at_a_wrong_time
     assert Desk(found, page_rows=20).prove().first_problem == Problem(5, ProblemKind.ROW_CHANGED)
 
 
+@pytest.mark.parametrize("n", [0, 4, 9])
+def test_a_row_without_a_readable_sequence_is_taken_for_the_next_one(n: int) -> None:
+    found = stored_history([1] * 10)
+    found.rows[n] = {**found.rows[n], "sequence": {"S": "garbage"}}
+    assert Desk(found).prove().first_problem == Problem(n + 1, ProblemKind.ROW_UNREADABLE)
+
+
 def test_the_first_of_two_problems_in_the_chain_is_reported() -> None:
     changed = tampered("a row's reason was changed", [1] * 10, 1)
     for n, first in ((0, Problem(1, ProblemKind.ROW_INSERTED)), (7, Problem(2, ProblemKind.ROW_CHANGED))):
@@ -156,6 +163,29 @@ def test_a_stock_item_that_catches_up_is_verified() -> None:
 
     desk.read.before_read = mend
     assert desk.prove().verified is True
+    assert desk.pauses_s == [], "the rows end where it ends now"
+
+
+def test_a_stock_item_that_is_made_after_it_was_looked_for_is_verified() -> None:
+    rows = stored_history([1]).rows
+    desk = Desk(StoredHistory(rows, None))
+
+    def make() -> None:
+        if len(desk.read.reads) == 2:
+            desk.read.stored.stock = stock_item(adjustment_of(rows[0]))
+
+    desk.read.before_read = make
+    proof = desk.prove()
+    assert (proof.verified, proof.rows, proof.first_problem) == (True, 1, None)
+
+
+def test_a_missing_row_is_reported_though_the_stock_item_is_unreadable() -> None:
+    found = tampered("a row was removed", [1] * 5, 2)
+    assert found.stock is not None
+    found.stock = {**found.stock, "quantity": {"S": "x"}}
+    desk = Desk(found)
+    assert desk.prove().first_problem == Problem(3, ProblemKind.ROW_MISSING)
+    assert desk.pauses_s == []
 
 
 def test_a_stock_item_corrupted_during_the_proof_is_reported() -> None:
@@ -171,6 +201,7 @@ def test_a_stock_item_corrupted_during_the_proof_is_reported() -> None:
     proof = desk.prove()
     assert (proof.verified, proof.first_problem) == (False, Problem(5, ProblemKind.STOCK_ITEM_UNREADABLE))
     assert (proof.quantity, proof.sequence) == (0, 0)
+    assert desk.pauses_s == [], "nothing is late"
 
 
 def test_no_more_rows_wait_than_may_and_one_page() -> None:
@@ -195,6 +226,30 @@ def test_a_long_history_is_proved_over_several_requests_with_running_figures() -
     second = desk.prove(first.next_cursor)
     third = desk.prove(second.next_cursor)
     assert (third.verified, third.rows, third.sum, third.next_cursor) == (True, 25, 50, None)
+
+
+def test_a_request_that_has_passed_the_stock_items_sequence_reads_on_to_the_end() -> None:
+    """The next request could not compare the row that the stock item should match, as it was read at first."""
+    rows = stored_history([1] * 20).rows
+    desk = Desk(StoredHistory(rows[:8], stock_item(adjustment_of(rows[7]))), page_rows=5, rows_max=10)
+
+    def write() -> None:
+        if len(desk.read.reads) == 2:
+            desk.read.stored = StoredHistory(rows, stock_item(adjustment_of(rows[19])))
+
+    desk.read.before_read = write
+    proof = desk.prove()
+    assert (proof.verified, proof.rows, proof.next_cursor) == (True, 20, None)
+
+
+def test_one_request_proves_ten_thousand_rows_and_the_next_one_goes_on() -> None:
+    """More could outlast the function; fewer would take more requests than are documented."""
+    desk = Desk(stored_history([1] * 10_001), page_rows=2_500)
+
+    first = desk.prove()
+    assert (first.verified, first.rows, desk.read.reads) == (None, 10_000, ["stock item"] + ["page"] * 4)
+    second = desk.prove(first.next_cursor)
+    assert (second.verified, second.rows, second.next_cursor) == (True, 10_001, None)
 
 
 def test_a_proof_that_runs_out_of_time_is_continued_from_there() -> None:
@@ -225,6 +280,13 @@ def test_a_continued_proof_reads_the_row_of_its_cursor() -> None:
     assert desk.read.reads == ["row", "stock item", "page", "page"]
 
 
+def test_a_proof_continues_after_the_very_first_row() -> None:
+    desk = Desk(stored_history([2, 3]), page_rows=1, rows_max=1)
+    first = desk.prove()
+    assert (first.verified, first.rows) == (None, 1)
+    assert desk.prove(first.next_cursor).rows == 2
+
+
 def test_a_cursor_keeps_the_found_problem() -> None:
     desk = Desk(tampered("a row's reason was changed", [2] * 25, 2), page_rows=5, rows_max=5)
     proof = desk.prove()
@@ -235,9 +297,10 @@ def test_a_cursor_keeps_the_found_problem() -> None:
     assert (proof.verified, proof.rows, proof.first_problem) == (False, 25, Problem(3, ProblemKind.ROW_CHANGED))
 
 
-def test_a_proof_cannot_continue_from_a_row_under_a_wrong_key() -> None:
+@pytest.mark.parametrize("pk", ["x" * 2_000, f"{OTHER_BUSINESS}#{ADJUSTMENT}"], ids=["long", "another business"])
+def test_a_proof_cannot_continue_from_a_row_under_a_wrong_key(pk: str) -> None:
     found = tampered("a row was put under another key", [2] * 5, 1)
-    found.rows[1]["pk"] = {"S": "x" * 2_000}
+    found.rows[1]["pk"] = {"S": pk}
     desk = Desk(found, page_rows=2, rows_max=1)
     proof = desk.prove()
     assert (proof.verified, proof.first_problem, proof.next_cursor) == (

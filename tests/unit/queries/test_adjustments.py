@@ -16,9 +16,11 @@ from inventory.queries.adjustments import (
     AdjustmentFilter,
     History,
     HistoryPage,
+    page_of_known,
 )
 from inventory.queries.ledger_order import Position, parse_position
 from inventory.storage import keys
+from tests.support.builders.domain import an_adjustment
 from tests.support.builders.ids import ADJUSTMENT, BUSINESS, LOCATION, NOW, OTHER_LOCATION, OTHER_VARIANT, TICK, VARIANT
 from tests.support.fakes.ledger import MemoryLedger
 
@@ -235,6 +237,23 @@ def test_a_request_looks_at_a_thousand_rows_at_most_and_goes_on_below_them(
     assert ledger.rows_read <= 2 * ROWS_EXAMINED_MAX
 
 
+@pytest.mark.parametrize(("count", "pages"), [(1_000, [0]), (1_001, [0, 1]), (2_500, [0, 0, 500])])
+def test_a_reader_goes_through_rows_that_are_not_wanted_a_thousand_at_a_time(count: int, pages: list[int]) -> None:
+    """The five hundred oldest of 2,500 rows are wanted, and so is the oldest of 1,001."""
+    ledger = MemoryLedger()
+    for number in range(1, count + 1):
+        code = "theft" if number <= sum(pages) else "damage"
+        ledger.append(UUID(int=number), HERE, NOW + timedelta(seconds=number), reason_code=code)
+    found: list[int] = []
+    below = None
+    while not found or below is not None:
+        one = page(ledger, AdjustmentFilter(reason_code="theft"), below=below, limit=500)
+        found.append(len(one.rows))
+        below = one.next_position
+
+    assert found == pages
+
+
 def test_the_next_page_does_not_look_again_at_what_was_not_wanted() -> None:
     ledger = MemoryLedger()
     for number in range(1, 301):
@@ -442,3 +461,34 @@ def test_positions_are_ordered_as_their_texts() -> None:
     positions = [Position(at, row_id) for at in (NOW, NOW + TICK) for row_id in (UUID(int=1), UUID(int=2**127))]
 
     assert sorted(positions, key=Position.text) == sorted(positions) == positions
+
+
+# --- rows that were read by their ids --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "goes_on_below"),
+    [
+        ({}, [4, 1, 3, 2], None),
+        ({"limit": 2}, [4, 1], 1),
+        ({"below": 1}, [3, 2], None),
+        ({"below": 2}, [], None),
+        ({"wanted": AdjustmentFilter(variant_id=VARIANT), "limit": 1}, [1], 1),
+        ({"wanted": AdjustmentFilter(created_from=NOW + TICK, created_to=NOW + 2 * TICK)}, [3], None),
+    ],
+    ids=str,
+)
+def test_a_page_of_known_rows_is_in_the_order_of_a_history(
+    asked: dict[str, Any], found: list[int], goes_on_below: int | None
+) -> None:
+    """Rows 2, 3, 1 and 4 are a microsecond apart, and come in another order."""
+    times = dict(zip((2, 3, 1, 4), (NOW + each * TICK for each in range(4)), strict=True))
+    rows = [an_adjustment(id=UUID(int=each), created_at=times[each]) for each in (3, 1, 2)]
+    rows.append(an_adjustment(id=UUID(int=4), created_at=times[4], variant_id=OTHER_VARIANT))
+    below = None if "below" not in asked else Position(times[asked["below"]], UUID(int=asked["below"]))
+
+    found_page = page_of_known(rows, asked.get("wanted", ANY), below=below, limit=asked.get("limit", 10))
+
+    assert numbers(found_page) == found
+    expected = None if goes_on_below is None else Position(times[goes_on_below], UUID(int=goes_on_below))
+    assert found_page.next_position == expected

@@ -272,6 +272,36 @@ def test_the_last_row_and_all_that_follows_need_no_look_at_the_ledger() -> None:
     assert ledger.limits == []
 
 
+@pytest.mark.parametrize("as_of", [NOW, NOW + 3 * TICK], ids=["in the past", "now"])
+def test_a_level_says_when_the_stock_item_was_last_counted_until_today(as_of: datetime) -> None:
+    ledger = a_ledger(NOW, NOW + TICK)
+    stock = stock_after(ledger.heads[PLACE])._replace(counted_at=NOW - TICK)
+    stock_item_id = StockItemId(BUSINESS, VARIANT, LOCATION)
+
+    found = level_at(ledger, stock_item_id, stock, as_of, now=NOW, between_calls=a_call)
+
+    assert found is not None
+    assert found.counted_at == NOW - TICK
+
+
+@pytest.mark.parametrize(
+    ("limits", "included"),
+    [
+        ({}, [-1, 0, 4, 5, 6]),
+        ({"quantity_at_most": 4}, [-1, 0, 4]),
+        ({"quantity_at_least": 4}, [4, 5, 6]),
+        ({"quantity_at_most": 5, "quantity_at_least": 0}, [0, 4, 5]),
+        ({"quantity_at_most": 0}, [-1, 0]),
+    ],
+    ids=str,
+)
+def test_both_limits_of_the_quantity_are_inclusive(limits: dict[str, Any], included: list[int]) -> None:
+    wanted = LevelFilter(**limits)
+
+    assert [each for each in (-1, 0, 4, 5, 6) if wanted.includes(each)] == included
+    assert wanted.limits_quantity == bool(limits)
+
+
 def test_the_level_of_an_instant_costs_two_rows_however_long_the_history_is() -> None:
     ledger = a_ledger(*(NOW + each * TICK for each in range(500)))
 
@@ -309,6 +339,18 @@ def test_a_row_that_is_still_not_there_after_minutes_is_lost_and_not_waited_for(
         "variant_id": str(VARIANT),
         "location_id": str(LOCATION),
     }
+
+
+def test_a_row_may_be_five_minutes_late_and_no_longer() -> None:
+    """A shorter limit would call what is late lost; a longer one would hide what is lost behind 503s."""
+    ledger = a_ledger(NOW, NOW + TICK)
+    ledger.unseen = {UUID(int=1)}
+    last_moment = NOW + TICK + timedelta(minutes=5)
+
+    with pytest.raises(StoreUnavailable):
+        level(ledger, NOW, now=last_moment)
+    with pytest.raises(RowMissing):
+        level(ledger, NOW, now=last_moment + TICK)
 
 
 @pytest.mark.parametrize("unseen", [{1}, {4}, {1, 4}])

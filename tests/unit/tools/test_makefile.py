@@ -47,6 +47,7 @@ OPTIONS: Final = {
     "verify-deployed": {"URL": "--url", "BUSINESS": "--business", "VARIANT": "--variant", "LOCATION": "--location"},
     "fuzz": {"SECONDS": "--seconds", "TARGET": "--target"},
     "chaos": {"MINUTES": "--minutes", "SEED": "--seed"},
+    "mutation": {"SAMPLE": "--sample", "SEED": "--seed"},
 }
 """Variables that become an option, by target."""
 FROM_ENVIRONMENT: Final = {

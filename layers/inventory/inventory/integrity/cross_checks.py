@@ -89,12 +89,14 @@ class CrossChecks:
         ]
         rows = self._read(self.tables.ledger_items, (key for key in row_keys if key is not None))
 
-        def is_right(key: ItemKey | None, link: ReversalLink | None) -> bool:
+        def is_right(business_id: UUID, key: ItemKey | None, link: ReversalLink | None) -> bool:
             row = None if key is None or key not in rows else read_row(rows[key])[0]
-            return row is not None and link is not None and row.reverses == first_reversed(link, row)
+            if row is None or link is None:
+                return False
+            return (row.business_id, row.reverses) == (business_id, first_reversed(link, row))
 
         pairs = zip(suspects, row_keys, links, strict=True)
-        return [suspect for suspect, key, link in pairs if not is_right(key, link)]
+        return [suspect for suspect, key, link in pairs if not is_right(suspect[0].business_id, key, link)]
 
     def _without_stock_item(
         self, suspects: list[tuple[Adjustment, ProblemKind]]

@@ -338,6 +338,7 @@ def test_a_token_is_valid_for_the_whole_requested_time(shop: Service, text: str,
     assert token.expires_at == datetime.fromisoformat(stored)
 
 
+@pytest.mark.usefixtures("process_time_zone")
 def test_a_token_is_read_as_it_was_stored(shop: Service) -> None:
     answer = shop.do(ISSUE_TOKEN, expires_at="2026-12-31T23:59:59.5Z")
     token = shop.find(answer["token_id"])
