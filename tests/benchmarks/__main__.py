@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks import (
     alternation,
+    batches,
     calls,
     end_to_end,
     first_request,
@@ -222,6 +223,27 @@ def _longevity(_asked: argparse.Namespace) -> Part:
     return [asdict(row) for row in rows], checks
 
 
+def _batches(asked: argparse.Namespace) -> Part:
+    rows, checks = batches.measure(rounds=asked.rounds, seed=asked.seed, count_instructions=_counting(asked))
+    head = ["a line of", "calls", "WU", "CPU µs", "ratio", "least", "greatest", "instr. k", "ratio"]
+    cells = [
+        [
+            row.label,
+            figure(row.calls, 3),
+            figure(row.write_units),
+            figure(row.cpu_us, 0),
+            figure(row.cpu_ratio, 3),
+            figure(row.cpu_ratio_least, 3),
+            figure(row.cpu_ratio_greatest, 3),
+            figure(row.instructions_k, 0),
+            figure(row.instructions_ratio, 3),
+        ]
+        for row in rows
+    ]
+    say(f"\nOne line of a batch (WU: write units)\n{table(head, cells)}\n{batches.LEGEND}")
+    return [asdict(row) for row in rows], checks
+
+
 def _merging(asked: argparse.Namespace) -> Part:
     rows, checks = merging.measure(rounds=asked.rounds, seed=asked.seed, count_instructions=_counting(asked))
     head = ["one hot item", "calls", "stock WU", "all WU", "CPU µs", "instr. k", "calls x", "WU x", "CPU x", "instr. x"]
@@ -273,6 +295,7 @@ PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Part]]] = {
     "alternation": _alternation,
     "calls": _calls,
     "merging": _merging,
+    "batches": _batches,
     "reading": _reading,
     "growth": _growth,
     "longevity": _longevity,

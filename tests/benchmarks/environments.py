@@ -24,11 +24,14 @@ UNKNOWN: Final = "ours, unknown"
 
 
 class Environment:
-    """A subject that carries out samples of requests, each request under a key that was never used."""
+    """A subject that carries out samples of requests, each request under a key that was never used.
+
+    ``sample`` counts the changes that the requests ask for.
+    """
 
     def __init__(self, name: str, sample: int = REQUESTS_OF_SAMPLE) -> None:
         self.subject: Subject = subject(name)
-        self._sample = sample
+        self._sample = max(1, sample // self.subject.lines)
         self._forgetful = name == UNKNOWN
         self._asked: list[object] = []
         self._done = 0
@@ -73,7 +76,7 @@ class Stubbed(Environment):
             self.transport.begin_recording()
             self.prepare(1)
             self.run()
-        self.work: Work = work_of(self.transport, sample)
+        self.work: Work = work_of(self.transport, self._sample * self.subject.lines)
         self._playing = True
 
     def begin_sample(self) -> None:

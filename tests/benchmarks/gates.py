@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from tests.benchmarks import initialisation, meters, warm
+from tests.benchmarks import batches, initialisation, meters, warm
 from tests.benchmarks.checks import Check, Target, targets
 from tests.benchmarks.formatting import say, say_checks
 from tests.benchmarks.subjects import OURS
@@ -25,7 +25,9 @@ WARM: Final = (
 for each of its instructions, above all in the frameworks."""
 
 STARTED: Final = tuple(dict.fromkeys(label for each in initialisation.TARGETS for label in (each.label, each.against)))
-REQUESTED: Final = tuple(dict.fromkeys(label for each in WARM for label in (each.label, each.against)))
+REQUESTED: Final = tuple(
+    dict.fromkeys(label for each in (*WARM, *batches.GATES) for label in (each.label, each.against))
+)
 
 
 def main() -> int:
@@ -33,7 +35,7 @@ def main() -> int:
         say("The gates count instructions with valgrind, which is not installed here: apt-get install valgrind")
         return 1
     started = initialisation.instructions_m(STARTED)
-    requested = meters.instructions({label: f"stubbed:{label}" for label in REQUESTED})
+    requested = meters.instructions(batches.variants(REQUESTED))
     checks = judged(started, requested)
     say_checks(checks)
     return 0 if all(check.held for check in checks) else 1
@@ -44,6 +46,7 @@ def judged(started: Mapping[str, Sequence[float]], requested: Mapping[str, Seque
     return [
         *targets(initialisation.TARGETS, started, "instructions of starting"),
         *targets(WARM, requested, "instructions of a request"),
+        *targets(batches.GATES, requested, "instructions of a line"),
     ]
 
 

@@ -12,9 +12,10 @@ import sys
 from copy import replace
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from uuid import UUID, uuid5
 
+from inventory.api.routes import CREATE_BATCH
 from inventory.domain.api_tokens import Token, digest_of, token_id_of
 from inventory.storage.stock_store import StockStore
 from inventory.storage.tokens import TokenTable
@@ -28,7 +29,27 @@ if TYPE_CHECKING:
 
     type Event = dict[str, Any]
 
+
+class Lines(NamedTuple):
+    """The lines of a batch: for so many stock items, one each, or all for one."""
+
+    mode: str
+    number: int
+    is_of_one_item: bool = False
+
+
 OURS: Final = "ours"
+BATCH_OF_49: Final = "49 items"
+SAME_ITEM_99: Final = "99 lines of one item, each"
+BATCHES: Final[Mapping[str, Lines]] = {
+    "1 item": Lines("atomic", 1),
+    "10 items": Lines("atomic", 10),
+    BATCH_OF_49: Lines("atomic", 49),
+    # Of one stock item a batch of mode atomic takes 98 lines, as one operation is left for the link of its reversal.
+    "98 lines of one item": Lines("atomic", 98, is_of_one_item=True),
+    SAME_ITEM_99: Lines("each", 99, is_of_one_item=True),
+}
+"""Label to what a batch is made of."""
 BASELINES: Final[Mapping[str, str]] = {
     "bare": "bare",
     "plain": "plain",
@@ -55,6 +76,8 @@ class Subject(Protocol):
     """A handler that was made ready. ``clients`` are all that it calls DynamoDB with."""
 
     clients: list[Any]
+    lines: int
+    """How many changes each request asks for."""
 
     def asked(self, number: int) -> object:
         """What it is called with for the request of that number."""
@@ -82,6 +105,7 @@ class Handler:
     ask: Callable[[int], Event]
     status: int = 201
     replayed: bool = False
+    lines: int = 1
 
     def asked(self, number: int) -> object:
         return self.ask(number)
@@ -121,8 +145,25 @@ class Ours(Handler):
         self.module.adjuster = replace(self.module.adjuster, store=store)
 
 
+class Batch(Ours):
+    """Our create function, and batches. Each must be settled as a whole, and nothing may be a replay."""
+
+    def __init__(self, lines: Lines) -> None:
+        super().__init__(lambda number: batch(number, lines), status=200 if lines.mode == "each" else 201)
+        self.lines = lines.number
+
+    def call(self, asked: object) -> None:
+        response = self.module.handler(asked, Context())
+        assert response["statusCode"] == self.status, response
+        assert "Idempotent-Replayed" not in response.get("headers", ())
+        # In the body of mode ``each`` every line has a status of its own; it is not read while this is measured.
+        assert '"error"' not in response["body"]
+
+
 class Bare:
     """The bare call; its parts are made before it is measured."""
+
+    lines = 1
 
     def __init__(self, ask: Callable[[int], Event]) -> None:
         self._module = _baseline("bare")
@@ -145,6 +186,8 @@ class Bare:
 
 class Authorizer:
     """Our authorizer and a good token."""
+
+    lines = 1
 
     def __init__(self) -> None:
         self._module: Any = load_by_path(ROOT / "functions" / "authorizer" / "handler.py", "handler")
@@ -178,17 +221,31 @@ class Authorizer:
 
 def fresh(number: int, *, variant_id: UUID = VARIANT, quantity_change: int = 3) -> Event:
     """A request as a point of sale might send it, under a key that no other number has."""
-    body = {
+    event: Event = an_api_event(_change(variant_id, quantity_change), headers=_headers(number))
+    return event
+
+
+def batch(number: int, lines: Lines) -> Event:
+    """The same changes as lines of one request, under a key that no other number has."""
+    variants = [VARIANT if lines.is_of_one_item else variant(place) for place in range(lines.number)]
+    body = {"mode": lines.mode, "lines": [_change(each, 3) for each in variants]}
+    path = CREATE_BATCH.path
+    event: Event = an_api_event(body, headers=_headers(number), resource=path, path=path)
+    return event
+
+
+def _change(variant_id: UUID, quantity_change: int) -> dict[str, object]:
+    return {
         "variant_id": str(variant_id),
         "quantity_change": quantity_change,
         "reason": "Received from the supplier",
         "reason_code": "receipt_correction",
         "reference": "PO-2026-11-23",
     }
-    event: Event = an_api_event(
-        body, headers=[("Content-Type", "application/json"), ("Idempotency-Key", f"till-4-{number:012d}")]
-    )
-    return event
+
+
+def _headers(number: int) -> list[tuple[str, str]]:
+    return [("Content-Type", "application/json"), ("Idempotency-Key", f"till-4-{number:012d}")]
 
 
 def refused(number: int) -> Event:
@@ -215,6 +272,8 @@ def subject(name: str) -> Subject:
     """Make a subject by its label; ours also by what its requests meet."""
     if name in _MADE:
         return _MADE[name]()
+    if name in BATCHES:
+        return Batch(BATCHES[name])
     module = _baseline(BASELINES[name])
     persistence = [module.persistence.client] if name == "idempotency" else []
     return Handler(module, [module.client, *persistence], fresh)

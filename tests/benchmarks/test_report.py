@@ -9,11 +9,23 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.benchmarks import __main__ as report
-from tests.benchmarks import alternation, built, calls, gates, initialisation, meters, reading, readme_chart, warm
+from tests.benchmarks import (
+    alternation,
+    batches,
+    built,
+    calls,
+    gates,
+    initialisation,
+    meters,
+    reading,
+    readme_chart,
+    warm,
+)
 from tests.benchmarks.capacity import read_units, transaction_read_units
 from tests.benchmarks.charts import WIDTH, Bar, Bars, picture
 from tests.benchmarks.checks import AGAIN, Target, controls, ratio, targets
 from tests.benchmarks.environments import Skew
+from tests.benchmarks.subjects import BATCH_OF_49, BATCHES, OURS, SAME_ITEM_99
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +74,9 @@ def test_every_gate_is_judged_and_one_that_is_exceeded_fails(
     started = {label: [100.0] for label in gates.STARTED} | {"fastapi": [200.0], "idempotency": [200.0]}
     started |= {label: [100.0 * reached] for label, reached in initialisation.REACHED.items()}
     requested = {"ours": [20.0], "bare": [40.0], "resolver": [40.0], "idempotency": [80.0]}
-    assert len(gates.judged(started, requested)) == len(initialisation.TARGETS) + len(gates.WARM)
+    requested |= {label: [40.0 * reached] for label, reached in batches.REACHED.items()}
+    wanted = [*initialisation.TARGETS, *gates.WARM, *batches.GATES]
+    assert len(gates.judged(started, requested)) == len(wanted)
 
     def run() -> int:
         monkeypatch.setattr(meters, "VALGRIND", "valgrind")
@@ -71,6 +85,9 @@ def test_every_gate_is_judged_and_one_that_is_exceeded_fails(
         return gates.main()
 
     assert run() == 0
+    requested[BATCH_OF_49] = [40.0 * batches.REACHED[BATCH_OF_49] * batches.MARGIN + 0.1]
+    assert run() == 1
+    requested[BATCH_OF_49] = [0.0]
     requested["ours"] = [24.1]
     assert run() == 1
     assert "0.301" in capsys.readouterr().out
@@ -87,6 +104,33 @@ def test_what_alternates_is_judged_by_cpu_time_and_by_latency() -> None:
     held = [[check.held for check in alternation.judged(cpu, wall)] for cpu, wall in ((fast, fast), (slow, fast))]
     assert held == [[True] * 6, [True] * 4 + [False, True]]
     assert [check.held for check in alternation.judged(fast, slow)] == [True] * 5 + [False]
+
+
+def test_a_line_of_a_batch_is_judged_beside_its_aim_by_the_median_of_the_rounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cpu_us = {label: [100.0, 100.0, 100.0] for label in batches.LABELS}
+    cpu_us |= {BATCH_OF_49: [49.0, 50.0, 90.0], SAME_ITEM_99: [19.0, 20.1, 20.1]}
+    cpu_us |= {each + AGAIN: cpu_us[each] for each in batches.CONTROLLED}
+    lines = dict.fromkeys(batches.LABELS, 1) | {label: each.number for label, each in BATCHES.items()}
+    work = {label: meters.Work(requests=lines[label], calls=1, units=6) for label in batches.LABELS}
+    monkeypatch.setattr(meters, "cpu", lambda *_, **__: (work, cpu_us))
+    rows, checks = batches.measure(rounds=3, seed=1, count_instructions=False)
+    shown = {row.label: (row.cpu_ratio, row.cpu_ratio_least, row.cpu_ratio_greatest, row.calls) for row in rows}
+    assert shown[BATCH_OF_49] == (0.5, 0.49, 0.9, 1 / 49)
+    assert [check.what for check in checks if not check.held] == [f"CPU time of a line of {SAME_ITEM_99} / {OURS}"]
+
+
+@pytest.mark.parametrize("label", BATCHES)
+def test_a_batch_makes_one_call_however_many_lines_it_has(label: str) -> None:
+    with meters.worker(f"stubbed:{label}") as running:
+        work = running.work
+    lines = BATCHES[label]
+    stock_units = 2 * (1 if lines.is_of_one_item else lines.number)
+    requests = work.requests // lines.number
+    assert (work.calls, work.stock_units) == (requests, requests * stock_units)
+    # Two units for each ledger row in the transaction, and one in each of its two indexes.
+    assert work.units == requests * (stock_units + 4 * lines.number)
 
 
 def test_a_row_that_is_read_may_cost_so_much_and_no_more() -> None:

@@ -17,6 +17,7 @@ from inventory.adjusting.loop import Adjuster
 from inventory.aws.clients import dynamodb_client
 from inventory.domain.model import Command, Outcome
 from inventory.entrypoints.messages import MessageRequest
+from inventory.storage.rejections import RejectionMarkers
 from inventory.storage.stock_store import StockStore
 from tests.benchmarks.environments import Emulated, Skew, Skewed, Stubbed
 from tests.benchmarks.first_request_worker import First
@@ -105,6 +106,7 @@ class _Bench:
     clock: _Clock = field(default_factory=_Clock)
     transport: Transport = field(init=False)
     adjuster: Adjuster = field(init=False)
+    rejections: RejectionMarkers = field(init=False)
 
     def __post_init__(self) -> None:
         client = dynamodb_client(None)
@@ -114,6 +116,9 @@ class _Bench:
             client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE, time_s=_BEGIN.timestamp
         )
         self.adjuster = Adjuster(store, self.clock.now, _no_new_id, lambda: 0.0, _no_pause, _no_level)
+        self.rejections = RejectionMarkers(
+            client, inventory_table=INVENTORY_TABLE, ledger_table=LEDGER_TABLE, clock=self.clock.now
+        )
         # The first request of an environment reads the catalog; it is none of those that are compared.
         (opening,) = _commands([_message(-1)])
         _require_settled(self.adjuster.carry_out(opening, budget_of(self.adjuster, _a_minute)))
@@ -173,6 +178,7 @@ class _OfAdjuster(_OfMerging):
 
 class _Module(Protocol):
     adjuster: Adjuster
+    rejections: RejectionMarkers
     handler: Callable[[object, Context], BatchResponse]
 
 
@@ -192,7 +198,7 @@ class _OfHandler(_OfMerging):
             "EVENT_BUS": "events",
         }
         self._module = cast("_Module", load_by_path(ROOT / "functions" / "ingest_adjustments" / "handler.py"))
-        self._module.adjuster = self._bench.adjuster
+        self._module.adjuster, self._module.rejections = self._bench.adjuster, self._bench.rejections
         self.record(len(messages))
 
     def sample(self) -> None:
@@ -207,7 +213,7 @@ def _messages(count: int) -> list[QueueRecord]:
 
 
 def _message(number: int) -> QueueRecord:
-    """A request as a point of sale might send it; the id of the message is its key."""
+    """A request as a point of sale might send it, delivered for the first time; the message's id is its key."""
     payload = {
         "business_id": str(BUSINESS),
         "variant_id": str(VARIANT),
@@ -217,7 +223,11 @@ def _message(number: int) -> QueueRecord:
         "reference": f"PO-{2000 + number}",
         "actor": "receiving-desk",
     }
-    return {"messageId": str(uuid5(_NAMES, f"message {number}")), "body": json.dumps(payload)}
+    return {
+        "messageId": str(uuid5(_NAMES, f"message {number}")),
+        "body": json.dumps(payload),
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
 
 
 def _commands(messages: list[QueueRecord]) -> list[Command]:

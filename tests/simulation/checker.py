@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from copy import replace
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.simulation.environment import BEGINNING
 from tests.simulation.faults import LATE_MAX_S
-from tests.simulation.record import DIRECTIONS, Answered, Created, Failed, Kind, Record, Refused, Request, sku_of
+from tests.simulation.record import DIRECTIONS, Answered, Created, Failed, Kind, Record, Refused, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -64,6 +66,15 @@ class _Row:
     family: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Holding:
+    """A span in which an active variant had a SKU."""
+
+    variant_id: str
+    from_s: float
+    to_s: float
+
+
 @dataclass(slots=True)
 class _Judge:
     database: Database
@@ -74,6 +85,7 @@ class _Judge:
     rows_of_family: dict[str, list[_Row]] = field(init=False)
     negative_allowed: dict[str, bool] = field(init=False)
     versions: dict[tuple[str, str, str], list[tuple[float, Item]]] = field(init=False)
+    holdings: dict[tuple[str, str], list[_Holding]] = field(init=False)
     recorded: dict[str, Written] = field(init=False)
     """The records of rejected messages, by the messages' digests."""
 
@@ -83,6 +95,7 @@ class _Judge:
         for each in self.database.journal:
             written[each.place].append(each)
             self.versions[each.place].append((each.at_s, each.item))
+        self.holdings = _holdings(self.versions)
         self.recorded = {
             pk.removeprefix("MESSAGE#"): writes[0]
             for (_, pk, sk), writes in written.items()
@@ -111,6 +124,7 @@ class _Judge:
         yield self._messages_are_settled()
         yield self._no_message_is_rejected_and_applied()
         yield self._commands_were_done()
+        yield self._skus_were_taken()
         yield self._catalog_was_heeded()
         yield self._tokens_were_heeded()
 
@@ -186,6 +200,8 @@ class _Judge:
                 yield f"{reason}: more, for a reason that only takes"
             elif row.members["location_defaulted"] and location_id not in defaults:
                 yield f"{reason}: stands at what was not the default location"
+            elif row.members["variant_id"] not in self._variants_of(row.members, row.at_s, row.at_s):
+                yield f"{reason}: is of a variant that did not have the SKU"
         for family, rows in self.rows_of_family.items():
             if len({row.members["group_id"] or row.members["id"] for row in rows}) > 1:
                 yield f"{family}: applied several times"
@@ -310,6 +326,11 @@ class _Judge:
             if all(_is_of(row, request) for row in rows):
                 yield f"{where}: the key stands for no other request"
             return
+        if name == "InvalidRequest":
+            # Whatever its key stands for: it is not looked at.
+            if request.quantity_change or request.lines:
+                yield f"{where}: it is valid"
+            return
         # The second of two messages in sequence may repeat a request that was rejected in the first.
         messages = [each for each in self.record.batches.get(sender, {}).values() if each == request]
         if len(messages) < 2 and self._is_applied_by(sender, request):
@@ -322,10 +343,11 @@ class _Judge:
         if request.kind is Kind.REVERSE_GROUP:
             numbers = range(len(request.lines) or 1)
         if not any(
-            self._is_justified(_request_of_line(request, number), number, begun_s, answered_s, name, facts)
+            self._is_justified(_request_of_line(reading, number), number, begun_s, answered_s, name, facts)
+            for reading in self._readings(request, begun_s, answered_s)
             for number in numbers
         ):
-            yield f"{where} with {dict(facts) if name != 'InvalidRequest' else ''}: that was right at no moment"
+            yield f"{where} with {dict(facts)}: that was right at no moment"
 
     def _is_justified(  # noqa: PLR0911  one for each refusal
         self, request: Request, number: int, begun_s: float, answered_s: float, name: str, facts: Mapping[str, Any]
@@ -346,11 +368,9 @@ class _Judge:
                 is_stale = request.expected_quantity not in (None, on_hand)
                 return is_stale and self._was_on_hand(on_hand, request, begun_s, answered_s)
             case "VariantNotFound":
-                # The claim of its SKU may be seen to go, or to come, before or after the variant: a read that is not
-                # transactional sees the parts of a transaction one after another.
-                slack_s = UNDER_WAY_MAX_S if request.by_sku else 0.0
-                sk = f"VARIANT#{request.variant_id}"
-                return self._was_inactive(request.business_id, sk, begun_s - slack_s, answered_s + slack_s)
+                if request.sku is not None:
+                    return self._was_free(request.business_id, request.sku, begun_s, answered_s)
+                return self._was_inactive(request.business_id, f"VARIANT#{request.variant_id}", begun_s, answered_s)
             case "LocationNotFound":
                 of = self._locations(request, begun_s, answered_s)
                 return any(self._was_inactive(request.business_id, sk, begun_s, answered_s) for sk in of)
@@ -364,8 +384,6 @@ class _Judge:
             case "AdjustmentNotFound":
                 row = self.row_of_id.get(request.reverses or "")
                 return row is None or row.at_s >= begun_s
-            case "InvalidRequest":
-                return not request.quantity_change and not request.lines
         return self._is_justified_for_groups(request, number, begun_s, answered_s, name, facts)
 
     def _is_justified_for_groups(  # noqa: PLR0911  one for each refusal
@@ -461,6 +479,60 @@ class _Judge:
 
     # ------------------------------------------------------------------------------------------ what was known of old
 
+    def _variants_of(
+        self, named: Mapping[str, Any], from_s: float, to_s: float, *, trusted_s: float = CATALOG_TRUST_S + SLACK_S
+    ) -> set[str]:
+        """The variants that a name may have been taken for: the one of an id, or those that had a SKU.
+
+        A claim may be seen a moment before its variant has the SKU: they are parts of one transaction.
+        """
+        if named["sku"] is None:
+            return {named["variant_id"]}
+        since_s = from_s - trusted_s - UNDER_WAY_MAX_S
+        return {
+            each.variant_id
+            for each in self.holdings.get((named["business_id"], named["sku"]), [])
+            if each.from_s <= to_s + UNDER_WAY_MAX_S and each.to_s >= since_s
+        }
+
+    def _readings(self, request: Request, begun_s: float, answered_s: float) -> Iterator[Request]:
+        """The request in each way in which its SKUs may have been understood. One decision takes a SKU for one variant.
+
+        A SKU that no variant had is left with the variant that the caller believed to have it.
+        """
+        skus = sorted({each.sku for each in (request.lines or (request,)) if each.sku is not None})
+        of_skus = [self._readings_of(request.business_id, sku, begun_s, answered_s) for sku in skus]
+        for variants in product(*of_skus):
+            taken_for = {sku: variant for sku, variant in zip(skus, variants, strict=True) if variant is not None}
+            yield replace(
+                request,
+                variant_id=taken_for.get(request.sku or "", request.variant_id),
+                lines=tuple(
+                    replace(line, variant_id=taken_for.get(line.sku or "", line.variant_id)) for line in request.lines
+                ),
+            )
+
+    def _readings_of(self, business_id: str, sku: str, begun_s: float, answered_s: float) -> list[str | None]:
+        named = {"business_id": business_id, "sku": sku}
+        return [*sorted(self._variants_of(named, begun_s, answered_s))] or [None]
+
+    def _was_free(self, business_id: str, sku: str, from_s: float, to_s: float) -> bool:
+        """Whether no variant had the SKU at some moment of a span.
+
+        Its claim may be seen to go, or to come, before or after the variant: a read that is not transactional sees the
+        parts of a transaction one after another. So whenever it went or came it may have been free.
+        """
+        from_s, to_s = from_s - UNDER_WAY_MAX_S, to_s + UNDER_WAY_MAX_S
+        holdings = self.holdings.get((business_id, sku), [])
+        return not any(each.from_s < from_s and each.to_s > to_s for each in holdings)
+
+    def _skus_were_taken(self) -> Iterator[str]:
+        """Where a command was refused as a variant has the SKU, that one had it."""
+        for each in self.record.skus_refused:
+            named = {"business_id": each.business_id, "sku": each.sku}
+            if each.variant_id not in self._variants_of(named, each.begun_s, each.answered_s, trusted_s=0.0):
+                yield f"{each.sender}: refused, as {each.variant_id[:8]} had the SKU, which it had not"
+
     def _commands_were_done(self) -> Iterator[str]:
         """The effect of an acknowledged command was in the tables by then, and did not come again later.
 
@@ -546,6 +618,18 @@ class _Judge:
                     yield location_id, members["sequence"], members["quantity_after"]
 
 
+def _holdings(versions: Mapping[Place, Sequence[tuple[float, Item]]]) -> dict[tuple[str, str], list[_Holding]]:
+    """When each variant had a SKU, by business and SKU."""
+    found: dict[tuple[str, str], list[_Holding]] = defaultdict(list)
+    for (_, pk, sk), of_place in versions.items():
+        if sk.startswith("VARIANT#"):
+            for (from_s, item), (to_s, _) in pairwise([*of_place, (math.inf, {})]):
+                if _is_active(item):
+                    business_id, sku = pk.removeprefix("BUSINESS#"), item["sku"]["S"]
+                    found[business_id, sku].append(_Holding(sk.removeprefix("VARIANT#"), from_s, to_s))
+    return found
+
+
 def _message_digest(message_id: str, request: Request) -> str:
     """The digest under which a message is known; no message is an event here."""
     return hashlib.sha256(f"{message_id}\n{json.dumps(request.payload)}".encode()).hexdigest()
@@ -615,7 +699,7 @@ def _request_of_line(request: Request, number: int) -> Request:
         variant_id=line.variant_id,
         location_id=line.location_id,
         quantity_change=line.quantity_change or 0,
-        by_sku=line.by_sku,
+        sku=line.sku,
     )
 
 
@@ -639,11 +723,11 @@ def _is_of_line(row: _Row, request: Request) -> bool:
         return False
     line = request.lines[number]
     return bool(
-        members["variant_id"] == line.variant_id
+        members["sku"] == line.sku
+        and (line.sku is not None or members["variant_id"] == line.variant_id)
         and members["location_id"] == line.location_id
         and not members["location_defaulted"]
         and members["kind"] == line.kind
-        and members["sku"] == (sku_of(line.variant_id) if line.by_sku else None)
         and members["counted_quantity"] == line.counted_quantity
         and members["counted_at"] == line.counted_at
         and line.quantity_change in (None, members["delta"])
@@ -662,10 +746,10 @@ def _is_of(row: _Row, request: Request) -> bool:
     location_id = None if members["location_defaulted"] else members["location_id"]
     return bool(
         members["business_id"] == request.business_id
-        and members["variant_id"] == request.variant_id
+        and members["sku"] == request.sku
+        and (members["sku"] is not None or members["variant_id"] == request.variant_id)
         and location_id == request.location_id
         and members["delta"] == request.quantity_change
-        and members["sku"] == (sku_of(request.variant_id) if request.by_sku and not request.reverses else None)
         and members["reason"] == request.reason
         and members["reason_code"] == request.reason_code
         and members["reference"] == request.reference

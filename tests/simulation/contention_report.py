@@ -14,12 +14,13 @@ from tests.simulation.lines import Line, Panel, picture
 from tests.simulation.policies import Doubling, Fading, Policy, Remember
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PERFORMANCE: Final = ROOT / "docs" / "performance.md"
 PAGE: Final = ROOT / "docs" / "contention.md"
 CURVE: Final = ROOT / "docs" / "contention.svg"
+CURVE_OF_BATCHES: Final = ROOT / "docs" / "contention-batches.svg"
 THINKING_S: Final = 1.0
 
 WAITS: Final = {
@@ -71,17 +72,19 @@ def main() -> None:
             for name, policy in MEMORIES.items()
         }
         batches = pool.map(measure, _BATCH_LOADS)
+        of_batches = list(batches)
         measured = {way: list(results) for way, results in ways.items()}
         PAGE.write_text(
             _page(
                 measured,
                 {name: list(results) for name, results in waits.items()},
                 {name: list(results) for name, results in memories.items()},
-                list(batches),
+                of_batches,
             ),
             encoding="utf-8",
         )
     CURVE.write_text(_curve(measured), encoding="utf-8")
+    CURVE_OF_BATCHES.write_text(_curve_of_batches(of_batches), encoding="utf-8")
     table = _short_table(measured[By.HTTP, THINKING_S], measured[By.QUEUE, THINKING_S])
     PERFORMANCE.write_text(_with_table(PERFORMANCE.read_text(encoding="utf-8"), table), encoding="utf-8")
     sys.stdout.write(table)
@@ -174,6 +177,8 @@ _BATCHES: Final = """\
 Each request is a batch of mode `atomic` with a line for each of so many items, drawn from 98 each time: two batches of
 49 practically always meet, two of 2 in one of 25 cases. "A second" are batches. Without thought it is for 10 simulated
 seconds.
+
+![Latency and throughput of batches that overlap, by number of writers and of items](contention-batches.svg)
 """
 
 _FIGURES: Final = ("succeed", "attempts", "p99", "at most", "p50 ms", "p99 ms", "a second", "calls each")
@@ -217,8 +222,57 @@ def _with_table(page: str, table: str) -> str:
     return re.sub(r"^\| writers \|.*\n(?:\|.*\n)+", lambda _: table, page, count=1, flags=re.MULTILINE)
 
 
+_RED: Final = "#b5452c"
+_BLUE: Final = "#2b6cb0"
+_COLOURS: Final = dict(zip(BATCH_ITEMS, (_BLUE, "#2f855a", "#b7791f", _RED), strict=True))
+
+
+def _curve_of_batches(batches: Sequence[Measured]) -> str:
+    def of(items: int, thinking_s: float) -> list[Measured]:
+        return [each for each in batches if (each.load.items, each.load.thinking_s) == (items, thinking_s)]
+
+    def latencies(items: int, thinking_s: float, share: float) -> list[float]:
+        return [each.latency_s(share) * 1000 for each in of(items, thinking_s)]
+
+    def of_each(values: Callable[[int], list[float]]) -> list[Line]:
+        return [Line(f"{items} items", values(items), colour) for items, colour in _COLOURS.items()]
+
+    x_title = "writers with batches that overlap"
+    within = "ms, 99 % of the batches within"
+    ticks = (10, 100, 1_000, 10_000)
+    return picture(
+        "Batches that overlap: latency and batches a second, by number of writers and of items",
+        [
+            Panel(
+                "Latency, with 1 s of thought",
+                within,
+                x_title,
+                BATCH_WRITERS,
+                of_each(lambda items: latencies(items, THINKING_S, 0.99)),
+                ticks,
+            ),
+            Panel(
+                "Latency, the next batch at once",
+                within,
+                x_title,
+                BATCH_WRITERS,
+                of_each(lambda items: latencies(items, 0.0, 0.99)),
+                ticks,
+            ),
+            Panel(
+                "Throughput, the next batch at once",
+                "batches a second",
+                x_title,
+                BATCH_WRITERS,
+                of_each(lambda items: [each.per_second for each in of(items, 0.0)]),
+                (10, 20, 50, 100, 200, 500),
+            ),
+        ],
+    )
+
+
 def _curve(ways: dict[tuple[By, float], list[Measured]]) -> str:
-    red, blue = "#b5452c", "#2b6cb0"
+    red, blue = _RED, _BLUE
     http, queue = ways[By.HTTP, THINKING_S], ways[By.QUEUE, THINKING_S]
     pressing, pressing_queue = ways[By.HTTP, 0.0], ways[By.QUEUE, 0.0]
     return picture(

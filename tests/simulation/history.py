@@ -16,22 +16,27 @@ from botocore.exceptions import ClientError
 
 from inventory.adjusting.merging import Fault as Breakdown
 from inventory.adjusting.reversal import carry_out, carry_out_group
+from inventory.api import writes
+from inventory.api.requests import Caller
 from inventory.domain.api_tokens import Grant, Token, authorize, token_id_of
-from inventory.domain.errors import Refusal, ServiceError, StoreUnavailable, TryAgain
-from inventory.domain.model import Command, Group, GroupOutcome, GroupReversal, Reversal
+from inventory.domain.errors import Refusal, ServiceError, SkuTaken, StoreUnavailable, TryAgain
+from inventory.domain.model import Command, Group, GroupOutcome, GroupReversal, Outcome, Reversal
 from inventory.domain.timestamps import instant_text, parse_instant
 from inventory.entrypoints.queue import ingest
+from inventory.schemas.groups import batch_request
 from inventory.schemas.provisioning import provision_request
 from tests.simulation.checker import problems_of
 from tests.simulation.environment import ACCESS, BEGINNING, INVENTORY, LEDGER, drawn_id
 from tests.simulation.faults import DENIALS, Fault
 from tests.simulation.record import (
     DIRECTIONS,
+    MOVING_SKU,
     Admitted,
     Answer,
     Answered,
     Commanded,
     Created,
+    EachLine,
     Failed,
     Invocation,
     Kind,
@@ -39,6 +44,7 @@ from tests.simulation.record import (
     Record,
     Refused,
     Request,
+    SkuRefused,
     Unknown,
     sku_of,
 )
@@ -58,12 +64,13 @@ from tests.support.builders.domain import budget_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inventory.domain.model import Adjustment, Outcome
+    from inventory.domain.model import Adjustment
     from inventory.domain.model import Kind as RowKind
     from inventory.domain.retry_budget import RetryBudget
     from tests.simulation.database import Place
 
     type _Work = Callable[[Environment, RetryBudget], Outcome | GroupOutcome]
+    type _Asked = Request | EachLine
 
 AUTHORIZER_CACHE_S: Final = 60.0
 _COPIED_AFTER_S: Final = (60.0, 300.0)
@@ -147,7 +154,7 @@ class _People:
     """Rows from answers."""
     groups: list[tuple[Mapping[str, Any], ...]] = field(default_factory=list)
     """Groups from answers."""
-    keyed: list[Request] = field(default_factory=list)
+    keyed: list[_Asked] = field(default_factory=list)
     families: int = 0
 
 
@@ -182,7 +189,7 @@ class History:
         self._gateway: dict[tuple[str, str], tuple[float, bool]] = {}
         self._queue: list[_Message] = []
         self._senders = 0
-        self._given_up: list[Request] = []
+        self._given_up: list[_Asked] = []
         self._problems: list[str] = []
 
     @property
@@ -259,6 +266,7 @@ class History:
             self._new_request(Kind.CREATE),
             business_id=business.id,
             variant_id=business.variants[0],
+            sku=None,
             location_id=business.locations[0],
             quantity_change=1,
             reason_code=None,
@@ -319,8 +327,9 @@ class History:
             self._command("register_business", business, allow_negative_stock=number == 1)
             for place, location in enumerate(business.locations):
                 self._command("register_location", business, location_id=location, default=place == 0)
-            for variant in business.variants:
-                self._command("register_variant", business, variant_id=variant)
+            for place, variant in enumerate(business.variants):
+                sku = MOVING_SKU if place == 1 else sku_of(variant)
+                self._command("register_variant", business, variant_id=variant, sku=sku)
             for code, direction in DIRECTIONS.items():
                 self._command("register_reason", business, reason_code=code, direction=direction)
         for _ in range(2):
@@ -383,6 +392,7 @@ class History:
             self._new_request(Kind.REVERSE),
             business_id=row["business_id"],
             variant_id=row["variant_id"],
+            sku=None,
             location_id=row["location_id"],
             quantity_change=-row["delta"],
             reason_code=None,
@@ -403,6 +413,46 @@ class History:
         for _ in range(2):
             self.scheduler.spawn(partial(self._ask, request))
 
+    def _order_each(self) -> None:
+        """A batch of mode each; who finds a line that is not valid mends it, and sends the batch again."""
+        batch = self._new_each()
+        self._ask(batch)
+        if batch.key is not None and any(not _is_valid(each) for each in batch.lines):
+            self._ask(self._changed_each(batch))
+
+    def _new_each(self) -> EachLine:
+        chance = self.chance
+        first = self._new_request(Kind.CREATE)
+        business = self._business_of(first)
+        lines = [self._new_request(Kind.CREATE, business) for _ in range(chance.choice((0, 1, 2, 3)))]
+        return EachLine(
+            tuple(self._as_line(replace(each, key=first.key, actor=first.actor)) for each in (first, *lines))
+        )
+
+    def _as_line(self, request: Request) -> Request:
+        """The request as a line of a batch; at times it is a count, or not valid."""
+        drawn = self.chance.random()
+        if drawn < 0.1:
+            return replace(request, quantity_change=0)
+        if drawn < 0.2:
+            counted = self._counted(self._business_of(request))
+            return _of_lines(replace(request, kind=Kind.COUNT, expected_quantity=None), counted)
+        return request
+
+    def _changed_each(self, batch: EachLine) -> EachLine:
+        """The same key with a line that was mended, or is another one, or with two lines that changed their places."""
+        lines = [*batch.lines]
+        place = next((number for number, each in enumerate(lines) if not _is_valid(each)), None)
+        if place is not None:
+            lines[place] = replace(lines[place], quantity_change=1)
+        elif len(lines) > 1 and self.chance.random() < 0.5:
+            one, other = self.chance.sample(range(len(lines)), 2)
+            lines[one], lines[other] = _in_place_of(lines[one], lines[other]), _in_place_of(lines[other], lines[one])
+        else:
+            place = self.chance.randrange(len(lines))
+            lines[place] = self._changed_request(lines[place])
+        return EachLine(tuple(lines))
+
     def _count_stock(self) -> None:
         self._ask(self._new_count())
 
@@ -417,6 +467,7 @@ class History:
         request = replace(
             self._new_request(Kind.REVERSE_GROUP),
             business_id=rows[0]["business_id"],
+            sku=None,
             reason_code=None,
             reference=None,
             expected_quantity=None,
@@ -433,10 +484,13 @@ class History:
             taken = chance.choice(business.locations)
             (added,) = (each for each in business.locations if each != taken)
             variants = chance.sample(business.variants, chance.randint(1, len(business.variants)))
-            moves = [(variant, chance.randint(1, 3), self._is_by_sku()) for variant in variants]
+            moves = [(variant, chance.randint(1, 3), self._any_sku(variant)) for variant in variants]
+            if all(sku == MOVING_SKU for _, _, sku in moves):
+                # A transfer names no variant twice.
+                del moves[1:]
             lines = [
-                Line(variant, place, sign * moved, kind="transfer", by_sku=by_sku)
-                for variant, moved, by_sku in moves
+                Line(variant, place, sign * moved, kind="transfer", sku=sku)
+                for variant, moved, sku in moves
                 for place, sign in ((taken, -1), (added, 1))
             ]
         else:
@@ -452,10 +506,14 @@ class History:
         if chance.random() < 0.15:
             return self._counted(business)
         variant, location = chance.choice(business.variants), chance.choice(business.locations)
-        return Line(variant, location, chance.choice((-3, -2, -1, 1, 2, 3, 4)), by_sku=self._is_by_sku())
+        return Line(variant, location, chance.choice((-3, -2, -1, 1, 2, 3, 4)), sku=self._any_sku(variant))
 
-    def _is_by_sku(self) -> bool:
-        return self.chance.random() < 0.25
+    def _any_sku(self, variant_id: str) -> str | None:
+        """What names a variant in place of its id, if anything does: its own SKU, or one that it may have by now."""
+        drawn = self.chance.random()
+        if drawn < 0.08:
+            return MOVING_SKU
+        return sku_of(variant_id) if drawn < 0.2 else None
 
     def _counted(self, business: _Business) -> Line:
         """A count of now, of some seconds ago, or of the very moment of a row that was answered."""
@@ -466,7 +524,7 @@ class History:
         elif chance.random() < 0.5:
             counted_at = instant_text(BEGINNING + timedelta(seconds=self.scheduler.now_s - chance.uniform(-5, 20)))
         variant, location = chance.choice(business.variants), chance.choice(business.locations)
-        return Line(variant, location, None, "count", chance.randrange(8), counted_at, by_sku=self._is_by_sku())
+        return Line(variant, location, None, "count", chance.randrange(8), counted_at, sku=self._any_sku(variant))
 
     def _changed_group(self, request: Request) -> Request:
         """The same key with other lines, or with one more or less."""
@@ -486,21 +544,22 @@ class History:
             case 3 if len(lines) > request.rows_per_line:
                 return replace(request, lines=lines[: -request.rows_per_line])
             case 4:
-                first = [replace(each, by_sku=not each.by_sku) for each in lines[: request.rows_per_line]]
+                first = [replace(each, sku=_other_name(each)) for each in lines[: request.rows_per_line]]
                 return replace(request, lines=(*first, *lines[request.rows_per_line :]))
             case _:
                 return replace(request, version=request.version + 1)
 
-    def _new_request(self, kind: Kind) -> Request:
+    def _new_request(self, kind: Kind, business: _Business | None = None) -> Request:
         people, chance = self._people, self.chance
         people.families += 1
-        business = people.businesses[chance.random() < 0.2]
+        business = business or people.businesses[chance.random() < 0.2]
+        variant = business.variants[0] if chance.random() < 0.8 else chance.choice(business.variants)
         return Request(
             family=f"r{people.families}",
             version=0,
             kind=kind,
             business_id=business.id,
-            variant_id=business.variants[0] if chance.random() < 0.8 else chance.choice(business.variants),
+            variant_id=variant,
             location_id=None if chance.random() < 0.5 else chance.choice(business.locations),
             quantity_change=chance.choice((-4, -3, -2, -1, -1, 1, 2, 3, 4)),
             actor=chance.choice(("till", "web", "import")),
@@ -508,11 +567,16 @@ class History:
             reference=chance.choice((None, None, "count 1", "count 2")),
             expected_quantity=chance.randrange(6) if chance.random() < 0.06 else None,
             key=f"k{people.families}" if chance.random() < 0.8 else None,
-            by_sku=self._is_by_sku(),
+            sku=self._any_sku(variant),
         )
 
-    def _changed(self, request: Request) -> Request:
+    def _changed[A: _Asked](self, asked: A) -> A:
         """The same key with another content: in one thing only, so that none of them may be overlooked."""
+        if isinstance(asked, EachLine):
+            return cast("A", self._changed_each(asked))
+        return cast("A", self._changed_request(asked))
+
+    def _changed_request(self, request: Request) -> Request:
         return self._changed_group(request) if request.lines else self._changed_single(request)
 
     def _changed_single(self, request: Request) -> Request:  # noqa: PLR0911  one for each thing
@@ -530,12 +594,12 @@ class History:
             case 4:
                 return replace(request, expected_quantity=(request.expected_quantity or 0) + 1)
             case 5:
-                return replace(request, by_sku=not request.by_sku)
+                return replace(request, sku=_other_name(request))
             case _:
                 others = [each for each in (None, *business.locations) if each != request.location_id]
                 return replace(request, location_id=chance.choice(others))
 
-    def _ask(self, request: Request) -> None:
+    def _ask(self, request: _Asked) -> None:
         """Ask, and again while the answer is unknown: who has a key may, and may at times get it wrong."""
         if request.key is not None:
             self._people.keyed.append(request)
@@ -553,21 +617,27 @@ class History:
         else:
             self._given_up.append(request)
 
-    def _ask_until_settled(self, request: Request) -> None:
+    def _ask_until_settled(self, request: _Asked) -> None:
         for _ in range(_TRIES_MAX):
             if not isinstance(self._ask_once(request), Unknown):
                 return
             self.scheduler.sleep(self.chance.random())
-        self._tell(request, "", self.scheduler.now_s, Failed("never settled"))
+        first = request.lines[0] if isinstance(request, EachLine) else request
+        self._tell(first, "", self.scheduler.now_s, Failed("never settled"))
 
-    def _ask_once(self, request: Request, *, served_by: Environment | None = None) -> Answer | None:
+    def _ask_once(self, asked: _Asked, *, served_by: Environment | None = None) -> Answer | None:
         """One HTTP request, through the authorizer; None where that did not let it through."""
         token = self._people.tokens[self.chance.random() < 0.2]
         try:
-            if not self._admits(token, request.business_id):
+            if not self._admits(token, asked.business_id):
                 return None
         except NoAnswer:
             return Unknown()
+        if isinstance(asked, EachLine):
+            return self._settle_each(asked)
+        return self._ask_alone(asked, served_by)
+
+    def _ask_alone(self, request: Request, served_by: Environment | None) -> Answer:
         self.record.ask(request)
         begun_s, sender = self.scheduler.now_s, self._sender("i", API_TIMEOUT_S)
         # Some callers give up long before the function does.
@@ -584,18 +654,56 @@ class History:
         except (TryAgain, NoAnswer):
             answer = Unknown()
         except ServiceError as error:
-            line = error.line if isinstance(error, Refusal) else None
-            answer = Refused(type(error).__name__, error.facts() | ({} if line is None else {"line": line}))
+            answer = _refused(error)
         except Exception as error:  # noqa: BLE001  whatever else comes out is a fault of the service, unless of a denial
             answer = _failed(error)
         else:
-            rows = outcome.adjustments if isinstance(outcome, GroupOutcome) else (outcome.adjustment,)
-            answer = Created(tuple(map(_members, rows)), outcome.replayed)
-            self._people.rows += answer.rows
-            if isinstance(outcome, GroupOutcome):
-                self._people.groups.append(answer.rows)
+            answer = self._created(outcome)
         self._tell(request, sender, begun_s, answer)
         return answer
+
+    def _created(self, outcome: Outcome | GroupOutcome) -> Created:
+        rows = outcome.adjustments if isinstance(outcome, GroupOutcome) else (outcome.adjustment,)
+        answer = Created(tuple(map(_members, rows)), outcome.replayed)
+        self._people.rows += answer.rows
+        if isinstance(outcome, GroupOutcome):
+            self._people.groups.append(answer.rows)
+        return answer
+
+    def _settle_each(self, batch: EachLine) -> Answer:
+        """Ask for a batch of mode each; the answer to one of its lines, of one that is not settled if there is any."""
+        for each in batch.lines:
+            self.record.ask(each)
+        begun_s, sender = self.scheduler.now_s, self._sender("i", API_TIMEOUT_S)
+        lines = batch_request({"mode": "each", "lines": batch.bodies})
+        assert isinstance(lines, list)
+        caller = Caller(UUID(batch.business_id), batch.lines[0].actor)
+
+        def work(served_by: Environment, remaining_s: Callable[[], float]) -> list[writes.LineResult]:
+            budget = served_by.budget(remaining_s).reserve(writes.ANSWER_TIME_S)
+            return writes.settle_each(
+                lines, caller, batch.key, served_by.adjuster, budget=budget, at_once=served_by.at_once
+            )
+
+        try:
+            answers = list(map(self._answer_of, self._create.invoke(sender, work)))
+        except NoAnswer:
+            answers = [Unknown()] * len(lines)
+        for request, answer in zip(batch.lines, answers, strict=True):
+            self._tell(request, sender, begun_s, answer)
+        return next((each for each in answers if isinstance(each, Unknown)), answers[0])
+
+    def _answer_of(self, result: writes.LineResult) -> Answer:
+        match result:
+            case Outcome():
+                return self._created(result)
+            case TryAgain():
+                return Unknown()
+            case ServiceError():
+                return _refused(result)
+            case Breakdown(error):
+                return _failed(error)
+        raise AssertionError(result)
 
     def _tell(self, request: Request, sender: str, begun_s: float, answer: Answer) -> None:
         self.record.answered.append(Answered(request, sender, begun_s, self.scheduler.now_s, answer))
@@ -629,8 +737,8 @@ class History:
     def _adjustment(self, request: Request) -> _Work:
         command = Command(
             business_id=UUID(request.business_id),
-            variant_id=None if request.by_sku else UUID(request.variant_id),
-            sku=sku_of(request.variant_id) if request.by_sku else None,
+            variant_id=UUID(request.variant_id) if request.sku is None else None,
+            sku=request.sku,
             quantity_change=request.quantity_change,
             reason=request.reason,
             actor=request.actor,
@@ -688,7 +796,7 @@ class History:
             assert request is not None
             if drawn < 0.1 and self._people.keyed:
                 earlier = chance.choice(self._people.keyed)
-                if earlier.kind in (Kind.CREATE, Kind.MESSAGE, Kind.GROUP, Kind.COUNT):
+                if isinstance(earlier, Request) and earlier.kind in (Kind.CREATE, Kind.MESSAGE, Kind.GROUP, Kind.COUNT):
                     request = _as_message(earlier)
                     request = self._changed(request) if chance.random() < 0.25 else request
             elif drawn < 0.13:
@@ -765,7 +873,7 @@ class History:
         places = of_lines or [(request.variant_id, request.location_id)]
         for variant_id, location_id in places:
             order = replace(self._new_request(Kind.CREATE), business_id=request.business_id, quantity_change=9)
-            order = replace(order, variant_id=variant_id, location_id=location_id, by_sku=False)
+            order = replace(order, variant_id=variant_id, location_id=location_id, sku=None)
             self._ask_once(replace(order, reason_code=None, expected_quantity=None, key=None))
 
     def _carry_out(self, batch: list[_Message], counts: Mapping[str, int]) -> None:
@@ -846,6 +954,16 @@ class History:
                 for each in DIRECTIONS:
                     self._command("register_reason", business, reason_code=each)
 
+    def _move_sku(self) -> None:
+        """One variant gives its SKU up, and another one gets it. Then somebody asks again for what the SKU named."""
+        business = self._people.businesses[0]
+        giver, taker = self.chance.sample(business.variants, 2)
+        self._command("register_variant", business, variant_id=giver, sku=sku_of(giver))
+        self._command("register_variant", business, variant_id=taker, sku=MOVING_SKU)
+        named = [each for each in self._people.keyed if isinstance(each, Request) and each.sku == MOVING_SKU]
+        if named:
+            self._ask(self.chance.choice(named))
+
     def _set_clocks(self) -> None:
         """Clocks are set right, or wrong: they move in either direction, also in the midst of an invocation."""
         for environment in self.world.environments:
@@ -859,7 +977,7 @@ class History:
             return
         environment, variant = chance.choice(self._create.idle), business.variants[-1]
         order = replace(self._new_request(Kind.CREATE), business_id=business.id, location_id=None, quantity_change=1)
-        order = replace(order, reason_code=None, expected_quantity=None, key=None)
+        order = replace(order, reason_code=None, expected_quantity=None, key=None, sku=None)
         self._ask_once(replace(order, variant_id=variant), served_by=environment)
         set_back_s = chance.uniform(*_FAR_BACK_S)
         self._set_clock(environment, environment.clock.error_s - set_back_s)
@@ -886,11 +1004,12 @@ class History:
         Its transaction may be late: then it lands in the changed world, or does not.
         """
         chance = self.chance
-        if chance.random() < 0.3:
+        if chance.random() < 0.5:
             self.world.weather.foretold["TransactWriteItems"] = Fault.LATE
         business = self._people.businesses[0]
         variant = business.variants[-1]
-        request = replace(self._new_request(Kind.CREATE), business_id=business.id, variant_id=variant, location_id=None)
+        request = replace(self._new_request(Kind.CREATE, business), variant_id=variant, location_id=None)
+        request = replace(request, sku=chance.choice((None, None, None, MOVING_SKU)))
         self.scheduler.spawn(
             partial(self._ask, replace(request, quantity_change=1, reason_code=None, expected_quantity=None))
         )
@@ -915,8 +1034,7 @@ class History:
         if business is not None:
             payload["business_id"] = business.id
             if command.startswith("register"):
-                is_variant = command == "register_variant"
-                payload |= {"sku": sku_of(fields["variant_id"])} if is_variant else {"name": "some"}
+                payload["name"] = "some"
         request = provision_request(payload)
         begun_s, sender = self.scheduler.now_s, self._sender("o", API_TIMEOUT_S)
         try:
@@ -925,6 +1043,13 @@ class History:
                 lambda served_by, remaining_s: served_by.provision.perform(request, served_by.budget(remaining_s)),
             )
         except (NoAnswer, StoreUnavailable):
+            return
+        except SkuTaken as error:
+            self.record.skus_refused.append(
+                SkuRefused(
+                    sender, payload["business_id"], MOVING_SKU, str(error.variant_id), begun_s, self.scheduler.now_s
+                )
+            )
             return
         except Exception as error:  # noqa: BLE001  whatever else comes out is a fault of the service, unless of a denial
             if not _failed(error).is_denial:
@@ -946,15 +1071,17 @@ class History:
 
 
 _ACTS: Final = (
-    (0.22, History._order),
+    (0.17, History._order),
     (0.06, History._order_twice),
+    (0.05, History._order_each),
     (0.09, History._order_group),
     (0.03, History._order_group_twice),
     (0.04, History._count_stock),
     (0.04, History._take_back_group),
     (0.12, History._repeat),
     (0.12, History._take_back),
-    (0.16, History._send),
+    (0.14, History._send),
+    (0.02, History._move_sku),
     (0.04, History._change_catalog),
     (0.015, History._set_clocks),
     (0.005, History._set_a_clock_far_back),
@@ -972,8 +1099,8 @@ def _commands(request: Request) -> tuple[Command, ...]:
     return tuple(
         Command(
             business_id=UUID(request.business_id),
-            variant_id=None if line.by_sku else UUID(line.variant_id),
-            sku=sku_of(line.variant_id) if line.by_sku else None,
+            variant_id=UUID(line.variant_id) if line.sku is None else None,
+            sku=line.sku,
             quantity_change=line.quantity_change,
             reason=request.reason,
             actor=request.actor,
@@ -994,6 +1121,25 @@ def _of_lines(request: Request, *lines: Line) -> Request:
     kinds = {line.kind for line in lines}
     codes = [code for kind, code in (("transfer", "transfer"), ("count", "count_variance")) if kind in kinds]
     return replace(request, lines=lines, reason_code=request.reason_code or next(iter(codes), None))
+
+
+def _is_valid(line: Request) -> bool:
+    return bool(line.lines) or line.quantity_change != 0
+
+
+def _in_place_of(line: Request, content: Request) -> Request:
+    """A line of a batch with the content of another one, under its own number."""
+    return replace(content, family=line.family, version=line.version)
+
+
+def _refused(error: ServiceError) -> Refused:
+    line = error.line if isinstance(error, Refusal) else None
+    return Refused(type(error).__name__, error.facts() | ({} if line is None else {"line": line}))
+
+
+def _other_name(named: Request | Line) -> str | None:
+    """The variant's SKU where its id names it, and the other way round."""
+    return sku_of(named.variant_id) if named.sku is None else None
 
 
 def _as_message(request: Request) -> Request:
@@ -1022,7 +1168,8 @@ def _leaves(payload: Mapping[str, Any]) -> dict[Place, dict[str, Any]]:
     if kind == "business":
         return {(INVENTORY, pk, "SETTINGS"): {"allow_negative_stock": {"BOOL": payload["allow_negative_stock"]}}}
     item_id = payload["reason_code" if kind == "reason" else f"{kind}_id"]
-    leaves = {(INVENTORY, pk, f"{kind.upper()}#{item_id}"): {"active": {"BOOL": verb == "register"}}}
+    left = {"active": {"BOOL": verb == "register"}} | ({"sku": {"S": payload["sku"]}} if "sku" in payload else {})
+    leaves = {(INVENTORY, pk, f"{kind.upper()}#{item_id}"): left}
     if payload.get("default"):
         leaves[INVENTORY, pk, "SETTINGS"] = {"default_location_id": {"S": item_id}}
     return leaves

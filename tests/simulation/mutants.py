@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING, Any, override
 from unittest.mock import patch
 
 from inventory.adjusting import loop
+from inventory.api import writes
 from inventory.domain import rules
-from inventory.domain.errors import RetryBudgetSpent, StaleQuantity, StoreUnavailable, TryAgain
+from inventory.domain.errors import (
+    IdempotencyKeyReused,
+    InvalidRequest,
+    RetryBudgetSpent,
+    StaleQuantity,
+    StoreUnavailable,
+    TryAgain,
+)
 from inventory.domain.hash_chain import row_hash
 from inventory.domain.model import GroupOutcome, Outcome
 from inventory.domain.store import Committed
@@ -364,6 +372,52 @@ def _first_default_location() -> Iterator[None]:
 _DEFAULT_LOCATION_ID = items.default_location_id_of
 
 
+@contextmanager
+def _first_variant_of_a_sku() -> Iterator[None]:
+    """Each SKU is taken for the variant that had it first."""
+    seen: dict[tuple[str, str], UUID] = {}
+
+    def first(claim: Any) -> UUID:
+        return seen.setdefault((claim["pk"]["S"], claim["sk"]["S"]), _VARIANT_ID_OF_SKU(claim))
+
+    with patch.object(stock_store, "variant_id_of_sku", first):
+        yield
+
+
+_VARIANT_ID_OF_SKU = items.variant_id_of_sku
+
+
+def _settled_by_the_sku_of_now(run: Any, snapshot: Snapshot) -> None:
+    """Take a replay for another request if its SKU has moved to another variant since."""
+    for request in run._pending:
+        row, sku = snapshot.recorded.get(request.id), request.lines[0].sku
+        if row is not None and sku is not None and snapshot.variants.get(sku, row.variant_id) != row.variant_id:
+            run._results[request] = IdempotencyKeyReused(key=request.key)
+    _SETTLE_RECORDED(run, snapshot)
+
+
+_SETTLE_RECORDED = loop._Run._settle_recorded
+
+
+def _numbered_without_invalid_lines(lines: Any, *arguments: Any, **named: Any) -> list[Any]:
+    valid = [each for each in lines if not isinstance(each, InvalidRequest)]
+    results = iter(_SETTLE_EACH(valid, *arguments, **named))
+    return [each if isinstance(each, InvalidRequest) else next(results) for each in lines]
+
+
+def _all_or_none(lines: Any, *arguments: Any, **named: Any) -> list[Any]:
+    """Refuse all lines where one is not valid."""
+    refused = next((each for each in lines if isinstance(each, InvalidRequest)), None)
+    return _SETTLE_EACH(lines, *arguments, **named) if refused is None else [refused] * len(lines)
+
+
+_SETTLE_EACH = writes.settle_each
+
+
+def _id_without_line(business_id: UUID, key: str, _: int = 0) -> UUID:
+    return rules.keyed_id(business_id, key)
+
+
 def _not_recorded(*arguments: Any) -> Any:
     result = _RECORDED(*arguments)
     return result._replace(replayed=False) if isinstance(result, Outcome | GroupOutcome) else result
@@ -559,6 +613,23 @@ MUTANTS = {
     "the first line is all": Mutant(
         "a key stands for a group with other lines behind the first one",
         change=lambda: patch.object(loop._Run, "_result_from_first_row", _of_the_first_line),
+    ),
+    "one key for all lines": Mutant(
+        "the lines of a batch of mode each have its key, and not one of their own",
+        change=lambda: patch.object(loop, "keyed_id", _id_without_line),
+    ),
+    "lines numbered anew": Mutant(
+        "a batch of mode each that is sent again, with a line that was mended, resumes under the keys of other lines",
+        change=lambda: patch.object(writes, "settle_each", _numbered_without_invalid_lines),
+    ),
+    "one for all": Mutant(
+        "a line that is not valid hinders the others of its batch of mode each",
+        change=lambda: patch.object(writes, "settle_each", _all_or_none),
+    ),
+    "first variant of a SKU": Mutant("a SKU that has moved is never heeded", change=_first_variant_of_a_sku),
+    "replays resolve the SKU": Mutant(
+        "a request is another one as soon as its SKU is another variant's",
+        change=lambda: patch.object(loop._Run, "_settle_recorded", _settled_by_the_sku_of_now),
     ),
     "counts decided once": Mutant("a count is decided from a state that has moved since", change=_counts_decided_once),
     "group unlinked": Mutant(

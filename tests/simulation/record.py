@@ -21,15 +21,25 @@ class Kind(StrEnum):
     REVERSE_GROUP = "reverse group"
 
 
+_CALLER: Final = ("business_id", "idempotency_key", "actor")
 _GROUPS: Final = frozenset({Kind.GROUP, Kind.REVERSE_GROUP})
 
 DIRECTIONS: Final = {"promotion": "any", "sale": "decrease"}
 """The reason codes that each business registers."""
 
 
+MOVING_SKU: Final = "SKU of the best seller"
+"""A SKU that each business moves from one of its variants to another."""
+
+
 def sku_of(variant_id: str) -> str:
-    """The SKU of a variant; it never moves."""
+    """The SKU of a variant as long as it has no other."""
     return f"SKU of {variant_id}"
+
+
+def _names(variant_id: str, sku: str | None) -> dict[str, str]:
+    """What names the variant in a body: its id, or its SKU."""
+    return {"variant_id": variant_id} if sku is None else {"sku": sku}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +53,13 @@ class Line:
     counted_quantity: int | None = None
     counted_at: str | None = None
     reverses: str | None = None
-    by_sku: bool = False
+    sku: str | None = None
+    """What names the variant in place of its id, if anything does; then ``variant_id`` is one that may have it."""
 
     @property
     def names(self) -> dict[str, str]:
-        """What names the variant in a body: its id, or its SKU."""
-        return {"sku": sku_of(self.variant_id)} if self.by_sku else {"variant_id": self.variant_id}
+        """What names the variant in a body."""
+        return _names(self.variant_id, self.sku)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +84,8 @@ class Request:
     reverses: str | None = None
     lines: tuple[Line, ...] = ()
     """Of a group or a count; then variant, location and quantity above do not count."""
-    by_sku: bool = False
-    """Whether its SKU names the variant."""
+    sku: str | None = None
+    """As of a line."""
     is_batch: bool = False
     """Of a message with ``lines``: whether it is a group, and no count."""
 
@@ -95,10 +106,10 @@ class Request:
     @property
     def payload(self) -> dict[str, Any]:
         """The body of a message that asks for it."""
-        caller = {"business_id": self.business_id, "idempotency_key": self.key, "actor": self.actor}
+        caller = dict(zip(_CALLER, (self.business_id, self.key, self.actor), strict=True))
         named = {"reason": self.reason, "reason_code": self.reason_code, "reference": self.reference}
         if not self.lines:
-            variant = Line(self.variant_id, "", None, by_sku=self.by_sku).names
+            variant = _names(self.variant_id, self.sku)
             change = {"quantity_change": self.quantity_change, "expected_quantity": self.expected_quantity}
             return caller | named | variant | change | {"location_id": self.location_id}
         if self.rows_per_line == 2:
@@ -107,6 +118,29 @@ class Request:
             return caller | named | {"from_location_id": taken, "to_location_id": added, "lines": moves}
         lines = [named | _body(each) for each in self.lines]
         return caller | ({"lines": lines} if self.is_batch else lines[0])
+
+
+@dataclass(frozen=True, slots=True)
+class EachLine:
+    """A batch of mode ``each``: every line is a request of its own, of a family of its own.
+
+    All have the batch's key, the line's number is part of it.
+    """
+
+    lines: tuple[Request, ...]
+
+    @property
+    def key(self) -> str | None:
+        return self.lines[0].key
+
+    @property
+    def business_id(self) -> str:
+        return self.lines[0].business_id
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        """The lines as the body of the batch has them."""
+        return [{name: value for name, value in each.payload.items() if name not in _CALLER} for each in self.lines]
 
 
 def _body(line: Line) -> dict[str, Any]:
@@ -193,6 +227,18 @@ class Invocation:
     timeout_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class SkuRefused:
+    """An operator's command that was answered with ``SkuTaken``, as ``variant_id`` had the SKU."""
+
+    sender: str
+    business_id: str
+    sku: str
+    variant_id: str
+    begun_s: float
+    answered_s: float
+
+
 @dataclass(slots=True)
 class Record:
     """All of a history. ``asked`` are the requests of each family, ``invocations`` those by their senders.
@@ -204,6 +250,7 @@ class Record:
     answered: list[Answered] = field(default_factory=list)
     admitted: list[Admitted] = field(default_factory=list)
     commanded: list[Commanded] = field(default_factory=list)
+    skus_refused: list[SkuRefused] = field(default_factory=list)
     messages: list[Request] = field(default_factory=list)
     """All messages that were sent and can be read."""
     batches: dict[str, dict[str, Request]] = field(default_factory=dict)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.simulation.record import Answer
 
-SEEDS_IN_TESTS: Final = 600
+SEEDS_IN_TESTS: Final = 500
 """Histories of `make test`: the mutants are caught within these."""
 
 SEEDS_IN_SOAK: Final = 10_000

@@ -7,7 +7,9 @@ import pytest
 from inventory.domain.retry_budget import ATTEMPTS_MAX, BACKOFF_BASE_S, BACKOFF_CAP_S
 from inventory.domain.store import GROUP_MAX
 from inventory.storage.stock_store import CATALOG_ENTRIES_MAX, STOCK_ENTRIES_MAX
+from tests.benchmarks import batches
 from tests.benchmarks.initialisation import REACHED
+from tests.benchmarks.subjects import BATCH_OF_49, SAME_ITEM_99
 from tests.support.pages import page, prose, rows, section
 from tests.support.sam_template import PROJECT_ROOT
 
@@ -44,7 +46,16 @@ def test_the_start_of_each_function_is_the_one_that_the_gates_hold() -> None:
     assert documented == {name: f"{ratio:.2f}" for name, ratio in REACHED.items()}
 
 
-@pytest.mark.parametrize("picture", ["performance.svg", "contention.svg"])
+def test_the_batches_that_the_gates_hold_are_shown_with_their_figures_and_aims() -> None:
+    shown = {row[0]: row for row in rows(section(PERFORMANCE, "Batches"))}
+    names = {BATCH_OF_49: "a batch of 49 items", SAME_ITEM_99: "mode `each`, 99 lines for one item"}
+    for target in batches.TARGETS:
+        assert shown[names[target.label]][4] == f"{target.ratio_max:.2f}"
+    for label, reached in batches.REACHED.items():
+        assert shown[names[label]][-1] == f"{reached:.2f}"
+
+
+@pytest.mark.parametrize("picture", ["performance.svg", "contention.svg", "contention-batches.svg"])
 def test_a_picture_is_shown(picture: str) -> None:
     assert f"]({picture})" in page(PERFORMANCE)
     assert (PROJECT_ROOT / "docs" / picture).exists()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory.domain.errors import StoreUnavailable, TryAgain
@@ -53,9 +55,10 @@ def adjust_many(
     """
     results: list[Result | Fault] = [TryAgain()] * len(requests)
     placed: list[_Placed] = []
-    resolved = _resolved(adjuster, requests, budget, at_once)
+    lines = [line for request in requests for line in _lines(request)]
+    resolved = iter(_resolved(adjuster, lines, budget, at_once))
     for place, request in enumerate(requests):
-        stock_items = [resolved[line] for line in _lines(request)]
+        stock_items = [*islice(resolved, len(_lines(request)))]
         unknown = next((each for each in stock_items if isinstance(each, TryAgain | Fault)), None)
         if unknown is None:
             placed.append(_Placed(place, request, frozenset(stock_items)))
@@ -84,9 +87,10 @@ def _runs(requests: Sequence[_Placed]) -> list[list[_Placed]]:
     run_of: dict[Hashable, list[_Placed]] = {}
     for each in requests:
         merged = {id(run): run for stock_item in each.stock_items if (run := run_of.get(stock_item))}
-        run = sorted((earlier for runs in merged.values() for earlier in runs), key=lambda placed: placed.place)
         if len(merged) == 1:
             (run,) = merged.values()
+        else:
+            run = sorted((earlier for runs in merged.values() for earlier in runs), key=attrgetter("place"))
         run.append(each)
         stock_items = each.stock_items if len(merged) <= 1 else frozenset().union(*(one.stock_items for one in run))
         run_of |= dict.fromkeys(stock_items, run)
@@ -138,18 +142,16 @@ type _Resolved = StockItemId | tuple[UUID, UUID | str, UUID | None] | TryAgain |
 """The stock item of a line; as the line names it, if the catalog does not know it; or why that can't be told."""
 
 
-def _resolved(
-    adjuster: Adjuster, requests: Sequence[Command | Group], budget: RetryBudget, at_once: AtOnce
-) -> dict[Command, _Resolved]:
+def _resolved(adjuster: Adjuster, lines: Sequence[Command], budget: RetryBudget, at_once: AtOnce) -> list[_Resolved]:
     """Look up default locations and SKUs, of each business once, for the lines that need them."""
-    lines = list(dict.fromkeys(line for request in requests for line in _lines(request)))
-    resolved: dict[Command, _Resolved] = {each: _as_named(each) for each in lines}
-    of_business: dict[UUID, list[Command]] = {}
-    for each in lines:
+    resolved: list[_Resolved] = [_as_named(each) for each in lines]
+    of_business: dict[UUID, list[int]] = {}
+    for place, each in enumerate(lines):
         if each.sku is not None or each.location_id is None:
-            of_business.setdefault(each.business_id, []).append(each)
+            of_business.setdefault(each.business_id, []).append(place)
 
-    def look_up(commands: list[Command]) -> list[_Resolved]:
+    def look_up(places: list[int]) -> list[_Resolved]:
+        commands = [lines[place] for place in places]
         try:
             found = budget.retry(lambda: adjuster.store.stock_item_ids(commands, require_time=budget.require_time))
         except StoreUnavailable:
@@ -159,8 +161,9 @@ def _resolved(
         return [_as_named(command) if each is None else each for command, each in zip(commands, found, strict=True)]
 
     parts = list(of_business.values())
-    for part, found in zip(parts, at_once(look_up, parts), strict=True):
-        resolved |= dict(zip(part, found, strict=True))
+    for places, found in zip(parts, at_once(look_up, parts), strict=True):
+        for place, stock_item in zip(places, found, strict=True):
+            resolved[place] = stock_item
     return resolved
 
 

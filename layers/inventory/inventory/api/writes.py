@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from inventory.adjusting.loop import Adjuster, Result
     from inventory.api.requests import Caller
     from inventory.api.shapes import ApiEvent, Response
+    from inventory.domain.concurrency import AtOnce
     from inventory.entrypoints.telemetry import Invocation
     from inventory.schemas.groups import ChangeRequest
 
@@ -50,7 +51,9 @@ def answer(event: ApiEvent, caller: Caller, adjuster: Adjuster, invocation: Invo
     key, request = _READ_BY_PATH[event["resource"]](event, caller)
     if isinstance(request, Command | Group):
         return created(event, apply(request, adjuster, invocation), request_id=invocation.context.aws_request_id)
-    results = _settle_each(request, caller, key, adjuster, invocation)
+    budget = RetryBudget(invocation.remaining_s, adjuster.sleep, adjuster.fraction).reserve(ANSWER_TIME_S)
+    with ThreadPoolExecutor(CALLS_AT_ONCE) as threads:
+        results = settle_each(request, caller, key, adjuster, budget=budget, at_once=threads.map)
     return settled(_report_each(results, invocation), request_id=invocation.context.aws_request_id)
 
 
@@ -78,18 +81,16 @@ _READ_BY_PATH: Final[Mapping[str, Callable[[ApiEvent, Caller], tuple[str | None,
 }
 
 
-def _settle_each(
-    lines: Lines, caller: Caller, key: str | None, adjuster: Adjuster, invocation: Invocation
+def settle_each(
+    lines: Lines, caller: Caller, key: str | None, adjuster: Adjuster, *, budget: RetryBudget, at_once: AtOnce
 ) -> list[LineResult]:
-    """Apply the valid lines, as if each had been sent alone."""
+    """Apply the valid lines, as if each had been sent alone, and return what became of every line."""
     commands = {
         index: line.command(business_id=caller.business_id, actor=caller.subject, idempotency_key=key, key_line=index)
         for index, line in enumerate(lines)
         if not isinstance(line, InvalidRequest)
     }
-    budget = RetryBudget(invocation.remaining_s, adjuster.sleep, adjuster.fraction).reserve(ANSWER_TIME_S)
-    with ThreadPoolExecutor(CALLS_AT_ONCE) as threads:
-        applied = adjust_many(adjuster, [*commands.values()], budget=budget, at_once=threads.map)
+    applied = adjust_many(adjuster, [*commands.values()], budget=budget, at_once=at_once)
     results = dict(zip(commands, applied, strict=True))
     return [line if isinstance(line, InvalidRequest) else results[index] for index, line in enumerate(lines)]
 
@@ -99,8 +100,9 @@ def _report_each(results: Sequence[LineResult], invocation: Invocation) -> list[
     metrics = invocation.metrics
     invocation.metrics = sums = MetricSums()
     members: list[dict[str, object]] = []
-    for line, result in enumerate(results):
-        with invocation.logger.append_context_keys(line=line):
+    with invocation.logger.append_context_keys(line=0):
+        for line, result in enumerate(results):
+            invocation.logger.append_keys(line=line)
             members.append({"line": line} | _line_members(line, result, invocation))
     sums.write(metrics)
     return members

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeIs, cast
 
 from inventory.aws.failures import CONDITION_FAILED, TRANSIENT_REASONS, require_complete, translated_failures
@@ -123,6 +124,7 @@ class StockStore:
 
     def cached(self, commands: Sequence[Command]) -> Snapshot | None:
         """Make a snapshot from the catalog items that are still trusted, and the last known states of stock items."""
+        commands = _distinct(commands)
         stock: dict[StockItemId, StockItem] = {}
         snapshot = _snapshot(commands, self._catalog.trusted, stock, cached=True)
         for each in commands:
@@ -151,6 +153,7 @@ class StockStore:
         cancelled while a write is in progress. A second call is needed for more than 100 keys, or if the default
         location or the variant of a SKU is not the last known one; then the load is not transactional.
         """
+        commands = _distinct(commands)
         business_id = commands[0].business_id
         link_keys = [] if reverses is None else [keys.reversal_link_key(business_id, reverses)]
         catalog, stock_items = _keys_to_read(commands, self._catalog.last_known)
@@ -285,7 +288,7 @@ class StockStore:
         return {
             "TableName": self._inventory_table,
             "Key": key_attributes(keys.stock_item_key(*stock_item_id)),
-            "UpdateExpression": "SET " + ", ".join(f"{_ATTRIBUTE_NAMES.get(name, name)} = :{name}" for name in values),
+            "UpdateExpression": _setting(tuple(values)),
             "ConditionExpression": keys.ITEM_ABSENT if seen is None else _STOCK_AS_SEEN,
             "ExpressionAttributeNames": {"#sequence": "sequence"},
             "ExpressionAttributeValues": {
@@ -383,6 +386,13 @@ def _merged(earlier: _Found, later: _Found) -> _Found:
     return _Found(earlier.items | later.items, earlier.rows + later.rows, transactional=later.transactional)
 
 
+def _distinct(commands: Sequence[Command]) -> Sequence[Command]:
+    """Leave out commands for which the same has to be known as for another: many lines are often for one stock item."""
+    if len(commands) == 1:
+        return commands
+    return [*{(each.sku, each.variant_id, each.location_id, each.reason_code): each for each in commands}.values()]
+
+
 def _keys_to_read(
     commands: Sequence[Command], known: Callable[[ItemKey], Item | None]
 ) -> tuple[list[ItemKey], dict[ItemKey, StockItemId]]:
@@ -476,6 +486,12 @@ def _snapshot(
 def _row_keys(business_id: UUID, adjustment_ids: Sequence[UUID]) -> list[ItemKey]:
     """Return each key once: DynamoDB refuses a read that names a key twice."""
     return [keys.ledger_row_key(business_id, each) for each in dict.fromkeys(adjustment_ids)]
+
+
+@lru_cache
+def _setting(names: tuple[str, ...]) -> str:
+    """Write the expression that sets some attributes. There are only a few of them."""
+    return "SET " + ", ".join(f"{_ATTRIBUTE_NAMES.get(name, name)} = :{name}" for name in names)
 
 
 def _seen_values(seen: StockItem) -> dict[str, AttributeValueTypeDef]:

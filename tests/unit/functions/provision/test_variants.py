@@ -6,6 +6,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import pytest
+
+from inventory.storage.catalog import Catalog
 from tests.support.faults.wire import broken
 from tests.support.harness.provision_service import (
     BUSINESS,
@@ -21,6 +24,9 @@ from tests.support.harness.provision_service import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from inventory.storage.keys import ItemKey
     from tests.support.harness.provision_service import Service
 
 OTHER_VARIANT = "6d1f2b9e-0c55-4b8e-9f5a-2f1d7a3c4e22"
@@ -31,6 +37,12 @@ def claims(service: Service) -> dict[str, str]:
     found = {sk: item for sk, item in service.catalog().items() if sk.startswith("SKU#")}
     assert all(sk == f"SKU#{sha256(item['sku'].encode()).hexdigest()}" for sk, item in found.items())
     return {item["sku"]: item["variant_id"] for item in found.values()}
+
+
+def claim_items(service: Service) -> dict[ItemKey, Any]:
+    """The claims as they are stored, by their keys."""
+    found = service.client.scan(TableName="inventory")["Items"]
+    return {(item["pk"]["S"], item["sk"]["S"]): item for item in found if item["sk"]["S"].startswith("SKU#")}
 
 
 def before_claims(service: Service, variant_id: str, sku: str, *, active: bool = True) -> None:
@@ -84,6 +96,43 @@ def test_another_sku_moves_the_claim_and_frees_the_old_one(shop: Service) -> Non
     assert claims(shop) == {"BEANS-2": VARIANT}
     shop.do(REGISTER_VARIANT, variant_id=OTHER_VARIANT)
     assert claims(shop) == {"BEANS-1": OTHER_VARIANT, "BEANS-2": VARIANT}
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [(REGISTER_VARIANT, {"BEANS-1": VARIANT}), (DEACTIVATE_VARIANT, {})],
+    ids=["registered with its old SKU", "deactivated"],
+)
+def test_claims_that_are_read_before_another_command_changes_them_are_read_again(
+    command: dict[str, Any],
+    expected: dict[str, str],
+    shop: Service,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop.do(REGISTER_VARIANT)
+    old_claims = claim_items(shop)
+    shop.do(REGISTER_VARIANT, sku="BEANS-2")
+    new_claims = claim_items(shop)
+    read, write = Catalog.items, Catalog.write
+    writes: list[bool] = []
+
+    def read_torn(catalog: Catalog, wanted: Iterable[ItemKey]) -> Any:
+        """The variant as that command left it, and the claims from before, as a read sees a transaction's parts."""
+        found = read(catalog, wanted := [*wanted])
+        if writes:
+            return found
+        late = {key: item for key, item in old_claims.items() if key in wanted}
+        return {key: item for key, item in found.items() if key not in new_claims} | late
+
+    def noted(catalog: Catalog, *arguments: Any) -> bool:
+        writes.append(write(catalog, *arguments))
+        return writes[-1]
+
+    monkeypatch.setattr(Catalog, "items", read_torn)
+    monkeypatch.setattr(Catalog, "write", noted)
+    shop.do(command)
+    assert writes == [False, True]
+    assert claims(shop) == expected
 
 
 def test_a_deactivated_variant_frees_its_sku_and_must_find_it_free_to_be_active_again(shop: Service) -> None:
