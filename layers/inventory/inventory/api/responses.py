@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _WAYS_CACHED_MAX: Final = 100
 
-_JSON: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_BODIES: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 """Writes texts as they are: an escape is up to three times as long, and the answer to 500 lines must fit into one of
 Lambda's."""
 
@@ -120,5 +120,5 @@ def _response(status: int, body: object, headers: dict[str, str], request_id: st
     return {
         "statusCode": int(status),
         "headers": {"Content-Type": "application/json", "x-request-id": request_id, **headers},
-        "body": _JSON.encode(body),
+        "body": _BODIES.encode(body),
     }

@@ -48,7 +48,7 @@ OCCURRED_AT_AGE_MAX: Final = timedelta(days=366)
 
 _VERSION_AND_VARIANT: Final = 0xF000_C000_0000_0000_0000
 _VERSION_8: Final = 0x8000_8000_0000_0000_0000
-"""The bits of a UUID that say of which kind it is, and what they are in one of our own making (RFC 9562, 4.1 and 5.8)."""
+"""The bits of a UUID that say of which kind it is, and what they are in one of our own making (RFC 9562, 5.8)."""
 
 type Trail = tuple[StockItem, ...]
 """The states of one stock item: the one that was read, and the one after each row that was decided since."""

@@ -349,4 +349,4 @@ def variant_id_of_sku(claim: Item) -> UUID:
 
 def is_active(item: Item | None) -> bool:
     """Whether a catalog item exists and is in use. A business's settings always are."""
-    return item is not None and item.get("active", {"BOOL": True})["BOOL"]
+    return item is not None and ("active" not in item or item["active"]["BOOL"])
