@@ -17,7 +17,7 @@ from inventory.domain.model import Command, Group, Outcome
 from inventory.domain.retry_budget import RetryBudget
 from inventory.entrypoints.applying import apply
 from inventory.entrypoints.responses import ERROR_ANSWERS, adjustment_members, detail_of
-from inventory.entrypoints.telemetry import MetricSums, report_error, report_outcome
+from inventory.entrypoints.telemetry import each_reported, report_error, report_outcome
 from inventory.schemas.base import validated
 from inventory.schemas.groups import AtomicLines, CountRequest, batch_request, transfer_request
 
@@ -97,15 +97,11 @@ def settle_each(
 
 def _report_each(results: Sequence[LineResult], invocation: Invocation) -> list[dict[str, object]]:
     """Log each line by its result, count them together, and make their members of the answer."""
-    metrics = invocation.metrics
-    invocation.metrics = sums = MetricSums()
-    members: list[dict[str, object]] = []
-    with invocation.logger.append_context_keys(line=0):
-        for line, result in enumerate(results):
-            invocation.logger.append_keys(line=line)
-            members.append({"line": line} | _line_members(line, result, invocation))
-    sums.write(metrics)
-    return members
+    numbered = ((line, (line, result)) for line, result in enumerate(results))
+    return [
+        {"line": line} | _line_members(line, result, invocation)
+        for line, result in each_reported(numbered, "line", invocation)
+    ]
 
 
 def _line_members(line: int, result: LineResult, invocation: Invocation) -> dict[str, object]:

@@ -24,7 +24,7 @@ from inventory.entrypoints.applying import business_id_of
 from inventory.entrypoints.messages import UnreadableMessage, read_message
 from inventory.entrypoints.rejections import REJECTED, marker_of, rejection
 from inventory.entrypoints.responses import batch_response
-from inventory.entrypoints.telemetry import MetricSums, report_error, report_outcome, report_unreadable
+from inventory.entrypoints.telemetry import each_reported, report_error, report_outcome, report_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,12 +96,9 @@ def ingest(
 
 def report_messages(messages: Sequence[Message], invocation: Invocation) -> None:
     """Log each message by its result, and count them together."""
-    metrics = invocation.metrics
-    invocation.metrics = sums = MetricSums()
-    for message in messages:
-        with invocation.logger.append_context_keys(message_id=message.record["messageId"]):
-            _report(message, invocation)
-    sums.write(metrics)
+    named = ((message.record["messageId"], message) for message in messages)
+    for message in each_reported(named, "message_id", invocation):
+        _report(message, invocation)
 
 
 def _report(message: Message, invocation: Invocation) -> None:

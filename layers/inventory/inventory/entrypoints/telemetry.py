@@ -17,7 +17,7 @@ from inventory.entrypoints.deadline import remaining_s
 from inventory.entrypoints.responses import ERROR_ANSWERS, raised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from uuid import UUID
 
     from aws_lambda_powertools import Logger, Metrics
@@ -70,7 +70,7 @@ _BY_KIND: Final[Mapping[Kind, Sequence[str]]] = {
 """The metrics that count a new row."""
 
 
-class MetricSums:
+class _MetricSums:
     """The counts of a batch, one number for each metric: CloudWatch reads no more than 100 values of one line."""
 
     def __init__(self) -> None:
@@ -121,6 +121,21 @@ class Invocation:
             "duration_ms": round((self._clock_s() - self._started_s) * 1000, 1),
             "gateway_request_id": self.gateway_request_id,
         }
+
+
+def each_reported[T](parts: Iterable[tuple[object, T]], member: str, invocation: Invocation) -> Iterator[T]:
+    """Go through the parts of an invocation; ``parts`` has what the log lines of each have as ``member``.
+
+    What is counted meanwhile is written in the end, together.
+    """
+    metrics = invocation.metrics
+    invocation.metrics = sums = _MetricSums()
+    with invocation.logger.append_context_keys(**{member: None}):
+        for value, part in parts:
+            invocation.logger.append_keys(**{member: value})
+            yield part
+    invocation.metrics = metrics
+    sums.write(metrics)
 
 
 def entry_point(logger: Logger, metrics: Metrics) -> Decorator:
