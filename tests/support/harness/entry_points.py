@@ -136,6 +136,8 @@ def _wire_provision(module: Any) -> None:
             {"Responses": {INVENTORY_TABLE: [settings["Item"]]}, "UnprocessedKeys": {}, "ConsumedCapacity": []}
         ),
         "PutItem": lambda: reply(READ),
+        "Query": lambda: reply({"Items": []} | READ),
+        "Scan": lambda: reply({"Items": []} | READ),
         "UpdateItem": lambda: reply(revoked | READ),
         "TransactWriteItems": committed,
     }
