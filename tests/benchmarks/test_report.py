@@ -110,7 +110,7 @@ def test_a_line_of_a_batch_is_judged_beside_its_aim_by_the_median_of_the_rounds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cpu_us = {label: [100.0, 100.0, 100.0] for label in batches.LABELS}
-    cpu_us |= {BATCH_OF_49: [49.0, 50.0, 90.0], SAME_ITEM_99: [19.0, 20.1, 20.1]}
+    cpu_us |= {BATCH_OF_49: [49.0, 50.0, 90.0], SAME_ITEM_99: [19.0, 22.1, 22.1]}
     cpu_us |= {each + AGAIN: cpu_us[each] for each in batches.CONTROLLED}
     lines = dict.fromkeys(batches.LABELS, 1) | {label: each.number for label, each in BATCHES.items()}
     work = {label: meters.Work(requests=lines[label], calls=1, units=6) for label in batches.LABELS}
