@@ -101,8 +101,10 @@ class Browser:
 
     def open(self, url: str, *, until: str = "document.readyState === 'complete'") -> None:
         """Open an address, and wait until an expression holds there."""
-        self.call("Page.navigate", url=url)
-        self.wait_for(until)
+        self.evaluate("window.old = true")
+        opened = self.call("Page.navigate", url=url)
+        # Only another place on the same page comes without a loader.
+        self.wait_for(f"window.old === undefined && ({until})" if "loaderId" in opened else until)
 
     def reload(self) -> None:
         """Load the page anew, and wait until the old one is gone."""
